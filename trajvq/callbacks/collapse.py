@@ -1,0 +1,81 @@
+"""CollapseWatch: notice early that a tokenizer learns nothing, and say in which way."""
+
+from typing import Any, Literal
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+from torchmetrics import MeanMetric
+
+from trajvq.errors import CollapseError
+
+OUTSIDE = 0.05  # share of values beyond [-0.1, 1.1] that makes a wrong range
+MOVING = 0.05  # share of the target's variance over time below which a reconstruction is static
+
+
+class CollapseWatch(L.Callback):
+    """Stops a run, or warns, when ``val/skill`` is still near 0 after a number of validations.
+
+    Faults, in the order they are looked for: *wrong range* (values far outside [0, 1]), *one code*
+    (a single token for everything), *blank* (no object is drawn) and *static* (nothing moves).
+
+    Args:
+        patience: Validations that a run is given to rise above ``threshold``.
+        threshold: Skill below which the tokenizer is as good as nothing.
+        on_collapse: ``stop`` ends the run with exit code 3; ``warn`` lets it go on, for sweeps.
+    """
+
+    def __init__(
+        self, patience: int = 3, threshold: float = 0.05, on_collapse: Literal["stop", "warn"] = "stop"
+    ) -> None:
+        self.patience, self.threshold, self.on_collapse = patience, threshold, on_collapse
+        self.validations = 0
+        self.outside, self.motion = MeanMetric(), MeanMetric()
+        self.target_motion = MeanMetric()
+
+    def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        for metric in (self.outside, self.motion, self.target_motion):
+            metric.to(pl_module.device).reset()
+
+    def on_validation_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
+    ) -> None:
+        made, video = outputs["reconstruction"].float(), outputs["video"].float()
+        self.outside.update(((made < -0.1) | (made > 1.1)).float().mean())
+        self.motion.update(made.clamp(0, 1).var(dim=2).mean())
+        self.target_motion.update(video.var(dim=2).mean())
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.sanity_checking or "val/skill" not in trainer.callback_metrics:
+            return
+        self.validations += 1
+        skill = float(trainer.callback_metrics["val/skill"])
+        if self.validations < self.patience or skill >= self.threshold:
+            return
+        fault = self.fault({name: float(value) for name, value in trainer.callback_metrics.items()})
+        line = (
+            f"collapse after {self.validations} validations (step {trainer.global_step}): {fault}; "
+            f"skill {skill:.3f} is below {self.threshold}"
+        )
+        if self.on_collapse == "stop":
+            raise CollapseError(f"{line}. Use BalancedLoss, a lower learning rate or --collapse.patience")
+        rank_zero_warn(line)
+
+    def fault(self, found: dict[str, float]) -> str:
+        """Name the fault from validation figures and what the reconstructions of this validation looked like."""
+        outside, motion = float(self.outside.compute()), float(self.motion.compute())
+        if outside > OUTSIDE or not torch.isfinite(torch.tensor(outside)):
+            return f"wrong range, {outside:.0%} of the values lie outside [0, 1]"
+        if found.get("val/codes_used", 2.0) <= 1:
+            return "one code, every token is the same"
+        if found.get("val/visible", 1.0) < 0.5:
+            return f"blank, the object is drawn in {found['val/visible']:.0%} of the frames"
+        if motion < MOVING * float(self.target_motion.compute()):
+            return "static, the reconstructions do not move"
+        return "no better than a trivial answer"
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"validations": self.validations}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.validations = state_dict["validations"]

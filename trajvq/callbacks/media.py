@@ -1,0 +1,39 @@
+"""ReconstructionStrips: pictures of what the tokenizer gives back, in ``media/`` and in W&B."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.loggers import WandbLogger
+
+from trajvq.metrics.reconstruction import as_bytes
+from trajvq.report.strips import save_png, sheet
+
+
+class ReconstructionStrips(L.Callback):
+    """Saves strips of target, reconstruction and error at validation.
+
+    Args:
+        clips: Clips shown; the first of the validation split.
+        every_n_validations: How often.
+    """
+
+    def __init__(self, clips: int = 6, every_n_validations: int = 1) -> None:
+        self.clips, self.every = clips, every_n_validations
+        self.validations = 0
+
+    def on_validation_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
+    ) -> None:
+        if batch_idx or trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        self.validations += 1
+        if (self.validations - 1) % self.every:
+            return
+        target, made = (as_bytes(outputs[name][: self.clips]) for name in ("video", "reconstruction"))
+        picture = sheet(target, made)
+        name = f"reconstruction-step{trainer.global_step:06d}.png"
+        save_png(picture, Path(trainer.default_root_dir) / "media" / name)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.log_image("media/reconstruction", [picture])

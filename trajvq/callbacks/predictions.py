@@ -1,0 +1,62 @@
+"""PredictionFile: write what ``predict`` makes, as clips that ``trajvq score`` reads."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin
+import lightning as L
+import numpy as np
+from lightning.pytorch.callbacks import BasePredictionWriter
+from torch import Tensor
+
+from trajvq.metrics.reconstruction import as_bytes
+
+
+class PredictionFile(BasePredictionWriter):
+    """Appends every batch to ``predictions.h5`` in the run folder: ``video`` uint8 (N, T, 3, H, W) and the rest.
+
+    With several processes each writes a file of its own, ``predictions-RANK.h5``.
+
+    Args:
+        run: The run folder.
+    """
+
+    def __init__(self, run: Path) -> None:
+        super().__init__(write_interval="batch")
+        self.run = run
+        self.file: h5py.File | None = None
+
+    def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        suffix = f"-{trainer.global_rank}" if trainer.world_size > 1 else ""
+        self.path = self.run / f"predictions{suffix}.h5"
+        self.file = h5py.File(self.path, "w")
+
+    def write_on_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        prediction: dict[str, Tensor],
+        batch_indices: Sequence[int] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int,
+    ) -> None:
+        assert self.file is not None
+        for name, value in prediction.items():
+            array: np.ndarray[Any, Any] = as_bytes(value) if name == "video" else value.cpu().numpy()
+            if name not in self.file:
+                shape = (0, *array.shape[1:])
+                chunks = (1 if array.ndim > 1 else 1024, *array.shape[1:])
+                self.file.create_dataset(
+                    name, shape, array.dtype, maxshape=(None, *array.shape[1:]), chunks=chunks, **hdf5plugin.Zstd(clevel=1)
+                )
+            stored = self.file[name]
+            stored.resize(len(stored) + len(array), axis=0)
+            stored[-len(array) :] = array
+
+    def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        assert self.file is not None
+        self.file.close()
+        print(f"predictions: {self.path}")

@@ -1,0 +1,40 @@
+"""ScoreboardFile: write what ``test`` found beside the checkpoint, and print it."""
+
+import json
+import time
+from pathlib import Path
+
+import lightning as L
+from rich.console import Console
+
+from trajvq.report.table import scoreboard_table
+
+
+class ScoreboardFile(L.Callback):
+    """Writes ``scoreboards/SPLIT.json`` into the run folder and prints the table.
+
+    Args:
+        run: The run folder.
+        checkpoint: The checkpoint tested, as named in the scoreboard.
+    """
+
+    def __init__(self, run: Path, checkpoint: str) -> None:
+        self.run, self.checkpoint = run, checkpoint
+        self.started = 0.0
+
+    def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.started = time.monotonic()
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        seconds = round(time.monotonic() - self.started, 1)
+        folder = self.run / "scoreboards"
+        folder.mkdir(parents=True, exist_ok=True)
+        for split, found in pl_module.scoreboards.items():  # type: ignore[union-attr, operator]
+            head = {"task": pl_module.task, "split": split, "clips": found["clips"], "seconds": seconds}
+            board = head | {"checkpoint": self.checkpoint, "truth": found["truth"], "rows": found["rows"]}
+            path = folder / f"{split}.json"
+            path.write_text(json.dumps(board, indent=1))
+            Console(width=None if Console().is_terminal else 120).print(scoreboard_table(board))
+            print(f"scoreboard: {path}")

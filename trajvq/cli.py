@@ -1,0 +1,47 @@
+"""The ``trajvq`` command. Starts fast: what a command needs is imported when it is called."""
+
+import sys
+from collections.abc import Sequence
+
+from trajvq.errors import UserError
+
+USAGE = """usage: trajvq COMMAND ...
+
+Train and measure video tokenizers that keep small moving objects.
+
+  fit        train, e.g. trajvq fit --config configs/recon.yaml
+  validate   figures on the validation split
+  test       scoreboards beside trivial answers, e.g. trajvq test --config configs/recon.yaml
+  predict    write what the model makes of a split
+  data       make and import datasets: trajvq data --help
+
+`trajvq COMMAND --help` lists its options; any of a config can be given as --key value.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0, 2 for a mistake of the user's, 3 for a collapse."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    command = arguments[0] if arguments else "--help"
+    try:
+        if command in ("-h", "--help"):
+            print(USAGE)
+            return 0
+        if command == "data":
+            from trajvq.data.commands import main as data
+
+            return data(arguments[1:])
+        if command in ("fit", "validate", "test", "predict"):
+            from trajvq.training import main as train
+
+            return train(arguments)
+        raise UserError(f"unknown command {command!r}; see `trajvq --help`")
+    except UserError as error:
+        # An error from a loader process arrives wrapped in that process's traceback; its last line is ours.
+        line = str(error).strip().splitlines()[-1].removeprefix(f"{type(error).__module__}.{type(error).__name__}: ")
+        print(f"trajvq: {line}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

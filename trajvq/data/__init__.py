@@ -1,0 +1,1 @@
+"""Clips with exact ground truth: motion, camera, rendering, storage, imports and loading."""

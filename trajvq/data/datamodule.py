@@ -1,0 +1,120 @@
+"""TrajectoryDataModule: a dataset folder as Lightning dataloaders."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, DistributedSampler
+
+from trajvq.data.clips import Clips
+from trajvq.data.generate import generate
+from trajvq.data.store import MANIFEST, DataError, Manifest, read_manifest
+
+DEFAULT = Path("datasets/default")
+Batch = dict[str, Tensor]
+
+
+def as_model_input(video: Tensor) -> Tensor:
+    """Turn uint8 ``(B, T, 3, H, W)`` into float32 ``(B, 3, T, H, W)`` in [0, 1], on its device."""
+    return video.transpose(1, 2).float() / 255
+
+
+class TrajectoryDataModule(L.LightningDataModule):
+    """Clips of a dataset folder in batches; ``video`` stays uint8 until it is on the device.
+
+    Batches are dictionaries: ``video`` float32 ``(B, 3, T, H, W)`` in [0, 1] and the other
+    columns of `trajvq.data.clips.Clips`. The order of the training clips depends on
+    ``seed`` and the epoch alone, whatever the number of workers.
+
+    Args:
+        path: Dataset folder. The default one is generated when it is not there.
+        batch_size: Clips a batch and device.
+        eval_batch_size: Clips a batch and device in validation, test and prediction.
+        num_workers: Loader processes; 0 loads in the training process, the fastest on few cores.
+        start_method: How loader processes start: fork, spawn or forkserver.
+        seed: Seed of the order of the training clips.
+        test_splits: Splits that ``test`` scores, each into a scoreboard of its own.
+        predict_split: Split that ``predict`` runs on.
+        train_clips: Train on the first so many clips only.
+    """
+
+    def __init__(
+        self,
+        path: Path = DEFAULT,
+        batch_size: int = 8,
+        eval_batch_size: int = 50,
+        num_workers: int = 0,
+        start_method: Literal["fork", "spawn", "forkserver"] = "fork",
+        seed: int = 0,
+        test_splits: list[str] | None = None,
+        predict_split: str = "test",
+        train_clips: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
+        self.num_workers, self.start_method, self.seed = num_workers, start_method, seed
+        self.test_splits, self.predict_split = test_splits or ["test"], predict_split
+        self.train_clips = train_clips
+        self._clips: dict[str, Clips] = {}
+
+    @property
+    def manifest(self) -> Manifest:
+        """The dataset's manifest."""
+        return read_manifest(self.path)
+
+    def prepare_data(self) -> None:
+        if self.path == DEFAULT and not (self.path / MANIFEST).exists():
+            print(f"No dataset at {self.path}: generating the default one, once.")
+            generate(self.path)
+
+    def clips(self, split: str) -> Clips:
+        """Return one split as a dataset.
+
+        Raises:
+            DataError: If the dataset does not have it.
+        """
+        if split not in self._clips:
+            self._clips[split] = Clips(self.path, split)
+        return self._clips[split]
+
+    def loader(self, split: str, train: bool = False) -> DataLoader[Any]:
+        """Return a loader of one split: shuffled and dropping the last batch in training, else in order.
+
+        Raises:
+            DataError: If the dataset does not have the split, or fewer training clips than a batch.
+        """
+        clips: Any = self.clips(split)
+        if train and self.train_clips is not None:
+            clips = torch.utils.data.Subset(clips, range(min(self.train_clips, len(clips))))
+        world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        if train and len(clips) < world * self.batch_size:
+            raise DataError(f"{self.path} has {len(clips)} training clips, fewer than a batch of {self.batch_size}")
+        sampler = DistributedSampler(clips, world, rank, shuffle=train, seed=self.seed, drop_last=train)
+        return DataLoader(
+            clips,
+            batch_size=self.batch_size if train else self.eval_batch_size,
+            sampler=sampler,
+            drop_last=train,
+            num_workers=self.num_workers,
+            multiprocessing_context=self.start_method if self.num_workers else None,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        return self.loader("train", train=True)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        return self.loader("val")
+
+    def test_dataloader(self) -> list[DataLoader[Any]]:
+        return [self.loader(split) for split in self.test_splits]
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        return self.loader(self.predict_split)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        return batch | {"video": as_model_input(batch["video"])}

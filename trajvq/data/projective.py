@@ -1,0 +1,110 @@
+"""Fit the motion families, as a perspective camera shows them, to points in the picture.
+
+Seen through a pinhole camera each family is a ratio of basis functions of time: linear
+``(a + b t) / (1 + c t)``; parabolic adds t² to both; circular has cos wt and sin wt in both;
+helical has t, cos wt and sin wt in both. Multiplied by its denominator the model is linear in its
+coefficients, so it is fitted by least squares, reweighted by the denominator until the residual is
+the one in the picture (Sanathanan and Koerner, 1963).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajvq.data.ranges import Floats
+
+# Unknowns in the picture: two numerators, one denominator, and the angular velocity where there is one.
+FREEDOM = {"linear": 5, "parabolic": 8, "circular": 9, "helical": 12}
+TURNING = ("circular", "helical")
+MISFIT = 0.5  # px RMS by which every simpler family must miss an identifiable path
+TURNS = np.arange(0.3, 3.01, 0.15)  # start values for turns in the clip
+
+
+def _basis(family: str, time: Floats, omega: Floats) -> Floats:
+    """Return ``(..., T, J)`` basis functions, the first of them 1."""
+    angle = omega[..., None] * time
+    terms = [np.ones_like(angle)]
+    if family != "circular":
+        terms.append(np.broadcast_to(time, angle.shape))
+    if family == "parabolic":
+        terms.append(np.broadcast_to(time**2, angle.shape))
+    if family in TURNING:
+        terms += [np.cos(angle), np.sin(angle)]
+    return np.stack(terms, axis=-1)
+
+
+def _misfit(points: Floats, basis: Floats, rounds: int = 3) -> Floats:
+    """Return the ``(...)`` RMS distance between points ``(..., T, 2)`` and the best ratio over a basis."""
+    terms = basis.shape[-1]
+    points = np.broadcast_to(points, (*basis.shape[:-1], 2))
+    design = np.zeros((*points.shape, 3 * terms - 1))
+    design[..., 0, :terms] = basis
+    design[..., 1, terms : 2 * terms] = basis
+    design[..., 2 * terms :] = -points[..., None] * basis[..., None, 1:]
+    shape = (*points.shape[:-2], -1)
+    target = points.reshape(shape)
+    design = design.reshape(*shape, 3 * terms - 1)
+    weight = np.ones(target.shape)
+    best = np.full(points.shape[:-2], np.inf)
+    for _ in range(rounds):
+        weighted = design * weight[..., None]
+        moved = np.swapaxes(weighted, -1, -2)
+        normal = moved @ weighted
+        normal += 1e-10 * np.eye(3 * terms - 1)
+        solved = np.linalg.solve(normal, moved @ (target * weight)[..., None])[..., 0]
+        bottom = 1 + (basis[..., 1:] @ solved[..., 2 * terms :, None])[..., 0]
+        bottom = np.repeat(np.where(np.abs(bottom) < 0.05, 0.05, bottom), 2, axis=-1)
+        residual = (target - (design @ solved[..., None])[..., 0]) / bottom
+        best = np.minimum(best, np.sqrt(2 * np.mean(residual**2, axis=-1)))
+        weight = 1 / bottom
+    return best
+
+
+def misfit(points: Floats, time: Floats, family: str) -> Floats:
+    """Fit one family to N tracks and return how far it misses them.
+
+    Args:
+        points: ``(N, T, 2)`` places in the picture, pixels.
+        time: ``(T,)`` times, 0 to 1.
+        family: A key of `FREEDOM`.
+
+    Returns:
+        ``(N,)`` RMS distance in pixels.
+    """
+    if not len(points):
+        return np.zeros(0)
+    middle = points.mean(axis=1, keepdims=True)
+    scale = np.abs(points - middle).max(axis=(1, 2), keepdims=True) + 1e-9
+    scaled, pixels = (points - middle) / scale, scale[:, 0, 0]
+    if family not in TURNING:
+        return _misfit(scaled, _basis(family, time, np.zeros(len(points)))) * pixels
+    turns, step = np.broadcast_to(TURNS, (len(points), len(TURNS))), TURNS[1] - TURNS[0]
+    best = np.full(len(points), np.inf)
+    for _ in range(3):
+        found = _misfit(scaled[:, None], _basis(family, time, 2 * np.pi * turns), rounds=2)
+        choice = found.argmin(axis=1)
+        best = np.minimum(best, found[np.arange(len(found)), choice])
+        centre = turns[np.arange(len(turns)), choice]
+        turns = centre[:, None] + step * np.linspace(-0.75, 0.75, 5)
+        step = step * 0.375
+    return best * pixels
+
+
+def identifiable(points: Floats, time: Floats, families: list[str]) -> NDArray[np.bool_]:
+    """Say which tracks every family with fewer parameters misses by at least `MISFIT` px RMS.
+
+    A family that this module does not know is compared with all that it does know.
+
+    Args:
+        points: ``(N, T, 2)`` true places in the picture, pixels.
+        time: ``(T,)`` times, 0 to 1.
+        families: The true family of each track.
+
+    Returns:
+        ``(N,)`` bool.
+    """
+    names = np.array(families)
+    clear = np.ones(len(points), dtype=bool)
+    for rival, freedom in FREEDOM.items():
+        rows = np.flatnonzero([FREEDOM.get(name, 99) > freedom for name in names] & clear)
+        clear[rows] = misfit(points[rows], time, rival) >= MISFIT
+    return clear

@@ -1,0 +1,47 @@
+"""Reconstruction losses that do not go blind to small objects. They need no labels."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from trajvq.metrics.background import estimate_background
+
+
+class PlainLoss(nn.Module):
+    """Mean square error. On small objects its easiest answer is to draw nothing."""
+
+    def forward(self, reconstruction: Tensor, video: Tensor) -> Tensor:
+        """Compare clips ``(B, 3, T, H, W)``; returns a scalar."""
+        return F.mse_loss(reconstruction, video)
+
+
+class BalancedLoss(nn.Module):
+    """Weighs what differs from the background, and its surroundings, like all the rest together.
+
+    The object is what differs from an estimate of the clip's own background, dilated; so the loss
+    works on any video without labels.
+
+    Args:
+        object_weight: Share of the loss that the object and its surroundings get, in [0, 1].
+        threshold: Difference from the background in any channel that makes a pixel part of an object, in [0, 1].
+        dilate: Pixels of surroundings that count with the object.
+    """
+
+    def __init__(self, object_weight: float = 0.5, threshold: float = 0.04, dilate: int = 2) -> None:
+        super().__init__()
+        self.object_weight, self.threshold, self.dilate = object_weight, threshold, dilate
+
+    def mask(self, video: Tensor) -> Tensor:
+        """Return bool ``(B, 1, T, H, W)``: the objects of clips ``(B, 3, T, H, W)`` and their surroundings."""
+        apart = (video - estimate_background(video)).abs().amax(dim=1) > self.threshold
+        side = 2 * self.dilate + 1
+        return F.max_pool2d(apart.float(), side, stride=1, padding=self.dilate).bool()[:, None]
+
+    def forward(self, reconstruction: Tensor, video: Tensor) -> Tensor:
+        """Compare clips ``(B, 3, T, H, W)``; returns a scalar."""
+        with torch.no_grad():
+            near = self.mask(video).to(video.dtype)
+        square = (reconstruction - video).square().mean(dim=1, keepdim=True)
+        on_object = (square * near).sum() / near.sum().clamp(min=1)
+        elsewhere = (square * (1 - near)).sum() / (1 - near).sum().clamp(min=1)
+        return self.object_weight * on_object + (1 - self.object_weight) * elsewhere

@@ -1,0 +1,47 @@
+"""A clip without its objects, estimated from the clip alone.
+
+The plain temporal median holds a slow object, so it is used only where the clip has no single
+background colour.
+"""
+
+import torch
+from torch import Tensor
+
+BINS = 32  # colours are told apart in steps of 1/32
+PLAIN = 0.5  # share of a clip's pixels that one colour must have to be its background
+
+
+def estimate_background(video: Tensor) -> Tensor:
+    """Estimate the static background of clips.
+
+    A clip in which at least half of all pixels share one colour (to 1/32 a channel) is plain: its
+    background is the median of those pixels. In any other clip it is the median over time.
+
+    Args:
+        video: float ``(B, 3, T, H, W)`` in [0, 1].
+
+    Returns:
+        float ``(B, 3, 1, H, W)`` in [0, 1].
+    """
+    coarse = (video * (BINS - 1)).round().long()
+    code_BP = ((coarse[:, 0] * BINS + coarse[:, 1]) * BINS + coarse[:, 2]).flatten(1)
+    background = []
+    for clip, code in zip(video, code_BP, strict=True):
+        common = code == code.mode().values
+        if common.float().mean() >= PLAIN:
+            colour = clip.flatten(1)[:, common].median(dim=1).values
+            background.append(colour[:, None, None, None].expand(-1, 1, *clip.shape[-2:]))
+        else:
+            background.append(clip.median(dim=1, keepdim=True).values)
+    return torch.stack(background)
+
+
+def stored_background(background: Tensor, like: Tensor) -> Tensor:
+    """Turn a stored ``background`` column into float ``(B, 3, 1, H, W)`` in [0, 1].
+
+    Args:
+        background: uint8 ``(B, 3)`` or ``(B, 3, H, W)``.
+        like: The clips, ``(B, 3, T, H, W)``.
+    """
+    picture = background[..., None, None] if background.ndim == 2 else background
+    return (picture.to(like.dtype) / 255)[:, :, None].expand(-1, -1, 1, *like.shape[-2:])

@@ -1,0 +1,101 @@
+"""What the tokens are worth: bits, codes in use, perplexity, and what a linear probe reads in them."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics import Metric
+
+
+class CodeUsage(Metric):
+    """Counts how often every code is used, in all tokens and in those whose cell holds the object.
+
+    ``compute`` returns ``codes_used``, ``perplexity`` and, if any object was located,
+    ``object_perplexity``.
+
+    Args:
+        codebook_size: Number of codes.
+        strides: Frames, rows and columns a token covers.
+    """
+
+    full_state_update = False
+
+    def __init__(self, codebook_size: int, strides: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.codebook_size, self.strides = codebook_size, strides
+        self.counts: Tensor
+        self.object_counts: Tensor
+        self.add_state("counts", torch.zeros(codebook_size, dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("object_counts", torch.zeros(codebook_size, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, indices: Tensor, pixel: Tensor | None = None) -> None:
+        """Add a batch.
+
+        Args:
+            indices: int64 ``(B, t, h, w)``.
+            pixel: ``(B, T, 2)`` true (x, y) of the object in pixels; NaN where there is none.
+        """
+        self.counts += torch.bincount(indices.flatten(), minlength=self.codebook_size)
+        if pixel is None:
+            return
+        _, rows, columns = indices.shape[1:]
+        clip, frame = torch.nonzero(pixel.isfinite().all(dim=-1), as_tuple=True)
+        x, y = (pixel[clip, frame] / pixel.new_tensor([self.strides[2], self.strides[1]])).long().unbind(-1)
+        cell = torch.stack([clip, frame // self.strides[0], y.clamp(0, rows - 1), x.clamp(0, columns - 1)], dim=-1)
+        b, t, h, w = torch.unique(cell, dim=0).unbind(-1)
+        self.object_counts += torch.bincount(indices[b, t, h, w], minlength=self.codebook_size)
+
+    def compute(self) -> dict[str, float]:
+        result = {"codes_used": float((self.counts > 0).sum()), "perplexity": _perplexity(self.counts)}
+        if self.object_counts.sum() > 0:
+            result["object_perplexity"] = _perplexity(self.object_counts)
+        return result
+
+
+def _perplexity(counts: Tensor) -> float:
+    share = counts.double() / counts.sum().clamp(min=1)
+    return float(torch.exp(-torch.xlogy(share, share).sum()))
+
+
+def bits(tokens: int, codebook_size: int) -> float:
+    """Return the bits that so many tokens of a codebook hold."""
+    return tokens * math.log2(codebook_size)
+
+
+def linear_probe(
+    train: Tensor, train_label: Tensor, test: Tensor, test_label: Tensor, penalty: float = 1e-3, steps: int = 100
+) -> float:
+    """Fit multinomial logistic regression and return its accuracy on other clips.
+
+    Features are standardised by the training clips; fitted by L-BFGS from zero, so without chance.
+
+    Args:
+        train: float ``(N, D)``.
+        train_label: int64 ``(N,)``.
+        test: float ``(M, D)``.
+        test_label: int64 ``(M,)``.
+        penalty: Weight of the squared coefficients.
+        steps: Iterations of L-BFGS.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        # Tensors made in inference mode carry no gradients; copies do.
+        train, train_label, test, test_label = (x.clone() for x in (train, train_label, test, test_label))
+        mean, spread = train.mean(dim=0), train.std(dim=0)
+        used = spread > 1e-6
+        train, test = (((x - mean) / spread)[:, used] for x in (train, test))
+        classes = int(max(train_label.max(), test_label.max())) + 1
+        linear = nn.Linear(train.shape[1], classes)
+        nn.init.zeros_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        optimizer = torch.optim.LBFGS(linear.parameters(), max_iter=steps, line_search_fn="strong_wolfe")
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(linear(train), train_label) + penalty * linear.weight.square().sum()
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss
+
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
+        guess = linear(test).argmax(dim=-1)
+    return float((guess == test_label).double().mean())

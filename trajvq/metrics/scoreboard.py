@@ -1,0 +1,79 @@
+"""A scoreboard: the figures of a model beside the rows that it should not lose to."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+
+from trajvq.metrics.baselines import TRIVIAL
+from trajvq.metrics.codes import CodeUsage, bits
+from trajvq.metrics.reconstruction import ReconstructionFigures, Truth, as_bytes, background_of, skill, truth_of
+
+
+class ReconstructionScoreboard(nn.Module):
+    """Accumulates reconstruction figures of a model and of the trivial rows over one split.
+
+    Args:
+        codebook_size: Number of codes; None leaves out what needs tokens.
+        strides: Frames, rows and columns a token covers.
+        full: Every figure for every row; otherwise, for speed, no SSIM and only the MSE of trivial rows.
+    """
+
+    def __init__(
+        self, codebook_size: int | None = None, strides: tuple[int, int, int] = (1, 1, 1), full: bool = True
+    ) -> None:
+        super().__init__()
+        self.full, self.codebook_size, self.tokens = full, codebook_size, 0
+        self.model = ReconstructionFigures(with_ssim=full)
+        self.codes = CodeUsage(codebook_size, strides) if codebook_size else None
+        self.rows = nn.ModuleDict({name: ReconstructionFigures() if full else MeanMetric() for name in TRIVIAL})
+        self.tracked = False
+
+    def update(self, batch: Mapping[str, Tensor], reconstruction: Tensor, indices: Tensor | None = None) -> None:
+        """Add a batch.
+
+        Args:
+            batch: ``video`` float ``(B, 3, T, H, W)`` in [0, 1] and, where there is one, the ground truth.
+            reconstruction: The same shape.
+            indices: Its tokens, int64 ``(B, t, h, w)``.
+        """
+        truth = truth_of(batch)
+        self.tracked = "pixel" not in batch
+        self.model.update(truth, as_bytes(reconstruction))
+        background = background_of(batch)
+        for name, row in TRIVIAL.items():
+            made, figures = as_bytes(row(batch["video"], background)), self.rows[name]
+            if isinstance(figures, ReconstructionFigures):
+                figures.update(truth, made)
+            elif isinstance(figures, MeanMetric):
+                figures.update(_mean_square(truth, made))
+        if self.codes is not None and indices is not None:
+            self.tokens = indices[0].numel()
+            self.codes.update(indices, torch.from_numpy(truth.pixel).to(indices.device))
+
+    def compute(self) -> dict[str, Any]:
+        """Return ``{"truth": "stored" or "tracked", "rows": {name: {figure: number}}}``, the model's row last."""
+        rows: dict[str, dict[str, float]] = {}
+        for name, figures in self.rows.items():
+            found = figures.compute()  # type: ignore[operator]
+            rows[name] = found if self.full else {"mse": float(found)}
+        rows["model"] = self.model.compute()
+        if self.codes is not None and self.codebook_size:
+            rows["model"] |= {"bits": bits(self.tokens, self.codebook_size), **self.codes.compute()}
+        floor = {name: rows[name]["mse"] for name in TRIVIAL}
+        scored = {name: {"skill": skill(row["mse"], floor), **row} for name, row in rows.items()}
+        return {"truth": "tracked" if self.tracked else "stored", "rows": scored}
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        for metric in (self.model, self.codes, *self.rows.values()):
+            if metric is not None:
+                metric.reset()  # type: ignore[operator]
+
+
+def _mean_square(truth: Truth, video: np.ndarray[Any, np.dtype[np.uint8]]) -> Tensor:
+    error = (video.astype(np.float32) - truth.video.astype(np.float32)) / 255
+    return torch.from_numpy(np.square(error).mean(axis=(1, 2, 3, 4)))

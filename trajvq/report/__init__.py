@@ -1,0 +1,1 @@
+"""Pictures and tables that show the truth at a glance."""

@@ -1,0 +1,51 @@
+"""The scoreboard as a table in the terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+# Figures in the order of the table, with their format and whether more is better.
+COLUMNS: dict[str, tuple[str, bool | None]] = {
+    "skill": (".3f", True),
+    "visible": (".4f", True),
+    "centroid_error": (".3f", False),
+    "centroid_p95": (".3f", False),
+    "object_psnr": (".1f", True),
+    "color_error": (".1f", False),
+    "radius_error": (".2f", False),
+    "psnr": (".1f", True),
+    "ssim": (".4f", True),
+    "mse": (".6f", False),
+}
+BELOW = {
+    "bits": (",.0f", "bits"),
+    "codes_used": (".0f", "codes used"),
+    "perplexity": (".1f", "perplexity"),
+    "object_perplexity": (".1f", "perplexity on objects"),
+    "probe_accuracy": (".3f", "probe accuracy"),
+    "probe_accuracy_true": (".3f", "the same probe on true positions"),
+}
+
+
+def scoreboard_table(board: Mapping[str, Any]) -> Table:
+    """Lay out a scoreboard: trivial rows dim, the best figure of each column bold, tokens in the caption."""
+    rows: dict[str, dict[str, float]] = board["rows"]
+    names = [name for name in COLUMNS if any(name in row for row in rows.values())]
+    title = f"{board['task']} · {board['split']} · {board['clips']} clips · truth {board['truth']}"
+    model = rows["model"]
+    tokens = " · ".join(f"{text} {model[name]:{form}}" for name, (form, text) in BELOW.items() if name in model)
+    table = Table(title=title, caption=tokens or None, title_justify="left", caption_justify="left")
+    table.add_column("row")
+    for name in names:
+        table.add_column(name.replace("_", "\n"), justify="right")
+    for label, row in rows.items():
+        cells = []
+        for name in names:
+            form, more = COLUMNS[name]
+            values = [r[name] for r in rows.values() if name in r]
+            best = name in row and row[name] == (max(values) if more else min(values))
+            text = f"{row[name]:{form}}" if name in row else "–"
+            cells.append(f"[bold]{text}[/bold]" if best else text)
+        table.add_row(label, *cells, style=None if label == "model" else "dim")
+    return table

@@ -1,0 +1,5 @@
+"""The tasks as LightningModules. They hold no layers: networks, losses and metrics come from below."""
+
+from trajvq.tasks.reconstruct import Reconstruct
+
+__all__ = ["Reconstruct"]

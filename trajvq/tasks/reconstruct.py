@@ -1,0 +1,171 @@
+"""Reconstruct: train a tokenizer to give its clips back, and measure what it keeps of the object."""
+
+import warnings
+from typing import Any, ClassVar
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from trajvq.data.datamodule import TrajectoryDataModule, as_model_input
+from trajvq.errors import UserError
+from trajvq.metrics.codes import linear_probe
+from trajvq.metrics.scoreboard import ReconstructionScoreboard
+from trajvq.tasks.schedule import adamw
+from trajvq.tokens.checkpoint import misfits
+from trajvq.tokens.protocol import check_tokenizer, spec_of
+
+Batch = dict[str, Tensor]
+
+
+class Reconstruct(L.LightningModule):
+    """Trains any `trajvq.tokens.Tokenizer` to reconstruct clips.
+
+    Logs ``train/loss``, ``train/mse``, ``val/mse``, ``val/skill``, ``val/visible``,
+    ``val/centroid_error`` (px) and ``val/codes_used``. ``test`` leaves a scoreboard for every
+    split in `scoreboards`.
+
+    Args:
+        tokenizer: The network.
+        loss: A module of (reconstruction, video), both ``(B, 3, T, H, W)``, that returns a scalar.
+        learning_rate: Peak of the learning rate.
+        warmup_steps: Steps of linear rise to it.
+        total_steps: Steps until it has decayed to 0; the trainer's ``max_steps``.
+        betas: AdamW's running averages.
+        weight_decay: AdamW's weight decay.
+    """
+
+    task: ClassVar[str] = "recon"
+    monitor: ClassVar[str] = "val/skill"
+
+    def __init__(
+        self,
+        tokenizer: nn.Module,
+        loss: nn.Module,
+        total_steps: int,
+        learning_rate: float = 3e-3,
+        warmup_steps: int = 100,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__()
+        check_tokenizer(tokenizer)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # under the CLI these are plain values; elsewhere see the next line
+            self.save_hyperparameters()
+        self.hparams.update({n: spec_of(v) for n, v in self.hparams.items() if isinstance(v, nn.Module)})
+        self._hparams_initial = type(self.hparams)(self.hparams)
+        self.tokenizer, self.loss = tokenizer, loss
+        self.learning_rate, self.warmup_steps, self.total_steps = learning_rate, warmup_steps, total_steps
+        self.betas, self.weight_decay = betas, weight_decay
+        self.scoreboards: dict[str, dict[str, Any]] = {}
+        self.val_board = self._board(full=False)
+        self.test_boards = nn.ModuleDict()
+
+    def _board(self, full: bool) -> ReconstructionScoreboard:
+        size, strides = self.tokenizer.codebook_size, self.tokenizer.strides
+        assert isinstance(size, int)
+        assert isinstance(strides, tuple)
+        return ReconstructionScoreboard(size, strides, full)
+
+    def tokenize(self, video: Tensor) -> tuple[Tensor, Tensor]:
+        """Return tokens int64 ``(B, t, h, w)`` of clips float ``(B, 3, T, H, W)``, and the clips decoded from them."""
+        indices: Tensor = self.tokenizer.encode(video)  # type: ignore[operator]
+        made: Tensor = self.tokenizer.decode(indices)  # type: ignore[operator]
+        return indices, made
+
+    def configure_optimizers(self) -> Any:
+        return adamw(
+            self.tokenizer.parameters(),
+            self.learning_rate,
+            self.warmup_steps,
+            self.total_steps,
+            self.betas,
+            self.weight_decay,
+        )
+
+    def forward(self, video: Tensor) -> Tensor:
+        """Reconstruct clips float ``(B, 3, T, H, W)``."""
+        made: Tensor = self.tokenizer(video)
+        return made
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        video = batch["video"]
+        made = self(video)
+        loss: Tensor = self.loss(made, video)
+        if not torch.isfinite(loss):
+            raise UserError(f"the loss is {loss.item()} at step {self.global_step}; lower model.learning_rate")
+        self.log("train/loss", loss, prog_bar=True)
+        self.log("train/mse", (made.detach() - video).square().mean())
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        indices, made = self.tokenize(batch["video"])
+        self.val_board.update(batch, made, indices)
+        return {"video": batch["video"], "reconstruction": made, "indices": indices}
+
+    def on_validation_epoch_end(self) -> None:
+        row = self.val_board.compute()["rows"]["model"]
+        for name in ("mse", "skill", "visible", "centroid_error", "codes_used"):
+            if name in row:
+                self.log(f"val/{name}", row[name], prog_bar=name == "skill")
+        self.val_board.reset()
+
+    def on_test_epoch_start(self) -> None:
+        data = self._data()
+        self.test_boards = nn.ModuleDict({split: self._board(full=True) for split in data.test_splits}).to(self.device)
+
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        indices, made = self.tokenize(batch["video"])
+        board = list(self.test_boards.values())[dataloader_idx]
+        assert isinstance(board, ReconstructionScoreboard)
+        board.update(batch, made, indices)
+
+    def on_test_epoch_end(self) -> None:
+        probe = self._probe_accuracy()
+        for split, board in self.test_boards.items():
+            assert isinstance(board, ReconstructionScoreboard)
+            found = board.compute()
+            found["rows"]["model"] |= probe
+            self.scoreboards[split] = {"clips": len(self._data().clips(split)), **found}
+            for name, value in found["rows"]["model"].items():
+                self.log(f"{split}/{name}", value)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        indices, made = self.tokenize(batch["video"])
+        return {"index": batch["index"], "video": made, "indices": indices}
+
+    def _data(self) -> TrajectoryDataModule:
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(data, TrajectoryDataModule)
+        return data
+
+    def _probe_accuracy(self) -> dict[str, float]:
+        """Fit a linear probe from codes to labels on ``train`` and score it on ``val``; beside it one on true places."""
+        codes: dict[str, Tensor] = {}
+        places: dict[str, Tensor] = {}
+        labels: dict[str, Tensor] = {}
+        data = self._data()
+        if not {"train", "val"} <= data.manifest.splits.keys() or "label" not in data.clips("train").columns:
+            return {}
+        for split in ("train", "val"):
+            clips = data.clips(split)
+            found = []
+            for batch in DataLoader(clips, batch_size=data.eval_batch_size):
+                video = as_model_input(batch["video"].to(self.device))
+                found.append(self.tokenizer.quantize(video).flatten(1).cpu())  # type: ignore[operator]
+            codes[split], labels[split] = torch.cat(found), clips.columns["label"]
+            if "pixel" in clips.columns:
+                places[split] = clips.columns["pixel"].flatten(1)
+        result = {"probe_accuracy": linear_probe(codes["train"], labels["train"], codes["val"], labels["val"])}
+        if places:
+            true = linear_probe(places["train"], labels["train"], places["val"], labels["val"])
+            result["probe_accuracy_true"] = true
+        return result
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        wrong = misfits(self.state_dict(), checkpoint["state_dict"])
+        if wrong:
+            spec = self.hparams["tokenizer"]["class_path"]
+            raise UserError(f"the checkpoint is of another network than the config's {spec}: {wrong}")

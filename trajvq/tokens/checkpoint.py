@@ -1,0 +1,75 @@
+"""Read a tokenizer from a training checkpoint, without Lightning and without running stored code."""
+
+import hashlib
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from trajvq.errors import UserError
+from trajvq.tokens.protocol import build
+
+PREFIX = "tokenizer."
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Load a checkpoint with ``weights_only=True``.
+
+    Raises:
+        UserError: If it is missing, damaged, or holds more than plain data.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"there is no checkpoint {path}; train one with `trajvq fit --config configs/recon.yaml`") from None
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"checkpoint {path} cannot be read: {reason}") from None
+    if not isinstance(content, dict) or "state_dict" not in content:
+        raise UserError(f"{path} is not a training checkpoint: it has no state_dict")
+    return content
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file: the identity of a tokenizer."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_tokenizer(path: Path) -> nn.Module:
+    """Load the tokenizer of a reconstruction checkpoint: in evaluation mode and frozen.
+
+    Args:
+        path: A checkpoint written by ``trajvq fit --config configs/recon.yaml``.
+
+    Returns:
+        The network, a `trajvq.tokens.Tokenizer`.
+
+    Raises:
+        UserError: If the checkpoint cannot be read or is not one of a tokenizer.
+    """
+    content = read_checkpoint(path)
+    spec = content.get("hyper_parameters", {}).get("tokenizer")
+    if spec is None:
+        raise UserError(f"checkpoint {path} holds no tokenizer")
+    tokenizer = build(spec)
+    state = {key.removeprefix(PREFIX): value for key, value in content["state_dict"].items() if key.startswith(PREFIX)}
+    misfit = misfits(tokenizer.state_dict(), state)
+    if misfit:
+        raise UserError(f"checkpoint {path} does not fit {spec['class_path']}: {misfit}")
+    tokenizer.load_state_dict(state)
+    return tokenizer.eval().requires_grad_(False)
+
+
+def misfits(wanted: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> str:
+    """Say in words where two sets of weights differ in names or shapes; empty if nowhere."""
+    for name in wanted.keys() - found.keys():
+        return f"it lacks {name!r}"
+    for name in found.keys() - wanted.keys():
+        return f"it has {name!r}, which the network lacks"
+    for name, value in wanted.items():
+        if value.shape != found[name].shape:
+            return f"{name!r} has shape {tuple(found[name].shape)}, the network's has {tuple(value.shape)}"
+    return ""

@@ -1,0 +1,160 @@
+"""``fit``, ``validate``, ``test`` and ``predict``: the LightningCLI, its run folders and its standard callbacks."""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from jsonargparse import ArgumentError, set_parsing_settings
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from trajvq.callbacks import CollapseWatch, PredictionFile, ReconstructionStrips, ScoreboardFile, progress_bar
+from trajvq.data.datamodule import TrajectoryDataModule
+from trajvq.errors import UserError
+from trajvq.losses import BalancedLoss, PlainLoss
+from trajvq.models import FSQ, CausalTokenizer
+from trajvq.runs import LATEST, best, finish, loggers, open_run
+from trajvq.tasks import Reconstruct
+from trajvq.tokens.checkpoint import file_sha256, read_checkpoint
+
+# Importing these lets a config name them in a word.
+__all__ = ["FSQ", "BalancedLoss", "CausalTokenizer", "PlainLoss", "Reconstruct", "TrajectoryDataModule", "main"]
+
+VERBS = ("fit", "validate", "test", "predict")
+SHIPPED = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")
+
+
+def find_config(name: str) -> str:
+    """Resolve the value of ``--config``: a file as it is, or a shipped one by its name, with or without ``configs/``.
+
+    Raises:
+        UserError: If there is neither.
+    """
+    if Path(name).is_file():
+        return name
+    short = name.removeprefix("configs/").removesuffix(".yaml")
+    for folder in SHIPPED:
+        if (folder / f"{short}.yaml").is_file():
+            return str(folder / f"{short}.yaml")
+    known = sorted({str(p.relative_to(f))[:-5] for f in SHIPPED for p in f.rglob("*.yaml")})
+    raise UserError(f"there is no config {name}; shipped ones: {', '.join(known)}")
+
+
+class TrajvqCLI(LightningCLI):
+    """One run: parse, choose its folder and checkpoint, build, and do it."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+        self.run_folder, self.checkpoint = Path(), ""
+        super().__init__(
+            model_class=L.LightningModule,
+            datamodule_class=L.LightningDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=None,
+            seed_everything_default=0,
+            auto_configure_optimizers=False,
+            parser_kwargs={"parser_mode": "omegaconf+", "exit_on_error": False}
+            | {verb: {"parser_mode": "omegaconf+", "exit_on_error": False} for verb in VERBS},
+            args=list(arguments),
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--run_root", type=str, default="runs", help="folder of the task's runs")
+        parser.add_argument("--run", type=str | None, default=None, help="name of the run (default: date and time)")
+        parser.add_lightning_class_args(EMAWeightAveraging, "ema")
+        parser.add_lightning_class_args(CollapseWatch, "collapse")
+        parser.add_lightning_class_args(ReconstructionStrips, "strips")
+
+    def _parse_ckpt_path(self) -> None:
+        """Leave the settings as they were given; Lightning replaces them by the checkpoint's without a word."""
+
+    def before_instantiate_classes(self) -> None:
+        config = self.config[self.subcommand]
+        root = Path(config.run_root)
+        if self.subcommand == "fit":
+            self.run_folder, resumed = open_run(root, config.run)
+            if resumed and not config.ckpt_path:
+                config.ckpt_path = str(resumed)
+                print(f"continuing {self.run_folder} from {resumed}")
+        else:
+            run = root / (config.run or LATEST)
+            config.ckpt_path = config.ckpt_path or str(best(run))
+            self.run_folder = Path(config.ckpt_path).parent.parent
+        if config.ckpt_path:
+            path = Path(config.ckpt_path)
+            read_checkpoint(path)
+            self.checkpoint = str(path.resolve().relative_to(Path.cwd())) if path.resolve().is_relative_to(Path.cwd()) else str(path)
+            print(f"checkpoint: {self.checkpoint} (sha256 {file_sha256(path)[:12]})")
+
+    def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
+        config = self._get(self.config_init, "trainer")
+        standard: list[L.Callback] = [progress_bar()]
+        task, monitor = getattr(self.model, "task", "custom"), getattr(self.model, "monitor", None)
+        if self.subcommand == "fit":
+            folder = self.run_folder / "checkpoints"
+            common: dict[str, Any] = {"dirpath": folder, "enable_version_counter": False}
+            if monitor:
+                mode = "min" if monitor in ("val/nll", "val/ade") else "max"
+                standard.append(ModelCheckpoint(filename="best", monitor=monitor, mode=mode, **common))
+            standard.append(ModelCheckpoint(filename="last", save_on_exception=True, **common))
+            if config["logger"] is None or config["logger"] is True:
+                kwargs["logger"] = loggers(self.run_folder, task)
+            self._save_config()
+        else:
+            kwargs["logger"] = False
+            standard.append(ScoreboardFile(self.run_folder, self.checkpoint))
+            standard.append(PredictionFile(self.run_folder))
+        kwargs["default_root_dir"] = str(self.run_folder)
+        kwargs["callbacks"] = [*(config["callbacks"] or []), *standard]
+        return super().instantiate_trainer(**kwargs)
+
+    def _save_config(self) -> None:
+        """Write ``config.yaml``, which ``--config`` accepts again."""
+        config = self.config[self.subcommand].clone()
+        for name in ("config", "ckpt_path", "weights_only", "run"):
+            config.pop(name, None)
+        parser = self._parser(self.subcommand)
+        text = parser.dump(config, skip_none=False, skip_validation=True)
+        (self.run_folder / "config.yaml").write_text(text)
+
+    def after_fit(self) -> None:
+        """Mark the run as complete and say what to do next."""
+        if self.trainer.interrupted or not self.trainer.is_global_zero:
+            return
+        finish(self.run_folder, self.trainer.global_step)
+        print(f"run: {self.run_folder}  pictures: {self.run_folder / 'media'}")
+
+
+def _one_line(error: BaseException) -> str:
+    """Reduce a parser's message to the line that says what is wrong."""
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip(" -")]
+    return re.sub(r"\s+", " ", "; ".join(lines))[:600]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one verb; returns the exit code.
+
+    Raises:
+        UserError: With one line for the user.
+    """
+    sys.path.insert(0, os.getcwd())  # networks of the user's own are found by their class path
+    torch.set_float32_matmul_precision("high")
+    resolved = list(arguments)
+    for place, word in enumerate(resolved):
+        if place and resolved[place - 1] in ("--config", "-c"):
+            resolved[place] = find_config(word)
+        elif word.startswith("--config="):
+            resolved[place] = "--config=" + find_config(word.removeprefix("--config="))
+    sys.argv = ["trajvq", *resolved]
+    try:
+        TrajvqCLI(resolved)
+    except (ArgumentError, MisconfigurationException) as error:
+        raise UserError(_one_line(error)) from None
+    return 0
