@@ -4,14 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trajvq.metrics.background import estimate_background
-
 
 class PlainLoss(nn.Module):
     """Mean square error. On small objects its easiest answer is to draw nothing."""
 
-    def forward(self, reconstruction: Tensor, video: Tensor) -> Tensor:
-        """Compare clips ``(B, 3, T, H, W)``; returns a scalar."""
+    def forward(self, reconstruction: Tensor, video: Tensor, background: Tensor) -> Tensor:
+        """Compare clips ``(B, 3, T, H, W)``; returns a scalar. The background is not looked at."""
         return F.mse_loss(reconstruction, video)
 
 
@@ -31,16 +29,16 @@ class BalancedLoss(nn.Module):
         super().__init__()
         self.object_weight, self.threshold, self.dilate = object_weight, threshold, dilate
 
-    def mask(self, video: Tensor) -> Tensor:
+    def mask(self, video: Tensor, background: Tensor) -> Tensor:
         """Return bool ``(B, 1, T, H, W)``: the objects of clips ``(B, 3, T, H, W)`` and their surroundings."""
-        apart = (video - estimate_background(video)).abs().amax(dim=1) > self.threshold
+        apart = (video - background).abs().amax(dim=1) > self.threshold
         side = 2 * self.dilate + 1
         return F.max_pool2d(apart.float(), side, stride=1, padding=self.dilate).bool()[:, None]
 
-    def forward(self, reconstruction: Tensor, video: Tensor) -> Tensor:
-        """Compare clips ``(B, 3, T, H, W)``; returns a scalar."""
+    def forward(self, reconstruction: Tensor, video: Tensor, background: Tensor) -> Tensor:
+        """Compare clips ``(B, 3, T, H, W)``, with their backgrounds ``(B, 3, 1, H, W)``; returns a scalar."""
         with torch.no_grad():
-            near = self.mask(video).to(video.dtype)
+            near = self.mask(video, background).to(video.dtype)
         square = (reconstruction - video).square().mean(dim=1, keepdim=True)
         on_object = (square * near).sum() / near.sum().clamp(min=1)
         elsewhere = (square * (1 - near)).sum() / (1 - near).sum().clamp(min=1)

@@ -94,7 +94,17 @@ def loggers(run: Path, task: str) -> list[Logger]:
     import wandb  # takes a second, so only when a run starts
 
     online = os.environ.get("WANDB_MODE", "online") == "online" and wandb.login(prompt=False)
+    if not online:
+        print(f"W&B: offline; `wandb sync {run}/wandb/offline-*` uploads it")
+    settings = wandb.Settings(silent=True)
     return [
         AppendingCSVLogger(run, name="", version=""),
-        WandbLogger(name=run.name, save_dir=run, project="trajvq", group=task, mode="online" if online else "offline"),
+        WandbLogger(
+            name=run.name,
+            save_dir=run,
+            project="trajvq",
+            group=task,
+            mode="online" if online else "offline",
+            settings=settings,
+        ),
     ]

@@ -1,8 +1,10 @@
 """``fit``, ``validate``, ``test`` and ``predict``: the LightningCLI, its run folders and its standard callbacks."""
 
+import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from trajvq.augment import ObjectWindows
 from trajvq.callbacks import CollapseWatch, PredictionFile, ReconstructionStrips, ScoreboardFile, progress_bar
 from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.errors import UserError
@@ -24,9 +27,20 @@ from trajvq.tasks import Reconstruct
 from trajvq.tokens.checkpoint import file_sha256, read_checkpoint
 
 # Importing these lets a config name them in a word.
-__all__ = ["FSQ", "BalancedLoss", "CausalTokenizer", "PlainLoss", "Reconstruct", "TrajectoryDataModule", "main"]
+__all__ = ["FSQ", "BalancedLoss", "CausalTokenizer", "ObjectWindows", "PlainLoss", "Reconstruct", "TrajectoryDataModule", "main"]
 
 VERBS = ("fit", "validate", "test", "predict")
+# What Lightning says about settings that are meant.
+MEANT = (
+    "LightningCLI's args parameter",
+    ".*isinstance\\(treespec, LeafSpec\\)",
+    ".*callbacks used to create the checkpoint",
+    "You're using the WeightAveraging callback",
+    "The dirpath has changed",
+    ".*does not have many workers",
+    "The number of training batches",
+    "Checkpoint directory .* exists and is not empty",
+)
 SHIPPED = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")
 
 
@@ -87,10 +101,12 @@ class TrajvqCLI(LightningCLI):
             run = root / (config.run or LATEST)
             config.ckpt_path = config.ckpt_path or str(best(run))
             self.run_folder = Path(config.ckpt_path).parent.parent
+        if self.subcommand == "test":
+            config.verbose = False  # the scoreboard says it better
         if config.ckpt_path:
             path = Path(config.ckpt_path)
             read_checkpoint(path)
-            self.checkpoint = str(path.resolve().relative_to(Path.cwd())) if path.resolve().is_relative_to(Path.cwd()) else str(path)
+            self.checkpoint = os.path.relpath(path.resolve())
             print(f"checkpoint: {self.checkpoint} (sha256 {file_sha256(path)[:12]})")
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
@@ -107,10 +123,14 @@ class TrajvqCLI(LightningCLI):
             if config["logger"] is None or config["logger"] is True:
                 kwargs["logger"] = loggers(self.run_folder, task)
             self._save_config()
+            weights = sum(p.numel() for p in self.model.parameters())
+            print(f"run: {self.run_folder}  {weights:,} weights, {config['max_steps']:,} steps", flush=True)
         else:
-            kwargs["logger"] = False
             standard.append(ScoreboardFile(self.run_folder, self.checkpoint))
             standard.append(PredictionFile(self.run_folder))
+            kwargs["logger"] = False
+        kwargs["enable_model_summary"] = False
+        kwargs["enable_progress_bar"] = sys.stdout.isatty()
         kwargs["default_root_dir"] = str(self.run_folder)
         kwargs["callbacks"] = [*(config["callbacks"] or []), *standard]
         return super().instantiate_trainer(**kwargs)
@@ -129,7 +149,7 @@ class TrajvqCLI(LightningCLI):
         if self.trainer.interrupted or not self.trainer.is_global_zero:
             return
         finish(self.run_folder, self.trainer.global_step)
-        print(f"run: {self.run_folder}  pictures: {self.run_folder / 'media'}")
+        print(f"finished: {self.run_folder}; pictures: {self.run_folder / 'media'}")
 
 
 def _one_line(error: BaseException) -> str:
@@ -146,13 +166,15 @@ def main(arguments: Sequence[str]) -> int:
     """
     sys.path.insert(0, os.getcwd())  # networks of the user's own are found by their class path
     torch.set_float32_matmul_precision("high")
+    for message in MEANT:
+        warnings.filterwarnings("ignore", message)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     resolved = list(arguments)
     for place, word in enumerate(resolved):
         if place and resolved[place - 1] in ("--config", "-c"):
             resolved[place] = find_config(word)
         elif word.startswith("--config="):
             resolved[place] = "--config=" + find_config(word.removeprefix("--config="))
-    sys.argv = ["trajvq", *resolved]
     try:
         TrajvqCLI(resolved)
     except (ArgumentError, MisconfigurationException) as error:

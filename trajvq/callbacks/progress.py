@@ -13,7 +13,7 @@ class ProgressLines(L.Callback):
     """Prints one line for each validation."""
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if trainer.sanity_checking or not trainer.is_global_zero or not trainer.training:
+        if trainer.sanity_checking or not trainer.is_global_zero or trainer.state.fn != "fit":
             return
         found = trainer.callback_metrics
         figures = "  ".join(f"{name} {float(found[f'val/{name}']):.4g}" for name in SHOWN if f"val/{name}" in found)

@@ -3,14 +3,21 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from trajvq.data.generate import OOD_CLIPS, PRESETS, generate
+from trajvq.data.generate import OOD, OOD_CLIPS, PRESETS, generate
 from trajvq.data.imports import import_videos
 from trajvq.data.store import Manifest
+from trajvq.errors import UserError
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see `{self.prog} --help`")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="trajvq data", description="Make and import datasets.")
+    parser = _Parser(prog="trajvq data", description="Make and import datasets.")
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("generate", help="clips of the four motion families with exact ground truth")
     make.add_argument("--out", type=Path, required=True, help="dataset folder to make")
@@ -39,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     asked = _parser().parse_args(arguments)
     if asked.command == "generate":
         clips = {split: getattr(asked, split) for split in PRESETS["default"] if getattr(asked, split) is not None}
-        clips |= {split: asked.ood for split in ("ood_speed", "ood_size", "ood_color", "ood_hole", "ood_combo")}
+        clips |= {split: asked.ood for split in OOD}
         made = generate(asked.out, clips, asked.seed, asked.preset, asked.frames, asked.size)
     else:
         made = import_videos(asked.path, asked.out, asked.val, asked.test, asked.seed)

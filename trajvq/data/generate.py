@@ -25,6 +25,7 @@ SHARD = 1000  # clips a shard
 DRAWS = 32  # random numbers a clip: 1 for the region, then LOOK, then the family's own
 WHITE = 255
 PRESETS = {"default": {"train": 4000, "val": 400, "test": 400}}
+OOD = tuple(split for split in REGIONS if split.startswith("ood_"))
 OOD_CLIPS = 400
 TEXT = 320  # bytes of an equation or description
 
@@ -173,7 +174,7 @@ def generate(
         raise DataError(f"unknown preset {preset!r}; known: {', '.join(PRESETS)}")
     if frames < 2 or size < 16:
         raise DataError(f"clips of {frames} frames and {size}x{size} pixels are too small: at least 2 and 16x16")
-    wanted = {**PRESETS[preset], **dict.fromkeys((s for s in REGIONS if s.startswith("ood_")), OOD_CLIPS)}
+    wanted = {**PRESETS[preset], **dict.fromkeys(OOD, OOD_CLIPS)}
     wanted = {split: count for split, count in {**wanted, **(clips or {})}.items() if count}
     manifest = plan(preset, seed, frames, size)
     with new_dataset(out) as folder:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 BINS = 32  # colours are told apart in steps of 1/32
 PLAIN = 0.5  # share of a clip's pixels that one colour must have to be its background
+SAMPLE = 4096  # pixels of a clip looked at to find that colour
 
 
 def estimate_background(video: Tensor) -> Tensor:
@@ -23,13 +24,16 @@ def estimate_background(video: Tensor) -> Tensor:
     Returns:
         float ``(B, 3, 1, H, W)`` in [0, 1].
     """
-    coarse = (video * (BINS - 1)).round().long()
-    code_BP = ((coarse[:, 0] * BINS + coarse[:, 1]) * BINS + coarse[:, 2]).flatten(1)
+    pixels_BCP = video.flatten(2)
+    step = max(pixels_BCP.shape[-1] // SAMPLE, 1) | 1  # odd, so that it walks across rows
+    pixels_BCP = pixels_BCP[:, :, ::step]
+    coarse = (pixels_BCP * (BINS - 1)).round().long()
+    code_BP = (coarse[:, 0] * BINS + coarse[:, 1]) * BINS + coarse[:, 2]
+    common_BP = code_BP == code_BP.mode(dim=1, keepdim=True).values
     background = []
-    for clip, code in zip(video, code_BP, strict=True):
-        common = code == code.mode().values
+    for clip, pixels, common in zip(video, pixels_BCP, common_BP, strict=True):
         if common.float().mean() >= PLAIN:
-            colour = clip.flatten(1)[:, common].median(dim=1).values
+            colour = pixels[:, common].median(dim=1).values
             background.append(colour[:, None, None, None].expand(-1, 1, *clip.shape[-2:]))
         else:
             background.append(clip.median(dim=1, keepdim=True).values)

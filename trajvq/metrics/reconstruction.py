@@ -127,7 +127,7 @@ def clip_figures(truth: Truth, video: NDArray[np.uint8]) -> dict[str, NDArray[np
 class ReconstructionFigures(Metric):
     """Accumulates `clip_figures` over batches and processes.
 
-    ``compute`` returns ``mse``, ``psnr``, ``ssim``, ``object_psnr``, ``visible``,
+    ``compute`` returns the number of ``clips``, ``mse``, ``psnr``, ``ssim``, ``object_psnr``, ``visible``,
     ``centroid_error``, ``centroid_p95``, ``radius_error`` and ``color_error`` as floats;
     object figures are means over frames in which the object can be seen.
 
@@ -158,7 +158,7 @@ class ReconstructionFigures(Metric):
         mse = float(figures["square"].mean())
         near = float(figures["near_square"][charged].sum() / figures["near"][charged].sum().clamp(min=1))
         distance = figures["centroid_error"][charged]
-        result = {"mse": mse, "psnr": _psnr(mse)}
+        result: dict[str, float] = {"clips": len(charged), "mse": mse, "psnr": _psnr(mse)}
         if self.with_ssim:
             result["ssim"] = float(dim_zero_cat(self.ssim).double().mean())
         if not charged.any():

@@ -55,17 +55,21 @@ class ReconstructionScoreboard(nn.Module):
             self.codes.update(indices, torch.from_numpy(truth.pixel).to(indices.device))
 
     def compute(self) -> dict[str, Any]:
-        """Return ``{"truth": "stored" or "tracked", "rows": {name: {figure: number}}}``, the model's row last."""
+        """Return ``{"clips", "truth": "stored" or "tracked", "rows": {name: {figure: number}}}``, the model's row last."""
         rows: dict[str, dict[str, float]] = {}
         for name, figures in self.rows.items():
             found = figures.compute()  # type: ignore[operator]
             rows[name] = found if self.full else {"mse": float(found)}
         rows["model"] = self.model.compute()
+        clips = int(rows["model"]["clips"])
+        for row in rows.values():
+            row.pop("clips", None)
         if self.codes is not None and self.codebook_size:
             rows["model"] |= {"bits": bits(self.tokens, self.codebook_size), **self.codes.compute()}
         floor = {name: rows[name]["mse"] for name in TRIVIAL}
         scored = {name: {"skill": skill(row["mse"], floor), **row} for name, row in rows.items()}
-        return {"truth": "tracked" if self.tracked else "stored", "rows": scored}
+        truth = "tracked" if self.tracked else "stored"
+        return {"clips": clips, "truth": truth, "rows": scored}
 
     def reset(self) -> None:
         """Forget all batches."""

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from trajvq.data.datamodule import TrajectoryDataModule, as_model_input
 from trajvq.errors import UserError
+from trajvq.metrics.background import estimate_background
 from trajvq.metrics.codes import linear_probe
 from trajvq.metrics.scoreboard import ReconstructionScoreboard
 from trajvq.tasks.schedule import adamw
@@ -28,7 +29,9 @@ class Reconstruct(L.LightningModule):
 
     Args:
         tokenizer: The network.
-        loss: A module of (reconstruction, video), both ``(B, 3, T, H, W)``, that returns a scalar.
+        loss: A module of (reconstruction, video, background) that returns a scalar; the first two are
+            ``(B, 3, T, H, W)``, the background, estimated from the clip itself, ``(B, 3, 1, H, W)``.
+        augment: A module of (video, background, share of training done) that returns the first two; None for none.
         learning_rate: Peak of the learning rate.
         warmup_steps: Steps of linear rise to it.
         total_steps: Steps until it has decayed to 0; the trainer's ``max_steps``.
@@ -44,6 +47,7 @@ class Reconstruct(L.LightningModule):
         tokenizer: nn.Module,
         loss: nn.Module,
         total_steps: int,
+        augment: nn.Module | None = None,
         learning_rate: float = 3e-3,
         warmup_steps: int = 100,
         betas: tuple[float, float] = (0.9, 0.99),
@@ -56,7 +60,7 @@ class Reconstruct(L.LightningModule):
             self.save_hyperparameters()
         self.hparams.update({n: spec_of(v) for n, v in self.hparams.items() if isinstance(v, nn.Module)})
         self._hparams_initial = type(self.hparams)(self.hparams)
-        self.tokenizer, self.loss = tokenizer, loss
+        self.tokenizer, self.loss, self.augment = tokenizer, loss, augment
         self.learning_rate, self.warmup_steps, self.total_steps = learning_rate, warmup_steps, total_steps
         self.betas, self.weight_decay = betas, weight_decay
         self.scoreboards: dict[str, dict[str, Any]] = {}
@@ -92,8 +96,12 @@ class Reconstruct(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         video = batch["video"]
+        with torch.no_grad():
+            background = estimate_background(video)
+            if self.augment is not None:
+                video, background = self.augment(video, background, self.global_step / self.total_steps)
         made = self(video)
-        loss: Tensor = self.loss(made, video)
+        loss: Tensor = self.loss(made, video, background)
         if not torch.isfinite(loss):
             raise UserError(f"the loss is {loss.item()} at step {self.global_step}; lower model.learning_rate")
         self.log("train/loss", loss, prog_bar=True)
@@ -128,7 +136,7 @@ class Reconstruct(L.LightningModule):
             assert isinstance(board, ReconstructionScoreboard)
             found = board.compute()
             found["rows"]["model"] |= probe
-            self.scoreboards[split] = {"clips": len(self._data().clips(split)), **found}
+            self.scoreboards[split] = found
             for name, value in found["rows"]["model"].items():
                 self.log(f"{split}/{name}", value)
 

@@ -1,0 +1,52 @@
+"""Shared small datasets and runs: 8 frames of 32 x 32 pixels, so that every test is quick."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from trajvq.cli import main
+from trajvq.data.generate import generate
+
+os.environ.setdefault("WANDB_MODE", "offline")
+torch.set_num_threads(2)
+
+SIZES = {"train": 32, "val": 8, "test": 12, "ood_speed": 4, "ood_size": 4, "ood_color": 4, "ood_hole": 4, "ood_combo": 4}
+TINY = [
+    "--data.batch_size=4",
+    "--model.tokenizer.width=16",
+    "--trainer.max_steps=4",
+    "--trainer.val_check_interval=2",
+    "--trainer.log_every_n_steps=1",
+    "--collapse.on_collapse=warn",
+]
+
+Run = Callable[..., int]
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of all splits, made once."""
+    folder = tmp_path_factory.mktemp("data") / "small"
+    generate(folder, SIZES, seed=1, frames=8, size=32, progress=False)
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def fit(dataset: Path, here: Path) -> Run:
+    """Train the shipped config at toy size, without loggers unless asked, in the folder `here`."""
+
+    def run(*extra: str, config: str = "recon", logger: bool = False) -> int:
+        quiet = [] if logger else ["--trainer.logger=false"]
+        return main(["fit", "--config", config, f"--data.path={dataset}", *TINY, *quiet, *extra])
+
+    return run

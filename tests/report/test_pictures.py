@@ -1,0 +1,35 @@
+"""Pictures and tables show what they are given."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+
+from trajvq.report.strips import save_png, sheet
+from trajvq.report.table import scoreboard_table
+
+
+def test_a_sheet_shows_target_over_reconstruction_over_error(tmp_path: Path) -> None:
+    target = np.zeros((2, 4, 3, 10, 12), dtype=np.uint8)
+    target[:, :, 0] = 200
+    made = target.copy()
+    made[:, 2] = 100
+    picture = sheet(target, made, scale=1)
+    assert picture.shape == (2 * 36 + 3, 4 * 14, 3)
+    assert picture[0, 0].tolist() == [200, 0, 0]
+    assert picture[12, 2 * 14].tolist() == [100, 100, 100]
+    assert picture[24, 0].tolist() == [255, 255, 255]
+    assert picture[24, 2 * 14].tolist() == [55, 55, 55]
+    save_png(picture, tmp_path / "a/b.png")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a/b.png")), picture)
+
+
+def test_the_table_names_every_row_and_what_is_missing() -> None:
+    rows = {"blank": {"skill": 0.0, "mse": 0.02}, "model": {"skill": 0.9, "mse": 0.002, "visible": 1.0, "bits": 2551.2}}
+    board = {"task": "recon", "split": "test", "clips": 3, "truth": "stored", "rows": rows}
+    console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(scoreboard_table(board))
+    text = console.export_text()
+    for word in ("blank", "model", "0.900", "–", "bits 2,551", "3 clips"):
+        assert word in text

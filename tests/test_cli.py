@@ -1,0 +1,36 @@
+"""The outer command: help at once, one line for mistakes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trajvq.cli import main
+
+
+def test_help_and_data_start_without_torch_or_lightning() -> None:
+    code = (
+        "import sys; from trajvq.cli import main; main(['--help'])\n"
+        "try: main(['data', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('torch', 'lightning') if m in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.splitlines()[-1] == "[]"
+    assert "generate" in said
+    assert "fit" in said
+
+
+def test_an_unknown_command_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train"]) == 2
+    assert capsys.readouterr().err == "trajvq: unknown command 'train'; see `trajvq --help`\n"
+
+
+def test_data_generate_says_what_it_made(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["data", "generate", "--out", "d", "--train", "8", "--val", "4", "--test", "0", "--ood", "4"]
+    assert main([*arguments, "--frames", "4", "--size", "32", "--seed", "5"]) == 0
+    said = capsys.readouterr().out
+    assert "train 8, val 4, ood_speed 4" in said
+    assert main([*arguments]) == 2
+    assert "already holds a dataset" in capsys.readouterr().err

@@ -1,0 +1,56 @@
+"""The balanced loss sees small objects where the plain one does not."""
+
+import pytest
+import torch
+
+from trajvq.data.generate import make_clips
+from trajvq.losses import BalancedLoss, PlainLoss
+from trajvq.metrics.background import estimate_background
+
+
+@pytest.fixture(scope="module")
+def video() -> torch.Tensor:
+    clips = make_clips(0, "train", 0, 8, 16, 64)["video"]
+    return torch.from_numpy(clips).transpose(1, 2).float() / 255
+
+
+def white(video: torch.Tensor) -> torch.Tensor:
+    return torch.ones_like(video[:, :, :1])
+
+
+def test_a_perfect_reconstruction_costs_nothing(video: torch.Tensor) -> None:
+    for loss in (BalancedLoss(), PlainLoss()):
+        assert float(loss(video, video, white(video))) == 0
+
+
+def test_a_blank_clip_costs_far_more_than_by_plain_mse(video: torch.Tensor) -> None:
+    blank = torch.ones_like(video)
+    assert float(BalancedLoss()(blank, video, blank)) > 10 * float(PlainLoss()(blank, video, blank))
+
+
+def test_the_mask_holds_the_object_and_its_surroundings(video: torch.Tensor) -> None:
+    clips = make_clips(0, "train", 0, 8, 16, 64)
+    mask = BalancedLoss(dilate=2).mask(video, white(video))[:, 0]
+    rows, columns = torch.meshgrid(torch.arange(64) + 0.5, torch.arange(64) + 0.5, indexing="ij")
+    pixel, radius = torch.from_numpy(clips["pixel"]), torch.from_numpy(clips["radius"])
+    distance = torch.hypot(columns - pixel[..., 0, None, None], rows - pixel[..., 1, None, None])
+    assert mask[distance < radius[..., None, None] + 1].all()
+    assert not mask[distance > radius[..., None, None] + 5].any()
+
+
+def test_all_the_background_weighs_as_much_as_the_object(video: torch.Tensor) -> None:
+    loss = BalancedLoss(object_weight=0.5)
+    near = loss.mask(video, white(video)).expand_as(video)
+    off_object, off_background = video.clone(), video.clone()
+    off_object[near] += 0.1
+    off_background[~near] += 0.1
+    assert float(loss(off_object, video, white(video))) == pytest.approx(float(loss(off_background, video, white(video))), rel=1e-3)
+
+
+def test_no_labels_are_needed_on_a_textured_video() -> None:
+    generator = torch.Generator().manual_seed(0)
+    video = torch.rand(1, 3, 1, 32, 32, generator=generator).repeat(1, 1, 16, 1, 1)
+    for frame in range(16):
+        video[:, :, frame, 10:14, frame : frame + 4] = torch.tensor([1.0, 0.0, 0.0])[None, :, None, None]
+    mask = BalancedLoss(dilate=0).mask(video, estimate_background(video))[0, 0]
+    assert 12 <= mask.sum(dim=(1, 2)).float().mean() <= 16

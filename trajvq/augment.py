@@ -1,0 +1,86 @@
+"""Augmentations of clips in training, on the device. They need no labels."""
+
+import torch
+from torch import Tensor, nn
+
+THRESHOLD = 0.04  # difference from the background, in any channel, that shows an object
+
+
+class ObjectWindows(nn.Module):
+    """Cuts windows in space and time around objects, and flips, turns and recolours them.
+
+    Most of a clip is background. Windows that hold the object show the tokenizer several times more of
+    it a second. The last part of training sees whole clips again, so that it learns the rest of them too.
+
+    Args:
+        frames: Frames of a window; a multiple of the tokenizer's stride.
+        size: Rows and columns of a window; a multiple of the tokenizer's strides.
+        windows: Windows cut from each clip.
+        margin: Pixels that the object's centre keeps from the window's edge where it can.
+        until: Share of the training after which clips stay whole.
+        symmetries: Flip, transpose and permute colours at random; a clip of anything stays a clip.
+    """
+
+    def __init__(
+        self,
+        frames: int = 8,
+        size: int = 32,
+        windows: int = 6,
+        margin: int = 6,
+        until: float = 0.7,
+        symmetries: bool = True,
+    ) -> None:
+        super().__init__()
+        self.frames, self.size, self.windows, self.margin = frames, size, windows, margin
+        self.until, self.symmetries = until, symmetries
+
+    def forward(self, video: Tensor, background: Tensor, done: float) -> tuple[Tensor, Tensor]:
+        """Augment a batch.
+
+        Args:
+            video: float ``(B, 3, T, H, W)`` in [0, 1].
+            background: float ``(B, 3, 1, H, W)`` in [0, 1].
+            done: Share of the training that is done, 0 to 1.
+
+        Returns:
+            The windows, or whole clips, with their backgrounds, shaped alike.
+        """
+        if done < self.until:
+            video, background = self._cut(video, background)
+        return self._turn(video, background) if self.symmetries else (video, background)
+
+    def _cut(self, video: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
+        count, _, all_frames, *picture = video.shape
+        frames, sizes = min(self.frames, all_frames), [min(self.size, side) for side in picture]
+        shown = ((video - background).abs().amax(dim=1) > THRESHOLD).float()
+        start = torch.randint(all_frames - frames + 1, (count, self.windows))
+        chosen = (start + torch.randint(frames, (count, self.windows))).to(video.device)
+        corners = []
+        for axis, (side, size) in enumerate(zip(picture, sizes, strict=True)):
+            line = shown.sum(dim=2 if axis else 3)  # (B, T, side): how much of an object each row or column shows
+            place = torch.arange(side, device=video.device) + 0.5
+            centre = (line * place).sum(dim=-1) / line.sum(dim=-1).clamp(min=1)
+            centre = torch.where(line.sum(dim=-1) > 0, centre, side / 2).gather(1, chosen)
+            margin = min(self.margin, size // 2)
+            offset = margin + torch.rand(centre.shape, device=video.device) * (size - 2 * margin)
+            corners.append((centre - offset).long().clamp(0, side - size).tolist())
+        cut, ground = [], []
+        for clip, starts in enumerate(start.tolist()):
+            for window, first in enumerate(starts):
+                top, left = corners[0][clip][window], corners[1][clip][window]
+                where = (..., slice(top, top + sizes[0]), slice(left, left + sizes[1]))
+                cut.append(video[clip, :, first : first + frames][where])
+                ground.append(background[clip][where])
+        return torch.stack(cut), torch.stack(ground)
+
+    @staticmethod
+    def _turn(video: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
+        colours, flips = torch.randperm(3, device=video.device), torch.rand(3)
+        dims = [dim for dim, flip in zip((-1, -2), flips.tolist(), strict=False) if flip < 0.5]
+        square = video.shape[-1] == video.shape[-2]
+
+        def turn(clips: Tensor) -> Tensor:
+            clips = clips[:, colours].flip(dims)
+            return (clips.transpose(-1, -2) if square and flips[2] < 0.5 else clips).contiguous()
+
+        return turn(video), turn(background)
