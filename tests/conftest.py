@@ -13,7 +13,16 @@ from trajvq.data.generate import generate
 os.environ.setdefault("WANDB_MODE", "offline")
 torch.set_num_threads(2)
 
-SIZES = {"train": 32, "val": 8, "test": 12, "ood_speed": 4, "ood_size": 4, "ood_color": 4, "ood_hole": 4, "ood_combo": 4}
+SIZES = {
+    "train": 32,
+    "val": 8,
+    "test": 12,
+    "ood_speed": 4,
+    "ood_size": 4,
+    "ood_color": 4,
+    "ood_hole": 4,
+    "ood_combo": 4,
+}
 TINY = [
     "--data.batch_size=4",
     "--model.tokenizer.width=16",

@@ -48,7 +48,9 @@ def test_symmetries_keep_the_pixels_and_the_background_in_step() -> None:
     for seed in range(8):
         torch.manual_seed(seed)
         made, ground = ObjectWindows(until=0.0)(video + background, background, done=0.5)
-        torch.testing.assert_close((made - ground).sum(dim=1).flatten(1).sort().values, video.sum(dim=1).flatten(1).sort().values)
+        torch.testing.assert_close(
+            (made - ground).sum(dim=1).flatten(1).sort().values, video.sum(dim=1).flatten(1).sort().values
+        )
 
 
 def test_small_clips_are_not_cut_beyond_their_size() -> None:

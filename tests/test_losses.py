@@ -44,7 +44,9 @@ def test_all_the_background_weighs_as_much_as_the_object(video: torch.Tensor) ->
     off_object, off_background = video.clone(), video.clone()
     off_object[near] += 0.1
     off_background[~near] += 0.1
-    assert float(loss(off_object, video, white(video))) == pytest.approx(float(loss(off_background, video, white(video))), rel=1e-3)
+    assert float(loss(off_object, video, white(video))) == pytest.approx(
+        float(loss(off_background, video, white(video))), rel=1e-3
+    )
 
 
 def test_no_labels_are_needed_on_a_textured_video() -> None:

@@ -51,7 +51,9 @@ def scoreboard(run: Path, split: str = "test") -> dict[str, Any]:
     return found
 
 
-def test_a_run_folder_holds_what_it_should(fit: Run, here: Path, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_folder_holds_what_it_should(
+    fit: Run, here: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert fit("--run=a", logger=True) == 0
     run = here / "runs/recon/a"
     for name in ("config.yaml", "metrics.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt", "complete.json"):
@@ -59,7 +61,15 @@ def test_a_run_folder_holds_what_it_should(fit: Run, here: Path, dataset: Path, 
     assert list((run / "media").glob("*.png"))
     assert (here / "runs/recon/latest").resolve() == run
     rows = list(csv.DictReader((run / "metrics.csv").open()))
-    for name in ("train/loss", "train/mse", "val/mse", "val/skill", "val/visible", "val/centroid_error", "val/codes_used"):
+    for name in (
+        "train/loss",
+        "train/mse",
+        "val/mse",
+        "val/skill",
+        "val/visible",
+        "val/centroid_error",
+        "val/codes_used",
+    ):
         assert any(row[name] for row in rows), name
 
     # A second run beside the first, in the same W&B folder or not, and from the saved config.
@@ -69,15 +79,41 @@ def test_a_run_folder_holds_what_it_should(fit: Run, here: Path, dataset: Path, 
     assert list((run / "wandb").glob("offline-run-*"))
 
     capsys.readouterr()
-    assert main(["test", "--config", "recon", f"--data.path={dataset}", "--model.tokenizer.width=16",
-                 "--data.test_splits=[test,ood_size]", f"--ckpt_path={run}/checkpoints/best.ckpt"]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "test",
+                "--config",
+                "recon",
+                f"--data.path={dataset}",
+                "--model.tokenizer.width=16",
+                "--data.test_splits=[test,ood_size]",
+                f"--ckpt_path={run}/checkpoints/best.ckpt",
+            ]
+        )
+        == 0
+    )
     said = capsys.readouterr().out
     board = scoreboard(run)
     assert list(board["rows"]) == ["blank", "mean_frame", "median_frame", "copy_first", "model"]
     assert {"task", "split", "clips", "seconds", "checkpoint", "rows"} <= board.keys()
     assert (board["clips"], scoreboard(run, "ood_size")["clips"]) == (12, 4)
-    assert {"mse", "psnr", "ssim", "skill", "object_psnr", "visible", "centroid_error", "centroid_p95", "radius_error",
-            "color_error", "bits", "codes_used", "perplexity", "probe_accuracy"} <= board["rows"]["model"].keys()  # fmt: skip
+    assert {
+        "mse",
+        "psnr",
+        "ssim",
+        "skill",
+        "object_psnr",
+        "visible",
+        "centroid_error",
+        "centroid_p95",
+        "radius_error",
+        "color_error",
+        "bits",
+        "codes_used",
+        "perplexity",
+        "probe_accuracy",
+    } <= board["rows"]["model"].keys()
     assert "mean_frame" in said
     assert "checkpoint: runs/recon/a/checkpoints/best.ckpt (sha256" in said
 
@@ -85,7 +121,9 @@ def test_a_run_folder_holds_what_it_should(fit: Run, here: Path, dataset: Path, 
 def test_the_same_seed_gives_the_same_weights(fit: Run, here: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         assert fit(f"--run={name}", f"--seed_everything={seed}") == 0
-    a, b, c = (torch.load(here / f"runs/recon/{n}/checkpoints/last.ckpt", weights_only=True)["state_dict"] for n in "abc")
+    a, b, c = (
+        torch.load(here / f"runs/recon/{n}/checkpoints/last.ckpt", weights_only=True)["state_dict"] for n in "abc"
+    )
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert any(not torch.equal(a[name], c[name]) for name in a)
 
@@ -97,10 +135,30 @@ def test_overrides_reach_what_depends_on_them(fit: Run, here: Path) -> None:
     assert saved["model"]["init_args"]["total_steps"] == 3
     hparams = torch.load(here / "runs/recon/a/checkpoints/last.ckpt", weights_only=True)["hyper_parameters"]
     assert hparams["total_steps"] == 3
-    (here / "more.yaml").write_text("trainer: {max_steps: 5}\nmodel: {init_args: {tokenizer: {init_args: {blocks: 1}}}}\n")
-    assert main(["fit", "--config", "recon", "--config", "more.yaml", "--config", "debug/fast", "--run=b",
-                 f"--data.path={saved['data']['init_args']['path']}", "--trainer.max_steps=2", "--data.batch_size=4",
-                 "--model.tokenizer.width=16", "--trainer.val_check_interval=1", "--trainer.logger=false"]) == 0  # fmt: skip
+    (here / "more.yaml").write_text(
+        "trainer: {max_steps: 5}\nmodel: {init_args: {tokenizer: {init_args: {blocks: 1}}}}\n"
+    )
+    assert (
+        main(
+            [
+                "fit",
+                "--config",
+                "recon",
+                "--config",
+                "more.yaml",
+                "--config",
+                "debug/fast",
+                "--run=b",
+                f"--data.path={saved['data']['init_args']['path']}",
+                "--trainer.max_steps=2",
+                "--data.batch_size=4",
+                "--model.tokenizer.width=16",
+                "--trainer.val_check_interval=1",
+                "--trainer.logger=false",
+            ]
+        )
+        == 0
+    )
     saved = yaml.safe_load((here / "runs/debug/b/config.yaml").read_text())
     assert saved["model"]["init_args"]["total_steps"] == 2
     assert saved["model"]["init_args"]["tokenizer"]["init_args"]["blocks"] == 1
@@ -127,7 +185,9 @@ def test_an_unfinished_run_goes_on_and_a_finished_one_is_refused(
 
 def test_a_network_of_ones_own_trains_tests_and_reloads(fit: Run, here: Path, dataset: Path) -> None:
     (here / "mynet.py").write_text(NETWORK)
-    (here / "mine.yaml").write_text("model: {init_args: {tokenizer: {class_path: mynet.Pixels, init_args: {levels: 32}}}}\n")
+    (here / "mine.yaml").write_text(
+        "model: {init_args: {tokenizer: {class_path: mynet.Pixels, init_args: {levels: 32}}}}\n"
+    )
     own = ["--config", "recon", "--config", "mine.yaml", f"--data.path={dataset}", "--data.batch_size=4"]
     short = ["--trainer.max_steps=2", "--trainer.val_check_interval=2", "--trainer.logger=false", "--run=own"]
     assert main(["fit", *own, *short]) == 0
@@ -153,7 +213,9 @@ def test_predict_writes_what_the_scoreboard_scored(fit: Run, here: Path, dataset
 
     clips = Clips(dataset, "test")
     target = torch.stack([clips[k]["video"] for k in range(12)]).float() / 255
-    assert scoreboard(here / "runs/recon/a")["rows"]["model"]["mse"] == pytest.approx(float((made - target).square().mean()), rel=1e-4)
+    assert scoreboard(here / "runs/recon/a")["rows"]["model"]["mse"] == pytest.approx(
+        float((made - target).square().mean()), rel=1e-4
+    )
 
 
 MISTAKES: dict[str, tuple[list[str], str]] = {

@@ -10,7 +10,8 @@ class ObjectWindows(nn.Module):
     """Cuts windows in space and time around objects, and flips, turns and recolours them.
 
     Most of a clip is background. Windows that hold the object show the tokenizer several times more of
-    it a second. The last part of training sees whole clips again, so that it learns the rest of them too.
+    it a second. The last part of training sees whole clips again, so that it learns the rest of them too:
+    of each batch as many clips as have the windows' number of pixels.
 
     Args:
         frames: Frames of a window; a multiple of the tokenizer's stride.
@@ -25,7 +26,7 @@ class ObjectWindows(nn.Module):
         self,
         frames: int = 8,
         size: int = 32,
-        windows: int = 6,
+        windows: int = 1,
         margin: int = 6,
         until: float = 0.7,
         symmetries: bool = True,
@@ -47,30 +48,36 @@ class ObjectWindows(nn.Module):
         """
         if done < self.until:
             video, background = self._cut(video, background)
+        else:
+            pixels = len(video) * self.windows * self.frames * self.size**2
+            keep = max(pixels // video[0, 0].numel(), 1)
+            video, background = video[:keep], background[:keep]
         return self._turn(video, background) if self.symmetries else (video, background)
 
     def _cut(self, video: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
         count, _, all_frames, *picture = video.shape
         frames, sizes = min(self.frames, all_frames), [min(self.size, side) for side in picture]
-        shown = ((video - background).abs().amax(dim=1) > THRESHOLD).float()
         start = torch.randint(all_frames - frames + 1, (count, self.windows))
         chosen = (start + torch.randint(frames, (count, self.windows))).to(video.device)
+        clip = torch.arange(count, device=video.device)[:, None]
+        moment = video[clip, :, chosen]  # (B, windows, 3, H, W): the frame each window is placed by
+        shown = ((moment - background[:, None, :, 0]).abs().amax(dim=2) > THRESHOLD).float()
         corners = []
         for axis, (side, size) in enumerate(zip(picture, sizes, strict=True)):
-            line = shown.sum(dim=2 if axis else 3)  # (B, T, side): how much of an object each row or column shows
+            line = shown.sum(dim=2 if axis else 3)  # (B, windows, side): how much of an object rows or columns show
             place = torch.arange(side, device=video.device) + 0.5
             centre = (line * place).sum(dim=-1) / line.sum(dim=-1).clamp(min=1)
-            centre = torch.where(line.sum(dim=-1) > 0, centre, side / 2).gather(1, chosen)
+            centre = torch.where(line.sum(dim=-1) > 0, centre, side / 2)
             margin = min(self.margin, size // 2)
             offset = margin + torch.rand(centre.shape, device=video.device) * (size - 2 * margin)
             corners.append((centre - offset).long().clamp(0, side - size).tolist())
         cut, ground = [], []
-        for clip, starts in enumerate(start.tolist()):
+        for number, starts in enumerate(start.tolist()):
             for window, first in enumerate(starts):
-                top, left = corners[0][clip][window], corners[1][clip][window]
+                top, left = corners[0][number][window], corners[1][number][window]
                 where = (..., slice(top, top + sizes[0]), slice(left, left + sizes[1]))
-                cut.append(video[clip, :, first : first + frames][where])
-                ground.append(background[clip][where])
+                cut.append(video[number, :, first : first + frames][where])
+                ground.append(background[number][where])
         return torch.stack(cut), torch.stack(ground)
 
     @staticmethod

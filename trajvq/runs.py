@@ -18,12 +18,12 @@ LATEST = "latest"
 DEBUG = "debug"  # runs under a folder of this name never become `latest`
 
 
-def open_run(root: Path, name: str | None) -> tuple[Path, Path | None]:
+def open_run(root: Path, name: str) -> tuple[Path, Path | None]:
     """Make or reopen a run folder.
 
     Args:
         root: Folder of the task's runs.
-        name: Name of the run; None takes date and time.
+        name: Name of the run.
 
     Returns:
         The folder, and the checkpoint that an unfinished run is continued from.
@@ -31,8 +31,8 @@ def open_run(root: Path, name: str | None) -> tuple[Path, Path | None]:
     Raises:
         UserError: If the run is already finished or the folder cannot be written.
     """
-    run = root / (name or datetime.now().strftime("%Y%m%d-%H%M%S"))
-    if name in (LATEST, "", ".", "..") or (name and Path(name).name != name):
+    run = root / name
+    if name in (LATEST, "", ".", "..") or Path(name).name != name:
         raise UserError(f"--run {name!r} is no name for a run; choose a plain word")
     if (run / COMPLETE).exists():
         raise UserError(f"run {run} is finished; choose another --run, or test it with --ckpt_path {best(run)}")

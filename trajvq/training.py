@@ -6,6 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from jsonargparse import ArgumentError, set_parsing_settings
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from trajvq.augment import ObjectWindows
@@ -27,7 +29,16 @@ from trajvq.tasks import Reconstruct
 from trajvq.tokens.checkpoint import file_sha256, read_checkpoint
 
 # Importing these lets a config name them in a word.
-__all__ = ["FSQ", "BalancedLoss", "CausalTokenizer", "ObjectWindows", "PlainLoss", "Reconstruct", "TrajectoryDataModule", "main"]
+__all__ = [
+    "FSQ",
+    "BalancedLoss",
+    "CausalTokenizer",
+    "ObjectWindows",
+    "PlainLoss",
+    "Reconstruct",
+    "TrajectoryDataModule",
+    "main",
+]
 
 VERBS = ("fit", "validate", "test", "predict")
 # What Lightning says about settings that are meant.
@@ -42,6 +53,18 @@ MEANT = (
     "Checkpoint directory .* exists and is not empty",
 )
 SHIPPED = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")
+
+
+say = rank_zero_only(print)
+
+
+def _new_name() -> str:
+    """Name a run by date and time; the processes that Lightning starts for more devices take their parent's."""
+    if "LOCAL_RANK" not in os.environ:
+        os.environ["TRAJVQ_RUN"] = datetime.now().strftime("%Y%m%d-%H%M%S")
+    if "TRAJVQ_RUN" not in os.environ:
+        raise UserError("processes started by a launcher need a common name for the run; set --run")
+    return os.environ["TRAJVQ_RUN"]
 
 
 def find_config(name: str) -> str:
@@ -93,10 +116,10 @@ class TrajvqCLI(LightningCLI):
         config = self.config[self.subcommand]
         root = Path(config.run_root)
         if self.subcommand == "fit":
-            self.run_folder, resumed = open_run(root, config.run)
+            self.run_folder, resumed = open_run(root, config.run or _new_name())
             if resumed and not config.ckpt_path:
                 config.ckpt_path = str(resumed)
-                print(f"continuing {self.run_folder} from {resumed}")
+                say(f"continuing {self.run_folder} from {resumed}")
         else:
             run = root / (config.run or LATEST)
             config.ckpt_path = config.ckpt_path or str(best(run))
@@ -107,7 +130,7 @@ class TrajvqCLI(LightningCLI):
             path = Path(config.ckpt_path)
             read_checkpoint(path)
             self.checkpoint = os.path.relpath(path.resolve())
-            print(f"checkpoint: {self.checkpoint} (sha256 {file_sha256(path)[:12]})")
+            say(f"checkpoint: {self.checkpoint} (sha256 {file_sha256(path)[:12]})")
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         config = self._get(self.config_init, "trainer")
@@ -124,7 +147,7 @@ class TrajvqCLI(LightningCLI):
                 kwargs["logger"] = loggers(self.run_folder, task)
             self._save_config()
             weights = sum(p.numel() for p in self.model.parameters())
-            print(f"run: {self.run_folder}  {weights:,} weights, {config['max_steps']:,} steps", flush=True)
+            say(f"run: {self.run_folder}  {weights:,} weights, {config['max_steps']:,} steps", flush=True)
         else:
             standard.append(ScoreboardFile(self.run_folder, self.checkpoint))
             standard.append(PredictionFile(self.run_folder))
@@ -166,6 +189,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     sys.path.insert(0, os.getcwd())  # networks of the user's own are found by their class path
     torch.set_float32_matmul_precision("high")
+    torch.set_flush_denormal(True)  # numbers near 0 slow a CPU down tenfold
     for message in MEANT:
         warnings.filterwarnings("ignore", message)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)

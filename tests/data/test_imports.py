@@ -31,7 +31,9 @@ def test_types_and_axis_orders_are_detected_and_said(
     if order == "NCTHW":
         given = given.transpose(0, 2, 1, 3, 4)
     source = save(tmp_path / "v.npz", videos=given, labels=np.arange(20) % 4)
-    assert main(["data", "import-videos", str(source), "--out", str(tmp_path / "out"), "--val", "4", "--test", "4"]) == 0
+    assert (
+        main(["data", "import-videos", str(source), "--out", str(tmp_path / "out"), "--val", "4", "--test", "4"]) == 0
+    )
     said = capsys.readouterr().out
     assert kind in said
     assert ("(N, T, 3, H, W)" if order == "NTCHW" else "(N, 3, T, H, W)") in said

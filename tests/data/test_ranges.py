@@ -37,7 +37,9 @@ def test_training_never_shows_what_is_withheld(split: str) -> None:
 
 
 def test_withheld_ends_lie_on_both_sides() -> None:
-    size, speed, light = (measured(f"ood_{n}")[k] for n, k in (("size", "size"), ("speed", "speed"), ("color", "lightness")))
+    size, speed, light = (
+        measured(f"ood_{n}")[k] for n, k in (("size", "size"), ("speed", "speed"), ("color", "lightness"))
+    )
     for values, low, high in ((size, 0.028, 0.05), (speed, 0.36, 0.78), (light, 0.25, 0.6)):
         assert 0.05 < np.mean(values < low) < 0.95
         assert np.all((values < low) | (values > high))

@@ -14,7 +14,9 @@ def test_usage_counts_all_tokens_and_those_that_hold_the_object() -> None:
     usage = CodeUsage(10, (4, 8, 8))
     indices = torch.zeros(1, 2, 4, 4, dtype=torch.int64)
     indices[0, 0, 1, 2], indices[0, 1, 3, 0] = 5, 7
-    pixel = torch.tensor([[20.0, 12.0]] * 4 + [[1.0, 31.9]] * 4)[None]  # cells (row 1, column 2), then (row 3, column 0)
+    pixel = torch.tensor([[20.0, 12.0]] * 4 + [[1.0, 31.9]] * 4)[
+        None
+    ]  # cells (row 1, column 2), then (row 3, column 0)
     usage.update(indices, pixel)
     assert usage.object_counts.nonzero().flatten().tolist() == [5, 7]
     found = usage.compute()

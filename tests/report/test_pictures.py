@@ -28,7 +28,7 @@ def test_a_sheet_shows_target_over_reconstruction_over_error(tmp_path: Path) -> 
 def test_the_table_names_every_row_and_what_is_missing() -> None:
     rows = {"blank": {"skill": 0.0, "mse": 0.02}, "model": {"skill": 0.9, "mse": 0.002, "visible": 1.0, "bits": 2551.2}}
     board = {"task": "recon", "split": "test", "clips": 3, "truth": "stored", "rows": rows}
-    console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=100, record=True, file=open("/dev/null", "w"))
     console.print(scoreboard_table(board))
     text = console.export_text()
     for word in ("blank", "model", "0.900", "–", "bits 2,551", "3 clips"):

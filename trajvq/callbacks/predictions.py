@@ -50,7 +50,12 @@ class PredictionFile(BasePredictionWriter):
                 shape = (0, *array.shape[1:])
                 chunks = (1 if array.ndim > 1 else 1024, *array.shape[1:])
                 self.file.create_dataset(
-                    name, shape, array.dtype, maxshape=(None, *array.shape[1:]), chunks=chunks, **hdf5plugin.Zstd(clevel=1)
+                    name,
+                    shape,
+                    array.dtype,
+                    maxshape=(None, *array.shape[1:]),
+                    chunks=chunks,
+                    **hdf5plugin.Zstd(clevel=1),
                 )
             stored = self.file[name]
             stored.resize(len(stored) + len(array), axis=0)

@@ -41,42 +41,56 @@ class Clips(Dataset[dict[str, Tensor]]):
             raise DataError(f"{folder} has no split {split!r}; it has: {', '.join(self.manifest.splits)}")
         self.entries = self.manifest.splits[split]
         self.ends = np.cumsum([entry["clips"] for entry in self.entries])
-        shape = (self.manifest.frames, 3, self.manifest.height, self.manifest.width)
+        self.shape = (self.manifest.frames, 3, self.manifest.height, self.manifest.width)
         for entry in self.entries:
             with open_shard(folder, entry) as file:
-                if file["video"].dtype != np.uint8 or file["video"].shape[1:] != shape:
+                if file["video"].dtype != np.uint8 or file["video"].shape[1:] != self.shape:
                     found = f"{file['video'].dtype} {file['video'].shape[1:]}"
-                    raise DataError(f"shard {folder / entry['file']} holds video {found}, not uint8 {shape}")
+                    raise DataError(f"shard {folder / entry['file']} holds video {found}, not uint8 {self.shape}")
                 self.pictures = "background" in file and file["background"].ndim == 4
         self.columns: dict[str, Tensor] = {}
         for name in COLUMNS if self.pictures else (*COLUMNS, "background"):
             array = read_column(folder, self.manifest, split, name)
             if array is not None:
                 self.columns[name] = torch.from_numpy(array)
-        self._files: dict[int, h5py.File] = {}
+        self._shards: dict[int, dict[str, h5py.Dataset]] = {}
         self._process = -1
 
     def __len__(self) -> int:
         return int(self.ends[-1])
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        shard = int(np.searchsorted(self.ends, index, side="right"))
-        file, row = self._open(shard), index - int(self.ends[shard]) + self.entries[shard]["clips"]
-        try:
-            item = {"video": torch.from_numpy(file["video"][row]), "index": torch.tensor(index)}
-            if self.pictures:
-                item["background"] = torch.from_numpy(file["background"][row])
-        except OSError as error:
-            where = f"clip {index} of split {self.split!r} (shard {self.folder / self.entries[shard]['file']}, row {row})"
-            raise DataError(f"{where} is damaged: {error}") from None
-        return item | {name: column[index] for name, column in self.columns.items()}
+        return {name: value[0] for name, value in self.__getitems__([index]).items()}
 
-    def _open(self, shard: int) -> h5py.File:
+    def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
+        """Return a whole batch: single reads, the fastest that HDF5 has, each straight to its place."""
+        video = np.empty((len(indices), *self.shape), dtype=np.uint8)
+        background = np.empty((len(indices), *self.shape[1:]), dtype=np.uint8) if self.pictures else None
+        for place, index in enumerate(indices):
+            shard = int(np.searchsorted(self.ends, index, side="right"))
+            columns, row = self._open(shard), index - int(self.ends[shard]) + self.entries[shard]["clips"]
+            try:
+                video[place] = columns["video"][row]
+                if background is not None:
+                    background[place] = columns["background"][row]
+            except OSError as error:
+                path = self.folder / self.entries[shard]["file"]
+                where = f"clip {index} of split {self.split!r} (shard {path}, row {row})"
+                raise DataError(f"{where} is damaged: {error}") from None
+        rows = torch.tensor(indices)
+        batch = {"video": torch.from_numpy(video), "index": rows}
+        if background is not None:
+            batch["background"] = torch.from_numpy(background)
+        return batch | {name: column[rows] for name, column in self.columns.items()}
+
+    def _open(self, shard: int) -> dict[str, h5py.Dataset]:
         if self._process != os.getpid():  # handles do not survive a fork
-            self._files, self._process = {}, os.getpid()
-        if shard not in self._files:
-            self._files[shard] = open_shard(self.folder, self.entries[shard])
-        return self._files[shard]
+            self._shards, self._process = {}, os.getpid()
+        if shard not in self._shards:
+            file = open_shard(self.folder, self.entries[shard])
+            names = ("video", "background") if self.pictures else ("video",)
+            self._shards[shard] = {name: file[name] for name in names}
+        return self._shards[shard]
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_files": {}, "_process": -1}
+        return self.__dict__ | {"_shards": {}, "_process": -1}

@@ -21,6 +21,11 @@ def as_model_input(video: Tensor) -> Tensor:
     return video.transpose(1, 2).float() / 255
 
 
+def as_it_is(batch: Batch) -> Batch:
+    """Pass a batch on: `Clips` reads it as one."""
+    return batch
+
+
 class TrajectoryDataModule(L.LightningDataModule):
     """Clips of a dataset folder in batches; ``video`` stays uint8 until it is on the device.
 
@@ -98,6 +103,7 @@ class TrajectoryDataModule(L.LightningDataModule):
             batch_size=self.batch_size if train else self.eval_batch_size,
             sampler=sampler,
             drop_last=train,
+            collate_fn=as_it_is,
             num_workers=self.num_workers,
             multiprocessing_context=self.start_method if self.num_workers else None,
             persistent_workers=self.num_workers > 0,

@@ -180,15 +180,13 @@ def generate(
     with new_dataset(out) as folder:
         work = list(shards(wanted))
         for split, number, start, stop in track(work, f"Generating {out}", disable=not progress, transient=True):
-            entry = write_shard(
-                folder / shard_name(split, number), make_clips(seed, split, start, stop, frames, size)
-            )
+            entry = write_shard(folder / shard_name(split, number), make_clips(seed, split, start, stop, frames, size))
             manifest.splits.setdefault(split, []).append(entry)
         manifest.write(folder)
     return manifest
 
 
-class new_dataset:  # noqa: N801 - used as a context, like `open`
+class new_dataset:
     """Build a dataset in a hidden folder beside its place and move it there when it is whole."""
 
     def __init__(self, out: Path) -> None:

@@ -79,7 +79,9 @@ def as_labels(labels: NDArray[Any], count: int, where: str) -> tuple[NDArray[np.
         names, ids = np.unique(labels.astype(str), return_inverse=True)
         return ids.astype(np.int64), [str(name) for name in names]
     if labels.dtype.kind not in "iu" or labels.min() < 0:
-        raise DataError(f"{where}: labels are {labels.dtype}, lowest {labels.min()}; give whole numbers from 0 or words")
+        raise DataError(
+            f"{where}: labels are {labels.dtype}, lowest {labels.min()}; give whole numbers from 0 or words"
+        )
     return labels.astype(np.int64), [f"class {number}" for number in range(int(labels.max()) + 1)]
 
 

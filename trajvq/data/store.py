@@ -106,7 +106,9 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = json.loads(path.read_text())
     except FileNotFoundError:
-        raise DataError(f"no dataset in {folder}: {MANIFEST} is missing; make one with `trajvq data generate`") from None
+        raise DataError(
+            f"no dataset in {folder}: {MANIFEST} is missing; make one with `trajvq data generate`"
+        ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({error}); generate or import the dataset again") from None
     try:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 BINS = 32  # colours are told apart in steps of 1/32
 PLAIN = 0.5  # share of a clip's pixels that one colour must have to be its background
-SAMPLE = 4096  # pixels of a clip looked at to find that colour
+SAMPLE = 4096  # pixels of a clip, about, that are looked at to find that colour
 
 
 def estimate_background(video: Tensor) -> Tensor:
@@ -24,9 +24,8 @@ def estimate_background(video: Tensor) -> Tensor:
     Returns:
         float ``(B, 3, 1, H, W)`` in [0, 1].
     """
-    pixels_BCP = video.flatten(2)
-    step = max(pixels_BCP.shape[-1] // SAMPLE, 1) | 1  # odd, so that it walks across rows
-    pixels_BCP = pixels_BCP[:, :, ::step]
+    step = max(int((video[0, 0].numel() / SAMPLE) ** 0.5), 1)
+    pixels_BCP = video[..., ::step, ::step].flatten(2)
     coarse = (pixels_BCP * (BINS - 1)).round().long()
     code_BP = (coarse[:, 0] * BINS + coarse[:, 1]) * BINS + coarse[:, 2]
     common_BP = code_BP == code_BP.mode(dim=1, keepdim=True).values

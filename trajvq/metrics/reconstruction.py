@@ -76,7 +76,9 @@ def truth_of(batch: Mapping[str, Tensor]) -> Truth:
         seen = track(video, background)
         pixel, radius = seen.pixel, seen.radius
         shown = seen.present
-        color = np.stack([np.median(c[p], axis=0) if p.any() else np.zeros(3) for c, p in zip(seen.color, shown, strict=True)])
+        color = np.stack(
+            [np.median(c[p], axis=0) if p.any() else np.zeros(3) for c, p in zip(seen.color, shown, strict=True)]
+        )
         contrast = np.median(contrast_of(video, background).max(axis=(2, 3)), axis=1).astype(np.float64)
     charged = np.isfinite(pixel).all(axis=-1)
     if "occluded" in batch:
@@ -105,7 +107,7 @@ def clip_figures(truth: Truth, video: NDArray[np.uint8]) -> dict[str, NDArray[np
         ``near`` (sum of square errors and number of values close to the object), ``charged``,
         ``visible``, ``centroid_error``, ``radius_error`` and ``color_error``.
     """
-    count, frames, _, height, width = video.shape
+    height, width = video.shape[-2:]
     error = (video.astype(np.float32) - truth.video.astype(np.float32)) / 255
     square = np.square(error).mean(axis=2)
     seen: Tracks = track(video, truth.background, truth.contrast, np.pi * truth.radius**2)
@@ -120,7 +122,8 @@ def clip_figures(truth: Truth, video: NDArray[np.uint8]) -> dict[str, NDArray[np
         "visible": ((seen.count == 1) & (distance <= NEAR)).astype(np.float64),
         "centroid_error": np.where(lost, MISSING, np.minimum(distance, MISSING)),
         "radius_error": np.where(lost, truth.radius, np.abs(seen.radius - truth.radius)),
-        "color_error": 255 * np.where(lost, truth.contrast[:, None], np.abs(seen.color - truth.color[:, None]).mean(-1)),
+        "color_error": 255
+        * np.where(lost, truth.contrast[:, None], np.abs(seen.color - truth.color[:, None]).mean(-1)),
     }
 
 

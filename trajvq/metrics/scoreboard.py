@@ -55,7 +55,7 @@ class ReconstructionScoreboard(nn.Module):
             self.codes.update(indices, torch.from_numpy(truth.pixel).to(indices.device))
 
     def compute(self) -> dict[str, Any]:
-        """Return ``{"clips", "truth": "stored" or "tracked", "rows": {name: {figure: number}}}``, the model's row last."""
+        """Return ``{"clips", "truth": "stored" or "tracked", "rows": {name: {figure: number}}}``, the model last."""
         rows: dict[str, dict[str, float]] = {}
         for name, figures in self.rows.items():
             found = figures.compute()  # type: ignore[operator]

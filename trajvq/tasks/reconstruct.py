@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from trajvq.data.datamodule import TrajectoryDataModule, as_model_input
+from trajvq.data.datamodule import TrajectoryDataModule, as_it_is, as_model_input
 from trajvq.errors import UserError
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.codes import linear_probe
@@ -150,7 +150,7 @@ class Reconstruct(L.LightningModule):
         return data
 
     def _probe_accuracy(self) -> dict[str, float]:
-        """Fit a linear probe from codes to labels on ``train`` and score it on ``val``; beside it one on true places."""
+        """Fit a linear probe from codes to labels on ``train`` and score it on ``val``, beside one on true places."""
         codes: dict[str, Tensor] = {}
         places: dict[str, Tensor] = {}
         labels: dict[str, Tensor] = {}
@@ -160,7 +160,7 @@ class Reconstruct(L.LightningModule):
         for split in ("train", "val"):
             clips = data.clips(split)
             found = []
-            for batch in DataLoader(clips, batch_size=data.eval_batch_size):
+            for batch in DataLoader(clips, batch_size=data.eval_batch_size, collate_fn=as_it_is):
                 video = as_model_input(batch["video"].to(self.device))
                 found.append(self.tokenizer.quantize(video).flatten(1).cpu())  # type: ignore[operator]
             codes[split], labels[split] = torch.cat(found), clips.columns["label"]

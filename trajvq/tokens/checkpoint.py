@@ -23,7 +23,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise UserError(f"there is no checkpoint {path}; train one with `trajvq fit --config configs/recon.yaml`") from None
+        raise UserError(
+            f"there is no checkpoint {path}; train one with `trajvq fit --config configs/recon.yaml`"
+        ) from None
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"checkpoint {path} cannot be read: {reason}") from None

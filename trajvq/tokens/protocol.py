@@ -63,7 +63,9 @@ def spec_of(module: nn.Module) -> dict[str, Any]:
     names = [name for name in inspect.signature(type(module)).parameters]
     missing = [name for name in names if not hasattr(module, name)]
     if missing:
-        raise UserError(f"{type(module).__name__} does not keep its argument {missing[0]!r} as an attribute of that name")
+        raise UserError(
+            f"{type(module).__name__} does not keep its argument {missing[0]!r} as an attribute of that name"
+        )
     arguments = {name: getattr(module, name) for name in names}
     primitive = {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()}
     return {"class_path": f"{type(module).__module__}.{type(module).__qualname__}", "init_args": primitive}
