@@ -23,28 +23,25 @@ class BalancedLoss(nn.Module):
         object_weight: Share of the loss that the object and its surroundings get, in [0, 1].
         threshold: Difference from the background in any channel that makes a pixel part of an object, in [0, 1].
         dilate: Pixels of surroundings that count with the object.
-        focus: How much more a pixel weighs the worse it is: 1 + focus x its RMS error. Few bad pixels make a
-            ghost or a gap; many that are slightly off do not.
     """
 
-    def __init__(
-        self, object_weight: float = 0.5, threshold: float = 0.04, dilate: int = 2, focus: float = 0.0
-    ) -> None:
+    def __init__(self, object_weight: float = 0.5, threshold: float = 0.04, dilate: int = 2) -> None:
         super().__init__()
-        self.object_weight, self.threshold, self.dilate, self.focus = object_weight, threshold, dilate, focus
+        self.object_weight, self.threshold, self.dilate = object_weight, threshold, dilate
 
     def mask(self, video: Tensor, background: Tensor) -> Tensor:
         """Return bool ``(B, 1, T, H, W)``: the objects of clips ``(B, 3, T, H, W)`` and their surroundings."""
         apart = (video - background).abs().amax(dim=1) > self.threshold
-        side = 2 * self.dilate + 1
-        return F.max_pool2d(apart.float(), side, stride=1, padding=self.dilate).bool()[:, None]
+        side, edge = 2 * self.dilate + 1, self.dilate
+        grown = F.max_pool2d(apart.float(), (side, 1), stride=1, padding=(edge, 0))
+        return F.max_pool2d(grown, (1, side), stride=1, padding=(0, edge)).bool()[:, None]
 
     def forward(self, reconstruction: Tensor, video: Tensor, background: Tensor) -> Tensor:
         """Compare clips ``(B, 3, T, H, W)``, with their backgrounds ``(B, 3, 1, H, W)``; returns a scalar."""
         with torch.no_grad():
             near = self.mask(video, background).to(video.dtype)
         square = (reconstruction - video).square().mean(dim=1, keepdim=True)
-        square = square * (1 + self.focus * square.detach().sqrt())
-        on_object = (square * near).sum() / near.sum().clamp(min=1)
-        elsewhere = (square * (1 - near)).sum() / (1 - near).sum().clamp(min=1)
-        return self.object_weight * on_object + (1 - self.object_weight) * elsewhere
+        with torch.no_grad():
+            share = self.object_weight * near / near.sum().clamp(min=1)
+            share += (1 - self.object_weight) * (1 - near) / (1 - near).sum().clamp(min=1)
+        return (square * share).sum()

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from trajvq.data.store import DataError, open_shard, read_column, read_manifest
 
@@ -60,10 +60,10 @@ class Clips(Dataset[dict[str, Tensor]]):
         return int(self.ends[-1])
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        return {name: value[0] for name, value in self.__getitems__([index]).items()}
+        return {name: value[0] for name, value in self.batch([index]).items()}
 
-    def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
-        """Return a whole batch: single reads, the fastest that HDF5 has, each straight to its place."""
+    def batch(self, indices: list[int]) -> dict[str, Tensor]:
+        """Return several clips as a batch: single reads, the fastest that HDF5 has, each straight to its place."""
         video = np.empty((len(indices), *self.shape), dtype=np.uint8)
         background = np.empty((len(indices), *self.shape[1:]), dtype=np.uint8) if self.pictures else None
         for place, index in enumerate(indices):
@@ -83,6 +83,19 @@ class Clips(Dataset[dict[str, Tensor]]):
             batch["background"] = torch.from_numpy(background)
         return batch | {name: column[rows] for name, column in self.columns.items()}
 
+    def loader(
+        self, size: int, sampler: Sampler[int] | None = None, limit: int | None = None, **options: Any
+    ) -> DataLoader[Any]:
+        """Return a loader of whole batches.
+
+        Args:
+            size: Clips a batch.
+            sampler: Order of the clips; None goes through them from first to last.
+            limit: Use the first so many clips only.
+            options: Passed to `torch.utils.data.DataLoader`.
+        """
+        return DataLoader(_Batches(self, limit), batch_size=size, sampler=sampler, collate_fn=_as_it_is, **options)
+
     def _open(self, shard: int) -> dict[str, h5py.Dataset]:
         if self._process != os.getpid():  # handles do not survive a fork
             self._shards, self._process = {}, os.getpid()
@@ -94,3 +107,24 @@ class Clips(Dataset[dict[str, Tensor]]):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_shards": {}, "_process": -1}
+
+
+class _Batches(Dataset[Any]):
+    """Hands a loader's list of indices to `Clips.batch` as a whole."""
+
+    def __init__(self, clips: Clips, limit: int | None) -> None:
+        self.clips = clips
+        self.count = len(clips) if limit is None else min(limit, len(clips))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        return self.clips[index]
+
+    def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
+        return self.clips.batch(indices)
+
+
+def _as_it_is(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    return batch

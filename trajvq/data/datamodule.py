@@ -21,11 +21,6 @@ def as_model_input(video: Tensor) -> Tensor:
     return video.transpose(1, 2).float() / 255
 
 
-def as_it_is(batch: Batch) -> Batch:
-    """Pass a batch on: `Clips` reads it as one."""
-    return batch
-
-
 class TrajectoryDataModule(L.LightningDataModule):
     """Clips of a dataset folder in batches; ``video`` stays uint8 until it is on the device.
 
@@ -91,19 +86,18 @@ class TrajectoryDataModule(L.LightningDataModule):
         Raises:
             DataError: If the dataset does not have the split, or fewer training clips than a batch.
         """
-        clips: Any = self.clips(split)
-        if train and self.train_clips is not None:
-            clips = torch.utils.data.Subset(clips, range(min(self.train_clips, len(clips))))
+        clips = self.clips(split)
+        limit = self.train_clips if train else None
+        count = len(clips) if limit is None else min(limit, len(clips))
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        if train and len(clips) < world * self.batch_size:
-            raise DataError(f"{self.path} has {len(clips)} training clips, fewer than a batch of {self.batch_size}")
-        sampler = DistributedSampler(clips, world, rank, shuffle=train, seed=self.seed, drop_last=train)
-        return DataLoader(
-            clips,
-            batch_size=self.batch_size if train else self.eval_batch_size,
-            sampler=sampler,
+        if train and count < world * self.batch_size:
+            raise DataError(f"{self.path} has {count} training clips, fewer than a batch of {self.batch_size}")
+        order: Any = range(count)  # the sampler only asks for its length
+        return clips.loader(
+            self.batch_size if train else self.eval_batch_size,
+            sampler=DistributedSampler(order, world, rank, shuffle=train, seed=self.seed, drop_last=train),
+            limit=limit,
             drop_last=train,
-            collate_fn=as_it_is,
             num_workers=self.num_workers,
             multiprocessing_context=self.start_method if self.num_workers else None,
             persistent_workers=self.num_workers > 0,

@@ -6,9 +6,8 @@ from typing import Any, ClassVar
 import lightning as L
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
-from trajvq.data.datamodule import TrajectoryDataModule, as_it_is, as_model_input
+from trajvq.data.datamodule import TrajectoryDataModule, as_model_input
 from trajvq.errors import UserError
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.codes import linear_probe
@@ -160,7 +159,7 @@ class Reconstruct(L.LightningModule):
         for split in ("train", "val"):
             clips = data.clips(split)
             found = []
-            for batch in DataLoader(clips, batch_size=data.eval_batch_size, collate_fn=as_it_is):
+            for batch in clips.loader(data.eval_batch_size):
                 video = as_model_input(batch["video"].to(self.device))
                 found.append(self.tokenizer.quantize(video).flatten(1).cpu())  # type: ignore[operator]
             codes[split], labels[split] = torch.cat(found), clips.columns["label"]

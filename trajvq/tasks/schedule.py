@@ -31,7 +31,7 @@ def adamw(
         {"params": [p for p in trained if p.ndim > 1 and p.numel() > max(p.shape)], "weight_decay": weight_decay},
         {"params": [p for p in trained if p.ndim <= 1 or p.numel() == max(p.shape)], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=learning_rate, betas=betas)
+    optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=learning_rate, betas=betas, fused=True)
 
     def factor(step: int) -> float:
         if step < warmup_steps:
