@@ -13,10 +13,10 @@ from typing import Any
 import lightning as L
 import torch
 from jsonargparse import ArgumentError, set_parsing_settings
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from trajvq.augment import ObjectWindows
 from trajvq.callbacks import CollapseWatch, PredictionFile, ReconstructionStrips, ScoreboardFile, progress_bar

@@ -37,7 +37,7 @@ def test_types_and_axis_orders_are_detected_and_said(
     said = capsys.readouterr().out
     assert kind in said
     assert ("(N, T, 3, H, W)" if order == "NTCHW" else "(N, 3, T, H, W)") in said
-    seen = {}
+    seen: dict[bytes, int] = {}
     for split in ("train", "val", "test"):
         part = Clips(tmp_path / "out", split)
         assert np.bincount([int(part[k]["label"]) for k in range(len(part))]).tolist() == [len(part) // 4] * 4

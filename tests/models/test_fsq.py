@@ -25,7 +25,7 @@ def test_every_index_comes_back_from_its_code(levels: list[int]) -> None:
 def test_all_codes_are_reached_from_standard_normal_latents() -> None:
     quantizer = FSQ([8, 5, 5, 5])
     latent = torch.randn(1, 4, 1, 1, 200_000, generator=torch.Generator().manual_seed(0))
-    assert len(quantizer.indices(quantizer(latent)).unique()) == 1000
+    assert len(quantizer.indices(quantizer(latent)).unique()) == 1000  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
@@ -34,7 +34,7 @@ def test_low_precision_loses_no_codes(kind: torch.dtype) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         codes = quantizer(torch.randn(1, 4, 1, 1, 200_000, generator=torch.Generator().manual_seed(0)).to(kind))
         assert codes.dtype == torch.float32
-        assert len(quantizer.indices(codes).unique()) == 1000
+        assert len(quantizer.indices(codes).unique()) == 1000  # type: ignore[no-untyped-call]
 
 
 def test_the_gradient_passes_the_rounding() -> None:

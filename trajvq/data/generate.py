@@ -43,7 +43,7 @@ def hls_to_rgb(hue: Floats, lightness: Floats, saturation: Floats) -> Bytes:
     offset = (np.array([0.0, 8.0, 4.0]) + 12 * hue[:, None]) % 12
     chroma = saturation * np.minimum(lightness, 1 - lightness)
     wave = np.clip(np.minimum(offset - 3, 9 - offset), -1, 1)
-    return np.rint(255 * (lightness[:, None] - chroma[:, None] * wave)).astype(np.uint8)
+    return np.asarray(np.rint(255 * (lightness[:, None] - chroma[:, None] * wave)).astype(np.uint8))
 
 
 def hue_name(rgb: Bytes) -> str:

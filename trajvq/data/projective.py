@@ -76,7 +76,7 @@ def misfit(points: Floats, time: Floats, family: str) -> Floats:
     scale = np.abs(points - middle).max(axis=(1, 2), keepdims=True) + 1e-9
     scaled, pixels = (points - middle) / scale, scale[:, 0, 0]
     if family not in TURNING:
-        return _misfit(scaled, _basis(family, time, np.zeros(len(points)))) * pixels
+        return np.asarray(_misfit(scaled, _basis(family, time, np.zeros(len(points)))) * pixels)
     turns, step = np.broadcast_to(TURNS, (len(points), len(TURNS))), TURNS[1] - TURNS[0]
     best = np.full(len(points), np.inf)
     for _ in range(3):
@@ -86,7 +86,7 @@ def misfit(points: Floats, time: Floats, family: str) -> Floats:
         centre = turns[np.arange(len(turns)), choice]
         turns = centre[:, None] + step * np.linspace(-0.75, 0.75, 5)
         step = step * 0.375
-    return best * pixels
+    return np.asarray(best * pixels)
 
 
 def identifiable(points: Floats, time: Floats, families: list[str]) -> NDArray[np.bool_]:

@@ -144,7 +144,8 @@ class ReconstructionFigures(Metric):
     def __init__(self, with_ssim: bool = True) -> None:
         super().__init__()
         self.with_ssim = with_ssim
-        for name in (*self.FIGURES, "ssim"):
+        self.similarity: list[Tensor]
+        for name in (*self.FIGURES, "similarity"):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
     def update(self, truth: Truth, video: NDArray[np.uint8]) -> None:
@@ -153,7 +154,7 @@ class ReconstructionFigures(Metric):
             getattr(self, name).append(torch.from_numpy(value).to(self.device, torch.float32))
         if self.with_ssim:
             target, made = (torch.from_numpy(v).flatten(0, 1).float() / 255 for v in (truth.video, video))
-            self.ssim.append(ssim(made, target).view(video.shape[:2]).to(self.device))
+            self.similarity.append(ssim(made, target).view(video.shape[:2]).to(self.device))
 
     def compute(self) -> dict[str, float]:
         figures = {name: dim_zero_cat(getattr(self, name)).double() for name in self.FIGURES}
@@ -163,7 +164,7 @@ class ReconstructionFigures(Metric):
         distance = figures["centroid_error"][charged]
         result: dict[str, float] = {"clips": len(charged), "mse": mse, "psnr": _psnr(mse)}
         if self.with_ssim:
-            result["ssim"] = float(dim_zero_cat(self.ssim).double().mean())
+            result["ssim"] = float(dim_zero_cat(self.similarity).double().mean())
         if not charged.any():
             return result
         return result | {

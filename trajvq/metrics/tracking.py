@@ -44,7 +44,7 @@ def contrast_of(video: NDArray[np.uint8], background: NDArray[np.uint8]) -> NDAr
         background: uint8, broadcastable to ``(N, 1, 3, H, W)``.
     """
     difference = np.abs(video.astype(np.int16) - background.astype(np.int16))
-    return difference.sum(axis=2, dtype=np.int32).astype(np.float32) / (3 * 255)
+    return np.asarray(difference.sum(axis=2, dtype=np.int32) / (3 * 255), dtype=np.float32)
 
 
 def track(
@@ -102,8 +102,8 @@ def track(
         strong = stack[frame, row, column] >= 0.9 * peak[frame]
         picture = video.reshape(-1, 3, height, width)[frame, :, row, column] / 255.0
         share = np.bincount(frame, strong, len(stack))
-        color = np.stack([np.bincount(frame, strong * picture[:, c], len(stack)) for c in range(3)], axis=-1)
-        color = color / share[:, None]
+        summed = np.stack([np.bincount(frame, strong * picture[:, c], len(stack)) for c in range(3)], axis=-1)
+        color = summed / share[:, None]
     return Tracks(
         pixel=np.stack([x, y], axis=-1).reshape(count, frames, 2),
         radius=radius.reshape(count, frames),

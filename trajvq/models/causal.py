@@ -50,4 +50,5 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         inner = self.first(F.silu(self.norm_first(x)))
-        return x + self.second(F.silu(self.norm_second(inner)))
+        made: Tensor = x + self.second(F.silu(self.norm_second(inner)))
+        return made

@@ -83,7 +83,8 @@ class CellDecoder(nn.Module):
         ground = rearrange(self.ground(hidden), unfold, p=p, q=q, r=r)
         mask = rearrange(self.mask(hidden), unfold, p=p, q=q, r=r).sigmoid()
         colour = repeat(self.colour(hidden), "b (c p) t h w -> b c (t p) (h q) (w r)", p=p, q=q, r=r)
-        return ground + mask * (colour - ground) + 0.5
+        made: Tensor = ground + mask * (colour - ground) + 0.5
+        return made
 
 
 class CausalTokenizer(nn.Module):

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import lightning as L
 import torch
+from lightning.fabric.utilities.data import AttributeDict
 from torch import Tensor, nn
 
 from trajvq.data.datamodule import TrajectoryDataModule, as_model_input
@@ -58,7 +59,7 @@ class Reconstruct(L.LightningModule):
             warnings.simplefilter("ignore")  # under the CLI these are plain values; elsewhere see the next line
             self.save_hyperparameters()
         self.hparams.update({n: spec_of(v) for n, v in self.hparams.items() if isinstance(v, nn.Module)})
-        self._hparams_initial = type(self.hparams)(self.hparams)
+        self._hparams_initial = AttributeDict(self.hparams)
         self.tokenizer, self.loss, self.augment = tokenizer, loss, augment
         self.learning_rate, self.warmup_steps, self.total_steps = learning_rate, warmup_steps, total_steps
         self.betas, self.weight_decay = betas, weight_decay
