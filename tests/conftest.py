@@ -1,5 +1,6 @@
 """Shared small datasets and runs: 8 frames of 32 x 32 pixels, so that every test is quick."""
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from trajvq.data.generate import generate
 
 os.environ.setdefault("WANDB_MODE", "offline")
 torch.set_num_threads(2)
+logging.raiseExceptions = False  # W&B keeps a handler on the stream of the test that started it
 
 SIZES = {
     "train": 32,

@@ -132,6 +132,13 @@ class TrajvqCLI(LightningCLI):
             self.checkpoint = os.path.relpath(path.resolve())
             say(f"checkpoint: {self.checkpoint} (sha256 {file_sha256(path)[:12]})")
 
+    def instantiate_classes(self) -> None:
+        """Build model, data and trainer; what they refuse is a mistake in the settings."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            raise UserError(_one_line(error)) from error
+
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         config = self._get(self.config_init, "trainer")
         standard: list[L.Callback] = [progress_bar()]
@@ -178,6 +185,8 @@ class TrajvqCLI(LightningCLI):
 def _one_line(error: BaseException) -> str:
     """Reduce a parser's message to the line that says what is wrong."""
     lines = [line.strip(" -") for line in str(error).splitlines() if line.strip(" -")]
+    if lines[0].startswith("Does not validate") and "Errors:" in lines:
+        lines = lines[lines.index("Errors:") + 1 :]  # what the wanted class says comes first
     return re.sub(r"\s+", " ", "; ".join(lines))[:600]
 
 
@@ -203,4 +212,8 @@ def main(arguments: Sequence[str]) -> int:
         TrajvqCLI(resolved)
     except (ArgumentError, MisconfigurationException) as error:
         raise UserError(_one_line(error)) from None
+    finally:
+        wandb = sys.modules.get("wandb")
+        if wandb is not None and wandb.run is not None:  # or the next run in this process would go on in this one
+            wandb.finish()
     return 0

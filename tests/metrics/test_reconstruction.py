@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import shift
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
@@ -50,8 +49,8 @@ def test_blank_clips_are_charged_for_every_frame(batch: Batch) -> None:
 
 
 def test_a_constant_shift_is_measured(batch: Batch) -> None:
-    moved = shift(batch["video"].numpy(), (0, 0, 0, 0, 0.5), order=3, mode="nearest")
-    assert scored(batch, torch.from_numpy(moved))["centroid_error"] == pytest.approx(0.5, abs=0.03)
+    moved = (batch["video"] + batch["video"].roll(1, dims=-1)) / 2  # half a pixel to the right
+    assert scored(batch, moved)["centroid_error"] == pytest.approx(0.5, abs=0.03)
 
 
 def test_an_object_that_vanishes_half_way_is_seen_half_of_the_time(batch: Batch) -> None:

@@ -60,7 +60,8 @@ def spec_of(module: nn.Module) -> dict[str, Any]:
     Raises:
         UserError: If a constructor argument is not kept as an attribute.
     """
-    names = [name for name in inspect.signature(type(module)).parameters]
+    parameters = inspect.signature(type(module)).parameters.items()
+    names = [name for name, p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     missing = [name for name in names if not hasattr(module, name)]
     if missing:
         raise UserError(
