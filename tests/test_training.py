@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -249,6 +250,15 @@ def test_a_checkpoint_of_another_architecture_is_refused(
     assert fit("--run=a") == 0
     assert main(["test", "--config", "recon", f"--data.path={dataset}", "--model.tokenizer.width=24"]) == 2
     assert "of another network" in capsys.readouterr().err
+
+
+def test_clips_that_do_not_divide_into_tokens_are_one_line(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    np.savez("odd.npz", videos=np.zeros((40, 6, 3, 36, 32), np.uint8))
+    assert main(["data", "import-videos", "odd.npz", "--out", "odd"]) == 0
+    assert main(["fit", "--config", "recon", "--data.path=odd", "--trainer.logger=false"]) == 2
+    said = capfd.readouterr().err.strip().splitlines()
+    assert said[-1].startswith("trajvq: clips of odd are 6 frames of 36x32")
+    assert not any("Traceback" in line for line in said)
 
 
 def test_nothing_is_tested_on_random_weights(here: Path, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:

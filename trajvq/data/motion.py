@@ -5,6 +5,7 @@ and stored parameters are the same numbers. Adding a family is one subclass of `
 `@family` on it; its label is its place in `FAMILIES`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -37,7 +38,7 @@ def _centre(draw: Mapping[str, Floats]) -> Floats:
     return np.stack([draw["x"], draw["y"], draw["z"]], axis=-1)
 
 
-class Motion:
+class Motion(ABC):
     """A family of 3-D paths.
 
     Attributes:
@@ -62,17 +63,17 @@ class Motion:
     def _turns(cls) -> bool:
         return any("omega" in term for term in cls.basis)
 
+    @abstractmethod
     def solve(self, draw: Mapping[str, Floats]) -> Floats:
         """Turn ``(N,)`` drawn values, one for each name in `ranges`, into ``(N, P)`` parameters."""
-        raise NotImplementedError
 
+    @abstractmethod
     def view_axis(self, params: Floats) -> Floats:
         """Return ``(N, 3)`` unit vectors along which the shape of the path shows best."""
-        raise NotImplementedError
 
+    @abstractmethod
     def describe(self, params: Floats) -> str:
         """Say in words, with numbers, how the object of one ``(P,)`` row moves."""
-        raise NotImplementedError
 
     def position(self, params: Floats, time: Floats) -> Floats:
         """Evaluate the equation.

@@ -26,7 +26,7 @@ class ReconstructionScoreboard(nn.Module):
         self, codebook_size: int | None = None, strides: tuple[int, int, int] = (1, 1, 1), full: bool = True
     ) -> None:
         super().__init__()
-        self.full, self.codebook_size, self.tokens = full, codebook_size, 0
+        self.full, self.codebook_size, self.strides, self.tokens = full, codebook_size, strides, 0
         self.model = ReconstructionFigures(with_ssim=full)
         self.codes = CodeUsage(codebook_size, strides) if codebook_size else None
         self.rows = nn.ModuleDict({name: ReconstructionFigures() if full else MeanMetric() for name in TRIVIAL})

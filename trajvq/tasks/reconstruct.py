@@ -79,6 +79,21 @@ class Reconstruct(L.LightningModule):
         made: Tensor = self.tokenizer.decode(indices)  # type: ignore[operator]
         return indices, made
 
+    def setup(self, stage: str) -> None:
+        """Check that the dataset's clips divide into whole tokens.
+
+        Raises:
+            UserError: If they do not.
+        """
+        data, strides = self._data(), self.val_board.strides
+        held = data.manifest
+        sizes = (held.frames, held.height, held.width)
+        if any(size % stride for size, stride in zip(sizes, strides, strict=True)):
+            raise UserError(
+                f"clips of {data.path} are {held.frames} frames of {held.height}x{held.width} (height x width), "
+                f"no multiples of the tokenizer's strides {list(strides)}; set model.tokenizer.strides or other clips"
+            )
+
     def configure_optimizers(self) -> Any:
         return adamw(
             self.tokenizer.parameters(),
