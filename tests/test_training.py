@@ -244,6 +244,14 @@ def test_mistakes_are_one_line(fit: Run, capfd: pytest.CaptureFixture[str], case
     assert not any("Traceback" in line for line in said)
 
 
+def test_a_profiler_prints_its_table(fit: Run, caplog: pytest.LogCaptureFixture) -> None:
+    assert fit("--trainer.profiler=simple") == 0
+    assert "run_training_batch" in caplog.text
+    caplog.clear()
+    assert fit() == 0
+    assert "run_training_batch" not in caplog.text
+
+
 def test_a_checkpoint_of_another_architecture_is_refused(
     fit: Run, here: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

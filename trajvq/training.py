@@ -159,6 +159,9 @@ class TrajvqCLI(LightningCLI):
             standard.append(ScoreboardFile(self.run_folder, self.checkpoint))
             standard.append(PredictionFile(self.run_folder))
             kwargs["logger"] = False
+        # Lightning's tips and its profiler's table come through one log: keep it only for the table.
+        level = logging.INFO if config["profiler"] else logging.WARNING
+        logging.getLogger("lightning.pytorch").setLevel(level)
         kwargs["enable_model_summary"] = False
         kwargs["enable_progress_bar"] = sys.stdout.isatty()
         kwargs["default_root_dir"] = str(self.run_folder)
@@ -201,7 +204,6 @@ def main(arguments: Sequence[str]) -> int:
     torch.set_flush_denormal(True)  # numbers near 0 slow a CPU down tenfold
     for message in MEANT:
         warnings.filterwarnings("ignore", message)
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     resolved = list(arguments)
     for place, word in enumerate(resolved):
         if place and resolved[place - 1] in ("--config", "-c"):
