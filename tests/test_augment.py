@@ -3,7 +3,7 @@
 import torch
 
 from trajvq.augment import ObjectWindows
-from trajvq.data.generate import make_clips
+from trajvq.data.scene import make_clips
 
 
 def clips() -> tuple[torch.Tensor, torch.Tensor]:

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(USAGE)
             return 0
         if command == "data":
-            from trajvq.data.commands import main as data
+            from trajvq.commands.data import main as data
 
             return data(arguments[1:])
         if command in ("fit", "validate", "test", "predict"):

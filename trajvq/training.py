@@ -21,12 +21,13 @@ from lightning.pytorch.utilities import rank_zero_only
 from trajvq.augment import ObjectWindows
 from trajvq.callbacks import CollapseWatch, PredictionFile, ReconstructionStrips, ScoreboardFile, progress_bar
 from trajvq.data.datamodule import TrajectoryDataModule
+from trajvq.data.store import file_sha256
 from trajvq.errors import UserError
 from trajvq.losses import BalancedLoss, PlainLoss
 from trajvq.models import FSQ, CausalTokenizer
 from trajvq.runs import LATEST, best, finish, loggers, open_run
 from trajvq.tasks import Reconstruct
-from trajvq.tokens.checkpoint import file_sha256, read_checkpoint
+from trajvq.tokens.checkpoint import read_checkpoint
 
 # Importing these lets a config name them in a word.
 __all__ = [

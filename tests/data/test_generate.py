@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trajvq.data import generate as module
-from trajvq.data.generate import generate, make_clips, uniforms
+from trajvq.data.draws import uniforms
+from trajvq.data.generate import generate
+from trajvq.data.presets import OOD
 from trajvq.data.render import draw_discs
+from trajvq.data.scene import DRAWS, make_clips
 from trajvq.data.store import DataError
 
 GOLDEN = "d891194d72dde414b443a303ec477773488f722ba7ad064f1b3e199cae9cfaf3"
@@ -24,8 +27,8 @@ def test_the_default_look_has_the_same_pixels_on_every_processor() -> None:
 @given(start=st.integers(0, 5000), count=st.integers(1, 5))
 @settings(max_examples=25, deadline=None)
 def test_randomness_comes_from_the_index_alone(start: int, count: int) -> None:
-    whole = uniforms(7, "train", 0, start + count)
-    np.testing.assert_array_equal(whole[start:], uniforms(7, "train", start, start + count))
+    whole = uniforms(7, "train", 0, start + count, DRAWS)
+    np.testing.assert_array_equal(whole[start:], uniforms(7, "train", start, start + count, DRAWS))
 
 
 def test_a_clip_does_not_depend_on_its_neighbours() -> None:
@@ -41,7 +44,7 @@ def test_splits_and_seeds_differ() -> None:
 
 
 def test_shards_do_not_change_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = dict.fromkeys(module.OOD, 0) | {"train": 8, "val": 0, "test": 0}
+    sizes = dict.fromkeys(OOD, 0) | {"train": 8, "val": 0, "test": 0}
     one = generate(tmp_path / "one", sizes, frames=4, size=32, progress=False)
     again = generate(tmp_path / "again", sizes, frames=4, size=32, progress=False)
     assert one.sha256 == again.sha256

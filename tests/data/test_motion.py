@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from trajvq.data.camera import project
-from trajvq.data.generate import make_clips
 from trajvq.data.motion import FAMILIES
 from trajvq.data.projective import MISFIT, misfit
+from trajvq.data.scene import make_clips
 from trajvq.data.store import Columns
 
 

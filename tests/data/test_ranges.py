@@ -5,14 +5,15 @@ import colorsys
 import numpy as np
 import pytest
 
-from trajvq.data.generate import make_clips
-from trajvq.data.ranges import REGIONS, Floats, inside
+from trajvq.data.presets import OOD, PRESETS
+from trajvq.data.ranges import Floats, inside
+from trajvq.data.scene import make_clips
 
 SIZE = 64
 
 
-def measured(split: str, count: int = 200) -> dict[str, Floats]:
-    clips = make_clips(3, split, 0, count, 16, SIZE)
+def measured(split: str, preset: str = "default", count: int = 200) -> dict[str, Floats]:
+    clips = make_clips(3, split, 0, count, 16, SIZE, preset)
     steps = np.diff(clips["pixel"].astype(float), axis=1)
     hls = np.array([colorsys.rgb_to_hls(*(rgb / 255)) for rgb in clips["color"]])
     return {
@@ -24,22 +25,28 @@ def measured(split: str, count: int = 200) -> dict[str, Floats]:
     }
 
 
-@pytest.mark.parametrize("split", sorted(REGIONS))
-def test_clips_lie_in_the_ranges_of_their_split(split: str) -> None:
-    assert inside(REGIONS[split], measured(split), slack=0.006).all()
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+@pytest.mark.parametrize("split", ["train", "val", "test", *OOD])
+def test_clips_lie_in_the_ranges_of_their_split(preset: str, split: str) -> None:
+    assert inside(PRESETS[preset].regions[split], measured(split, preset, 80), slack=0.006).all()
 
 
-@pytest.mark.parametrize("split", [s for s in REGIONS if s.startswith("ood_")])
-def test_training_never_shows_what_is_withheld(split: str) -> None:
-    withheld = measured(split)
-    assert not inside(REGIONS["train"], withheld, slack=-0.006).any()
-    assert not inside(REGIONS[split], measured("train"), slack=-0.006).any()
+@pytest.mark.parametrize("preset", ["default", "seed200", "hard"])
+@pytest.mark.parametrize("split", OOD)
+def test_training_never_shows_what_is_withheld(preset: str, split: str) -> None:
+    regions, withheld = PRESETS[preset].regions, measured(split, preset)
+    assert not inside(regions["train"], withheld, slack=-0.006).any()
+    assert not inside(regions[split], measured("train", preset), slack=-0.006).any()
 
 
-def test_withheld_ends_lie_on_both_sides() -> None:
-    size, speed, light = (
-        measured(f"ood_{n}")[k] for n, k in (("size", "size"), ("speed", "speed"), ("color", "lightness"))
-    )
-    for values, low, high in ((size, 0.028, 0.05), (speed, 0.36, 0.78), (light, 0.25, 0.6)):
+@pytest.mark.parametrize("preset", ["default", "seed200", "hard"])
+def test_withheld_ends_lie_on_both_sides(preset: str) -> None:
+    band = PRESETS[preset].band
+    for split, name, (low, high) in (
+        ("ood_size", "size", band.size),
+        ("ood_speed", "speed", band.speed),
+        ("ood_color", "lightness", band.lightness),
+    ):
+        values = measured(split, preset)[name]
         assert 0.05 < np.mean(values < low) < 0.95
         assert np.all((values < low) | (values > high))

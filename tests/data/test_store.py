@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from trajvq.data.clips import Clips
-from trajvq.data.generate import generate, make_clips, shard_name
-from trajvq.data.store import SCHEMA, Columns, DataError, check_columns, read_manifest, write_shard
+from trajvq.data.generate import generate
+from trajvq.data.scene import make_clips
+from trajvq.data.store import SCHEMA, Columns, DataError, check_columns, read_manifest, shard_name, write_shard
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
-from trajvq.data.generate import make_clips
+from trajvq.data.scene import make_clips
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.reconstruction import as_bytes
 from trajvq.metrics.scoreboard import ReconstructionScoreboard

@@ -105,5 +105,37 @@ def frame(position: Floats, best_view: Floats, look: Mapping[str, Floats], heigh
     return View(pixel=_exact(flat + shift[:, None]), radius=_exact(radius), camera=camera)
 
 
+def look_along(
+    position: Floats, toward: Floats, up: Floats, radius: Floats, room: Floats, size: int, distance: float = 5.0
+) -> View:
+    """Place a camera so that each path is centred and fills the room it is given, seen from one side.
+
+    Args:
+        position: ``(N, T, 3)`` coordinates in any unit.
+        toward: ``(1, 3)`` unit vector from the path to the camera.
+        up: ``(3,)`` vector that points up in the picture.
+        radius: ``(N,)`` mean apparent radii in pixels.
+        room: ``(N,)`` pixels from the centre of the picture that a path may reach, right or down.
+        size: Height and width of the picture in pixels.
+        distance: Of the camera, in radii of the path.
+    """
+    centre = (position.max(axis=1) + position.min(axis=1)) / 2
+    extent = np.linalg.norm(position - centre[:, None], axis=-1).max(axis=1, keepdims=True)
+    extent = np.where(extent > 0, extent, 1.0)  # an object at rest
+    right = np.cross(up, toward)
+    right /= np.linalg.norm(right, axis=-1, keepdims=True)
+    axes = np.concatenate([right, np.cross(right, toward), -toward], axis=-1)
+    eye = centre + distance * extent * toward
+    zeros = np.zeros((len(eye), 2))
+    camera = np.concatenate([eye, np.broadcast_to(axes, (len(eye), 9)), np.ones((len(eye), 1)), zeros], axis=-1)
+    flat, depth = project(position, camera)
+    middle = (flat.max(axis=1) + flat.min(axis=1)) / 2
+    reach = np.abs(flat - middle[:, None]).max(axis=(1, 2))
+    focal = np.where(reach > 0, room / np.where(reach > 0, reach, 1.0), 1.0)
+    camera[:, 12], camera[:, 13:] = focal, size / 2 - focal[:, None] * middle
+    pixel = focal[:, None, None] * (flat - middle[:, None]) + size / 2
+    return View(_exact(pixel), _exact(radius[:, None] / depth / (1 / depth).mean(axis=1, keepdims=True)), camera)
+
+
 def _exact(value: Floats) -> Floats:
     return np.asarray(np.rint(value * UNIT) / UNIT)

@@ -7,6 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 import torch
+from isal.isal_zlib import crc32
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -53,6 +54,7 @@ class Clips(Dataset[dict[str, Tensor]]):
             array = read_column(folder, self.manifest, split, name)
             if array is not None:
                 self.columns[name] = torch.from_numpy(array)
+        self.checksums = read_column(folder, self.manifest, split, "crc32")
         self._shards: dict[int, dict[str, h5py.Dataset]] = {}
         self._process = -1
 
@@ -74,9 +76,9 @@ class Clips(Dataset[dict[str, Tensor]]):
                 if background is not None:
                     background[place] = columns["background"][row]
             except OSError as error:
-                path = self.folder / self.entries[shard]["file"]
-                where = f"clip {index} of split {self.split!r} (shard {path}, row {row})"
-                raise DataError(f"{where} is damaged: {error}") from None
+                raise DataError(f"{self._place(index, shard, row)} is damaged: {error}") from None
+            if self.checksums is not None and crc32(video[place].data) != self.checksums[index]:
+                raise DataError(f"{self._place(index, shard, row)} is damaged: its pixels are not those of its crc32")
         rows = torch.tensor(indices)
         batch = {"video": torch.from_numpy(video), "index": rows}
         if background is not None:
@@ -95,6 +97,10 @@ class Clips(Dataset[dict[str, Tensor]]):
             options: Passed to `torch.utils.data.DataLoader`.
         """
         return DataLoader(_Batches(self, limit), batch_size=size, sampler=sampler, collate_fn=_as_it_is, **options)
+
+    def _place(self, index: int, shard: int, row: int) -> str:
+        path = self.folder / self.entries[shard]["file"]
+        return f"clip {index} of split {self.split!r} (shard {path}, row {row})"
 
     def _open(self, shard: int) -> dict[str, h5py.Dataset]:
         if self._process != os.getpid():  # handles do not survive a fork

@@ -1,218 +1,408 @@
-"""Make datasets: draw, move, frame, render and store, a shard at a time.
+"""Generate dataset folders: by whole shards, in parallel, and from where it stopped.
 
-All randomness of a clip comes from (seed, split, clip index), so a clip is the same whatever the
-number of clips, shards or workers. The label is the index modulo the number of families.
+A worker owns a shard from the first draw to the rename, so shards do not depend on the number of
+workers. ``progress.json`` names the finished ones; the manifest is written last.
 """
 
-import hashlib
-import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+import fcntl
+import importlib
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from rich.progress import track
+from rich.progress import BarColumn, Progress, TextColumn
 
-from trajvq.data.camera import COLUMNS, frame
+from trajvq.data.camera import COLUMNS
 from trajvq.data.motion import FAMILIES
-from trajvq.data.projective import identifiable
-from trajvq.data.ranges import LOOK, REGIONS, Floats, draw_look
-from trajvq.data.render import Bytes, draw_discs
-from trajvq.data.store import MANIFEST, Columns, DataError, Manifest, write_shard
+from trajvq.data.presets import Preset, preset_named
+from trajvq.data.ranges import LOOK
+from trajvq.data.scene import draw, lay_out
+from trajvq.data.store import (
+    MANIFEST,
+    SHARD,
+    VERSION,
+    DataError,
+    Manifest,
+    file_sha256,
+    read_manifest,
+    shard_name,
+    write_shard,
+    write_whole,
+)
 
-SHARD = 1000  # clips a shard
-DRAWS = 32  # random numbers a clip: 1 for the region, then LOOK, then the family's own
-WHITE = 255
-PRESETS = {"default": {"train": 4000, "val": 400, "test": 400}}
-OOD = tuple(split for split in REGIONS if split.startswith("ood_"))
-OOD_CLIPS = 400
-TEXT = 320  # bytes of an equation or description
-
-
-def uniforms(seed: int, split: str, start: int, stop: int) -> Floats:
-    """Return ``(stop - start, DRAWS)`` uniform numbers in [0, 1) for clips start to stop."""
-    key = int.from_bytes(hashlib.sha256(f"{seed}/{split}".encode()).digest()[:16], "little")
-    bits = np.random.Philox(key=key)
-    bits.advance(start * DRAWS // 4)  # a Philox counter yields four numbers
-    return np.random.Generator(bits).random((stop - start, DRAWS))
+PROGRESS = "progress.json"
+LOCK = ".lock"
 
 
-def hls_to_rgb(hue: Floats, lightness: Floats, saturation: Floats) -> Bytes:
-    """Turn ``(N,)`` colours in [0, 1] into ``(N, 3)`` RGB bytes."""
-    offset = (np.array([0.0, 8.0, 4.0]) + 12 * hue[:, None]) % 12
-    chroma = saturation * np.minimum(lightness, 1 - lightness)
-    wave = np.clip(np.minimum(offset - 3, 9 - offset), -1, 1)
-    return np.asarray(np.rint(255 * (lightness[:, None] - chroma[:, None] * wave)).astype(np.uint8))
+class Interrupted(DataError):
+    """The user stopped it; what is finished is kept."""
+
+    exit_code = 130
 
 
-def hue_name(rgb: Bytes) -> str:
-    """Name the colour of ``(3,)`` RGB bytes in a word."""
-    wheel = {"red": 0, "orange": 30, "yellow": 60, "green": 120, "cyan": 180, "blue": 240, "magenta": 300}
-    red, green, blue = (float(c) for c in rgb)
-    hue = np.rad2deg(np.arctan2(3**0.5 * (green - blue), 2 * red - green - blue))
-    return min(wheel, key=lambda name: abs((hue - wheel[name] + 180) % 360 - 180))
+@dataclass(frozen=True)
+class Plan:
+    """All that a dataset follows from.
 
-
-def make_clips(seed: int, split: str, start: int, stop: int, frames: int, size: int) -> Columns:
-    """Make clips start to stop of a split: all columns of a shard except ``crc32``.
-
-    Raises:
-        ValueError: If a path does not fit into the picture.
+    Attributes:
+        preset: Name of a preset.
+        seed: Every clip depends on it, its split and its index alone.
+        clips: Clips by split.
+        frames: Frames a clip.
+        size: Height and width in pixels.
+        families: Names of the motion families, in the order of their labels.
+        plugins: Modules that register families, looks or presets of one's own.
+        shard: Clips a shard.
+        version: Of the store.
     """
-    draws = uniforms(seed, split, start, stop)
-    label = np.arange(start, stop) % len(FAMILIES)
-    look = draw_look(REGIONS[split], draws[:, 0], {n: draws[:, 1 + k] for k, n in enumerate(LOOK)})
-    time = np.linspace(0, 1, frames)
-    width = max(len(motion.parameters()) for motion in FAMILIES)
-    params = np.full((len(label), width), np.nan)
-    position, axis = np.empty((len(label), frames, 3)), np.empty((len(label), 3))
-    equation, moves = np.empty(len(label), dtype=f"S{TEXT}"), [""] * len(label)
-    for number, motion in enumerate(FAMILIES):
-        rows = np.flatnonzero(label == number)
-        own = draws[rows, 1 + len(LOOK) :]
-        drawn = {name: span(own[:, k]) for k, (name, span) in enumerate(motion.ranges.items())}
-        solved = np.round(motion.solve(drawn), 5)
-        params[rows, : solved.shape[1]] = solved
-        position[rows], axis[rows] = motion.position(solved, time), motion.view_axis(solved)
-        for row, numbers in zip(rows, solved, strict=True):
-            equation[row] = _text(motion.equation(numbers))
-            moves[row] = motion.describe(numbers)
-    view = frame(position, axis, look, height=size, width=size)
-    color = hls_to_rgb(look["hue"], look["lightness"], look["saturation"])
-    video = np.full((len(label), frames, 3, size, size), WHITE, dtype=np.uint8)
-    draw_discs(video, view.pixel, view.radius, color)
-    description = [
-        _text(f"A {hue_name(rgb)} ball of radius {radius:.1f} px {words}.")
-        for rgb, radius, words in zip(color, view.radius.mean(axis=1), moves, strict=True)
-    ]
-    return {
-        "video": video,
-        "label": label.astype(np.int64),
-        "position": position.astype(np.float32),
-        "time": np.broadcast_to(time, (len(label), frames)).astype(np.float32),
-        "pixel": view.pixel.astype(np.float32),
-        "radius": view.radius.astype(np.float32),
-        "color": color,
-        "background": np.full((len(label), 3), WHITE, dtype=np.uint8),
-        "occluded": np.zeros((len(label), frames), dtype=bool),
-        "identifiable": identifiable(view.pixel, time, [FAMILIES[k].name for k in label]),
-        "camera": view.camera.astype(np.float32),
-        "params": params.astype(np.float32),
-        "equation": equation,
-        "description": np.array(description, dtype=f"S{TEXT}"),
-    }
 
+    preset: str
+    seed: int
+    clips: Mapping[str, int]
+    frames: int
+    size: int
+    families: tuple[str, ...]
+    plugins: tuple[str, ...] = ()
+    shard: int = SHARD
+    version: int = VERSION
 
-def _text(line: str) -> bytes:
-    raw = line.encode()
-    if len(raw) > TEXT:
-        raise ValueError(f"a text of {len(raw)} bytes does not fit into {TEXT}: {line}")
-    return raw
+    def shards(self) -> list["Shard"]:
+        """Return the shards to make."""
+        return [
+            Shard(split, number, start, min(start + self.shard, count))
+            for split, count in self.clips.items()
+            for number, start in enumerate(range(0, count, self.shard))
+        ]
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON gives it back."""
+        return dict(json.loads(json.dumps(asdict(self))))
 
-def plan(preset: str, seed: int, frames: int, size: int) -> Manifest:
-    """Return the manifest of a dataset with no shard yet."""
-    return Manifest(
-        preset=preset,
-        seed=seed,
-        frames=frames,
-        height=size,
-        width=size,
-        classes=[motion.name for motion in FAMILIES],
-        columns={"camera": COLUMNS, "params": {motion.name: motion.parameters() for motion in FAMILIES}},
-        ranges={
-            "look": {name: asdict(span) for name, span in LOOK.items()},
-            "motion": {m.name: {name: asdict(span) for name, span in m.ranges.items()} for m in FAMILIES},
-            "splits": {
-                split: [{name: [list(part) for part in parts] for name, parts in region.items()} for region in regions]
-                for split, regions in REGIONS.items()
+    def differences(self, other: Mapping[str, Any]) -> list[str]:
+        """Say what differs from another plan, as `as_json` gives it."""
+        mine = self.as_json()
+        return [f"{name} {other.get(name)} (asked for: {mine[name]})" for name in mine if mine[name] != other.get(name)]
+
+    def manifest(self) -> Manifest:
+        """Return the manifest of a dataset with no shard yet."""
+        preset = preset_named(self.preset)
+        look = preset.make_look()
+        return Manifest(
+            preset=self.preset,
+            seed=self.seed,
+            frames=self.frames,
+            height=self.size,
+            width=self.size,
+            classes=list(self.families),
+            columns={"camera": COLUMNS, "params": {motion.name: motion.parameters() for motion in FAMILIES}},
+            ranges={
+                "look": {name: asdict(span) for name, span in (LOOK | look.ranges).items()},
+                "motion": {m.name: {name: asdict(span) for name, span in m.ranges.items()} for m in FAMILIES},
+                "splits": {
+                    split: [{name: [list(part) for part in parts] for name, parts in region.items()} for region in of]
+                    for split, of in preset.regions.items()
+                },
             },
-        },
-    )
+        )
 
 
-def shards(clips: Mapping[str, int]) -> Iterator[tuple[str, int, int, int]]:
-    """Yield (split, shard number, first clip, clip behind the last) for a dataset of these sizes."""
-    for split, count in clips.items():
-        for number, start in enumerate(range(0, count, SHARD)):
-            yield split, number, start, min(start + SHARD, count)
+@dataclass(frozen=True)
+class Shard:
+    """Clips ``start`` to ``stop`` of a split."""
 
+    split: str
+    number: int
+    start: int
+    stop: int
 
-def shard_name(split: str, number: int) -> str:
-    """Return the file name of a shard."""
-    return f"{split}-{number:05d}.h5"
+    @property
+    def file(self) -> str:
+        """Its file name."""
+        return shard_name(self.split, self.number)
 
 
 def generate(
     out: Path,
     clips: Mapping[str, int] | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     preset: str = "default",
     frames: int = 16,
     size: int = 64,
+    workers: int = 1,
+    force: bool = False,
+    plugins: Sequence[str] = (),
     progress: bool = True,
 ) -> Manifest:
-    """Generate a dataset folder.
+    """Generate a dataset folder, or go on with one that was interrupted.
 
     Args:
         out: The folder; made if it is not there.
         clips: Clips by split; splits left out take the preset's number, and 0 leaves a split out.
-        seed: Every clip depends on it, its split and its index alone.
-        preset: A name in `PRESETS`.
+        seed: Every clip depends on it, its split and its index alone; 0, or the preset's own.
+        preset: A name in `trajvq.data.presets.PRESETS`.
         frames: Frames a clip.
         size: Height and width in pixels.
+        workers: Processes; with 1 everything happens in this one. The dataset is the same whatever their number.
+        force: Start over, removing the dataset or the finished shards of another plan in this folder.
+        plugins: Modules to import first, which register families, looks or presets of one's own.
         progress: Show a progress bar where there is a terminal.
 
     Returns:
-        The manifest written.
+        The manifest.
 
     Raises:
-        DataError: If the preset is unknown, the folder holds something else or cannot be written.
+        DataError: If a setting is wrong, or the folder holds something else or cannot be written.
+        Interrupted: After Ctrl-C; what is finished is kept, and the same call goes on with it.
     """
-    if preset not in PRESETS:
-        raise DataError(f"unknown preset {preset!r}; known: {', '.join(PRESETS)}")
-    if frames < 2 or size < 16:
-        raise DataError(f"clips of {frames} frames and {size}x{size} pixels are too small: at least 2 and 16x16")
-    wanted = {**PRESETS[preset], **dict.fromkeys(OOD, OOD_CLIPS)}
-    wanted = {split: count for split, count in {**wanted, **(clips or {})}.items() if count}
-    manifest = plan(preset, seed, frames, size)
-    with new_dataset(out) as folder:
-        work = list(shards(wanted))
-        for split, number, start, stop in track(work, f"Generating {out}", disable=not progress, transient=True):
-            entry = write_shard(folder / shard_name(split, number), make_clips(seed, split, start, stop, frames, size))
-            manifest.splits.setdefault(split, []).append(entry)
-        manifest.write(folder)
+    _import_plugins(plugins)
+    plan = _plan(preset_named(preset), preset, seed, clips or {}, frames, size, plugins)
+    if workers < 1:
+        raise DataError(f"{workers} workers cannot make a dataset; give 1 or more")
+    with _claimed(out, plan, force) as done:
+        if (out / MANIFEST).exists():
+            return read_manifest(out)
+        report = _Report(out, plan, done)
+        with Progress(BarColumn(), TextColumn("{task.description}"), transient=True, disable=not progress) as bar:
+            task = bar.add_task(report.line(), total=report.total, completed=report.made)
+
+            def finished(shard: Shard, entry: dict[str, Any]) -> None:
+                report.add(shard, entry)
+                bar.update(task, completed=report.made, description=report.line())
+
+            rest = [shard for shard in plan.shards() if shard.file not in done]
+            _make_all(out, plan, rest, min(workers, len(rest)), finished)
+        manifest = plan.manifest()
+        for shard in plan.shards():
+            manifest.splits.setdefault(shard.split, []).append(done[shard.file])
+        manifest.write(out)
+        report.write()
     return manifest
 
 
-class new_dataset:
-    """Build a dataset in a hidden folder beside its place and move it there when it is whole."""
-
-    def __init__(self, out: Path) -> None:
-        self.out = out
-        self.partial = out.with_name(f".{out.name}.partial")
-
-    def __enter__(self) -> Path:
-        if (self.out / MANIFEST).exists():
-            raise DataError(f"{self.out} already holds a dataset; remove it or choose another --out")
-        if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
-            raise DataError(f"{self.out} already exists and is not empty; choose another --out")
+def _import_plugins(plugins: Sequence[str]) -> None:
+    if plugins and "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    for name in plugins:
         try:
-            shutil.rmtree(self.partial, ignore_errors=True)
-            self.partial.mkdir(parents=True)
-        except OSError as error:
-            raise DataError(f"cannot write a dataset to {self.out}: {error.strerror}; choose another --out") from None
-        return self.partial
+            importlib.import_module(name)
+        except ImportError as error:
+            raise DataError(
+                f"plugin {name!r} cannot be imported ({error}); give a module of the current folder"
+            ) from None
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if error is None:
-            if self.out.exists():
-                self.out.rmdir()
-            self.partial.rename(self.out)
-            return
-        shutil.rmtree(self.partial, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise DataError(f"cannot write a dataset to {self.out}: {error.strerror or error}") from None
-        if isinstance(error, ValueError):
+
+def _plan(
+    chosen: Preset,
+    name: str,
+    seed: int | None,
+    clips: Mapping[str, int],
+    frames: int,
+    size: int,
+    plugins: Sequence[str],
+) -> Plan:
+    if frames < 2 or size < 16:
+        raise DataError(f"clips of {frames} frames and {size}x{size} pixels are too small: at least 2 and 16x16")
+    unknown = set(clips) - set(chosen.clips)
+    if unknown:
+        raise DataError(f"unknown split {min(unknown)!r}; known: {', '.join(chosen.clips)}")
+    wanted = {**chosen.clips, **clips}
+    if min(wanted.values()) < 0:
+        raise DataError(f"a split cannot have {min(wanted.values())} clips; give 0 or more")
+    if chosen.seed is not None:
+        own = (chosen.seed, chosen.clips, 16, 64)
+        if (chosen.seed if seed is None else seed, wanted, frames, size) != own:
+            raise DataError(f"preset {name!r} is frozen: its seed, sizes and splits cannot be changed; leave them out")
+        seed = chosen.seed
+    return Plan(
+        preset=name,
+        seed=seed or 0,
+        clips={split: count for split, count in wanted.items() if count},
+        frames=frames,
+        size=size,
+        families=tuple(motion.name for motion in FAMILIES),
+        plugins=tuple(plugins),
+        shard=SHARD,
+    )
+
+
+@contextmanager
+def _claimed(out: Path, plan: Plan, force: bool) -> Iterator[dict[str, dict[str, Any]]]:
+    """Hold the folder for this process alone; give the entries of the shards that are finished."""
+    created = not out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not (out / MANIFEST).exists() and not (out / PROGRESS).exists() and _foreign(out):
+            raise DataError(f"{out} already exists and is not empty; choose another --out")
+        lock = (out / LOCK).open("w")
+    except OSError as error:
+        raise DataError(f"cannot write a dataset to {out}: {error.strerror}; choose another --out") from None
+    done: dict[str, dict[str, Any]] = {}
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DataError(f"another process is generating into {out}; wait for it or choose another --out") from None
+        try:
+            if force:
+                _remove(out)
+            done.update(_finished(out, plan))
+            yield done
+        except OSError as error:
+            raise DataError(f"cannot write {out}: {error.strerror or error}; {_kept(out, plan, done)}") from None
+        except ValueError as error:
             raise DataError(str(error)) from None
+        except BrokenProcessPool:
+            raise DataError(
+                f"a worker died, perhaps for lack of memory; {_kept(out, plan, done)}, with fewer --workers"
+            ) from None
+        except KeyboardInterrupt:
+            raise Interrupted(f"stopped; {_kept(out, plan, done)}") from None
+        finally:
+            (out / LOCK).unlink(missing_ok=True)
+            for left in out.glob(".*.partial"):
+                left.unlink()
+            if not done and not (out / MANIFEST).exists():
+                (out / PROGRESS).unlink(missing_ok=True)
+                if created:
+                    out.rmdir()
+
+
+def _foreign(out: Path) -> bool:
+    return not out.is_dir() or any(path.name != LOCK and not path.name.endswith(".partial") for path in out.iterdir())
+
+
+def _kept(out: Path, plan: Plan, done: Mapping[str, Any]) -> str:
+    return f"{len(done)} of {len(plan.shards())} shards are kept in {out}; the same command goes on"
+
+
+def _remove(out: Path) -> None:
+    """Remove a dataset's own files, and nothing else."""
+    (out / MANIFEST).unlink(missing_ok=True)
+    (out / PROGRESS).unlink(missing_ok=True)
+    for path in out.glob("*-[0-9][0-9][0-9][0-9][0-9].h5"):
+        path.unlink()
+
+
+def _finished(out: Path, plan: Plan) -> dict[str, dict[str, Any]]:
+    """Return the entries of finished shards in a folder of the same plan; none where the folder is new.
+
+    Raises:
+        DataError: If the folder holds another plan's clips.
+    """
+    path = out / PROGRESS
+    if not path.exists():
+        if (out / MANIFEST).exists():
+            raise DataError(f"{out} already holds a dataset from elsewhere; choose another --out, or --force")
+        return {}
+    try:
+        content = json.loads(path.read_text())
+        other, entries = content["plan"], content["shards"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DataError(f"{path} cannot be read; start over with --force") from None
+    different = plan.differences(other)
+    if different:
+        raise DataError(
+            f"{out} holds clips of {'; '.join(different)}; choose another --out, or start over with --force"
+        )
+    kept = {}
+    for shard in plan.shards():
+        entry, file = entries.get(shard.file), out / shard.file
+        if entry and file.is_file() and file.stat().st_size == entry["bytes"] and file_sha256(file) == entry["sha256"]:
+            kept[shard.file] = entry
+    if len(kept) < len(plan.shards()):
+        (out / MANIFEST).unlink(missing_ok=True)
+    return kept
+
+
+class _Report:
+    """How far it is: for the progress bar, and for ``progress.json``, which names the finished shards."""
+
+    def __init__(self, out: Path, plan: Plan, done: dict[str, dict[str, Any]]) -> None:
+        self.out, self.plan, self.done = out, plan, done
+        self.total = sum(plan.clips.values())
+        self.kept, self.start = self.made, time.monotonic()
+        if not (out / MANIFEST).exists():
+            self.write()
+
+    @property
+    def made(self) -> int:
+        """Clips that are finished."""
+        return sum(entry["clips"] for entry in self.done.values())
+
+    def add(self, shard: Shard, entry: dict[str, Any]) -> None:
+        """Note a finished shard."""
+        self.done[shard.file] = entry
+        self.write()
+
+    def line(self) -> str:
+        """Say in a line how far it is."""
+        seconds, made = time.monotonic() - self.start, self.made
+        rate = (made - self.kept) / seconds if made > self.kept else 0.0
+        text = f"{made:,} of {self.total:,} clips"
+        if made == self.total:
+            return f"{text}, finished"
+        return f"{text}, {rate:,.0f} clips/s, {(self.total - made) / rate:,.0f} s left" if rate else text
+
+    def write(self) -> None:
+        """Write ``progress.json`` whole or not at all."""
+        content = {"line": self.line(), "made": self.made, "clips": self.total}
+        write_whole(self.out / PROGRESS, {**content, "plan": self.plan.as_json(), "shards": self.done})
+
+
+def make_shard(out: Path, plan: Plan, shard: Shard) -> dict[str, Any]:
+    """Make and write one shard; returns the manifest's entry."""
+    preset = preset_named(plan.preset)
+    columns = lay_out(preset, plan.seed, shard.split, shard.start, shard.stop, plan.frames, plan.size)
+    blocks = draw(columns, preset.make_look(), plan.seed, shard.split, shard.start, plan.size)
+    return write_shard(out / shard.file, columns, blocks)
+
+
+def _make_all(
+    out: Path, plan: Plan, shards: list[Shard], workers: int, finished: Callable[[Shard, dict[str, Any]], None]
+) -> None:
+    if workers <= 1:
+        for shard in shards:
+            finished(shard, make_shard(out, plan, shard))
+        return
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a worker is one thread; more would fight for the cores
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(plan.plugins,)) as pool:
+        jobs: dict[Future[dict[str, Any]], Shard] = {pool.submit(make_shard, out, plan, s): s for s in shards}
+        try:
+            waiting = set(jobs)
+            while waiting:
+                ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for job in ended:
+                    finished(jobs.pop(job), job.result())
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)  # those at work finish their shard
+            for job, shard in jobs.items():
+                if not job.cancelled() and job.exception() is None:
+                    finished(shard, job.result())
+            raise
+
+
+def _start_worker(plugins: Sequence[str]) -> None:
+    """Leave signals to the parent, and never outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+    _import_plugins(plugins)

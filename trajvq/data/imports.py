@@ -1,125 +1,56 @@
-"""Bring one's own clips: ``.npz`` archives become dataset folders."""
+"""Bring one's own videos: cut into clips, resized, and dealt to splits by source."""
 
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from trajvq.data.generate import SHARD, new_dataset, shard_name
+from trajvq.data.deal import class_ids, new_dataset, sizes_of, split_by_class, write_split
+from trajvq.data.readers import Video, pieces, read_collection
 from trajvq.data.render import Bytes
-from trajvq.data.store import DataError, Manifest, write_shard
+from trajvq.data.store import DataError, Manifest
 
-VAL, TEST = 0.1, 0.2  # shares of a class, unless the user says how many
-
-
-def read_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Read ``videos`` and, if it is there, ``labels`` of an ``.npz``; never runs pickled code.
-
-    Raises:
-        DataError: If the file cannot be read or has no ``videos``.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if "videos" not in archive:
-                raise DataError(f"{path} has no array 'videos'; it has: {', '.join(archive.files) or 'nothing'}")
-            return archive["videos"], archive["labels"] if "labels" in archive else None
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise DataError(f"{path} is not a readable .npz of plain arrays ({error})") from None
+FRAMES, SIZE = 16, 64  # of a clip, where the videos are longer or larger than `LONGEST` or `LARGEST`
+LONGEST, LARGEST = 32, 128
 
 
-def as_clips(videos: NDArray[Any], where: str) -> tuple[Bytes, str]:
-    """Turn videos into stored clips and say what was found.
-
-    Args:
-        videos: ``(N, T, 3, H, W)`` or ``(N, 3, T, H, W)``, float in [0, 1] or uint8.
-        where: Name of the source, for messages.
-
-    Returns:
-        uint8 ``(N, T, 3, H, W)`` and a description of type and axis order.
-
-    Raises:
-        DataError: If shape, type or range is none of these, or a value is not a number.
-    """
-    if videos.ndim != 5 or 3 not in videos.shape[1:3] or 0 in videos.shape:
-        raise DataError(f"{where}: videos have shape {videos.shape}, not (N, T, 3, H, W) or (N, 3, T, H, W)")
-    order = "(N, T, 3, H, W)" if videos.shape[2] == 3 else "(N, 3, T, H, W)"
-    if videos.shape[1] == videos.shape[2] == 3:
-        order += ", the first of two possible orders"
-    if videos.shape[2] != 3:
-        videos = videos.transpose(0, 2, 1, 3, 4)
-    if videos.dtype == np.uint8:
-        return np.ascontiguousarray(videos), f"uint8 in order {order}"
-    if videos.dtype.kind != "f":
-        raise DataError(f"{where}: videos are {videos.dtype}, neither uint8 nor float in [0, 1]")
-    clips = np.empty(videos.shape, dtype=np.uint8)
-    for number, clip in enumerate(videos):
-        if not np.isfinite(clip).all():
-            raise DataError(f"{where}: clip {number} holds NaN or infinity; mend or leave out the clip")
-        if clip.min() < 0 or clip.max() > 1:
-            found = f"values from {clip.min():g} to {clip.max():g}"
-            raise DataError(f"{where}: clip {number} has {found}; scale floats to [0, 1] or give uint8")
-        clips[number] = np.rint(clip * 255)
-    return clips, f"{videos.dtype} in [0, 1] in order {order}"
+def fit_inside(frames: Bytes, height: int, width: int) -> Bytes:
+    """Resize uint8 ``(T, H, W, 3)`` without distortion; what is left over repeats the border."""
+    _, rows, columns, _ = frames.shape
+    if (rows, columns) == (height, width):
+        return frames
+    scale = min(height / rows, width / columns)
+    inner = (max(round(columns * scale), 1), max(round(rows * scale), 1))
+    small = np.stack([np.asarray(Image.fromarray(f).resize(inner, Image.Resampling.BOX)) for f in frames])
+    down, across = height - inner[1], width - inner[0]
+    around = ((0, 0), (down // 2, down - down // 2), (across // 2, across - across // 2), (0, 0))
+    return np.pad(small, around, mode="edge")
 
 
-def as_labels(labels: NDArray[Any], count: int, where: str) -> tuple[NDArray[np.int64], list[str]]:
-    """Turn labels, numbers or words, into class ids and names.
-
-    Raises:
-        DataError: If there is not one whole number from 0 or one word for every clip.
-    """
-    if labels.shape != (count,):
-        raise DataError(f"{where}: labels have shape {labels.shape}, not ({count},): one for every clip")
-    if labels.dtype.kind in "US":
-        names, ids = np.unique(labels.astype(str), return_inverse=True)
-        return ids.astype(np.int64), [str(name) for name in names]
-    if labels.dtype.kind not in "iu" or labels.min() < 0:
-        raise DataError(
-            f"{where}: labels are {labels.dtype}, lowest {labels.min()}; give whole numbers from 0 or words"
-        )
-    return labels.astype(np.int64), [f"class {number}" for number in range(int(labels.max()) + 1)]
-
-
-def split_by_class(labels: NDArray[np.int64], sizes: Mapping[str, int], seed: int) -> dict[str, NDArray[np.int64]]:
-    """Deal clips to splits so that every class has its share in each; the rest is ``train``.
+def import_videos(
+    path: Path,
+    out: Path,
+    val: int | None = None,
+    test: int | None = None,
+    seed: int = 0,
+    frames: int | None = None,
+    size: int | None = None,
+    axes: str | None = None,
+) -> Manifest:
+    """Import videos. All clips of a video go into one split.
 
     Args:
-        labels: ``(N,)`` class ids.
-        sizes: Clips wanted in each split but ``train``.
-        seed: Seed of the deal.
-
-    Returns:
-        Clip numbers of each split, in rising order; empty splits are left out.
-    """
-    rng = np.random.default_rng(seed)
-    shuffled = rng.permutation(len(labels))
-    rank = np.empty(len(labels))  # place of a clip within its class, as a share of the class
-    for label in np.unique(labels):
-        members = shuffled[labels[shuffled] == label]
-        rank[members] = (np.arange(len(members)) + rng.random()) / len(members)
-    dealt = np.argsort(rank, kind="stable")
-    splits, start = {}, 0
-    for split, size in sizes.items():
-        splits[split] = np.sort(dealt[start : start + size])
-        start += size
-    splits = {"train": np.sort(dealt[start:]), **splits}
-    return {split: rows for split, rows in splits.items() if len(rows)}
-
-
-def import_videos(path: Path, out: Path, val: int | None = None, test: int | None = None, seed: int = 0) -> Manifest:
-    """Import an ``.npz`` with ``videos`` and, if there are any, ``labels``.
-
-    Args:
-        path: The archive.
+        path: A file or folder of `trajvq.data.readers.FORMATS`.
         out: The dataset folder to make.
-        val: Clips for validation; a tenth by default.
-        test: Clips for the test split; a fifth by default.
-        seed: Seed of the deal of clips to splits.
+        val: Videos for validation; a tenth by default.
+        test: Videos for the test split; a fifth by default.
+        seed: Seed of the deal of videos to splits.
+        frames: Frames a clip; by default the videos' own number up to `LONGEST`, else `FRAMES`.
+        size: Height and width in pixels; by default the videos' own up to `LARGEST`, else `SIZE`.
+        axes: Order of an array's axes; detected by default.
 
     Returns:
         The manifest written. What was detected is printed.
@@ -127,24 +58,41 @@ def import_videos(path: Path, out: Path, val: int | None = None, test: int | Non
     Raises:
         DataError: If the source is not as described or ``out`` cannot be written.
     """
-    videos, labels = read_npz(path)
-    clips, found = as_clips(videos, str(path))
-    count, frames, _, height, width = clips.shape
-    ids, names = as_labels(labels, count, str(path)) if labels is not None else (np.zeros(count, np.int64), [])
-    sizes = {
-        "val": round(VAL * count) if val is None else val,
-        "test": round(TEST * count) if test is None else test,
-    }
-    if min(sizes.values()) < 0 or sum(sizes.values()) >= count:
-        raise DataError(f"{path} has {count} clips: {sizes['val']} for val and {sizes['test']} for test leave none")
-    print(f"{path}: {count} clips of {frames} frames, {width}x{height}, {found}; classes: {len(names) or 'none'}")
-    manifest = Manifest(path.name, seed, frames, height, width, classes=names)
+    if min(frames or 2, 2) < 2 or min(size or 16, 16) < 8:
+        raise DataError(f"clips of {frames} frames and {size} pixels are too small: at least 2 and 8")
+    source = read_collection(path, axes)
+    videos = source.videos
+    first = videos[0].read()
+    own = frames or (source.frames if source.frames and source.frames <= LONGEST else FRAMES)
+    height, width = (size, size) if size else first.shape[1:3] if max(first.shape[1:3]) <= LARGEST else (SIZE, SIZE)
+    ids, names = class_ids([video.label for video in videos], str(path))
+    sizes = sizes_of(len(videos), val, test, str(path))
+    print(
+        f"{path}: {len(videos)} videos, {first.shape[2]}x{first.shape[1]}, {source.found}; "
+        f"classes: {len(names) or 'none'}; clips of {own} frames, {width}x{height}"
+    )
+    manifest = Manifest(path.name, seed, own, height, width, classes=names)
+    short: list[str] = []
+
+    def clips(rows: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
+        for row in rows:
+            for clip in _cut(videos[row], own, short):
+                video = np.ascontiguousarray(fit_inside(clip, height, width).transpose(0, 3, 1, 2))
+                yield {"video": video} | ({"label": ids[row]} if names else {})
+
     with new_dataset(out) as folder:
         for split, rows in split_by_class(ids, sizes, seed).items():
-            for number, start in enumerate(range(0, len(rows), SHARD)):
-                part = rows[start : start + SHARD]
-                columns = {"video": clips[part]} | ({"label": ids[part]} if names else {})
-                entry = write_shard(folder / shard_name(split, number), columns)
-                manifest.splits.setdefault(split, []).append(entry)
+            write_split(folder, manifest, split, clips(rows))
+        if "train" not in manifest.splits:
+            raise DataError(f"{path}: no video for training has {own} frames; give fewer --frames")
         manifest.write(folder)
+    if short:
+        print(f"{path}: {len(short)} videos with fewer than {own} frames are left out, the first of them {short[0]}")
     return manifest
+
+
+def _cut(video: Video, frames: int, short: list[str]) -> Iterator[Bytes]:
+    content = video.read()
+    if len(content) < frames:
+        short.append(video.name)
+    yield from pieces(content, frames)

@@ -72,8 +72,8 @@ class Motion(ABC):
         """Return ``(N, 3)`` unit vectors along which the shape of the path shows best."""
 
     @abstractmethod
-    def describe(self, params: Floats) -> str:
-        """Say in words, with numbers, how the object of one ``(P,)`` row moves."""
+    def describe(self, params: Floats) -> list[str]:
+        """Say in words, with numbers, how the object of each ``(N, P)`` row moves."""
 
     def position(self, params: Floats, time: Floats) -> Floats:
         """Evaluate the equation.
@@ -97,21 +97,23 @@ class Motion(ABC):
         vectors = params[:, : 3 * len(self.basis)].reshape(len(params), len(self.basis), 3)
         return np.asarray(basis @ vectors)
 
-    def equation(self, params: Floats) -> str:
-        """Write the equation of one ``(P,)`` row with its numbers in it."""
-        omega = f"{params[-1]:.{DECIMALS}f}"
-        vectors = params[: 3 * len(self.basis)].reshape(len(self.basis), 3)
+    def equations(self, params: Floats) -> list[str]:
+        """Write the equation of each ``(N, P)`` row with its numbers in it."""
+        count, terms = len(params), len(self.basis)
+        omega = [f"{value:.{DECIMALS}f}" for value in params[:, -1].tolist()]
+        vectors = params[:, : 3 * terms].reshape(count, terms, 3).transpose(0, 2, 1).tolist()
+        factors = ["" if term == "1" else "*" + term for term in self.basis]
         lines = []
-        for axis, name in enumerate("xyz"):
-            text = ""
-            for term, value in zip(self.basis, vectors[:, axis], strict=True):
-                if value == 0 and text:
-                    continue
-                factor = "" if term == "1" else "*" + term.replace("omega", omega)
-                sign = ("- " if value < 0 else "+ ") if text else ("-" if value < 0 else "")
-                text += f"{' ' if text else ''}{sign}{abs(value):.{DECIMALS}f}{factor}"
-            lines.append(f"{name}(t) = {text}")
-        return "; ".join(lines)
+        for row in range(count):
+            axes = []
+            for axis, values in zip("xyz", vectors[row], strict=True):
+                text = f"{values[0]:.{DECIMALS}f}{factors[0]}"
+                for value, factor in zip(values[1:], factors[1:], strict=True):
+                    if value:
+                        text += f" {'-' if value < 0 else '+'} {abs(value):.{DECIMALS}f}{factor}"
+                axes.append(f"{axis}(t) = {text}")
+            lines.append("; ".join(axes).replace("omega", omega[row]))
+        return lines
 
 
 FAMILIES: list[Motion] = []
@@ -145,9 +147,9 @@ class Linear(Motion):
         heading = params[:, 3:6] / np.linalg.norm(params[:, 3:6], axis=-1, keepdims=True)
         return perpendicular(heading)[0]
 
-    def describe(self, params: Floats) -> str:
-        start, velocity = params[:3], params[3:6]
-        return f"moves in a straight line from {point(start)} with constant velocity {point(velocity)}"
+    def describe(self, params: Floats) -> list[str]:
+        ends = zip(points(params[:, :3]), points(params[:, 3:6]), strict=True)
+        return [f"moves in a straight line from {start} with constant velocity {velocity}" for start, velocity in ends]
 
 
 class Turning(Motion):
@@ -167,12 +169,16 @@ class Turning(Motion):
         normal = np.cross(params[:, -7:-4], params[:, -4:-1])
         return np.asarray(normal / np.linalg.norm(normal, axis=-1, keepdims=True))
 
-    def _words(self, params: Floats) -> str:
-        radius, omega = float(np.linalg.norm(params[-7:-4])), float(params[-1])
-        normal = self._normal(params[None])[0]
-        tilt = float(np.rad2deg(np.arccos(min(1.0, abs(float(normal[2]))))))
-        sense = "counter-clockwise" if omega * normal[2] > 0 else "clockwise"
-        return f"radius {radius:.3f}, {abs(omega) / TURN:.2f} turns {sense} seen from above, tilted {tilt:.0f} degrees"
+    def _words(self, params: Floats) -> list[str]:
+        radius, omega = np.linalg.norm(params[:, -7:-4], axis=-1), params[:, -1]
+        up = self._normal(params)[:, 2]
+        tilt = np.rad2deg(np.arccos(np.minimum(1.0, np.abs(up))))
+        sense = np.where(omega * up > 0, "counter-clockwise", "clockwise")
+        rows = zip(radius.tolist(), (np.abs(omega) / TURN).tolist(), sense.tolist(), tilt.tolist(), strict=True)
+        return [
+            f"radius {r:.3f}, {turns:.2f} turns {s} seen from above, tilted {angle:.0f} degrees"
+            for r, turns, s, angle in rows
+        ]
 
 
 _TURNING_RANGES = {
@@ -201,8 +207,9 @@ class Circular(Turning):
     def view_axis(self, params: Floats) -> Floats:
         return self._normal(params)
 
-    def describe(self, params: Floats) -> str:
-        return f"moves on a circle around {point(params[:3])}: {self._words(params)}"
+    def describe(self, params: Floats) -> list[str]:
+        rows = zip(points(params[:, :3]), self._words(params), strict=True)
+        return [f"moves on a circle around {centre}: {words}" for centre, words in rows]
 
 
 @family
@@ -226,9 +233,10 @@ class Helical(Turning):
     def view_axis(self, params: Floats) -> Floats:
         return perpendicular(self._normal(params))[0]
 
-    def describe(self, params: Floats) -> str:
-        climb = float(np.linalg.norm(params[3:6]))
-        return f"moves on a helix from centre {point(params[:3])}: {self._words(params)}, climbing {climb:.3f}"
+    def describe(self, params: Floats) -> list[str]:
+        climbs = np.linalg.norm(params[:, 3:6], axis=-1).tolist()
+        rows = zip(points(params[:, :3]), self._words(params), climbs, strict=True)
+        return [f"moves on a helix from centre {start}: {words}, climbing {climb:.3f}" for start, words, climb in rows]
 
 
 @family
@@ -257,11 +265,14 @@ class Parabolic(Motion):
         normal = np.cross(params[:, 3:6], [0.0, 0.0, 1.0])
         return np.asarray(normal / np.linalg.norm(normal, axis=-1, keepdims=True))
 
-    def describe(self, params: Floats) -> str:
-        words = f"is thrown from {point(params[:3])} with velocity {point(params[3:6])}"
-        return f"{words} and falls with acceleration {-2 * params[8]:.3f}, a parabola"
+    def describe(self, params: Floats) -> list[str]:
+        rows = zip(points(params[:, :3]), points(params[:, 3:6]), (-2 * params[:, 8]).tolist(), strict=True)
+        return [
+            f"is thrown from {start} with velocity {velocity} and falls with acceleration {fall:.3f}, a parabola"
+            for start, velocity, fall in rows
+        ]
 
 
-def point(vector: Floats) -> str:
-    """Write a 3-vector for a description."""
-    return "(" + ", ".join(f"{value:.2f}" for value in vector) + ")"
+def points(vectors: Floats) -> list[str]:
+    """Write each of ``(N, 3)`` vectors for a description."""
+    return [f"({x:.2f}, {y:.2f}, {z:.2f})" for x, y, z in vectors.tolist()]

@@ -1,6 +1,7 @@
 """What varies between clips and how far: the one table of numeric ranges and withheld regions.
 
 The generator draws from it, the manifest records it and the tests check clips against it.
+A preset has a `Band`: what training shows, and what lies beyond it on both sides and in a gap within.
 A split is a union of regions; a region is a product of intervals. Parameters that a region
 does not name keep their default range. The training regions leave out what the ``ood_*``
 splits hold, so nothing out of distribution is ever seen in training.
@@ -31,10 +32,10 @@ class Range:
         return self.low + (self.high - self.low) * uniform
 
 
-# The look of a clip, whatever the motion. Motion families bring ranges of their own.
+# The look of a clip, whatever the motion; the widest any preset uses. Motion families bring ranges of their own.
 LOOK: dict[str, Range] = {
-    "size": Range(0.024, 0.072, "mean apparent radius, in frame widths"),
-    "speed": Range(0.20, 0.84, "apparent path length of the clip, in frame widths"),
+    "size": Range(0.017, 0.125, "mean apparent radius, in frame widths"),
+    "speed": Range(0.16, 0.84, "apparent path length of the clip, in frame widths"),
     "hue": Range(0.0, 1.0, "hue of the object, in turns of the colour circle"),
     "lightness": Range(0.08, 0.75, "HLS lightness of the object"),
     "saturation": Range(0.5, 1.0, "HLS saturation of the object"),
@@ -46,38 +47,70 @@ LOOK: dict[str, Range] = {
     "distance": Range(5.0, 10.0, "camera distance, in radii of the path"),
 }
 
-# Training intervals: the middle of the range, less the hole. Beyond them lie the ood_* splits.
-_SIZE: tuple[Interval, ...] = ((0.028, 0.050),)
-_SPEED: tuple[Interval, ...] = ((0.36, 0.54), (0.60, 0.78))
-_LIGHTNESS: tuple[Interval, ...] = ((0.25, 0.60),)
-_HOLE: tuple[Interval, ...] = ((0.54, 0.60),)
+Beyond = tuple[Interval, Interval]  # below and above what training shows
 
-# Withheld pairs: large and fast; red to yellow heading right and down.
-_LARGE, _NOT_LARGE = ((0.044, 0.050),), ((0.028, 0.044),)
-_FAST, _NOT_FAST = ((0.68, 0.78),), ((0.36, 0.54), (0.60, 0.68))
-_WARM, _NOT_WARM = ((0.0, 0.2),), ((0.2, 1.0),)
-_DOWN_RIGHT, _NOT_DOWN_RIGHT = ((0.0, 0.25),), ((0.25, 1.0),)
 
-_DEFAULT: Region = {"size": _SIZE, "speed": _SPEED, "lightness": _LIGHTNESS}
-_TRAIN: tuple[Region, ...] = tuple(
-    {**_DEFAULT, **size_speed, **hue_direction}
-    for size_speed in ({"size": _NOT_LARGE}, {"size": _LARGE, "speed": _NOT_FAST})
-    for hue_direction in ({"hue": _NOT_WARM}, {"hue": _WARM, "direction": _NOT_DOWN_RIGHT})
-)
+@dataclass(frozen=True)
+class Band:
+    """What the clips of a preset show in training, and what is withheld from it.
 
-REGIONS: dict[str, tuple[Region, ...]] = {
-    "train": _TRAIN,
-    "val": _TRAIN,
-    "test": _TRAIN,
-    "ood_speed": tuple({**r, "speed": ((0.20, 0.33), (0.81, 0.84))} for r in _TRAIN[:2]),
-    "ood_size": tuple({**r, "size": ((0.024, 0.026), (0.054, 0.072))} for r in _TRAIN[:2]),
-    "ood_color": tuple({**r, "lightness": ((0.08, 0.20), (0.65, 0.75))} for r in _TRAIN),
-    "ood_hole": tuple({**r, "speed": _HOLE} for r in _TRAIN[:2]),
-    "ood_combo": (
-        {**_DEFAULT, "size": _LARGE, "speed": _FAST},
-        {**_DEFAULT, "hue": _WARM, "direction": _DOWN_RIGHT},
-    ),
-}
+    Attributes:
+        size: Training sizes.
+        size_large: From here on an object is large; large and fast together are withheld.
+        size_beyond: ``ood_size``.
+        speed: Training speeds.
+        speed_hole: The gap in them, ``ood_hole``.
+        speed_fast: From here on a clip is fast.
+        speed_beyond: ``ood_speed``.
+        lightness: Training lightness.
+        lightness_beyond: ``ood_color``.
+        hue: Training hues.
+        hue_marked: Below this hue, heading right and down is withheld.
+    """
+
+    size: Interval = (0.028, 0.050)
+    size_large: float = 0.044
+    size_beyond: Beyond = ((0.024, 0.026), (0.054, 0.072))
+    speed: Interval = (0.36, 0.78)
+    speed_hole: Interval = (0.54, 0.60)
+    speed_fast: float = 0.68
+    speed_beyond: Beyond = ((0.20, 0.33), (0.81, 0.84))
+    lightness: Interval = (0.25, 0.60)
+    lightness_beyond: Beyond = ((0.08, 0.20), (0.65, 0.75))
+    hue: Interval = (0.0, 1.0)
+    hue_marked: float = 0.2
+
+    def regions(self) -> dict[str, tuple[Region, ...]]:
+        """Return the regions of every split; the training regions leave out what the ``ood_*`` splits hold."""
+        slow, hole = (self.speed[0], self.speed_hole[0]), self.speed_hole
+        shown: Region = {
+            "size": (self.size,),
+            "speed": (slow, (hole[1], self.speed[1])),
+            "lightness": (self.lightness,),
+            "hue": (self.hue,),
+        }
+        large, small = ((self.size_large, self.size[1]),), ((self.size[0], self.size_large),)
+        fast, tame = ((self.speed_fast, self.speed[1]),), (slow, (hole[1], self.speed_fast))
+        marked, other = ((self.hue[0], self.hue_marked),), ((self.hue_marked, self.hue[1]),)
+        down_right, elsewhere = ((0.0, 0.25),), ((0.25, 1.0),)
+        train: tuple[Region, ...] = tuple(
+            {**shown, **size_speed, **hue_direction}
+            for size_speed in ({"size": small}, {"size": large, "speed": tame})
+            for hue_direction in ({"hue": other}, {"hue": marked, "direction": elsewhere})
+        )
+        return {
+            "train": train,
+            "val": train,
+            "test": train,
+            "ood_speed": tuple({**r, "speed": self.speed_beyond} for r in train[:2]),
+            "ood_size": tuple({**r, "size": self.size_beyond} for r in train[:2]),
+            "ood_color": tuple({**r, "lightness": self.lightness_beyond} for r in train),
+            "ood_hole": tuple({**r, "speed": (hole,)} for r in train[:2]),
+            "ood_combo": (
+                {**shown, "size": large, "speed": fast},
+                {**shown, "hue": marked, "direction": down_right},
+            ),
+        }
 
 
 def intervals(region: Region, name: str) -> tuple[Interval, ...]:

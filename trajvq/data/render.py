@@ -2,7 +2,11 @@
 
 Coordinates are whole multiples of 1/1024 px and IEEE square roots are correctly rounded, so the
 same scene gives the same pixels on every processor. Only the pixels an object touches are drawn.
+
+N clips, T frames, S rows and columns of the square around an object.
 """
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,36 +17,54 @@ from trajvq.data.ranges import Floats
 Bytes = NDArray[np.uint8]
 
 
-def draw_discs(video: Bytes, pixel: Floats, radius: Floats, color: Bytes) -> None:
+def draw_discs(
+    video: Bytes, pixel: Floats, radius: Floats, color: Bytes, hidden: NDArray[np.bool_] | None = None
+) -> Floats:
     """Draw one disc into every frame, in place.
 
     A pixel at distance d from the centre is covered by ``clip(radius - d + 0.5, 0, 1)``.
 
     Args:
-        video: ``(N, T, 3, H, W)`` uint8 clips that show the background.
+        video: ``(N, T, 3, H, W)`` uint8 clips that show the background; contiguous.
         pixel: ``(N, T, 2)`` centres (x, y) in pixels, rounded to 1/1024 px.
         radius: ``(N, T)`` radii in pixels, rounded to 1/1024 px.
         color: ``(N, 3)`` RGB.
+        hidden: ``(N, H, W)`` pixels where something stands in front of the disc.
+
+    Returns:
+        ``(N, T)`` share of each disc that is seen, in [0, 1].
     """
     count, frames, _, height, width = video.shape
     reach = int(np.ceil(radius.max() + EDGE))
-    side = 2 * reach + 1
-    centre = np.rint(pixel * UNIT).astype(np.int64)
-    corner = np.clip(centre // UNIT - reach, 0, np.array([max(width - side, 0), max(height - side, 0)]))
-    columns = np.minimum(corner[..., :1] + np.arange(side), width - 1)
-    rows = np.minimum(corner[..., 1:] + np.arange(side), height - 1)
-    dx = columns * UNIT + UNIT // 2 - centre[..., :1]
-    dy = rows * UNIT + UNIT // 2 - centre[..., 1:]
-    squared = (dx**2)[:, :, None, :] + (dy**2)[:, :, :, None]
-    distance = np.sqrt(squared.astype(np.float64)).astype(np.int64)
-    limit = np.rint(radius * UNIT).astype(np.int64) + int(EDGE * UNIT)
-    cover = np.clip(limit[:, :, None, None] - distance, 0, UNIT)[:, :, None]
+    kind: type[np.signedinteger[Any]] = np.int32 if reach < 30 else np.int64  # holds a squared distance
+    centre = np.rint(pixel * UNIT).astype(kind)
+    limit = np.rint(radius * UNIT).astype(kind) + int(EDGE * UNIT)
 
-    # (N, T, 3, side, side): the touched pixels of every frame
-    clip = np.arange(count)[:, None, None, None, None]
-    moment = np.arange(frames)[None, :, None, None, None]
-    channel = np.arange(3)[None, None, :, None, None]
-    where = (clip, moment, channel, rows[:, :, None, :, None], columns[:, :, None, None, :])
-    ground = video[where].astype(np.int64)
-    paint = color[:, None, :, None, None].astype(np.int64)
-    video[where] = ((ground * (UNIT - cover) + paint * cover + UNIT // 2) // UNIT).astype(np.uint8)
+    # The squares around the objects, of which those pixels are kept that are touched and inside the picture.
+    around = np.arange(-reach, reach + 1, dtype=kind)
+    middle = centre // UNIT
+    dx = (middle[..., :1] + around) * UNIT + UNIT // 2 - centre[..., :1]
+    dy = (middle[..., 1:] + around) * UNIT + UNIT // 2 - centre[..., 1:]
+    squared = (dx**2)[:, :, None, :] + (dy**2)[:, :, :, None]
+    touched = np.flatnonzero(squared.reshape(-1) < np.repeat(limit.reshape(-1) ** 2, len(around) ** 2))
+    which, place = np.divmod(touched, len(around) ** 2)  # frame of all N * T, and pixel of its square
+    row, column = np.divmod(place, len(around))
+    row += middle[..., 1].reshape(-1)[which] - reach
+    column += middle[..., 0].reshape(-1)[which] - reach
+    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    if not inside.all():
+        which, row, column, touched = which[inside], row[inside], column[inside], touched[inside]
+
+    distance = np.sqrt(squared.reshape(-1)[touched].astype(np.float64)).astype(np.int32)
+    cover = np.minimum(limit.reshape(-1)[which] - distance, UNIT)
+    whole = np.bincount(which, cover, count * frames)
+    if hidden is not None:
+        cover = np.where(hidden[which // frames, row, column], 0, cover)
+    flat = video.reshape(-1)
+    assert np.shares_memory(flat, video)
+    for channel in range(3):
+        where = (which * 3 + channel) * (height * width) + row * width + column
+        ground = flat[where].astype(np.int32)
+        paint = color[which // frames, channel].astype(np.int32)
+        flat[where] = (ground * (UNIT - cover) + paint * cover + UNIT // 2) >> 10  # divided by UNIT
+    return np.asarray((np.bincount(which, cover, count * frames) / np.maximum(whole, 1)).reshape(count, frames))

@@ -7,8 +7,7 @@ only ``video`` is required.
 import hashlib
 import json
 import os
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,15 @@ from typing import Any
 import h5py
 import hdf5plugin
 import numpy as np
+from isal.isal_zlib import crc32
 from numpy.typing import NDArray
 
 from trajvq.errors import UserError
 
 FORMAT, VERSION = "trajvq-dataset", 1
 MANIFEST = "manifest.json"
+SHARD = 1000  # clips a shard
+TEXT = 320  # bytes of an equation or description
 
 # name: (dtype kind and size, dimensions behind N; a name stands for any size)
 SCHEMA: dict[str, tuple[str, tuple[str | int, ...]]] = {
@@ -43,6 +45,7 @@ SCHEMA: dict[str, tuple[str, tuple[str | int, ...]]] = {
 }
 
 Columns = Mapping[str, NDArray[Any]]
+FILTER = {"fletcher32": True, **hdf5plugin.Zstd(clevel=1)}
 
 
 class DataError(UserError):
@@ -88,12 +91,26 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Write ``manifest.json`` whole or not at all."""
         content = {"format": FORMAT, "version": VERSION, **self.__dict__, "sha256": self.sha256}
-        partial = folder / f".{MANIFEST}.partial"
+        write_whole(folder / MANIFEST, content)
+
+
+def write_whole(path: Path, content: Any) -> None:
+    """Write JSON whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
         with partial.open("w") as file:
             json.dump(content, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(folder / MANIFEST)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -122,14 +139,19 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def check_columns(columns: Columns) -> int:
+def check_columns(columns: Columns, count: int | None = None, sizes: Mapping[str, int] | None = None) -> int:
     """Check that columns fit the schema and each other; return the number of clips.
+
+    Args:
+        columns: Arrays by name.
+        count: Clips, where ``video`` is not among the columns.
+        sizes: Sizes that are known already, by the names in `SCHEMA`.
 
     Raises:
         DataError: If a column is unknown, has another type or another shape.
     """
-    sizes: dict[str | int, int] = {}
-    count = len(columns["video"])
+    known: dict[str | int, int] = {name: size for name, size in (sizes or {}).items()}
+    count = len(columns["video"]) if count is None else count
     for name, array in columns.items():
         if name not in SCHEMA:
             raise DataError(f"unknown column {name!r}; known: {', '.join(SCHEMA)}")
@@ -140,18 +162,37 @@ def check_columns(columns: Columns) -> int:
             raise DataError(f"column {name!r} has type {array.dtype}, not {kind}")
         fits = len(array) == count and array.ndim == len(shape) + 1
         for wanted, size in zip(shape, array.shape[1:], strict=False):
-            fits &= size == (wanted if isinstance(wanted, int) else sizes.setdefault(wanted, size))
+            fits &= size == (wanted if isinstance(wanted, int) else known.setdefault(wanted, size))
         if not fits:
             raise DataError(f"column {name!r} has shape {array.shape}, not {(count, *shape)}")
     return count
 
 
-def write_shard(path: Path, columns: Columns) -> dict[str, Any]:
+def texts(lines: Iterable[str]) -> NDArray[Any]:
+    """Turn lines into a column of fixed-length UTF-8.
+
+    Raises:
+        ValueError: If a line is too long.
+    """
+    raw = [line.encode() for line in lines]
+    for line in raw:
+        if len(line) > TEXT:
+            raise ValueError(f"a text of {len(line)} bytes does not fit into {TEXT}: {line.decode()}")
+    return np.array(raw, dtype=f"S{TEXT}")
+
+
+def shard_name(split: str, number: int) -> str:
+    """Return the file name of a shard."""
+    return f"{split}-{number:05d}.h5"
+
+
+def write_shard(path: Path, columns: Columns, blocks: Iterable[Columns] | None = None) -> dict[str, Any]:
     """Write one shard whole or not at all, with a checksum on every chunk.
 
     Args:
         path: Where the shard goes; a temporary file beside it is renamed at the end.
         columns: ``(N, ...)`` arrays as in `SCHEMA`, without ``crc32``.
+        blocks: Further columns, several clips at a time, so that never all pixels are in memory.
 
     Returns:
         The manifest's entry for the shard.
@@ -160,17 +201,31 @@ def write_shard(path: Path, columns: Columns) -> dict[str, Any]:
         DataError: If a column does not fit the schema.
         OSError: If the file cannot be written.
     """
-    video = np.ascontiguousarray(columns["video"])
-    crc32 = np.array([zlib.crc32(clip.data) for clip in video], dtype=np.uint32)
-    columns = {**columns, "video": video, "crc32": crc32}
-    count = check_columns(columns)
+    count = len(next(iter(columns.values())))
+    if blocks is None:
+        blocks = [{"video": columns["video"]}]
+        columns = {name: array for name, array in columns.items() if name != "video"}
     partial = path.with_name(f".{path.name}.partial")
     try:
         with h5py.File(partial, "w", libver="latest") as file:
+            small: dict[str, list[NDArray[Any]]] = {}
+            checksums: list[int] = []
+            for block in blocks:
+                check_columns(block)
+                for name, array in block.items():
+                    if name == "video" or array.ndim == 4:
+                        shape = array.shape[1:]
+                        if name not in file:  # one clip or picture a chunk
+                            file.create_dataset(name, (count, *shape), array.dtype, chunks=(1, *shape), **FILTER)
+                        file[name][len(checksums) : len(checksums) + len(array)] = array
+                    else:
+                        small.setdefault(name, []).append(array)
+                checksums += [crc32(np.ascontiguousarray(clip).data) for clip in block["video"]]
+            columns = {**columns, **{name: np.concatenate(parts) for name, parts in small.items()}}
+            columns = {**columns, "crc32": np.array(checksums, dtype=np.uint32)}
+            check_columns(columns, count, {"T": file["video"].shape[1]})
             for name, array in columns.items():
-                large = name == "video" or (name == "background" and array.ndim == 4)
-                chunks = (1 if large else count, *array.shape[1:])
-                file.create_dataset(name, data=array, chunks=chunks, fletcher32=True, **hdf5plugin.Zstd(clevel=1))
+                file.create_dataset(name, data=array, chunks=(count, *array.shape[1:]), **FILTER)
         with partial.open("rb+") as raw:
             digest = hashlib.file_digest(raw, "sha256").hexdigest()
             os.fsync(raw.fileno())

@@ -1,6 +1,5 @@
 """Read a tokenizer from a training checkpoint, without Lightning and without running stored code."""
 
-import hashlib
 import pickle
 from pathlib import Path
 from typing import Any
@@ -32,12 +31,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or "state_dict" not in content:
         raise UserError(f"{path} is not a training checkpoint: it has no state_dict")
     return content
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file: the identity of a tokenizer."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_tokenizer(path: Path) -> nn.Module:
