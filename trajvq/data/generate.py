@@ -30,6 +30,7 @@ from trajvq.data.ranges import LOOK
 from trajvq.data.scene import draw, lay_out
 from trajvq.data.store import (
     MANIFEST,
+    PROGRESS,
     SHARD,
     VERSION,
     DataError,
@@ -41,7 +42,6 @@ from trajvq.data.store import (
     write_whole,
 )
 
-PROGRESS = "progress.json"
 LOCK = ".lock"
 
 

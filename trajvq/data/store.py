@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from trajvq.errors import UserError
 
 FORMAT, VERSION = "trajvq-dataset", 1
-MANIFEST = "manifest.json"
+MANIFEST, PROGRESS = "manifest.json", "progress.json"
 SHARD = 1000  # clips a shard
 TEXT = 320  # bytes of an equation or description
 
@@ -123,9 +123,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = json.loads(path.read_text())
     except FileNotFoundError:
-        raise DataError(
-            f"no dataset in {folder}: {MANIFEST} is missing; make one with `trajvq data generate`"
-        ) from None
+        raise DataError(f"no dataset in {folder}: {_unfinished(folder)}") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({error}); generate or import the dataset again") from None
     try:
@@ -137,6 +135,14 @@ def read_manifest(folder: Path) -> Manifest:
     if stored != manifest.sha256:
         raise DataError(f"{path} was changed after it was written; generate or import the dataset again")
     return manifest
+
+
+def _unfinished(folder: Path) -> str:
+    try:
+        line = json.loads((folder / PROGRESS).read_text())["line"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{MANIFEST} is missing; make one with `trajvq data generate`"
+    return f"its generation stopped at {line}; run the same `trajvq data generate` again"
 
 
 def check_columns(columns: Columns, count: int | None = None, sizes: Mapping[str, int] | None = None) -> int:

@@ -299,7 +299,8 @@ def _duplicates(splits: dict[str, _Split]) -> Check:
     across = [group for group in groups if len({split for split, _ in group}) > 1]
     within = len(groups) - len(across)
     if across:
-        named = "; ".join(" = ".join(f"{s} {n}" for s, n in group[:SHOWN]) for group in across[:SHOWN])
+        firsts = [list({split: (split, number) for split, number in reversed(group)}.values()) for group in across]
+        named = "; ".join(" = ".join(f"{s} {n}" for s, n in reversed(group)) for group in firsts[:SHOWN])
         check.faults.append(f"{len(across)} clips are in several splits: {named}")
     if within:
         group = next(g for g in groups if len({split for split, _ in g}) == 1)
