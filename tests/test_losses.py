@@ -30,7 +30,7 @@ def test_a_blank_clip_costs_far_more_than_by_plain_mse(video: torch.Tensor) -> N
 
 def test_the_mask_holds_the_object_and_its_surroundings(video: torch.Tensor) -> None:
     clips = make_clips(0, "train", 0, 8, 16, 64)
-    mask = BalancedLoss(dilate=2).mask(video, white(video))[:, 0]
+    mask = BalancedLoss(dilate=2).mask(video, video, white(video))[:, 0]
     rows, columns = torch.meshgrid(torch.arange(64) + 0.5, torch.arange(64) + 0.5, indexing="ij")
     pixel, radius = torch.from_numpy(clips["pixel"]), torch.from_numpy(clips["radius"])
     distance = torch.hypot(columns - pixel[..., 0, None, None], rows - pixel[..., 1, None, None])
@@ -40,7 +40,7 @@ def test_the_mask_holds_the_object_and_its_surroundings(video: torch.Tensor) -> 
 
 def test_all_the_background_weighs_as_much_as_the_object(video: torch.Tensor) -> None:
     loss = BalancedLoss(object_weight=0.5)
-    near = loss.mask(video, white(video)).expand_as(video)
+    near = loss.mask(video, video, white(video)).expand_as(video)
     off_object, off_background = video.clone(), video.clone()
     off_object[near] += 0.1
     off_background[~near] += 0.1
@@ -49,10 +49,18 @@ def test_all_the_background_weighs_as_much_as_the_object(video: torch.Tensor) ->
     )
 
 
+def test_a_second_object_costs_about_as_much_as_a_missing_one(video: torch.Tensor) -> None:
+    loss, ground = BalancedLoss(), white(video)
+    ghost = video.minimum(video.roll(24, dims=-1))
+    missing, second = float(loss(ground.expand_as(video), video, ground)), float(loss(ghost, video, ground))
+    assert second > 0.3 * missing
+    assert float(BalancedLoss(drawn=2.0)(ghost, video, ground)) < 0.05 * missing
+
+
 def test_no_labels_are_needed_on_a_textured_video() -> None:
     generator = torch.Generator().manual_seed(0)
     video = torch.rand(1, 3, 1, 32, 32, generator=generator).repeat(1, 1, 16, 1, 1)
     for frame in range(16):
         video[:, :, frame, 10:14, frame : frame + 4] = torch.tensor([1.0, 0.0, 0.0])[None, :, None, None]
-    mask = BalancedLoss(dilate=0).mask(video, estimate_background(video))[0, 0]
+    mask = BalancedLoss(dilate=0).mask(video, video, estimate_background(video))[0, 0]
     assert 12 <= mask.sum(dim=(1, 2)).float().mean() <= 16

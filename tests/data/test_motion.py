@@ -1,10 +1,9 @@
 """Position, equation, parameters and camera of a clip all say the same."""
 
-import re
-
 import numpy as np
 import pytest
 
+from tests.equations import evaluate
 from trajvq.data.camera import project
 from trajvq.data.motion import FAMILIES
 from trajvq.data.projective import MISFIT, misfit
@@ -15,15 +14,6 @@ from trajvq.data.store import Columns
 @pytest.fixture(scope="module")
 def clips() -> Columns:
     return make_clips(5, "train", 0, 200, 16, 64)
-
-
-def evaluate(equation: str, time: np.ndarray) -> np.ndarray:
-    values = []
-    for part in equation.split("; "):
-        text = re.sub(r"^[xyz]\(t\) = ", "", part).replace("^", "**")
-        assert re.fullmatch(r"[-+*. 0-9()tcosin]+", text)
-        values.append(eval(text, {"t": time, "cos": np.cos, "sin": np.sin}) + 0 * time)
-    return np.stack(values, axis=-1)
 
 
 def test_equations_give_the_stored_positions(clips: Columns) -> None:

@@ -17,6 +17,7 @@ from isal.isal_zlib import crc32
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from trajvq.data.presets import PRESETS, fingerprint
 from trajvq.data.store import (
     SCHEMA,
     Columns,
@@ -107,6 +108,7 @@ def verify(folder: Path) -> list[Check]:
         return checks
     return [
         *checks,
+        *_frozen(manifest, splits),
         _classes(manifest, splits),
         _values(splits),
         _inside(manifest, splits),
@@ -195,6 +197,18 @@ def _name(split: str, found: NDArray[np.bool_] | list[int], what: str) -> list[s
         return []
     more = f" and {len(numbers) - SHOWN:,} more" if len(numbers) > SHOWN else ""
     return [f"{split} clip {', '.join(map(str, numbers[:SHOWN]))}{more}: {what}"]
+
+
+def _frozen(manifest: Manifest, splits: dict[str, _Split]) -> list[Check]:
+    """Compare the pixels of a frozen benchmark with what they were when it was frozen."""
+    frozen = PRESETS[manifest.preset].pixels if manifest.preset in PRESETS else {}
+    if not frozen:
+        return []
+    check = Check("benchmark", found=f"{manifest.preset}, pixel for pixel")
+    for split, held in splits.items():
+        if fingerprint(np.array(held.crc, dtype=np.uint32)) != frozen.get(split):
+            check.faults.append(f"{split} is not that of {manifest.preset}; generate it again with this version")
+    return [check]
 
 
 def _classes(manifest: Manifest, splits: dict[str, _Split]) -> Check:

@@ -1,0 +1,17 @@
+"""Read the equation of a clip back."""
+
+import re
+
+import numpy as np
+
+
+def evaluate(equation: str, time: np.ndarray) -> np.ndarray:
+    """Return ``(T, 3)`` of "x(t) = ...; y(t) = ...; z(t) = ..."."""
+    axes = []
+    for part, axis in zip(equation.split("; "), "xyz", strict=True):
+        name, right = part.split(" = ")
+        assert name == f"{axis}(t)"
+        assert re.fullmatch(r"[-+*^. 0-9tcosin()]+", right), right
+        functions = {"t": time, "cos": np.cos, "sin": np.sin, "__builtins__": {}}
+        axes.append(np.broadcast_to(eval(right.replace("^", "**"), functions), time.shape))
+    return np.stack(axes, axis=-1)
