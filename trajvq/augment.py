@@ -57,7 +57,8 @@ class ObjectWindows(nn.Module):
     def _cut(self, video: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
         count, _, all_frames, *picture = video.shape
         frames, sizes = min(self.frames, all_frames), [min(self.size, side) for side in picture]
-        start = torch.randint(all_frames - frames + 1, (count, self.windows))
+        last = all_frames - frames  # starts beyond both ends are moved there, else the clip's ends were hardly seen
+        start = (torch.randint(all_frames + 1, (count, self.windows)) - frames // 2).clamp(0, last)
         chosen = (start + torch.randint(frames, (count, self.windows))).to(video.device)
         clip = torch.arange(count, device=video.device)[:, None]
         moment = video[clip, :, chosen]  # (B, windows, 3, H, W): the frame each window is placed by

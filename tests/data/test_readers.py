@@ -181,7 +181,9 @@ def hostile(path: Path, rng: np.random.Generator) -> Path:
                 file["video"] = h5py.ExternalLink("/etc/passwd", "/x")
     else:  # a table gone wrong
         source = path / "fuzz.csv"
-        text = bytearray(b"clip,frame,x,y,label\n" + b"".join(b"%d,%d,%d,1,a\n" % (c, f, f) for c in range(9) for f in (0, 1)))
+        text = bytearray(
+            b"clip,frame,x,y,label\n" + b"".join(b"%d,%d,%d,1,a\n" % (c, f, f) for c in range(9) for f in (0, 1))
+        )
         for place in rng.integers(0, 60, 12).tolist():
             text[place] = int(rng.integers(256))
         source.write_bytes(bytes(text))
@@ -192,7 +194,7 @@ class Bomb:
     def __init__(self, mark: Path) -> None:
         self.mark = mark
 
-    def __reduce__(self) -> object:
+    def __reduce__(self) -> tuple[object, ...]:
         return (Path.touch, (self.mark,))
 
 

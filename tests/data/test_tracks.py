@@ -62,7 +62,7 @@ def test_y_may_point_down(tmp_path: Path) -> None:
 
 def test_three_dimensions_unlabelled_from_parquet(tmp_path: Path) -> None:
     time = np.linspace(0, 6, 40)
-    rows = {"clip": [], "frame": [], "x": [], "y": [], "z": []}
+    rows: dict[str, list[object]] = {"clip": [], "frame": [], "x": [], "y": [], "z": []}
     for clip in range(6):
         rows["clip"] += [f"track {clip}"] * 40
         rows["frame"] += list(range(40))
@@ -83,7 +83,7 @@ BAD = {
     "empty": (HEADER, "holds no row"),
     "nothing": ("", "not a readable table"),
     "words": (HEADER + "0,0,a,1,u\n0,1,2,3,u\n", "column 'x' holds"),
-    "NaN": (HEADER + "0,0,nan,1,u\n0,1,2,3,u\n", "x is nan in row 1"),
+    "NaN": (HEADER + "0,0,nan,1,u\n0,1,2,3,u\n", "column 'x' has 1 empty"),
     "infinite": (HEADER + "0,0,1,1,u\n0,1,inf,3,u\n", "x is inf in row 2"),
     "absurd": (HEADER + "0,0,1,1,u\n0,1,1e300,3,u\n", "x is 1e+300 in row 2"),
     "hole": (HEADER + "0,0,,1,u\n0,1,2,3,u\n", "column 'x' has 1 empty"),

@@ -37,7 +37,7 @@ def test_equations_give_the_positions(dataset: Path, tmp_path: Path, capsys: pyt
     assert check_equations(dataset, jsonl) == 72
     with Image.open(sheet) as picture:
         assert min(picture.size) > 100
-        assert len(picture.convert("RGB").getcolors(1 << 24)) > 50
+        assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 50
 
 
 def test_a_dataset_without_labels_has_a_sheet_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

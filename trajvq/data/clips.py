@@ -11,7 +11,7 @@ from isal.isal_zlib import crc32
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from trajvq.data.store import DataError, open_shard, read_column, read_manifest
+from trajvq.data.store import DAMAGED, DataError, first_line, open_shard, read_column, read_manifest
 
 # Small columns are held in memory; text, camera and the like are read by whoever wants them.
 COLUMNS = ("label", "pixel", "radius", "color", "occluded", "identifiable")
@@ -45,10 +45,13 @@ class Clips(Dataset[dict[str, Tensor]]):
         self.shape = (self.manifest.frames, 3, self.manifest.height, self.manifest.width)
         for entry in self.entries:
             with open_shard(folder, entry) as file:
-                if file["video"].dtype != np.uint8 or file["video"].shape[1:] != self.shape:
+                try:
                     found = f"{file['video'].dtype} {file['video'].shape[1:]}"
-                    raise DataError(f"shard {folder / entry['file']} holds video {found}, not uint8 {self.shape}")
-                self.pictures = "background" in file and file["background"].ndim == 4
+                    self.pictures = "background" in file and file["background"].ndim == 4
+                except DAMAGED as error:
+                    raise DataError(f"shard {folder / entry['file']} is damaged: {first_line(error)}") from None
+            if found != f"uint8 {self.shape}":
+                raise DataError(f"shard {folder / entry['file']} holds video {found}, not uint8 {self.shape}")
         self.columns: dict[str, Tensor] = {}
         for name in COLUMNS if self.pictures else (*COLUMNS, "background"):
             array = read_column(folder, self.manifest, split, name)
@@ -70,13 +73,14 @@ class Clips(Dataset[dict[str, Tensor]]):
         background = np.empty((len(indices), *self.shape[1:]), dtype=np.uint8) if self.pictures else None
         for place, index in enumerate(indices):
             shard = int(np.searchsorted(self.ends, index, side="right"))
-            columns, row = self._open(shard), index - int(self.ends[shard]) + self.entries[shard]["clips"]
+            row = index - int(self.ends[shard]) + self.entries[shard]["clips"]
             try:
+                columns = self._open(shard)
                 video[place] = columns["video"][row]
                 if background is not None:
                     background[place] = columns["background"][row]
-            except OSError as error:
-                raise DataError(f"{self._place(index, shard, row)} is damaged: {error}") from None
+            except DAMAGED as error:
+                raise DataError(f"{self._place(index, shard, row)} is damaged: {first_line(error)}") from None
             if self.checksums is not None and crc32(video[place].data) != self.checksums[index]:
                 raise DataError(f"{self._place(index, shard, row)} is damaged: its pixels are not those of its crc32")
         rows = torch.tensor(indices)

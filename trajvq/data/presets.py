@@ -74,12 +74,23 @@ HARD = Band(
     lightness_beyond=((0.08, 0.12), (0.50, 0.58)),
 )
 
+BENCH_V1 = {
+    "train": "342aca4b05f22e7e",
+    "val": "160cbf1be127b9cd",
+    "test": "e135ce6bc179e1bf",
+    "ood_speed": "4f32b883c375791f",
+    "ood_size": "d5b374c1d1e67bae",
+    "ood_color": "dce554c2cbeca67f",
+    "ood_hole": "a999ed8789dfedf1",
+    "ood_combo": "54305048ef02a062",
+}
+
 PRESETS: dict[str, Preset] = {
     "default": Preset(),
     "seed200": Preset(train=144, val=16, test=40, ood=40, look="outlined", band=SEED200),
     "scale30k": Preset(train=24_000, val=2_000, test=2_000),
     "hard": Preset(look="hard", band=HARD),
-    "bench-v1": Preset(seed=1),
+    "bench-v1": Preset(seed=1, pixels=BENCH_V1),
 }
 
 

@@ -45,6 +45,7 @@ SCHEMA: dict[str, tuple[str, tuple[str | int, ...]]] = {
 }
 
 Columns = Mapping[str, NDArray[Any]]
+DAMAGED = (OSError, KeyError, RuntimeError, ValueError, TypeError)  # what h5py raises on damaged files
 FILTER = {"fletcher32": True, **hdf5plugin.Zstd(clevel=1)}
 
 
@@ -92,6 +93,11 @@ class Manifest:
         """Write ``manifest.json`` whole or not at all."""
         content = {"format": FORMAT, "version": VERSION, **self.__dict__, "sha256": self.sha256}
         write_whole(folder / MANIFEST, content)
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says in one line."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def write_whole(path: Path, content: Any) -> None:
@@ -257,8 +263,8 @@ def open_shard(folder: Path, entry: Mapping[str, Any]) -> h5py.File:
     try:
         file = h5py.File(path, "r")
         clips = len(file["video"])
-    except (OSError, KeyError, RuntimeError) as error:
-        raise DataError(f"shard {path} cannot be read ({error}); {remedy}") from None
+    except DAMAGED as error:
+        raise DataError(f"shard {path} cannot be read ({first_line(error)}); {remedy}") from None
     if clips != entry["clips"]:
         raise DataError(f"shard {path} holds {clips} clips where the manifest says {entry['clips']}; {remedy}")
     return file
@@ -273,10 +279,11 @@ def read_column(folder: Path, manifest: Manifest, split: str, name: str) -> NDAr
     parts = []
     for entry in manifest.splits[split]:
         with open_shard(folder, entry) as file:
-            if name not in file:
-                return None
             try:
+                if name not in file:
+                    return None
                 parts.append(file[name][:])
-            except OSError as error:
-                raise DataError(f"shard {folder / entry['file']}, column {name!r}: {error}") from None
+            except DAMAGED as error:
+                place = f"shard {folder / entry['file']}, column {name!r}"
+                raise DataError(f"{place} is damaged: {first_line(error)}; generate or import it again") from None
     return np.concatenate(parts)

@@ -49,6 +49,8 @@ def read_tracks(path: Path) -> list[Track]:
     missing = [name for name in ("clip", "frame", "x", "y") if name not in table]
     if missing:
         raise DataError(f"{path} has no column {missing[0]!r}; needed: clip, frame, x, y; z and label if there are any")
+    if not len(table["clip"]):
+        raise DataError(f"{path} holds no row")
     axes = [name for name in "xyz" if name in table]
     numbers = {}
     for name in ("frame", *axes):
@@ -61,8 +63,6 @@ def read_tracks(path: Path) -> list[Track]:
             raise DataError(
                 f"{path}: {name} is {numbers[name][wrong[0]]:g} in row {wrong[0] + 1}; mend or leave out that track"
             )
-    if not len(table["clip"]):
-        raise DataError(f"{path} holds no row")
     clips, of = np.unique(table["clip"], return_inverse=True)
     order = np.lexsort((numbers["frame"], of))
     ends = np.flatnonzero(np.diff(of[order])) + 1

@@ -19,12 +19,14 @@ from scipy.spatial import cKDTree
 
 from trajvq.data.presets import PRESETS, fingerprint
 from trajvq.data.store import (
+    DAMAGED,
     SCHEMA,
     Columns,
     DataError,
     Manifest,
     check_columns,
     file_sha256,
+    first_line,
     open_shard,
     read_manifest,
 )
@@ -145,11 +147,11 @@ def _read(
                 _hash(clip, start + first + number, split, columns, first + number, held, pixels)
             background = file["background"][rows] if "background" in file else None
             _look(video, background, {k: v[rows] for k, v in columns.items()}, held, start + first)
-    except OSError as error:
-        pixels.faults.append(f"{entry['file']}: {str(error).splitlines()[0]}")
-        return
     except DataError as error:
         schema.faults.append(f"{entry['file']}: {error}")
+        return
+    except DAMAGED as error:
+        pixels.faults.append(f"{entry['file']}: {first_line(error)}")
         return
     for name, array in columns.items():
         held.columns[name] = np.concatenate([held.columns[name], array]) if name in held.columns else array
