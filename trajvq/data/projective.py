@@ -19,8 +19,14 @@ MISFIT = 0.5  # px RMS by which every simpler family must miss an identifiable p
 TURNS = np.arange(0.3, 3.01, 0.15)  # start values for turns in the clip
 
 
-def _basis(family: str, time: Floats, omega: Floats) -> Floats:
-    """Return ``(..., T, J)`` basis functions, the first of them 1."""
+def basis(family: str, time: Floats, omega: Floats) -> Floats:
+    """Return ``(..., T, J)`` basis functions, the first of them 1.
+
+    Args:
+        family: A key of `FREEDOM`.
+        time: ``(T,)`` times, 0 to 1.
+        omega: ``(...)`` angular velocities, not looked at where nothing turns.
+    """
     angle = omega[..., None] * time
     terms = [np.ones_like(angle)]
     if family != "circular":
@@ -32,8 +38,18 @@ def _basis(family: str, time: Floats, omega: Floats) -> Floats:
     return np.stack(terms, axis=-1)
 
 
-def _misfit(points: Floats, basis: Floats, rounds: int = 3) -> Floats:
-    """Return the ``(...)`` RMS distance between points ``(..., T, 2)`` and the best ratio over a basis."""
+def fit_ratio(points: Floats, basis: Floats, shown: Floats | None = None, rounds: int = 3) -> tuple[Floats, Floats]:
+    """Fit ratios of basis functions to points, for given basis functions.
+
+    Args:
+        points: ``(..., T, 2)`` places, scaled to about 1.
+        basis: ``(..., T, J)`` basis functions.
+        shown: ``(..., T)`` weights, 0 where there is no point.
+        rounds: Of reweighting.
+
+    Returns:
+        ``(..., 3 J - 1)`` coefficients (numerators of x, of y, denominator) and ``(...)`` RMS distances.
+    """
     terms = basis.shape[-1]
     points = np.broadcast_to(points, (*basis.shape[:-1], 2))
     design = np.zeros((*points.shape, 3 * terms - 1))
@@ -43,8 +59,10 @@ def _misfit(points: Floats, basis: Floats, rounds: int = 3) -> Floats:
     shape = (*points.shape[:-2], -1)
     target = points.reshape(shape)
     design = design.reshape(*shape, 3 * terms - 1)
-    weight = np.ones(target.shape)
+    seen = np.ones(target.shape) if shown is None else np.repeat(np.broadcast_to(shown, points.shape[:-1]), 2, axis=-1)
+    weight = seen
     best = np.full(points.shape[:-2], np.inf)
+    coefficients = np.zeros((*points.shape[:-2], 3 * terms - 1))
     for _ in range(rounds):
         weighted = design * weight[..., None]
         moved = np.swapaxes(weighted, -1, -2)
@@ -53,10 +71,12 @@ def _misfit(points: Floats, basis: Floats, rounds: int = 3) -> Floats:
         solved = np.linalg.solve(normal, moved @ (target * weight)[..., None])[..., 0]
         bottom = 1 + (basis[..., 1:] @ solved[..., 2 * terms :, None])[..., 0]
         bottom = np.repeat(np.where(np.abs(bottom) < 0.05, 0.05, bottom), 2, axis=-1)
-        residual = (target - (design @ solved[..., None])[..., 0]) / bottom
-        best = np.minimum(best, np.sqrt(2 * np.mean(residual**2, axis=-1)))
-        weight = 1 / bottom
-    return best
+        residual = seen * (target - (design @ solved[..., None])[..., 0]) / bottom
+        found = np.sqrt(2 * np.square(residual).sum(axis=-1) / seen.sum(axis=-1))
+        coefficients = np.where((found < best)[..., None], solved, coefficients)
+        best = np.minimum(best, found)
+        weight = seen / bottom
+    return coefficients, best
 
 
 def misfit(points: Floats, time: Floats, family: str) -> Floats:
@@ -76,11 +96,11 @@ def misfit(points: Floats, time: Floats, family: str) -> Floats:
     scale = np.abs(points - middle).max(axis=(1, 2), keepdims=True) + 1e-9
     scaled, pixels = (points - middle) / scale, scale[:, 0, 0]
     if family not in TURNING:
-        return np.asarray(_misfit(scaled, _basis(family, time, np.zeros(len(points)))) * pixels)
+        return np.asarray(fit_ratio(scaled, basis(family, time, np.zeros(len(points))))[1] * pixels)
     turns, step = np.broadcast_to(TURNS, (len(points), len(TURNS))), TURNS[1] - TURNS[0]
     best = np.full(len(points), np.inf)
     for _ in range(3):
-        found = _misfit(scaled[:, None], _basis(family, time, 2 * np.pi * turns), rounds=2)
+        found = fit_ratio(scaled[:, None], basis(family, time, 2 * np.pi * turns), rounds=2)[1]
         choice = found.argmin(axis=1)
         best = np.minimum(best, found[np.arange(len(found)), choice])
         centre = turns[np.arange(len(turns)), choice]

@@ -1,0 +1,212 @@
+"""Say from points in the picture which motion they follow: projective fits, no learned weights.
+
+Every family, seen through a pinhole camera, is a ratio of basis functions of time (see
+`trajvq.data.projective`). Each is fitted by least squares in the picture (Levenberg and Marquardt), the
+angular velocity included, from several starts. The families nest, so the choice is by the Bayesian
+information criterion (Schwarz, 1978) with a noise that is measured for the source of the points; what no
+family fits is ``none``.
+
+N tracks, S starts, T frames, J basis functions, P unknowns.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajvq.data.projective import FREEDOM, TURNING, TURNS, basis, fit_ratio
+from trajvq.data.ranges import Floats
+
+NONE = -1
+STARTS = 4  # angular velocities refined
+ROUNDS = 25  # of Levenberg and Marquardt's method
+FEWEST_TURNS, MOST_TURNS = 0.4, 3.2  # in the clip; below, a turn cannot be told from a parabola
+QUANTILE = 0.999  # of residuals on the calibration clips, above which a track is none of the families
+FEWEST = 13  # points that a track needs to be judged
+LOWEST = 0.05  # denominators, so that no pole lies on the path
+
+
+@dataclass(frozen=True)
+class Fits:
+    """The best fit of every family to N tracks.
+
+    Attributes:
+        families: Names, in the order of the columns.
+        square: ``(N, 4)`` sums of squared residuals in px², infinite where a track has too few points.
+        points: ``(N,)`` points seen.
+    """
+
+    families: tuple[str, ...]
+    square: Floats
+    points: NDArray[np.int64]
+
+    @property
+    def rms(self) -> Floats:
+        """``(N, 4)`` RMS distance of the points from each family in px."""
+        return np.asarray(np.sqrt(self.square / np.maximum(self.points, 1)[:, None]))
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A judge for points of one source, such as tracked reconstructions.
+
+    Attributes:
+        sigma: Noise of a coordinate in px, measured for the source.
+        limits: RMS residual in px, by family, above which a track is not of it.
+        classes: Names of the dataset's classes; a judged class is its place here.
+    """
+
+    sigma: float
+    limits: Mapping[str, float] = field(default_factory=dict)
+    classes: tuple[str, ...] = tuple(FREEDOM)
+
+    def choose(self, fits: Fits) -> NDArray[np.int64]:
+        """Return ``(N,)`` classes, or `NONE`."""
+        unknowns = np.array([FREEDOM[name] for name in fits.families])
+        sample = 2 * np.maximum(fits.points, 1)[:, None]
+        criterion = fits.square / self.sigma**2 + unknowns * np.log(sample)
+        best = criterion.argmin(axis=1)
+        rows = np.arange(len(best))
+        limits = np.array([self.limits.get(name, np.inf) for name in fits.families])
+        fits_well = np.isfinite(criterion[rows, best]) & (fits.rms[rows, best] <= limits[best])
+        number = np.array([self.classes.index(name) if name in self.classes else NONE for name in fits.families])
+        return np.asarray(np.where(fits_well, number[best], NONE), dtype=np.int64)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a scoreboard writes down."""
+        return {"sigma": self.sigma, "limits": asdict(self)["limits"]}
+
+
+def calibrate(points: Floats, truth: Floats, labels: NDArray[np.int64], classes: tuple[str, ...]) -> Judge:
+    """Measure the noise of a source and the residuals of its families on calibration clips.
+
+    Args:
+        points: ``(N, T, 2)`` points as the source gives them, NaN where nothing was seen.
+        truth: ``(N, T, 2)`` true places.
+        labels: ``(N,)`` true classes.
+        classes: Names of the classes.
+    """
+    error = points - truth
+    seen = np.isfinite(error).all(axis=-1)
+    near = seen & (np.linalg.norm(np.nan_to_num(error), axis=-1) < 2.0)  # a lost object is no noise
+    sigma = max(float(np.sqrt(np.mean(error[near] ** 2))), 1e-3)
+    fits = fit_families(points)
+    limits = {}
+    for number, name in enumerate(fits.families):
+        rows = (labels == classes.index(name)) & np.isfinite(fits.square[:, number]) if name in classes else []
+        if np.any(rows):
+            limits[name] = float(np.quantile(fits.rms[rows, number], QUANTILE))
+    return Judge(sigma, limits, classes)
+
+
+def fit_families(points: Floats) -> Fits:
+    """Fit every family to N tracks.
+
+    Args:
+        points: ``(N, T, 2)`` places in the picture at even times, px; NaN where nothing was seen.
+    """
+    seen = np.isfinite(points).all(axis=-1)
+    count = seen.sum(axis=1)
+    enough = count >= min(FEWEST, points.shape[1])
+    square = np.full((len(points), len(FREEDOM)), np.inf)
+    rows = np.flatnonzero(enough)
+    if len(rows):
+        time = np.linspace(0, 1, points.shape[1])
+        tracks, shown = np.nan_to_num(points[rows]), seen[rows].astype(float)
+        middle = (tracks * shown[..., None]).sum(axis=1, keepdims=True) / shown.sum(axis=1)[:, None, None]
+        centred = (tracks - middle) * shown[..., None]
+        scale = np.abs(centred).max(axis=(1, 2)) + 1e-9
+        scaled = centred / scale[:, None, None]
+        for number, name in enumerate(FREEDOM):
+            square[rows, number] = _fit(scaled, shown, time, name) * scale**2
+    # Families nest: a larger one never fits worse than one it holds.
+    place = {name: number for number, name in enumerate(FREEDOM)}
+    for larger, smaller in (("parabolic", "linear"), ("helical", "circular")):
+        square[:, place[larger]] = np.minimum(square[:, place[larger]], square[:, place[smaller]])
+    return Fits(tuple(FREEDOM), square, count)
+
+
+def _fit(tracks: Floats, shown: Floats, time: Floats, family: str) -> Floats:
+    """Return ``(N,)`` least sums of squares of one family."""
+    turning = family in TURNING
+    if turning:
+        turns = np.broadcast_to(TURNS, (len(tracks), len(TURNS)))
+        rough = fit_ratio(tracks[:, None], basis(family, time, 2 * np.pi * turns), shown[:, None], rounds=2)[1]
+        chosen = _lowest(rough, STARTS)
+        omega = 2 * np.pi * np.take_along_axis(turns, chosen, axis=1)
+    else:
+        omega = np.zeros((len(tracks), 1))
+    start, _ = fit_ratio(tracks[:, None], basis(family, time, omega), shown[:, None], rounds=3)
+    unknowns = np.concatenate([start, omega[..., None]], axis=-1) if turning else start
+    return _refine(tracks[:, None], shown[:, None], time, family, unknowns).min(axis=1)
+
+
+def _lowest(rough: Floats, count: int) -> NDArray[np.int64]:
+    """Return the ``(N, count)`` places of the lowest local minima along a grid; then of the lowest values."""
+    padded = np.pad(rough, ((0, 0), (1, 1)), constant_values=np.inf)
+    dip = (rough <= padded[:, :-2]) & (rough <= padded[:, 2:])
+    order = np.argsort(np.where(dip, rough, rough + 1e6), axis=1, kind="stable")
+    return order[:, :count]
+
+
+def _model(family: str, time: Floats, unknowns: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return places ``(N, S, T, 2)``, their Jacobian ``(N, S, T, 2, P)`` and the least denominators ``(N, S)``."""
+    turning = family in TURNING
+    omega = unknowns[..., -1] if turning else np.zeros(unknowns.shape[:-1])
+    phi = basis(family, time, omega)
+    terms = phi.shape[-1]
+    x, y = unknowns[..., :terms], unknowns[..., terms : 2 * terms]
+    low = unknowns[..., 2 * terms : 3 * terms - 1]
+    bottom = 1 + (phi[..., 1:] @ low[..., None])[..., 0]
+    safe = np.where(np.abs(bottom) < LOWEST, LOWEST, bottom)
+    place = np.stack([(phi @ x[..., None])[..., 0], (phi @ y[..., None])[..., 0]], axis=-1) / safe[..., None]
+    slope = np.zeros((*place.shape, unknowns.shape[-1]))
+    slope[..., 0, :terms] = slope[..., 1, terms : 2 * terms] = phi / safe[..., None]
+    slope[..., 2 * terms : 3 * terms - 1] = -place[..., None] * phi[..., None, 1:] / safe[..., None, None]
+    if turning:
+        angle = omega[..., None] * time
+        turned = np.zeros_like(phi)
+        turned[..., -2], turned[..., -1] = -time * np.sin(angle), time * np.cos(angle)
+        drift = (turned[..., 1:] @ low[..., None])[..., 0]
+        for axis, top in enumerate((x, y)):
+            slope[..., axis, -1] = ((turned @ top[..., None])[..., 0] - place[..., axis] * drift) / safe
+    return place, slope, bottom.min(axis=-1)
+
+
+def _refine(tracks: Floats, shown: Floats, time: Floats, family: str, unknowns: Floats) -> Floats:
+    """Return ``(N, S)`` sums of squares after Levenberg and Marquardt's method from every start."""
+    weight = shown[..., None]
+    damping = np.full(unknowns.shape[:-1], 1e-3)
+    place, slope, _ = _model(family, time, unknowns)
+    residual = (tracks - place) * weight
+    best = np.square(residual).sum(axis=(-1, -2))
+    identity = np.eye(unknowns.shape[-1])
+    for _ in range(ROUNDS):
+        flat = (slope * weight[..., None]).reshape(*slope.shape[:-3], -1, slope.shape[-1])
+        turned = np.swapaxes(flat, -1, -2)
+        normal = turned @ flat
+        scale = np.einsum("...ii->...i", normal)[..., None] * identity + 1e-12 * identity
+        gradient = (turned @ residual.reshape(*residual.shape[:-2], -1, 1))[..., 0]
+        step = np.linalg.solve(normal + damping[..., None, None] * scale, gradient[..., None])[..., 0]
+        tried = unknowns + step
+        if family in TURNING:
+            tried[..., -1] = tried[..., -1].clip(2 * np.pi * FEWEST_TURNS, 2 * np.pi * MOST_TURNS)
+        place, new_slope, bottom = _model(family, time, tried)
+        new_residual = (tracks - place) * weight
+        square = np.square(new_residual).sum(axis=(-1, -2))
+        better = (square < best) & (bottom > LOWEST)
+        unknowns = np.where(better[..., None], tried, unknowns)
+        residual = np.where(better[..., None, None], new_residual, residual)
+        slope = np.where(better[..., None, None, None], new_slope, slope)
+        best = np.where(better, square, best)
+        damping = np.clip(np.where(better, damping / 5, damping * 4), 1e-9, 1e6)
+    return best
+
+
+def confusion(labels: NDArray[np.int64], judged: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """Return ``(classes, classes + 1)`` counts: true classes by judged ones, the last column ``none``."""
+    table = np.zeros((classes, classes + 1), dtype=np.int64)
+    np.add.at(table, (labels, np.where(judged == NONE, classes, judged)), 1)
+    return table
