@@ -13,7 +13,8 @@ Train and measure video tokenizers that keep small moving objects.
   validate   figures on the validation split
   test       scoreboards beside trivial answers, e.g. trajvq test --config configs/recon.yaml
   predict    write what the model makes of a split
-  data       make and import datasets: trajvq data --help
+  data       make, import, verify and show datasets: trajvq data --help
+  score      anyone's clips against a dataset split: trajvq score --help
 
 `trajvq COMMAND --help` lists its options; any of a config can be given as --key value.
 """
@@ -31,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from trajvq.commands.data import main as data
 
             return data(arguments[1:])
+        if command == "score":
+            from trajvq.commands.score import main as score
+
+            return score(arguments[1:])
         if command in ("fit", "validate", "test", "predict"):
             from trajvq.training import main as train
 

@@ -32,6 +32,9 @@ class PredictionFile(BasePredictionWriter):
         suffix = f"-{trainer.global_rank}" if trainer.world_size > 1 else ""
         self.path = self.run / f"predictions{suffix}.h5"
         self.file = h5py.File(self.path, "w")
+        size = getattr(getattr(pl_module, "tokenizer", None), "codebook_size", None)
+        if size is not None:
+            self.file.attrs["codebook_size"] = size
 
     def write_on_batch_end(
         self,

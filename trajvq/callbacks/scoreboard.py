@@ -7,6 +7,7 @@ from pathlib import Path
 import lightning as L
 from rich.console import Console
 
+from trajvq.metrics.scoreboard import written
 from trajvq.report.table import scoreboard_table
 
 
@@ -32,8 +33,7 @@ class ScoreboardFile(L.Callback):
         folder = self.run / "scoreboards"
         folder.mkdir(parents=True, exist_ok=True)
         for split, found in pl_module.scoreboards.items():  # type: ignore[union-attr, operator]
-            head = {"task": pl_module.task, "split": split, "clips": found["clips"], "seconds": seconds}
-            board = head | {"checkpoint": self.checkpoint, "truth": found["truth"], "rows": found["rows"]}
+            board = written(str(pl_module.task), split, seconds, self.checkpoint, found)
             path = folder / f"{split}.json"
             path.write_text(json.dumps(board, indent=1))
             Console(width=None if Console().is_terminal else 120).print(scoreboard_table(board))

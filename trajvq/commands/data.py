@@ -13,13 +13,15 @@ from trajvq.data.store import Manifest
 from trajvq.errors import UserError
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Reports a mistake in one line."""
+
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see `{self.prog} --help`")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="trajvq data", description="Make, import, verify and show datasets.")
+    parser = Parser(prog="trajvq data", description="Make, import, verify and show datasets.")
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("generate", help="clips of the motion families with exact ground truth")
     make.add_argument("--out", type=Path, required=True, help="dataset folder to make, or to go on with")

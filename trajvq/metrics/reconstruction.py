@@ -14,7 +14,9 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from trajvq.data.ranges import Floats
 from trajvq.metrics.background import estimate_background, stored_background
+from trajvq.metrics.intervals import Interval, bootstrap_ratio, wilson
 from trajvq.metrics.ssim import ssim
 from trajvq.metrics.tracking import Tracks, contrast_of, track
 
@@ -174,6 +176,27 @@ class ReconstructionFigures(Metric):
             "centroid_p95": float(distance.quantile(0.95)),
             "radius_error": float(figures["radius_error"][charged].mean()),
             "color_error": float(figures["color_error"][charged].mean()),
+        }
+
+    def intervals(self) -> dict[str, Interval]:
+        """Return 95 % intervals of ``visible``, ``centroid_error`` and ``object_psnr``, over clips."""
+        figures = {name: dim_zero_cat(getattr(self, name)).double().numpy() for name in self.FIGURES}
+        charged = figures["charged"]
+        frames = charged.sum(axis=1)
+        rows = frames > 0
+        if not rows.any():
+            return {}
+
+        def of(name: str) -> Floats:
+            return np.asarray((figures[name] * charged).sum(axis=1)[rows] / frames[rows])
+
+        visible, frames = of("visible"), frames[rows]
+        share = float((visible * frames).sum() / frames.sum())
+        near = bootstrap_ratio(of("near_square") * frames, of("near") * frames)
+        return {
+            "visible": wilson(share * len(visible), len(visible)),
+            "centroid_error": bootstrap_ratio(of("centroid_error") * frames, frames),
+            "object_psnr": {"value": _psnr(near["value"]), "low": _psnr(near["high"]), "high": _psnr(near["low"])},
         }
 
 

@@ -55,7 +55,10 @@ class ReconstructionScoreboard(nn.Module):
             self.codes.update(indices, torch.from_numpy(truth.pixel).to(indices.device))
 
     def compute(self) -> dict[str, Any]:
-        """Return ``{"clips", "truth": "stored" or "tracked", "rows": {name: {figure: number}}}``, the model last."""
+        """Return ``{"clips", "truth": "stored" or "tracked", "rows": {name: {figure: number}}}``, the model last.
+
+        A full scoreboard also holds ``"intervals"``: ``{row: {figure: {"value", "low", "high"}}}``.
+        """
         rows: dict[str, dict[str, float]] = {}
         for name, figures in self.rows.items():
             found = figures.compute()  # type: ignore[operator]
@@ -68,14 +71,30 @@ class ReconstructionScoreboard(nn.Module):
             rows["model"] |= {"bits": bits(self.tokens, self.codebook_size), **self.codes.compute()}
         floor = {name: rows[name]["mse"] for name in TRIVIAL}
         scored = {name: {"skill": skill(row["mse"], floor), **row} for name, row in rows.items()}
-        truth = "tracked" if self.tracked else "stored"
-        return {"clips": clips, "truth": truth, "rows": scored}
+        found = {"clips": clips, "truth": "tracked" if self.tracked else "stored", "rows": scored}
+        if self.full:
+            every = {**dict(self.rows.items()), "model": self.model}
+            found["intervals"] = {name: row.intervals() for name, row in every.items()}  # type: ignore[operator]
+        return found
 
     def reset(self) -> None:
         """Forget all batches."""
         for metric in (self.model, self.codes, *self.rows.values()):
             if metric is not None:
                 metric.reset()  # type: ignore[operator]
+
+
+def written(task: str, split: str, seconds: float, checkpoint: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of ``scoreboards/SPLIT.json``: figures are numbers, or ``{"value", "low", "high"}``."""
+    intervals = found.get("intervals", {})
+    rows = {name: {**row, **intervals.get(name, {})} for name, row in found["rows"].items()}
+    head = {"task": task, "split": split, "clips": found["clips"], "seconds": seconds, "checkpoint": checkpoint}
+    return {**head, "truth": found["truth"], "rows": rows}
+
+
+def value_of(figure: Any) -> float:
+    """Return a figure of a scoreboard without its interval."""
+    return float(figure["value"] if isinstance(figure, dict) else figure)
 
 
 def _mean_square(truth: Truth, video: np.ndarray[Any, np.dtype[np.uint8]]) -> Tensor:

@@ -5,6 +5,8 @@ from typing import Any
 
 from rich.table import Table
 
+from trajvq.metrics.scoreboard import value_of
+
 # Figures in the order of the table, with their format and whether more is better.
 COLUMNS: dict[str, tuple[str, bool | None]] = {
     "skill": (".3f", True),
@@ -30,7 +32,9 @@ BELOW = {
 
 def scoreboard_table(board: Mapping[str, Any]) -> Table:
     """Lay out a scoreboard: trivial rows dim, the best figure of each column bold, tokens in the caption."""
-    rows: dict[str, dict[str, float]] = board["rows"]
+    sure = {name: figure for name, figure in board["rows"]["model"].items() if isinstance(figure, dict)}
+    ends = {end: {name: figure[end] for name, figure in sure.items()} for end in ("low", "high")}
+    rows = {label: {name: value_of(f) for name, f in row.items()} for label, row in board["rows"].items()}
     names = [name for name in COLUMNS if any(name in row for row in rows.values())]
     title = f"{board['task']} · {board['split']} · {board['clips']} clips · truth {board['truth']}"
     model = rows["model"]
@@ -48,4 +52,8 @@ def scoreboard_table(board: Mapping[str, Any]) -> Table:
             text = f"{row[name]:{form}}" if name in row else "–"
             cells.append(f"[bold]{text}[/bold]" if best else text)
         table.add_row(label, *cells, style=None if label == "model" else "dim")
+    for end, figures in ends.items():
+        if figures:
+            cells = [f"{figures[name]:{COLUMNS[name][0]}}" if name in figures else "" for name in names]
+            table.add_row(f"  95 % {end}", *cells, style="dim")
     return table

@@ -1,0 +1,30 @@
+"""Intervals hold the truth as often as they say."""
+
+import numpy as np
+import pytest
+
+from trajvq.metrics.intervals import bootstrap, paired_difference, wilson
+
+
+def test_wilson_at_both_ends() -> None:
+    assert wilson(0, 100) == pytest.approx({"value": 0.0, "low": 0.0, "high": 0.0370}, abs=1e-4)
+    assert wilson(100, 100) == pytest.approx({"value": 1.0, "low": 0.9630, "high": 1.0}, abs=1e-4)
+    assert wilson(50, 100) == pytest.approx({"value": 0.5, "low": 0.4038, "high": 0.5962}, abs=1e-4)
+    assert wilson(0, 0)["high"] == 1.0
+
+
+def test_intervals_hold_the_truth_about_95_times_in_100() -> None:
+    rng = np.random.default_rng(0)
+    rates = [wilson(float(rng.binomial(200, 0.9)), 200) for _ in range(400)]
+    means = [bootstrap(rng.exponential(2.0, 200)) for _ in range(200)]
+    assert 0.92 < np.mean([i["low"] <= 0.9 <= i["high"] for i in rates]) < 0.985
+    assert 0.89 < np.mean([i["low"] <= 2.0 <= i["high"] for i in means]) < 0.985
+
+
+def test_pairing_sees_what_separate_intervals_hide() -> None:
+    rng = np.random.default_rng(1)
+    hard = rng.exponential(1.0, 300)
+    difference = paired_difference(hard + 0.1 + 0.01 * rng.normal(size=300), hard)
+    assert 0.09 < difference["low"] < difference["high"] < 0.11
+    with pytest.raises(ValueError, match="paired"):
+        paired_difference(hard, hard[:10])
