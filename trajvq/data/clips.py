@@ -11,6 +11,7 @@ from isal.isal_zlib import crc32
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from trajvq.data.chunks import direct, read_chunk
 from trajvq.data.store import DAMAGED, DataError, first_line, open_shard, read_column, read_manifest
 
 # Small columns are held in memory; text, camera and the like are read by whoever wants them.
@@ -42,6 +43,7 @@ class Clips(Dataset[dict[str, Tensor]]):
             raise DataError(f"{folder} has no split {split!r}; it has: {', '.join(self.manifest.splits)}")
         self.entries = self.manifest.splits[split]
         self.ends = np.cumsum([entry["clips"] for entry in self.entries])
+        self.starts: list[int] = [0, *self.ends[:-1].tolist()]
         self.shape = (self.manifest.frames, 3, self.manifest.height, self.manifest.width)
         for entry in self.entries:
             with open_shard(folder, entry) as file:
@@ -59,6 +61,7 @@ class Clips(Dataset[dict[str, Tensor]]):
                 self.columns[name] = torch.from_numpy(array)
         self.checksums = read_column(folder, self.manifest, split, "crc32")
         self._shards: dict[int, dict[str, h5py.Dataset]] = {}
+        self._direct: dict[int, bool] = {}
         self._process = -1
 
     def __len__(self) -> int:
@@ -71,12 +74,15 @@ class Clips(Dataset[dict[str, Tensor]]):
         """Return several clips as a batch: single reads, the fastest that HDF5 has, each straight to its place."""
         video = np.empty((len(indices), *self.shape), dtype=np.uint8)
         background = np.empty((len(indices), *self.shape[1:]), dtype=np.uint8) if self.pictures else None
-        for place, index in enumerate(indices):
-            shard = int(np.searchsorted(self.ends, index, side="right"))
-            row = index - int(self.ends[shard]) + self.entries[shard]["clips"]
+        shards = np.searchsorted(self.ends, indices, side="right").tolist()
+        for place, (index, shard) in enumerate(zip(indices, shards, strict=True)):
+            row = index - self.starts[shard]
             try:
                 columns = self._open(shard)
-                video[place] = columns["video"][row]
+                if self.checksums is not None and self._direct[shard]:
+                    read_chunk(columns["video"], row, video[place])
+                else:
+                    video[place] = columns["video"][row]
                 if background is not None:
                     background[place] = columns["background"][row]
             except DAMAGED as error:
@@ -113,6 +119,7 @@ class Clips(Dataset[dict[str, Tensor]]):
             file = open_shard(self.folder, self.entries[shard])
             names = ("video", "background") if self.pictures else ("video",)
             self._shards[shard] = {name: file[name] for name in names}
+            self._direct[shard] = direct(file["video"])
         return self._shards[shard]
 
     def __getstate__(self) -> dict[str, Any]:

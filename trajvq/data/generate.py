@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -377,14 +377,18 @@ def _make_all(
         return
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a worker is one thread; more would fight for the cores
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(plan.plugins,)) as pool:
+    with ProcessPoolExecutor(workers - 1, context, initializer=_start_worker, initargs=(plan.plugins,)) as pool:
         jobs: dict[Future[dict[str, Any]], Shard] = {pool.submit(make_shard, out, plan, s): s for s in shards}
         try:
-            waiting = set(jobs)
-            while waiting:
-                ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for job in ended:
-                    finished(jobs.pop(job), job.result())
+            for job in reversed(list(jobs)):  # this process works too, from the other end
+                if job.cancel():
+                    shard = jobs.pop(job)
+                    finished(shard, make_shard(out, plan, shard))
+                for ended in [other for other in jobs if other.done()]:
+                    finished(jobs.pop(ended), ended.result())
+            for job in list(jobs):
+                entry = job.result()
+                finished(jobs.pop(job), entry)
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)  # those at work finish their shard
             for job, shard in jobs.items():

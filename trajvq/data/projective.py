@@ -16,6 +16,7 @@ from trajvq.data.ranges import Floats
 FREEDOM = {"linear": 5, "parabolic": 8, "circular": 9, "helical": 12}
 TURNING = ("circular", "helical")
 MISFIT = 0.5  # px RMS by which every simpler family must miss an identifiable path
+FAR = 5 * MISFIT  # the finer fits gain less than the difference
 TURNS = np.arange(0.3, 3.01, 0.15)  # start values for turns in the clip
 
 
@@ -79,13 +80,14 @@ def fit_ratio(points: Floats, basis: Floats, shown: Floats | None = None, rounds
     return coefficients, best
 
 
-def misfit(points: Floats, time: Floats, family: str) -> Floats:
+def misfit(points: Floats, time: Floats, family: str, enough: float = np.inf) -> Floats:
     """Fit one family to N tracks and return how far it misses them.
 
     Args:
         points: ``(N, T, 2)`` places in the picture, pixels.
         time: ``(T,)`` times, 0 to 1.
         family: A key of `FREEDOM`.
+        enough: Pixels; a track missed by more on the grid of angular velocities is not fitted more finely.
 
     Returns:
         ``(N,)`` RMS distance in pixels.
@@ -98,13 +100,14 @@ def misfit(points: Floats, time: Floats, family: str) -> Floats:
     if family not in TURNING:
         return np.asarray(fit_ratio(scaled, basis(family, time, np.zeros(len(points))))[1] * pixels)
     turns, step = np.broadcast_to(TURNS, (len(points), len(TURNS))), TURNS[1] - TURNS[0]
-    best = np.full(len(points), np.inf)
-    for _ in range(3):
-        found = fit_ratio(scaled[:, None], basis(family, time, 2 * np.pi * turns), rounds=2)[1]
+    best, rows = np.full(len(points), np.inf), np.arange(len(points))
+    for rounds in (1, 2, 2):
+        found = fit_ratio(scaled[rows, None], basis(family, time, 2 * np.pi * turns), rounds=rounds)[1]
         choice = found.argmin(axis=1)
-        best = np.minimum(best, found[np.arange(len(found)), choice])
-        centre = turns[np.arange(len(turns)), choice]
-        turns = centre[:, None] + step * np.linspace(-0.75, 0.75, 5)
+        best[rows] = np.minimum(best[rows], found[np.arange(len(rows)), choice])
+        near = best[rows] * pixels[rows] < enough
+        centre = turns[np.arange(len(rows)), choice][near]
+        rows, turns = rows[near], centre[:, None] + step * np.linspace(-0.75, 0.75, 5)
         step = step * 0.375
     return np.asarray(best * pixels)
 
@@ -125,6 +128,9 @@ def identifiable(points: Floats, time: Floats, families: list[str]) -> NDArray[n
     names = np.array(families)
     clear = np.ones(len(points), dtype=bool)
     for rival, freedom in FREEDOM.items():
-        rows = np.flatnonzero([FREEDOM.get(name, 99) > freedom for name in names] & clear)
-        clear[rows] = misfit(points[rows], time, rival) >= MISFIT
+        simpler = [FREEDOM.get(name, 99) > freedom for name in names]
+        if rival == "linear":  # parabolic holds linear, so that where both are rivals one fit will do
+            simpler = [name == "parabolic" for name in names]
+        rows = np.flatnonzero(simpler & clear)
+        clear[rows] = misfit(points[rows], time, rival, FAR) >= MISFIT
     return clear

@@ -46,9 +46,11 @@ def draw_discs(
     dx = (middle[..., :1] + around) * UNIT + UNIT // 2 - centre[..., :1]
     dy = (middle[..., 1:] + around) * UNIT + UNIT // 2 - centre[..., 1:]
     squared = (dx**2)[:, :, None, :] + (dy**2)[:, :, :, None]
-    touched = np.flatnonzero(squared.reshape(-1) < np.repeat(limit.reshape(-1) ** 2, len(around) ** 2))
-    which, place = np.divmod(touched, len(around) ** 2)  # frame of all N * T, and pixel of its square
-    row, column = np.divmod(place, len(around))
+    touched = np.flatnonzero(squared < (limit**2)[:, :, None, None])
+    which = touched // len(around) ** 2  # frame of all N * T
+    place = touched - which * len(around) ** 2  # pixel of its square
+    row = place // len(around)
+    column = place - row * len(around)
     row += middle[..., 1].reshape(-1)[which] - reach
     column += middle[..., 0].reshape(-1)[which] - reach
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
@@ -57,14 +59,17 @@ def draw_discs(
 
     distance = np.sqrt(squared.reshape(-1)[touched].astype(np.float64)).astype(np.int32)
     cover = np.minimum(limit.reshape(-1)[which] - distance, UNIT)
-    whole = np.bincount(which, cover, count * frames)
+    seen = np.ones((count, frames))
     if hidden is not None:
+        whole = np.bincount(which, cover, count * frames)
         cover = np.where(hidden[which // frames, row, column], 0, cover)
+        part = np.bincount(which, cover, count * frames)
+        seen = (part / np.maximum(whole, 1)).reshape(count, frames)
     flat = video.reshape(-1)
     assert np.shares_memory(flat, video)
+    paint, ground = color[which // frames], UNIT - cover
+    first = which * (3 * height * width) + row * width + column
     for channel in range(3):
-        where = (which * 3 + channel) * (height * width) + row * width + column
-        ground = flat[where].astype(np.int32)
-        paint = color[which // frames, channel].astype(np.int32)
-        flat[where] = (ground * (UNIT - cover) + paint * cover + UNIT // 2) >> 10  # divided by UNIT
-    return np.asarray((np.bincount(which, cover, count * frames) / np.maximum(whole, 1)).reshape(count, frames))
+        where = first + channel * (height * width)
+        flat[where] = (flat[where] * ground + paint[:, channel] * cover + UNIT // 2) >> 10  # divided by UNIT
+    return seen

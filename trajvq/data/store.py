@@ -18,6 +18,7 @@ import numpy as np
 from isal.isal_zlib import crc32
 from numpy.typing import NDArray
 
+from trajvq.data.chunks import LEVEL, write_chunk
 from trajvq.errors import UserError
 
 FORMAT, VERSION = "trajvq-dataset", 1
@@ -46,7 +47,7 @@ SCHEMA: dict[str, tuple[str, tuple[str | int, ...]]] = {
 
 Columns = Mapping[str, NDArray[Any]]
 DAMAGED = (OSError, KeyError, RuntimeError, ValueError, TypeError)  # what h5py raises on damaged files
-FILTER = {"fletcher32": True, **hdf5plugin.Zstd(clevel=1)}
+FILTER = {"fletcher32": True, **hdf5plugin.Zstd(clevel=LEVEL)}
 
 
 class DataError(UserError):
@@ -229,7 +230,9 @@ def write_shard(path: Path, columns: Columns, blocks: Iterable[Columns] | None =
                         shape = array.shape[1:]
                         if name not in file:  # one clip or picture a chunk
                             file.create_dataset(name, (count, *shape), array.dtype, chunks=(1, *shape), **FILTER)
-                        file[name][len(checksums) : len(checksums) + len(array)] = array
+                        held, array = file[name], np.ascontiguousarray(array)
+                        for row, part in enumerate(array, len(checksums)):
+                            write_chunk(held, row, part)
                     else:
                         small.setdefault(name, []).append(array)
                 checksums += [crc32(np.ascontiguousarray(clip).data) for clip in block["video"]]
