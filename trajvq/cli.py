@@ -14,6 +14,7 @@ Train and measure video tokenizers that keep small moving objects.
   test       scoreboards beside trivial answers, e.g. trajvq test --config configs/recon.yaml
   predict    write what the model makes of a split
   data       make, import, verify and show datasets: trajvq data --help
+  chart      the eye chart: how small and faint may an object be? trajvq chart --help
   score      anyone's clips against a dataset split: trajvq score --help
 
 `trajvq COMMAND --help` lists its options; any of a config can be given as --key value.
@@ -32,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from trajvq.commands.data import main as data
 
             return data(arguments[1:])
+        if command == "chart":
+            from trajvq.commands.chart import main as chart
+
+            return chart(arguments[1:])
         if command == "score":
             from trajvq.commands.score import main as score
 

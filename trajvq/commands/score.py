@@ -6,12 +6,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from trajvq.commands.data import Parser
+from trajvq.data.chart import REPEATS
 from trajvq.data.clips import Clips
-from trajvq.metrics.score import score_reconstructions
+from trajvq.metrics.chart import Chart
+from trajvq.metrics.score import Submission, score_reconstructions
 from trajvq.metrics.scoreboard import written
+from trajvq.report.chart import draw_chart
 from trajvq.report.table import scoreboard_table
 
 
@@ -33,11 +37,26 @@ def main(arguments: Sequence[str]) -> int:
     """
     asked = _parser().parse_args(arguments)
     start = time.monotonic()
-    found = score_reconstructions(asked.path, Clips(asked.data, asked.split))
+    clips = Clips(asked.data, asked.split)
+    found = score_reconstructions(asked.path, clips)
     board = written(asked.task, asked.split, round(time.monotonic() - start, 1), str(asked.path), found)
     Console(width=None if Console().is_terminal else 120).print(scoreboard_table(board))
+    if "chart" in found:
+        board["chart"] = found["chart"].as_json()
+        _show_chart(asked.path, clips, found["chart"], (asked.out or Path("chart.json")).with_suffix(".png"))
     if asked.out:
         asked.out.parent.mkdir(parents=True, exist_ok=True)
         asked.out.write_text(json.dumps(board, indent=1))
         print(f"scoreboard: {asked.out}")
     return 0
+
+
+def _show_chart(path: Path, clips: Clips, chart: Chart, picture: Path) -> None:
+    for name, found in chart.thresholds.items():
+        print(f"{name} threshold: {found['value']:.3g} ({found['low']:.3g} to {found['high']:.3g})")
+    count = chart.visible.size * REPEATS
+    given = Submission(path, clips)
+    made = np.stack([given.read(row) for row in range(count)]).transpose(0, 1, 4, 2, 3)
+    batch = clips.batch(list(range(count)))
+    draw_chart(chart, batch["video"].numpy(), made, batch["pixel"].numpy(), picture, path.stem)
+    print(f"eye chart: {picture}")

@@ -107,6 +107,8 @@ def misfit(points: Floats, time: Floats, family: str, enough: float = np.inf) ->
         best[rows] = np.minimum(best[rows], found[np.arange(len(rows)), choice])
         near = best[rows] * pixels[rows] < enough
         centre = turns[np.arange(len(rows)), choice][near]
+        if not near.any():
+            break
         rows, turns = rows[near], centre[:, None] + step * np.linspace(-0.75, 0.75, 5)
         step = step * 0.375
     return np.asarray(best * pixels)

@@ -4,6 +4,7 @@ N clips, T frames, 3 colours, H rows, W columns. The columns of a shard are list
 only ``video`` is required.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -245,6 +246,9 @@ def write_shard(path: Path, columns: Columns, blocks: Iterable[Columns] | None =
             digest = hashlib.file_digest(raw, "sha256").hexdigest()
             os.fsync(raw.fileno())
         partial.replace(path)
+    except (OSError, RuntimeError) as error:  # HDF5 says it at length, and again when it closes the file
+        code = getattr(error, "errno", None) or getattr(error.__context__, "errno", None) or errno.EIO
+        raise OSError(code, os.strerror(code)) from error
     finally:
         partial.unlink(missing_ok=True)
     return {"file": path.name, "clips": count, "bytes": path.stat().st_size, "sha256": digest}

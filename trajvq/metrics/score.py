@@ -10,10 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trajvq.data.chart import PRESET as CHART
 from trajvq.data.clips import Clips
 from trajvq.data.readers import Video, read_collection
-from trajvq.data.store import DAMAGED, DataError, first_line
+from trajvq.data.store import DAMAGED, DataError, first_line, read_column
+from trajvq.metrics.chart import ChartReader
 from trajvq.metrics.codes import linear_probe
+from trajvq.metrics.reconstruction import as_bytes, truth_of
 from trajvq.metrics.scoreboard import ReconstructionScoreboard
 
 BATCH = 50
@@ -81,11 +84,12 @@ class Submission:
         for batch in self.clips.loader(BATCH):
             batch["video"] = batch["video"].transpose(1, 2).float() / 255
             rows = batch["index"].tolist()
-            made = np.stack([self._read(row) for row in rows])
+            made = np.stack([self.read(row) for row in rows])
             tokens = None if self.indices is None else torch.from_numpy(self.indices[rows])
             yield batch, torch.from_numpy(made).permute(0, 4, 1, 2, 3).float() / 255, tokens
 
-    def _read(self, row: int) -> NDArray[np.uint8]:
+    def read(self, row: int) -> NDArray[np.uint8]:
+        """Return the clip that answers one of the split, uint8 ``(T, H, W, 3)``."""
         made = self.videos[row].read()
         frames, _, height, width = self.clips.shape
         if made.shape != (frames, height, width, 3):
@@ -112,13 +116,20 @@ def score_reconstructions(path: Path, clips: Clips) -> dict[str, Any]:
 
     Args:
         path: See `Submission`.
-        clips: The split that was reconstructed.
+        clips: The split that was reconstructed; of an eye chart, ``"chart"`` holds a `trajvq.metrics.chart.Chart`.
     """
     given = Submission(path, clips)
     board = ReconstructionScoreboard(given.codebook_size, given.strides)
+    reader = ChartReader() if clips.manifest.preset == CHART else None
     for batch, made, tokens in given.batches():
         board.update(batch, made, tokens)
+        if reader:
+            reader.update(truth_of(batch), as_bytes(made))
     found = board.compute()
+    if reader:
+        params = read_column(clips.folder, clips.manifest, clips.split, "params")
+        assert params is not None
+        found["chart"] = reader.compute(params)
     if given.indices is not None and given.codebook_size and "label" in clips.columns:
         found["rows"]["model"]["probe_accuracy"] = _probe(given.indices, given.codebook_size, clips.columns["label"])
     return found

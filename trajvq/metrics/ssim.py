@@ -28,7 +28,7 @@ def ssim(made: Tensor, target: Tensor) -> Tensor:
     def mean(picture: Tensor) -> Tensor:
         return rows @ picture @ columns.T
 
-    parts = zip(made.split(PICTURES), target.split(PICTURES), strict=True)
+    parts = zip(torch.split(made, PICTURES), torch.split(target, PICTURES), strict=True)
     return torch.cat([_similarity(mean, some, other) for some, other in parts])
 
 

@@ -36,6 +36,7 @@ BLOCK = 50  # clips looked at at once
 PLACE = 0.25  # px by which what is drawn may miss `pixel`, mean of a clip; on a plain background
 PLACE_HARD = 2.0  # px, with pictures behind the object, noise and occlusion
 SIZE = 0.35  # share of the radius by which what is drawn may miss `radius`
+SMALL = 1.0  # px of radius below which a disc has too few pixels to be measured
 NEAR = 0.25  # px RMS within which two paths are near duplicates
 PHASE = 0.02  # px around one pixel phase that counts as that phase
 SHOWN = 3  # places named in a message
@@ -293,7 +294,9 @@ def _truth(splits: dict[str, _Split]) -> Check:
             split, (off > PLACE) & ~lost.any(axis=1), f"what is drawn is over {PLACE} px from `pixel`"
         )
         wrong = np.where(hidden | lost, 0.0, large).sum(axis=1) / used > SIZE
-        check.faults += _name(split, wrong & (off <= PLACE), "what is drawn is not of its `radius`")
+        check.faults += _name(
+            split, wrong & (off <= PLACE) & (radius.mean(axis=1) >= SMALL), "what is drawn is not of its `radius`"
+        )
     if errors:
         check.found = f"what is drawn is {np.mean(errors):.3f} px from `pixel`, on average"
     return check
