@@ -1,6 +1,7 @@
 """Every clip once, in an order that the seed alone decides, from any kind of loader process."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -50,3 +51,13 @@ def test_video_stays_bytes_until_it_is_on_the_device(dataset: Path) -> None:
 def test_fewer_clips_than_a_batch_is_one_line(dataset: Path) -> None:
     with pytest.raises(DataError, match="fewer than a batch"):
         TrajectoryDataModule(dataset, batch_size=64).loader("train", True)
+
+
+@pytest.mark.parametrize(("split", "train"), [("train", True), ("test", False)])
+def test_two_processes_see_every_clip_once(dataset: Path, split: str, train: bool) -> None:
+    seen = []
+    for rank in range(2):
+        data = TrajectoryDataModule(dataset, batch_size=4)
+        data.trainer = SimpleNamespace(world_size=2, global_rank=rank)  # type: ignore[assignment]
+        seen += order(data, split, train)
+    assert sorted(seen) == list(range(32 if train else 12))

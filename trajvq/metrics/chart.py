@@ -102,7 +102,8 @@ def threshold(strength: Floats, right: Floats, levels: tuple[float, ...], share:
     rising = np.array(sorted(levels))
     member = [np.flatnonzero(_near(strength, level)) for level in rising]
     rng = np.random.default_rng(0)
-    draws = [np.array([right[rng.choice(rows, len(rows))].mean() for rows in member]) for _ in range(DRAWS)]
+    drawn = [right[rows][rng.integers(0, len(rows), (DRAWS, len(rows)))].mean(axis=1) for rows in member]
+    draws = np.stack(drawn, axis=1)
     low, high = np.quantile([_crossing(rising, draw, share) for draw in draws], (0.025, 0.975))
     value = _crossing(rising, np.array([right[rows].mean() for rows in member]), share)
     return {"value": value, "low": float(low), "high": float(high)}
