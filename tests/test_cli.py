@@ -33,4 +33,4 @@ def test_data_generate_says_what_it_made(here: Path, capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
     assert "train 8, val 4, ood_speed 4" in said
     assert main([*arguments]) == 2
-    assert "already holds a dataset" in capsys.readouterr().err
+    assert "holds clips of seed 5" in capsys.readouterr().err

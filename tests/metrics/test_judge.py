@@ -33,10 +33,10 @@ def judge_at(val: Columns, sigma: float) -> Judge:
     return calibrate(noisy(val["pixel"], sigma, 0), val["pixel"].astype(float), val["label"], CLASSES)
 
 
-@pytest.mark.parametrize(("sigma", "least"), [(0.0, 0.99), (0.02, 0.96), (0.2, 0.95)])
+@pytest.mark.parametrize(("sigma", "least"), [(0.0, 0.99), (0.02, 0.98), (0.2, 0.98)])
 def test_true_and_noisy_points_are_judged_right(val: Columns, test: Columns, sigma: float, least: float) -> None:
     judge = judge_at(val, sigma)
-    assert judge.sigma == pytest.approx(max(sigma, 1e-3), rel=0.05)
+    assert max(sigma, 1e-3) <= judge.sigma <= max(1.5 * sigma, 1e-3)
     judged = judge.choose(fit_families(noisy(test["pixel"], sigma, 1)))
     assert np.mean(judged == test["label"]) >= least
     table = confusion(test["label"], judged, 4)
@@ -74,7 +74,7 @@ def test_missing_points_are_not_made_up(val: Columns, test: Columns) -> None:
     points[:, 5:7] = np.nan
     fits = fit_families(points)
     assert (fits.points == 14).all()
-    assert np.mean(judge.choose(fits) == test["label"]) > 0.94
+    assert np.mean(judge.choose(fits) == test["label"]) > 0.98
     points[:, :9] = np.nan
     assert (judge.choose(fit_families(points)) == NONE).all()
     assert (judge.choose(fit_families(np.full((3, 16, 2), np.nan))) == NONE).all()

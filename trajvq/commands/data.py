@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -97,11 +96,7 @@ def _generate(
     train: int | None, val: int | None, test: int | None, ood: int | None, plugin: list[str], **rest: Any
 ) -> Manifest:
     clips = {"train": train, "val": val, "test": test, **dict.fromkeys(OOD, ood)}
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: cleanly
-    try:
-        return generate(clips={k: n for k, n in clips.items() if n is not None}, plugins=plugin, **rest)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return generate(clips={k: n for k, n in clips.items() if n is not None}, plugins=plugin, **rest)
 
 
 def _summary(out: Path, manifest: Manifest) -> str:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -176,18 +176,45 @@ def generate(
         with Progress(BarColumn(), TextColumn("{task.description}"), transient=True, disable=not progress) as bar:
             task = bar.add_task(report.line(), total=report.total, completed=report.made)
 
-            def finished(shard: Shard, entry: dict[str, Any]) -> None:
-                report.add(shard, entry)
-                bar.update(task, completed=report.made, description=report.line())
-
             rest = [shard for shard in plan.shards() if shard.file not in done]
-            _make_all(out, plan, rest, min(workers, len(rest)), finished)
+            with _interruptible() as check:
+
+                def finished(shard: Shard, entry: dict[str, Any]) -> None:
+                    report.add(shard, entry)
+                    bar.update(task, completed=report.made, description=report.line())
+                    check()
+
+                _make_all(out, plan, rest, min(workers, len(rest)), finished)
         manifest = plan.manifest()
         for shard in plan.shards():
             manifest.splits.setdefault(shard.split, []).append(done[shard.file])
         manifest.write(out)
         report.write()
     return manifest
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], None]]:
+    """Make SIGTERM end like Ctrl-C; gives a check, since Python loses an interrupt that falls into a callback."""
+    caught: list[int] = []
+
+    def handle(number: int, _: Any) -> None:
+        caught.append(number)
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if caught:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield check
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield check
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _import_plugins(plugins: Sequence[str]) -> None:
@@ -378,7 +405,10 @@ def _make_all(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a worker is one thread; more would fight for the cores
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers - 1, context, initializer=_start_worker, initargs=(plan.plugins,)) as pool:
+        # Workers are born deaf to signals, even while they import: how it ends is the parent's affair.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
         jobs: dict[Future[dict[str, Any]], Shard] = {pool.submit(make_shard, out, plan, s): s for s in shards}
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         try:
             for job in reversed(list(jobs)):  # this process works too, from the other end
                 if job.cancel():
@@ -393,14 +423,13 @@ def _make_all(
             pool.shutdown(wait=True, cancel_futures=True)  # those at work finish their shard
             for job, shard in jobs.items():
                 if not job.cancelled() and job.exception() is None:
-                    finished(shard, job.result())
+                    with suppress(KeyboardInterrupt):  # it has been heard
+                        finished(shard, job.result())
             raise
 
 
 def _start_worker(plugins: Sequence[str]) -> None:
-    """Leave signals to the parent, and never outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """Never outlive the parent."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

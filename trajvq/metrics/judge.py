@@ -25,6 +25,7 @@ STARTS = 4  # angular velocities refined
 ROUNDS = 25  # of Levenberg and Marquardt's method
 FEWEST_TURNS, MOST_TURNS = 0.75, 3.2  # in the clip; a shorter arc, seen in perspective, is a parabola too
 QUANTILE = 0.999  # of residuals on the calibration clips, above which a track is none of the families
+NOISIEST = 0.99  # of the calibration clips have less noise than the judge allows for
 FEWEST = 13  # points that a track needs to be judged
 LOWEST = 0.05  # denominators, so that no pole lies on the path
 
@@ -54,7 +55,7 @@ class Judge:
     """A judge for points of one source, such as tracked reconstructions.
 
     Attributes:
-        sigma: Noise of a coordinate in px, measured for the source.
+        sigma: Noise of a coordinate in px that nearly all clips of the source stay below.
         limits: RMS residual in px, by family, above which a track is not of it.
         classes: Names of the dataset's classes; a judged class is its place here.
     """
@@ -92,7 +93,10 @@ def calibrate(points: Floats, truth: Floats, labels: NDArray[np.int64], classes:
     error = points - truth
     seen: NDArray[np.bool_] = np.asarray(np.isfinite(error).all(axis=-1))
     near = seen & (np.linalg.norm(np.nan_to_num(error), axis=-1) < 2.0)  # a lost object is no noise
-    sigma = max(float(np.sqrt(np.mean(error[near] ** 2))), 1e-3)
+    square = np.where(near[..., None], np.nan_to_num(error) ** 2, 0.0).sum(axis=(1, 2))
+    clips = square[near.any(axis=1)] / (2 * near.sum(axis=1)[near.any(axis=1)])
+    # Clips differ in noise, and within a clip it is not white: with the mean, a noisy line is taken for a helix.
+    sigma = max(float(np.sqrt(np.quantile(clips, NOISIEST))), 1e-3)
     fits = fit_families(points)
     usual, ratios = {}, []
     for number, name in enumerate(fits.families):
