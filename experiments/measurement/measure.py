@@ -2,6 +2,7 @@
 
     python experiments/measurement/measure.py tracker
     python experiments/measurement/measure.py judge [--ckpt_path PATH] [--data DIR]
+    python experiments/measurement/measure.py budget --ckpt_path PATH [--data DIR]
 
 `judge` writes confusion matrices on true points, tracked truth and, with a checkpoint, tracked reconstructions;
 it is calibrated on `val` and looked at on `test`.
@@ -17,6 +18,7 @@ import torch
 from trajvq.data.clips import Clips
 from trajvq.data.datamodule import as_model_input
 from trajvq.data.scene import make_clips
+from trajvq.metrics.budget import error_budget
 from trajvq.metrics.judge import calibrate, confusion, fit_families
 from trajvq.metrics.reconstruction import as_bytes, truth_of
 from trajvq.metrics.tracking import track
@@ -86,15 +88,44 @@ def judge(data: Path, checkpoint: Path | None) -> None:
             print(f"| {name} | " + " | ".join(map(str, row)) + " |")
 
 
+def budget(data: Path, checkpoint: Path) -> None:
+    """Split the error of classical predictions from 8 reconstructed frames, for the 8 that follow."""
+    tokenizer, half = load_tokenizer(checkpoint), 8
+    paths: list[list[np.ndarray]] = [[], [], []]
+    for batch in Clips(data, "test").loader(50):
+        batch["video"] = as_model_input(batch["video"])
+        truth = truth_of(batch)
+        area = np.pi * truth.radius**2
+        with torch.no_grad():
+            made = as_bytes(tokenizer.decode(tokenizer.encode(batch["video"])))
+        paths[0].append(truth.pixel)
+        paths[1].append(track(truth.video, truth.background, truth.contrast, area).pixel)
+        paths[2].append(track(made, truth.background, truth.contrast, area).pixel)
+    true, tracked, seen = (np.concatenate(of) for of in paths)
+    time = np.arange(true.shape[1], dtype=float)
+    print("| predictor | extractor | tokenizer | dynamics | together | total, px² | RMS, px |\n|" + "---|" * 7)
+    for name, degree in (("constant velocity, least squares", 1), ("quadratic", 2)):
+        basis = np.vander(time - half, degree + 1)
+        context = np.nan_to_num(seen[:, :half], nan=float(np.nanmean(seen)))
+        fitted = np.einsum("tp,pk,nkc->ntc", basis, np.linalg.pinv(basis[:half]), context)
+        found = error_budget(true[:, half:], tracked[:, half:], seen[:, half:], fitted[:, half:])
+        parts = " | ".join(f"{found[part]:.4f}" for part in ("extractor", "tokenizer", "dynamics", "together", "total"))
+        print(f"| {name} | {parts} | {found['total'] ** 0.5:.3f} |")
+
+
 def main() -> None:
-    """Run one of the two."""
+    """Run one of the three."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", choices=("tracker", "judge"))
+    parser.add_argument("study", choices=("tracker", "judge", "budget"))
     parser.add_argument("--data", type=Path, default=Path("datasets/default"))
     parser.add_argument("--ckpt_path", type=Path)
     asked = parser.parse_args()
     if asked.study == "tracker":
         tracker()
+    elif asked.study == "budget":
+        if asked.ckpt_path is None:
+            parser.error("budget needs --ckpt_path")
+        budget(asked.data, asked.ckpt_path)
     else:
         judge(asked.data, asked.ckpt_path)
 
