@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -31,7 +32,7 @@ def truth(folder: Path) -> np.ndarray:
     return clips.batch(list(range(len(clips))))["video"].numpy()
 
 
-def score(path: Path, folder: Path, video: np.ndarray, **more: object) -> dict[str, float]:
+def score(path: Path, folder: Path, video: np.ndarray, **more: Any) -> dict[str, float]:
     np.savez(path / "made.npz", video=video, **more)
     out = path / "board.json"
     assert main(["score", str(path / "made.npz"), "--data", str(folder), "--out", str(out)]) == 0
@@ -88,7 +89,7 @@ def test_tokens_add_bits_usage_and_a_probe(tmp_path: Path, folder: Path) -> None
     ],
 )
 def test_bad_files_are_one_line(
-    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str], change: dict[str, np.ndarray], words: str
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str], change: dict[str, Any], words: str
 ) -> None:
     np.savez(tmp_path / "made.npz", **({"video": truth(folder)} | change))
     assert main(["score", str(tmp_path / "made.npz"), "--data", str(folder)]) == 2
