@@ -14,6 +14,7 @@ from trajvq.data.chart import REPEATS
 from trajvq.data.clips import Clips
 from trajvq.metrics.chart import Chart
 from trajvq.metrics.score import Submission, score_reconstructions
+from trajvq.metrics.score_motion import score_forecasts, score_samples
 from trajvq.metrics.scoreboard import written
 from trajvq.report.chart import draw_chart
 from trajvq.report.table import scoreboard_table
@@ -24,7 +25,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("path", type=Path, help=".npz or .h5 with `video`, perhaps `index`, `indices`, `codebook_size`")
     parser.add_argument("--data", type=Path, required=True, help="dataset folder")
     parser.add_argument("--split", default="test", help="split that was answered (default: test)")
-    parser.add_argument("--task", choices=("recon",), default="recon", help="what the clips are (default: recon)")
+    tasks = ("recon", "sample", "forecast")
+    parser.add_argument("--task", choices=tasks, default="recon", help="what the clips are (default: recon)")
+    parser.add_argument("--context", type=int, default=8, help="forecast: frames that were given (default: 8)")
+    parser.add_argument("--reconstructed", type=Path, help="sample: val through the same tokenizer, for the judge")
     parser.add_argument("--out", type=Path, help="write the scoreboard here, as JSON")
     return parser
 
@@ -38,7 +42,12 @@ def main(arguments: Sequence[str]) -> int:
     asked = _parser().parse_args(arguments)
     start = time.monotonic()
     clips = Clips(asked.data, asked.split)
-    found = score_reconstructions(asked.path, clips)
+    if asked.task == "recon":
+        found = score_reconstructions(asked.path, clips)
+    elif asked.task == "forecast":
+        found = score_forecasts(asked.path, clips, asked.context)
+    else:
+        found = score_samples(asked.path, Clips(asked.data, "val"), asked.reconstructed)
     board = written(asked.task, asked.split, round(time.monotonic() - start, 1), str(asked.path), found)
     Console(width=None if Console().is_terminal else 120).print(scoreboard_table(board))
     if "chart" in found:

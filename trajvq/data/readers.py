@@ -273,6 +273,23 @@ def _labels(labels: NDArray[Any] | None, count: int, path: Path) -> list[str | i
     return list(labels.tolist())
 
 
+def class_names(labels: list[str | int | None], classes: list[str], where: str) -> NDArray[np.int64]:
+    """Turn labels, numbers or names of a dataset's classes, into class ids.
+
+    Raises:
+        DataError: If one is missing or unknown.
+    """
+    ids = []
+    for number, label in enumerate(labels):
+        if isinstance(label, str) and label in classes:
+            ids.append(classes.index(label))
+        elif isinstance(label, int) and 0 <= label < len(classes):
+            ids.append(label)
+        else:
+            raise DataError(f"{where}: clip {number} has label {label}; known: {', '.join(classes)}, or their numbers")
+    return np.array(ids, dtype=np.int64)
+
+
 def pieces(frames: Bytes, length: int) -> Iterator[Bytes]:
     """Cut a video into clips without overlap; a rest that is too short is left."""
     for first in range(0, len(frames) - length + 1, length):

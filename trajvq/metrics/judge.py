@@ -27,6 +27,7 @@ FEWEST_TURNS, MOST_TURNS = 0.75, 3.2  # in the clip; a shorter arc, seen in pers
 QUANTILE = 0.999  # of residuals on the calibration clips, above which a track is none of the families
 NOISIEST = 0.99  # of the calibration clips have less noise than the judge allows for
 FEWEST = 13  # points that a track needs to be judged
+STILL = 2.0  # px; what stays within is at rest, which no family is
 LOWEST = 0.05  # denominators, so that no pole lies on the path
 
 
@@ -38,11 +39,13 @@ class Fits:
         families: Names, in the order of the columns.
         square: ``(N, 4)`` sums of squared residuals in px², infinite where a track has too few points.
         points: ``(N,)`` points seen.
+        extent: ``(N,)`` px between the outermost places, the larger of x and y.
     """
 
     families: tuple[str, ...]
     square: Floats
     points: NDArray[np.int64]
+    extent: Floats
 
     @property
     def rms(self) -> Floats:
@@ -73,6 +76,7 @@ class Judge:
         rows = np.arange(len(best))
         limits = np.array([self.limits.get(name, np.inf) for name in fits.families])
         fits_well = np.isfinite(criterion[rows, best]) & (fits.rms[rows, best] <= limits[best])
+        fits_well &= fits.extent >= STILL
         number = np.array([self.classes.index(name) if name in self.classes else NONE for name in fits.families])
         return np.asarray(np.where(fits_well, number[best], NONE), dtype=np.int64)
 
@@ -141,7 +145,9 @@ def fit_families(points: Floats) -> Fits:
     place = {name: number for number, name in enumerate(FREEDOM)}
     for larger, smaller in (("parabolic", "linear"), ("helical", "circular")):
         square[:, place[larger]] = np.minimum(square[:, place[larger]], square[:, place[smaller]])
-    return Fits(tuple(FREEDOM), square, count)
+    spread = [np.where(seen[..., None], points, far) for far in (-np.inf, np.inf)]
+    extent = np.where(count > 0, (spread[0].max(axis=1) - spread[1].min(axis=1)).max(axis=-1), 0.0)
+    return Fits(tuple(FREEDOM), square, count, extent)
 
 
 def _fit(tracks: Floats, shown: Floats, time: Floats, family: str) -> Floats:

@@ -6,6 +6,7 @@ are the same whatever the batches and processes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -133,7 +134,7 @@ class ReconstructionFigures(Metric):
     """Accumulates `clip_figures` over batches and processes.
 
     ``compute`` returns the number of ``clips``, ``mse``, ``psnr``, ``ssim``, ``object_psnr``, ``visible``,
-    ``centroid_error``, ``centroid_p95``, ``radius_error`` and ``color_error`` as floats;
+    ``centroid_error``, ``centroid_p95``, ``radius_error`` and ``color_error`` as floats, with SSIM also ``intervals``;
     object figures are means over frames in which the object can be seen.
 
     Args:
@@ -158,14 +159,15 @@ class ReconstructionFigures(Metric):
             target, made = (torch.from_numpy(v).flatten(0, 1).float() / 255 for v in (truth.video, video))
             self.similarity.append(ssim(made, target).view(video.shape[:2]).to(self.device))
 
-    def compute(self) -> dict[str, float]:
+    def compute(self) -> dict[str, Any]:
         figures = {name: dim_zero_cat(getattr(self, name)).double() for name in self.FIGURES}
         charged = figures["charged"].bool()
         mse = float(figures["square"].mean())
         near = float(figures["near_square"][charged].sum() / figures["near"][charged].sum().clamp(min=1))
         distance = figures["centroid_error"][charged]
-        result: dict[str, float] = {"clips": len(charged), "mse": mse, "psnr": _psnr(mse)}
+        result: dict[str, Any] = {"clips": len(charged), "mse": mse, "psnr": _psnr(mse)}
         if self.with_ssim:
+            result["intervals"] = self._intervals(figures)
             result["ssim"] = float(dim_zero_cat(self.similarity).double().mean())
         if not charged.any():
             return result
@@ -178,9 +180,9 @@ class ReconstructionFigures(Metric):
             "color_error": float(figures["color_error"][charged].mean()),
         }
 
-    def intervals(self) -> dict[str, Interval]:
+    def _intervals(self, held: Mapping[str, Tensor]) -> dict[str, Interval]:
         """Return 95 % intervals of ``visible``, ``centroid_error`` and ``object_psnr``, over clips."""
-        figures = {name: dim_zero_cat(getattr(self, name)).double().numpy() for name in self.FIGURES}
+        figures = {name: value.cpu().numpy() for name, value in held.items()}
         charged = figures["charged"]
         frames = charged.sum(axis=1)
         rows = frames > 0

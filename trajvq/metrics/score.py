@@ -84,9 +84,13 @@ class Submission:
         for batch in self.clips.loader(BATCH):
             batch["video"] = batch["video"].transpose(1, 2).float() / 255
             rows = batch["index"].tolist()
-            made = np.stack([self.read(row) for row in rows])
+            made = self.answers(rows)
             tokens = None if self.indices is None else torch.from_numpy(self.indices[rows])
-            yield batch, torch.from_numpy(made).permute(0, 4, 1, 2, 3).float() / 255, tokens
+            yield batch, torch.from_numpy(made).transpose(1, 2).float() / 255, tokens
+
+    def answers(self, rows: list[int]) -> NDArray[np.uint8]:
+        """Return the clips that answer some of the split, uint8 ``(B, T, 3, H, W)``."""
+        return np.stack([self.read(row) for row in rows]).transpose(0, 1, 4, 2, 3)
 
     def read(self, row: int) -> NDArray[np.uint8]:
         """Return the clip that answers one of the split, uint8 ``(T, H, W, 3)``."""

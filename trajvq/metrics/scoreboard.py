@@ -59,12 +59,13 @@ class ReconstructionScoreboard(nn.Module):
 
         A full scoreboard also holds ``"intervals"``: ``{row: {figure: {"value", "low", "high"}}}``.
         """
-        rows: dict[str, dict[str, float]] = {}
+        rows: dict[str, dict[str, Any]] = {}
         for name, figures in self.rows.items():
             found = figures.compute()  # type: ignore[operator]
             rows[name] = found if self.full else {"mse": float(found)}
         rows["model"] = self.model.compute()
         clips = int(rows["model"]["clips"])
+        intervals = {name: row.pop("intervals", {}) for name, row in rows.items()}
         for row in rows.values():
             row.pop("clips", None)
         if self.codes is not None and self.codebook_size:
@@ -72,10 +73,7 @@ class ReconstructionScoreboard(nn.Module):
         floor = {name: rows[name]["mse"] for name in TRIVIAL}
         scored = {name: {"skill": skill(row["mse"], floor), **row} for name, row in rows.items()}
         found = {"clips": clips, "truth": "tracked" if self.tracked else "stored", "rows": scored}
-        if self.full:
-            every = {**dict(self.rows.items()), "model": self.model}
-            found["intervals"] = {name: row.intervals() for name, row in every.items()}  # type: ignore[operator]
-        return found
+        return found | {"intervals": intervals} if self.full else found
 
     def reset(self) -> None:
         """Forget all batches."""

@@ -9,6 +9,13 @@ from trajvq.metrics.scoreboard import value_of
 
 # Figures in the order of the table, with their format and whether more is better.
 COLUMNS: dict[str, tuple[str, bool | None]] = {
+    "class_match": (".3f", True),
+    "physics_residual": (".2f", False),
+    "none": (".3f", False),
+    "ade": (".3f", False),
+    "fde": (".3f", False),
+    "miss_2px": (".3f", False),
+    "velocity_error": (".3f", False),
     "skill": (".3f", True),
     "visible": (".4f", True),
     "centroid_error": (".3f", False),
@@ -32,9 +39,13 @@ BELOW = {
 
 def scoreboard_table(board: Mapping[str, Any]) -> Table:
     """Lay out a scoreboard: trivial rows dim, the best figure of each column bold, tokens in the caption."""
-    sure = {name: figure for name, figure in board["rows"]["model"].items() if isinstance(figure, dict)}
+    sure = {name: f for name, f in board["rows"]["model"].items() if isinstance(f, dict) and "low" in f}
     ends = {end: {name: figure[end] for name, figure in sure.items()} for end in ("low", "high")}
-    rows = {label: {name: value_of(f) for name, f in row.items()} for label, row in board["rows"].items()}
+    shown = COLUMNS.keys() | BELOW.keys()
+    rows = {
+        label: {name: value_of(figure) for name, figure in row.items() if name in shown}
+        for label, row in board["rows"].items()
+    }
     names = [name for name in COLUMNS if any(name in row for row in rows.values())]
     title = f"{board['task']} · {board['split']} · {board['clips']} clips · truth {board['truth']}"
     model = rows["model"]
