@@ -53,7 +53,7 @@ def test_two_processes_give_the_figures_of_one(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.spawn(work, args=(port, str(tmp_path / "found.pt")), nprocs=2)  # type: ignore[no-untyped-call]
+    mp.spawn(work, args=(port, str(tmp_path / "found.pt")), nprocs=2)  # type: ignore[attr-defined, no-untyped-call]
     together = flat(torch.load(tmp_path / "found.pt", weights_only=True))
     assert alone.keys() == together.keys()
     assert "/intervals/model/visible/low" in alone

@@ -109,7 +109,7 @@ def test_no_sample_may_be_left_out_or_unasked(
         ({"label": np.array(["up"] * 40)}, "clip 0 has label up"),
         ({}, "clip 0 has label None"),
     ):
-        np.savez(tmp_path / "made.npz", video=truth["video"], **change)  # type: ignore[arg-type]
+        np.savez(tmp_path / "made.npz", video=truth["video"], **change)
         assert main(["score", str(tmp_path / "made.npz"), "--data", str(folder), "--task", "sample"]) == 2
         assert words in capsys.readouterr().err
     np.savez(tmp_path / "made.npz", video=truth["video"][:39])

@@ -123,10 +123,9 @@ def _hdf5(path: Path, axes: str | None) -> Collection:
         raise DataError(f"{path} has no dataset 'video' or 'video_streams'; it has: {', '.join(file) or 'nothing'}")
     label = next((n for n in LABELS if isinstance(file.get(n), h5py.Dataset)), None)
     try:
-        labels = file[label][:] if label else None
-        return _arrays(
-            file[name], labels.astype(str) if labels is not None and labels.dtype == object else labels, path, axes
-        )
+        words = label and h5py.check_string_dtype(file[label].dtype)
+        labels = None if not label else file[label].asstr()[:].astype(str) if words else file[label][:]
+        return _arrays(file[name], labels, path, axes)
     except (OSError, TypeError, ValueError, MemoryError) as error:
         _unreadable(path, "a readable HDF5 file of plain numbers", error)
 

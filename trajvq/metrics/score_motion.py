@@ -41,7 +41,7 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
         raise DataError(
             f"{context} frames of context leave nothing of {clips.shape[0]}; give 1 to {clips.shape[0] - 1}"
         )
-    parts: dict[str, list[Floats]] = {name: [] for name in ("truth", "charged", "model", "visible", *SIMPLE)}
+    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ("truth", "charged", "model", "visible", *SIMPLE)}
     for batch, made, _ in Submission(path, clips).batches():
         truth = truth_of(batch)
         seen, given = _tracked(truth, as_bytes(made)), _tracked(truth, truth.video).pixel[:, :context]

@@ -87,7 +87,8 @@ def written(task: str, split: str, seconds: float, checkpoint: str, found: Mappi
     intervals = found.get("intervals", {})
     rows = {name: {**row, **intervals.get(name, {})} for name, row in found["rows"].items()}
     head = {"task": task, "split": split, "clips": found["clips"], "seconds": seconds, "checkpoint": checkpoint}
-    return {**head, "truth": found["truth"], "rows": rows}
+    judge = {"judge": found["judge"]} if "judge" in found else {}
+    return {**head, "truth": found["truth"], **judge, "rows": rows}
 
 
 def value_of(figure: Any) -> float:
