@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trajvq.data import generate as module
+from trajvq.data import plan
 from trajvq.data.draws import uniforms
 from trajvq.data.generate import generate
 from trajvq.data.presets import OOD
@@ -48,7 +48,7 @@ def test_shards_do_not_change_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     one = generate(tmp_path / "one", sizes, frames=4, size=32, progress=False)
     again = generate(tmp_path / "again", sizes, frames=4, size=32, progress=False)
     assert one.sha256 == again.sha256
-    monkeypatch.setattr(module, "SHARD", 3)
+    monkeypatch.setattr(plan, "SHARD", 3)
     many = generate(tmp_path / "many", sizes, frames=4, size=32, progress=False)
     assert [shard["clips"] for shard in many.splits["train"]] == [3, 3, 2]
 

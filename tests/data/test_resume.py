@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from trajvq.cli import main
-from trajvq.data import generate as module
-from trajvq.data.generate import Plan, Shard, generate, make_shard
+from trajvq.data import plan, workers
+from trajvq.data.generate import generate
+from trajvq.data.plan import Plan, Shard
 from trajvq.data.presets import OOD
 from trajvq.data.store import DataError, read_manifest
+from trajvq.data.workers import make_shard
 
 NONE = dict.fromkeys(OOD, 0)
 SIZES = NONE | {"train": 20, "val": 6, "test": 6}
@@ -25,7 +27,7 @@ SMALL: dict[str, Any] = {"frames": 4, "size": 32, "progress": False}
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SHARD", 4)
+    monkeypatch.setattr(plan, "SHARD", 4)
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -38,9 +40,9 @@ def whole(tmp_path: Path) -> dict[str, str]:
     return hashes(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("workers", [2, 3])
-def test_the_number_of_workers_changes_no_byte(tmp_path: Path, whole: dict[str, str], workers: int) -> None:
-    generate(tmp_path / "many", SIZES, workers=workers, **SMALL)
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_number_of_workers_changes_no_byte(tmp_path: Path, whole: dict[str, str], count: int) -> None:
+    generate(tmp_path / "many", SIZES, workers=count, **SMALL)
     assert hashes(tmp_path / "many") == whole
     assert (tmp_path / "many" / "manifest.json").read_bytes() == (tmp_path / "whole" / "manifest.json").read_bytes()
 
@@ -48,13 +50,13 @@ def test_the_number_of_workers_changes_no_byte(tmp_path: Path, whole: dict[str, 
 def stop_after(monkeypatch: pytest.MonkeyPatch, shards: int, error: BaseException) -> None:
     made: list[Shard] = []
 
-    def stopping(out: Path, plan: Plan, shard: Shard) -> dict[str, Any]:
+    def stopping(out: Path, of: Plan, shard: Shard) -> dict[str, Any]:
         if len(made) == shards:
             raise error
         made.append(shard)
-        return make_shard(out, plan, shard)
+        return make_shard(out, of, shard)
 
-    monkeypatch.setattr(module, "make_shard", stopping)
+    monkeypatch.setattr(workers, "make_shard", stopping)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "make_shard", meddle)
+        patch.setattr(workers, "make_shard", meddle)
         with pytest.raises(DataError, match="stopped"):
             generate(out, SIZES, **SMALL)
     assert inner == ["refused"]

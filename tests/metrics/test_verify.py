@@ -15,7 +15,8 @@ from trajvq.data.generate import generate
 from trajvq.data.presets import OOD
 from trajvq.data.scene import make_clips
 from trajvq.data.store import DataError, Manifest, read_manifest, shard_name
-from trajvq.metrics.verify import Check, verify
+from trajvq.metrics.dataset_checks import Check
+from trajvq.metrics.verify import verify
 
 SIZES = {"train": 40, "val": 8, "test": 8, **dict.fromkeys(OOD, 4)}
 

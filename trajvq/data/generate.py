@@ -5,42 +5,19 @@ workers. ``progress.json`` names the finished ones; the manifest is written last
 """
 
 import fcntl
-import importlib
 import json
-import multiprocessing
-import os
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn
 
-from trajvq.data.camera import COLUMNS
-from trajvq.data.motion import FAMILIES
-from trajvq.data.presets import Preset, preset_named
-from trajvq.data.ranges import LOOK
-from trajvq.data.scene import draw, lay_out
-from trajvq.data.store import (
-    MANIFEST,
-    PROGRESS,
-    SHARD,
-    VERSION,
-    DataError,
-    Manifest,
-    file_sha256,
-    read_manifest,
-    shard_name,
-    write_shard,
-    write_whole,
-)
+from trajvq.data.plan import Plan, Shard, import_plugins, make_plan
+from trajvq.data.store import MANIFEST, PROGRESS, DataError, Manifest, file_sha256, read_manifest, write_whole
+from trajvq.data.workers import interruptible, make_all
 
 LOCK = ".lock"
 
@@ -49,87 +26,6 @@ class Interrupted(DataError):
     """The user stopped it; what is finished is kept."""
 
     exit_code = 130
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that a dataset follows from.
-
-    Attributes:
-        preset: Name of a preset.
-        seed: Every clip depends on it, its split and its index alone.
-        clips: Clips by split.
-        frames: Frames a clip.
-        size: Height and width in pixels.
-        families: Names of the motion families, in the order of their labels.
-        plugins: Modules that register families, looks or presets of one's own.
-        shard: Clips a shard.
-        version: Of the store.
-    """
-
-    preset: str
-    seed: int
-    clips: Mapping[str, int]
-    frames: int
-    size: int
-    families: tuple[str, ...]
-    plugins: tuple[str, ...] = ()
-    shard: int = SHARD
-    version: int = VERSION
-
-    def shards(self) -> list["Shard"]:
-        """Return the shards to make."""
-        return [
-            Shard(split, number, start, min(start + self.shard, count))
-            for split, count in self.clips.items()
-            for number, start in enumerate(range(0, count, self.shard))
-        ]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as JSON gives it back."""
-        return dict(json.loads(json.dumps(asdict(self))))
-
-    def differences(self, other: Mapping[str, Any]) -> list[str]:
-        """Say what differs from another plan, as `as_json` gives it."""
-        mine = self.as_json()
-        return [f"{name} {other.get(name)} (asked for: {mine[name]})" for name in mine if mine[name] != other.get(name)]
-
-    def manifest(self) -> Manifest:
-        """Return the manifest of a dataset with no shard yet."""
-        preset = preset_named(self.preset)
-        look = preset.make_look()
-        return Manifest(
-            preset=self.preset,
-            seed=self.seed,
-            frames=self.frames,
-            height=self.size,
-            width=self.size,
-            classes=list(self.families),
-            columns={"camera": COLUMNS, "params": {motion.name: motion.parameters() for motion in FAMILIES}},
-            ranges={
-                "look": {name: asdict(span) for name, span in (LOOK | look.ranges).items()},
-                "motion": {m.name: {name: asdict(span) for name, span in m.ranges.items()} for m in FAMILIES},
-                "splits": {
-                    split: [{name: [list(part) for part in parts] for name, parts in region.items()} for region in of]
-                    for split, of in preset.regions.items()
-                },
-            },
-        )
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Clips ``start`` to ``stop`` of a split."""
-
-    split: str
-    number: int
-    start: int
-    stop: int
-
-    @property
-    def file(self) -> str:
-        """Its file name."""
-        return shard_name(self.split, self.number)
 
 
 def generate(
@@ -165,8 +61,8 @@ def generate(
         DataError: If a setting is wrong, or the folder holds something else or cannot be written.
         Interrupted: After Ctrl-C; what is finished is kept, and the same call goes on with it.
     """
-    _import_plugins(plugins)
-    plan = _plan(preset_named(preset), preset, seed, clips or {}, frames, size, plugins)
+    import_plugins(plugins)
+    plan = make_plan(preset, seed, clips or {}, frames, size, plugins)
     if workers < 1:
         raise DataError(f"{workers} workers cannot make a dataset; give 1 or more")
     with _claimed(out, plan, force) as done:
@@ -177,90 +73,20 @@ def generate(
             task = bar.add_task(report.line(), total=report.total, completed=report.made)
 
             rest = [shard for shard in plan.shards() if shard.file not in done]
-            with _interruptible() as check:
+            with interruptible() as check:
 
                 def finished(shard: Shard, entry: dict[str, Any]) -> None:
                     report.add(shard, entry)
                     bar.update(task, completed=report.made, description=report.line())
                     check()
 
-                _make_all(out, plan, rest, min(workers, len(rest)), finished)
+                make_all(out, plan, rest, min(workers, len(rest)), finished)
         manifest = plan.manifest()
         for shard in plan.shards():
             manifest.splits.setdefault(shard.split, []).append(done[shard.file])
         manifest.write(out)
         report.write()
     return manifest
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], None]]:
-    """Make SIGTERM end like Ctrl-C; gives a check, since Python loses an interrupt that falls into a callback."""
-    caught: list[int] = []
-
-    def handle(number: int, _: Any) -> None:
-        caught.append(number)
-        raise KeyboardInterrupt
-
-    def check() -> None:
-        if caught:
-            raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield check
-        return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield check
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _import_plugins(plugins: Sequence[str]) -> None:
-    if plugins and "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    for name in plugins:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            raise DataError(
-                f"plugin {name!r} cannot be imported ({error}); give a module of the current folder"
-            ) from None
-
-
-def _plan(
-    chosen: Preset,
-    name: str,
-    seed: int | None,
-    clips: Mapping[str, int],
-    frames: int,
-    size: int,
-    plugins: Sequence[str],
-) -> Plan:
-    if frames < 2 or size < 16:
-        raise DataError(f"clips of {frames} frames and {size}x{size} pixels are too small: at least 2 and 16x16")
-    unknown = set(clips) - set(chosen.clips)
-    if unknown:
-        raise DataError(f"unknown split {min(unknown)!r}; known: {', '.join(chosen.clips)}")
-    wanted = {**chosen.clips, **clips}
-    if min(wanted.values()) < 0:
-        raise DataError(f"a split cannot have {min(wanted.values())} clips; give 0 or more")
-    if chosen.seed is not None:
-        own = (chosen.seed, chosen.clips, 16, 64)
-        if (chosen.seed if seed is None else seed, wanted, frames, size) != own:
-            raise DataError(f"preset {name!r} is frozen: its seed, sizes and splits cannot be changed; leave them out")
-        seed = chosen.seed
-    return Plan(
-        preset=name,
-        seed=seed or 0,
-        clips={split: count for split, count in wanted.items() if count},
-        frames=frames,
-        size=size,
-        families=tuple(motion.name for motion in FAMILIES),
-        plugins=tuple(plugins),
-        shard=SHARD,
-    )
 
 
 @contextmanager
@@ -385,57 +211,3 @@ class _Report:
         """Write ``progress.json`` whole or not at all."""
         content = {"line": self.line(), "made": self.made, "clips": self.total}
         write_whole(self.out / PROGRESS, {**content, "plan": self.plan.as_json(), "shards": self.done})
-
-
-def make_shard(out: Path, plan: Plan, shard: Shard) -> dict[str, Any]:
-    """Make and write one shard; returns the manifest's entry."""
-    preset = preset_named(plan.preset)
-    columns = lay_out(preset, plan.seed, shard.split, shard.start, shard.stop, plan.frames, plan.size)
-    blocks = draw(columns, preset.make_look(), plan.seed, shard.split, shard.start, plan.size)
-    return write_shard(out / shard.file, columns, blocks)
-
-
-def _make_all(
-    out: Path, plan: Plan, shards: list[Shard], workers: int, finished: Callable[[Shard, dict[str, Any]], None]
-) -> None:
-    if workers <= 1:
-        for shard in shards:
-            finished(shard, make_shard(out, plan, shard))
-        return
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a worker is one thread; more would fight for the cores
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers - 1, context, initializer=_start_worker, initargs=(plan.plugins,)) as pool:
-        # Workers are born deaf to signals, even while they import: how it ends is the parent's affair.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-        jobs: dict[Future[dict[str, Any]], Shard] = {pool.submit(make_shard, out, plan, s): s for s in shards}
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        try:
-            for job in reversed(list(jobs)):  # this process works too, from the other end
-                if job.cancel():
-                    shard = jobs.pop(job)
-                    finished(shard, make_shard(out, plan, shard))
-                for ended in [other for other in jobs if other.done()]:
-                    finished(jobs.pop(ended), ended.result())
-            for job in list(jobs):
-                entry = job.result()
-                finished(jobs.pop(job), entry)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)  # those at work finish their shard
-            for job, shard in jobs.items():
-                if not job.cancelled() and job.exception() is None:
-                    with suppress(KeyboardInterrupt):  # it has been heard
-                        finished(shard, job.result())
-            raise
-
-
-def _start_worker(plugins: Sequence[str]) -> None:
-    """Never outlive the parent."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
-    _import_plugins(plugins)
