@@ -66,7 +66,7 @@ def main() -> None:
         gone = said is not None and said["visible"] < 0.5
         axis.set_ylabel(words, rotation=0, ha="right", va="center", fontsize=9, color="#cf222e" if gone else "black")
     figure.tight_layout()
-    figure.savefig(asked.out, dpi=110)
+    figure.savefig(asked.out, dpi=110, bbox_inches="tight")  # the names stand left of the pictures
 
 
 if __name__ == "__main__":
