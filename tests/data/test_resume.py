@@ -111,6 +111,20 @@ def test_another_plan_in_the_same_folder_is_refused(tmp_path: Path, other: dict[
     assert (out / "notes.txt").read_text() == "mine"
 
 
+def test_a_refused_plan_does_not_harm_an_unfinished_dataset(tmp_path: Path, whole: dict[str, str]) -> None:
+    out = tmp_path / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        stop_after(patch, 3, KeyboardInterrupt())
+        with pytest.raises(DataError, match="stopped"):
+            generate(out, SIZES, **SMALL)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(DataError, match="seed 0"):
+        generate(out, SIZES, seed=1, **SMALL)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    generate(out, SIZES, **SMALL)
+    assert hashes(out) == whole
+
+
 def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
     inner: list[str] = []

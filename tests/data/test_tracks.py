@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -76,6 +77,14 @@ def test_three_dimensions_unlabelled_from_parquet(tmp_path: Path) -> None:
     first = Clips(out, "train")[0]
     assert np.ptp(first["radius"].numpy()) > 0.05  # what comes nearer is larger
     assert first["pixel"][0, 1] > first["pixel"][-1, 1]  # z points up
+
+
+def test_pictures_behind_the_object_are_a_chunk_each(tmp_path: Path) -> None:
+    source = table(tmp_path / "t.csv")
+    assert main(["data", "import-tracks", str(source), "--out", str(tmp_path / "out"), "--preset=hard"]) == 0
+    assert main(["data", "verify", str(tmp_path / "out")]) == 0
+    with h5py.File(tmp_path / "out" / "train-00000.h5") as file:
+        assert file["background"].chunks == (1, 3, 64, 64)
 
 
 BAD = {

@@ -127,3 +127,16 @@ def test_a_textured_background_is_found_behind_a_moving_object() -> None:
         video[:, :, frame, 10:13, 1 + frame : 4 + frame] = 0.0
     assert torch.equal(estimate_background(video), texture)
     assert np.isfinite(as_bytes(video)).all()
+
+
+def test_frames_without_a_truth_leave_no_nan(batch: Batch) -> None:
+    video = batch["video"].clone()
+    video[:, :, 5] = 1  # nothing to be seen, so nothing to track
+    board = ReconstructionScoreboard()
+    board.update({"video": video}, video)
+    found = board.compute()
+    assert found["truth"] == "tracked"
+    for figure in ("visible", "centroid_error"):
+        interval = found["intervals"]["model"][figure]
+        assert interval["value"] == pytest.approx(found["rows"]["model"][figure], abs=1e-9)
+        assert np.isfinite(list(interval.values())).all()

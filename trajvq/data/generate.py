@@ -101,6 +101,7 @@ def _claimed(out: Path, plan: Plan, force: bool) -> Iterator[dict[str, dict[str,
     except OSError as error:
         raise DataError(f"cannot write a dataset to {out}: {error.strerror}; choose another --out") from None
     done: dict[str, dict[str, Any]] = {}
+    ours = False  # until the folder is known to hold this plan, nothing in it is touched
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -110,6 +111,7 @@ def _claimed(out: Path, plan: Plan, force: bool) -> Iterator[dict[str, dict[str,
             if force:
                 _remove(out)
             done.update(_finished(out, plan))
+            ours = True
             yield done
         except OSError as error:
             raise DataError(f"cannot write {out}: {error.strerror or error}; {_kept(out, plan, done)}") from None
@@ -125,8 +127,8 @@ def _claimed(out: Path, plan: Plan, force: bool) -> Iterator[dict[str, dict[str,
             (out / LOCK).unlink(missing_ok=True)
             for left in out.glob(".*.partial"):
                 left.unlink()
-            if not done and not (out / MANIFEST).exists():
-                (out / PROGRESS).unlink(missing_ok=True)
+            if ours and not done and not (out / MANIFEST).exists():
+                _remove(out)
                 if created:
                     out.rmdir()
 

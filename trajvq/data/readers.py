@@ -23,6 +23,11 @@ VIDEO_FILES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".gif")
 FORMATS = f".npz, .npy, .h5, .hdf5, {', '.join(VIDEO_FILES)}, or a folder with a folder per class"
 NAMES = ("videos", "video", "clips", "frames")
 LABELS = ("labels", "label")
+# What zipfile and NumPy's reader of headers raise on damaged or hostile archives.
+BROKEN_ARCHIVE = (
+    *(OSError, EOFError, zipfile.BadZipFile, MemoryError, NotImplementedError, RuntimeError),
+    *(AttributeError, KeyError, OverflowError, SyntaxError, TypeError, ValueError),
+)
 
 
 @dataclass(frozen=True)
@@ -104,9 +109,7 @@ def _npz(path: Path, axes: str | None) -> Collection:
         label = next((n for n in LABELS if n in held), None)
         with np.load(path, allow_pickle=False) as content:
             videos, labels = content[name], content[label] if label else None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, MemoryError, OverflowError) as error:
-        _unreadable(path, "a readable .npz of plain arrays", error)
-    except (NotImplementedError, RuntimeError, KeyError, SyntaxError, TypeError) as error:
+    except BROKEN_ARCHIVE as error:
         _unreadable(path, "a readable .npz of plain arrays", error)
     return _arrays(videos, labels, path, axes)
 

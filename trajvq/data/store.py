@@ -4,7 +4,6 @@ N clips, T frames, 3 colours, H rows, W columns. The columns of a shard are list
 only ``video`` is required.
 """
 
-import errno
 import hashlib
 import json
 import os
@@ -217,8 +216,8 @@ def write_shard(path: Path, columns: Columns, blocks: Iterable[Columns] | None =
     """
     count = len(next(iter(columns.values())))
     if blocks is None:
-        blocks = [{"video": columns["video"]}]
-        columns = {name: array for name, array in columns.items() if name != "video"}
+        blocks = [{name: array for name, array in columns.items() if name == "video" or array.ndim == 4}]
+        columns = {name: array for name, array in columns.items() if name not in blocks[0]}
     partial = path.with_name(f".{path.name}.partial")
     try:
         with h5py.File(partial, "w", libver="latest") as file:
@@ -247,7 +246,9 @@ def write_shard(path: Path, columns: Columns, blocks: Iterable[Columns] | None =
             os.fsync(raw.fileno())
         partial.replace(path)
     except (OSError, RuntimeError) as error:  # HDF5 says it at length, and again when it closes the file
-        code = getattr(error, "errno", None) or getattr(error.__context__, "errno", None) or errno.EIO
+        code = getattr(error, "errno", None) or getattr(error.__context__, "errno", None)
+        if code is None:
+            raise
         raise OSError(code, os.strerror(code)) from error
     finally:
         partial.unlink(missing_ok=True)

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.data.camera import COLUMNS, look_along
+from trajvq.data.camera import COLUMNS, View, look_along
 from trajvq.data.deal import class_ids, new_dataset, sizes_of, split_by_class, write_split
 from trajvq.data.draws import uniforms
 from trajvq.data.looks import Scene
 from trajvq.data.motion import unit_vector
-from trajvq.data.presets import preset_named
+from trajvq.data.presets import Preset, preset_named
 from trajvq.data.ranges import LOOK, Floats, draw_look
+from trajvq.data.render import Bytes
 from trajvq.data.scene import BLOCK, DRAWS, hls_to_rgb
 from trajvq.data.store import DataError, Manifest
 
@@ -128,6 +129,23 @@ def resample(track: Track, frames: int) -> Floats:
     return np.pad(flat, ((0, 0), (0, 3 - flat.shape[1])))
 
 
+def _picture(
+    position: Floats, preset: Preset, seed: int, name: str, size: int, span: float, flat: bool, y_down: bool
+) -> tuple[View, Bytes]:
+    """Draw sizes and colours by lot, and place a camera before every path; see `import_tracks`."""
+    draws = uniforms(seed, f"tracks/{name}", 0, len(position), DRAWS)
+    look = draw_look(preset.regions["train"], draws[:, 0], {n: draws[:, 1 + k] for k, n in enumerate(LOOK)})
+    radius = look["size"] * size
+    room = np.minimum(size * span / 2, size / 2 - 1.4 * radius - 1)  # a disc that comes near grows by less
+    if flat:  # seen from the side on which x points right
+        sign = -1.0 if y_down else 1.0
+        toward, up = np.array([[0.0, 0.0, sign]]), np.array([0.0, sign, 0.0])
+    else:
+        toward, up = unit_vector(np.array([SLANT[0]]), np.array([SLANT[1]])), np.array([0.0, 0.0, 1.0])
+    color = hls_to_rgb(look["hue"], look["lightness"], look["saturation"])
+    return look_along(position, toward, up, radius, room, size), color
+
+
 def import_tracks(
     path: Path,
     out: Path,
@@ -175,17 +193,7 @@ def import_tracks(
         f"{path}: {len(tracks)} tracks of {min(points)} to {max(points)} points "
         f"in {'2-D' if flat else '3-D'}; classes: {len(names) or 'none'}; clips of {frames} frames, {size}x{size}"
     )
-    draws = uniforms(seed, f"tracks/{path.name}", 0, len(tracks), DRAWS)
-    look = draw_look(chosen.regions["train"], draws[:, 0], {n: draws[:, 1 + k] for k, n in enumerate(LOOK)})
-    radius = look["size"] * size
-    room = np.minimum(size * span / 2, size / 2 - 1.4 * radius - 1)  # a disc that comes near grows by less
-    if flat:  # seen from the side on which x points right
-        sign = -1.0 if y_down else 1.0
-        toward, up = np.array([[0.0, 0.0, sign]]), np.array([0.0, sign, 0.0])
-    else:
-        toward, up = unit_vector(np.array([SLANT[0]]), np.array([SLANT[1]])), np.array([0.0, 0.0, 1.0])
-    view = look_along(position, toward, up, radius, room, size)
-    color = hls_to_rgb(look["hue"], look["lightness"], look["saturation"])
+    view, color = _picture(position, chosen, seed, path.name, size, span, flat, y_down)
     manifest = Manifest(path.name, seed, frames, size, size, classes=names, columns={"camera": COLUMNS})
     time = np.linspace(0, 1, frames, dtype=np.float32)
 

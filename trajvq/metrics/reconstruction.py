@@ -190,14 +190,15 @@ class ReconstructionFigures(Metric):
             return {}
 
         def of(name: str) -> Floats:
-            return np.asarray((figures[name] * charged).sum(axis=1)[rows] / frames[rows])
+            shown = np.where(charged > 0, figures[name], 0.0)  # where nothing is charged there may be no truth
+            return np.asarray(shown.sum(axis=1)[rows])
 
-        visible, frames = of("visible"), frames[rows]
-        share = float((visible * frames).sum() / frames.sum())
-        near = bootstrap_ratio(of("near_square") * frames, of("near") * frames)
+        count = frames[rows]
+        visible = float(of("visible").sum() / count.sum())
+        near = bootstrap_ratio(of("near_square"), of("near"))
         return {
-            "visible": wilson(share * len(visible), len(visible)),
-            "centroid_error": bootstrap_ratio(of("centroid_error") * frames, frames),
+            "visible": wilson(visible * len(count), len(count)),
+            "centroid_error": bootstrap_ratio(of("centroid_error"), count),
             "object_psnr": {"value": _psnr(near["value"]), "low": _psnr(near["high"]), "high": _psnr(near["low"])},
         }
 

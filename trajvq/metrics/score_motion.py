@@ -14,7 +14,7 @@ from trajvq.data.store import DataError
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.forecast import SIMPLE, forecast_figures
 from trajvq.metrics.judge import Judge, calibrate
-from trajvq.metrics.reconstruction import Truth, as_bytes, truth_of
+from trajvq.metrics.reconstruction import NEAR, Truth, as_bytes, truth_of
 from trajvq.metrics.sampling import sample_figures, usual_residuals
 from trajvq.metrics.score import BATCH, Submission
 from trajvq.metrics.tracking import Tracks, track
@@ -46,7 +46,7 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
         truth = truth_of(batch)
         seen, given = _tracked(truth, as_bytes(made)), _tracked(truth, truth.video).pixel[:, :context]
         ahead = slice(context, None)
-        near = np.linalg.norm(np.nan_to_num(seen.pixel, nan=np.inf) - truth.pixel, axis=-1) <= 8
+        near = np.linalg.norm(np.nan_to_num(seen.pixel, nan=np.inf) - truth.pixel, axis=-1) <= NEAR
         parts["truth"].append(truth.pixel[:, ahead])
         parts["charged"].append(truth.charged[:, ahead])
         parts["model"].append(seen.pixel[:, ahead])
@@ -96,7 +96,10 @@ def score_samples(path: Path, val: Clips, reconstructed: Path | None = None) -> 
     judge, usual = judge_of(val, reconstructed)
     seen: list[Tracks] = []
     for first in range(0, len(videos), BATCH):
-        made = np.stack([video.read() for video in videos[first : first + BATCH]]).transpose(0, 1, 4, 2, 3)
+        read = [video.read() for video in videos[first : first + BATCH]]
+        if len({clip.shape for clip in read}) > 1:
+            raise DataError(f"{path}: clips differ in frames or size; make them alike")
+        made = np.stack(read).transpose(0, 1, 4, 2, 3)
         ground = as_bytes(estimate_background(torch.from_numpy(made).transpose(1, 2).float() / 255))
         seen.append(track(made, ground))
     together = Tracks(*(np.concatenate([getattr(part, name) for part in seen]) for name in Tracks.__annotations__))

@@ -124,7 +124,7 @@ def _read(
             for number, clip in enumerate(video):
                 _hash(clip, start + first + number, split, columns, first + number, held, pixels)
             background = file["background"][rows] if "background" in file else None
-            _look(video, background, {k: v[rows] for k, v in columns.items()}, held, start + first)
+            _look(video, background, {k: v[rows] for k, v in columns.items()}, held)
     except DataError as error:
         schema.faults.append(f"{entry['file']}: {error}")
         return
@@ -149,9 +149,7 @@ def _hash(
         held.still.append(index)
 
 
-def _look(
-    video: NDArray[np.uint8], background: NDArray[np.uint8] | None, columns: Columns, held: SplitSeen, start: int
-) -> None:
+def _look(video: NDArray[np.uint8], background: NDArray[np.uint8] | None, columns: Columns, held: SplitSeen) -> None:
     """Track a block of clips."""
     if background is None:
         import torch
