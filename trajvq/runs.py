@@ -1,6 +1,7 @@
 """Run folders: ``runs/TASK/RUN`` with config, metrics, checkpoints, media and scoreboards."""
 
 import csv
+import itertools
 import json
 import os
 from datetime import datetime
@@ -44,6 +45,13 @@ def open_run(root: Path, name: str) -> tuple[Path, Path | None]:
         raise UserError(f"cannot write the run folder {run}: {error.strerror}; set --run_root") from None
     last = run / "checkpoints" / "last.ckpt"
     return run, last if last.exists() else None
+
+
+def new_name(root: Path) -> str:
+    """Name a run by date and time, and by a number besides if another began in the same second."""
+    now = datetime.now().strftime("%Y%m%d-%H%M%S")
+    names = itertools.chain([now], (f"{now}-{k}" for k in itertools.count(2)))
+    return next(name for name in names if not (root / name).exists())
 
 
 def best(run: Path) -> Path:

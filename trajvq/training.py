@@ -6,7 +6,6 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from trajvq.data.store import file_sha256
 from trajvq.errors import UserError
 from trajvq.losses import BalancedLoss, PlainLoss
 from trajvq.models import FSQ, CausalTokenizer
-from trajvq.runs import LATEST, best, finish, loggers, open_run
+from trajvq.runs import LATEST, best, finish, loggers, new_name, open_run
 from trajvq.tasks import Reconstruct
 from trajvq.tokens.checkpoint import read_checkpoint
 
@@ -59,10 +58,10 @@ SHIPPED = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "co
 say = rank_zero_only(print)
 
 
-def _new_name() -> str:
+def _new_name(root: Path) -> str:
     """Name a run by date and time; the processes that Lightning starts for more devices take their parent's."""
     if "LOCAL_RANK" not in os.environ:
-        os.environ["TRAJVQ_RUN"] = datetime.now().strftime("%Y%m%d-%H%M%S")
+        os.environ["TRAJVQ_RUN"] = new_name(root)
     if "TRAJVQ_RUN" not in os.environ:
         raise UserError("processes started by a launcher need a common name for the run; set --run")
     return os.environ["TRAJVQ_RUN"]
@@ -117,7 +116,7 @@ class TrajvqCLI(LightningCLI):
         config = self.config[self.subcommand]
         root = Path(config.run_root)
         if self.subcommand == "fit":
-            self.run_folder, resumed = open_run(root, config.run or _new_name())
+            self.run_folder, resumed = open_run(root, config.run or _new_name(root))
             if resumed and not config.ckpt_path:
                 config.ckpt_path = str(resumed)
                 say(f"continuing {self.run_folder} from {resumed}")
