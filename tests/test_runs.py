@@ -1,5 +1,6 @@
 """Run folders: their names."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from trajvq import runs
 def test_runs_that_begin_in_the_same_second_have_names_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Stopped(runs.datetime):  # a clock that stands still
+    class Stopped(datetime):  # a clock that stands still
         @classmethod
         def now(cls, *_: Any) -> "Stopped":
             return cls(2026, 1, 2, 3, 4, 5)

@@ -11,3 +11,16 @@ class CollapseError(UserError):
     """The tokenizer does not learn; training was stopped with exit code 3."""
 
     exit_code = 3
+
+
+class StoppedError(UserError):
+    """A signal ended the run; it is saved, and the same command continues it.
+
+    Args:
+        message: What was stopped, where, and how it is continued.
+        signal_number: The signal; the exit code is 128 more, as shells have it.
+    """
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number

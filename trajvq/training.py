@@ -11,6 +11,7 @@ from typing import Any
 
 import lightning as L
 import torch
+import yaml
 from jsonargparse import ArgumentError, set_parsing_settings
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
@@ -18,13 +19,26 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 
 from trajvq.augment import ObjectWindows
-from trajvq.callbacks import CollapseWatch, PredictionFile, ReconstructionStrips, ScoreboardFile, progress_bar
+from trajvq.callbacks import (
+    CollapseWatch,
+    LastCheckpoint,
+    PredictionFile,
+    ReconstructionStrips,
+    ScoreboardFile,
+    SpotInterruption,
+    StepSeeds,
+    progress_bar,
+)
+from trajvq.checkpoints import WholeCheckpointIO, newest_whole
 from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.data.store import file_sha256
 from trajvq.errors import UserError
+from trajvq.files import write_text
+from trajvq.loggers import loggers
 from trajvq.losses import BalancedLoss, PlainLoss
 from trajvq.models import FSQ, CausalTokenizer
-from trajvq.runs import LATEST, best, finish, loggers, new_name, open_run
+from trajvq.resume import changes, check_dataset
+from trajvq.runs import LATEST, best, finish, new_name, open_run
 from trajvq.tasks import Reconstruct
 from trajvq.tokens.checkpoint import read_checkpoint
 
@@ -36,6 +50,7 @@ __all__ = [
     "ObjectWindows",
     "PlainLoss",
     "Reconstruct",
+    "SpotInterruption",
     "TrajectoryDataModule",
     "main",
 ]
@@ -51,6 +66,7 @@ MEANT = (
     ".*does not have many workers",
     "The number of training batches",
     "Checkpoint directory .* exists and is not empty",
+    "You're resuming from a checkpoint that ended before the epoch ended",  # the order of the clips begins anywhere
 )
 SHIPPED = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")
 
@@ -88,7 +104,8 @@ class TrajvqCLI(LightningCLI):
 
     def __init__(self, arguments: Sequence[str]) -> None:
         set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
-        self.run_folder, self.checkpoint = Path(), ""
+        self.run_folder, self.checkpoint, self.resumed = Path(), "", False
+        self.content: dict[str, Any] = {}  # of the checkpoint
         super().__init__(
             model_class=L.LightningModule,
             datamodule_class=L.LightningDataModule,
@@ -106,6 +123,7 @@ class TrajvqCLI(LightningCLI):
         parser.add_argument("--run_root", type=str, default="runs", help="folder of the task's runs")
         parser.add_argument("--run", type=str | None, default=None, help="name of the run (default: date and time)")
         parser.add_lightning_class_args(EMAWeightAveraging, "ema")
+        parser.add_lightning_class_args(LastCheckpoint, "checkpoint")
         parser.add_lightning_class_args(CollapseWatch, "collapse")
         parser.add_lightning_class_args(ReconstructionStrips, "strips")
 
@@ -116,10 +134,12 @@ class TrajvqCLI(LightningCLI):
         config = self.config[self.subcommand]
         root = Path(config.run_root)
         if self.subcommand == "fit":
-            self.run_folder, resumed = open_run(root, config.run or _new_name(root))
-            if resumed and not config.ckpt_path:
-                config.ckpt_path = str(resumed)
-                say(f"continuing {self.run_folder} from {resumed}")
+            self.run_folder = open_run(root, config.run or _new_name(root))
+            found = newest_whole(self.run_folder)
+            if found:
+                self.resumed = True
+                config.ckpt_path = str(found[0])
+                say(found[1] or f"continuing {self.run_folder}")
         else:
             run = root / (config.run or LATEST)
             config.ckpt_path = config.ckpt_path or str(best(run))
@@ -128,7 +148,7 @@ class TrajvqCLI(LightningCLI):
             config.verbose = False  # the scoreboard says it better
         if config.ckpt_path:
             path = Path(config.ckpt_path)
-            read_checkpoint(path)
+            self.content = read_checkpoint(path)
             self.checkpoint = os.path.relpath(path.resolve())
             say(f"checkpoint: {self.checkpoint} (sha256 {file_sha256(path)[:12]})")
 
@@ -149,7 +169,8 @@ class TrajvqCLI(LightningCLI):
             if monitor:
                 mode = "min" if monitor in ("val/nll", "val/ade") else "max"
                 standard.append(ModelCheckpoint(filename="best", monitor=monitor, mode=mode, **common))
-            standard.append(ModelCheckpoint(filename="last", save_on_exception=True, **common))
+            seed = self.config[self.subcommand].seed_everything
+            standard.append(StepSeeds(int(os.environ.get("PL_GLOBAL_SEED", seed))))
             if config["logger"] is None or config["logger"] is True:
                 kwargs["logger"] = loggers(self.run_folder, task)
             self._save_config()
@@ -162,20 +183,32 @@ class TrajvqCLI(LightningCLI):
         # Lightning's tips and its profiler's table come through one log: keep it only for the table.
         level = logging.INFO if config["profiler"] else logging.WARNING
         logging.getLogger("lightning.pytorch").setLevel(level)
+        kwargs["plugins"] = [*_listed(config["plugins"]), WholeCheckpointIO()]
+        if isinstance(self.datamodule, TrajectoryDataModule):
+            kwargs["use_distributed_sampler"] = False  # it shares its clips among processes itself
+            if config["max_epochs"] is not None:
+                raise UserError("runs stop by trainer.max_steps, since the learning rate needs it; drop max_epochs")
         kwargs["enable_model_summary"] = False
         kwargs["enable_progress_bar"] = sys.stdout.isatty()
         kwargs["default_root_dir"] = str(self.run_folder)
         kwargs["callbacks"] = [*(config["callbacks"] or []), *standard]
         return super().instantiate_trainer(**kwargs)
 
+    @rank_zero_only
     def _save_config(self) -> None:
-        """Write ``config.yaml``, which ``--config`` accepts again."""
+        """Write ``config.yaml``, which ``--config`` accepts again; say what changed if the run is continued."""
         config = self.config[self.subcommand].clone()
         for name in ("config", "ckpt_path", "weights_only", "run"):
             config.pop(name, None)
         parser = self._parser(self.subcommand)
         text = parser.dump(config, skip_none=False, skip_validation=True)
-        (self.run_folder / "config.yaml").write_text(text)
+        if self.resumed:
+            for line in changes(self.run_folder, yaml.safe_load(text)):
+                print(f"changed since the run began, and used from now on: {line}")
+            if isinstance(self.datamodule, TrajectoryDataModule):
+                data = self.datamodule
+                check_dataset(self.content, self.run_folder, data.path, data.manifest.sha256)
+        write_text(self.run_folder / "config.yaml", text)
 
     def after_fit(self) -> None:
         """Mark the run as complete and say what to do next."""
@@ -183,6 +216,10 @@ class TrajvqCLI(LightningCLI):
             return
         finish(self.run_folder, self.trainer.global_step)
         print(f"finished: {self.run_folder}; pictures: {self.run_folder / 'media'}")
+
+
+def _listed(value: Any) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]
 
 
 def _one_line(error: BaseException) -> str:

@@ -58,6 +58,10 @@ def test_two_processes_see_every_clip_once(dataset: Path, split: str, train: boo
     seen = []
     for rank in range(2):
         data = TrajectoryDataModule(dataset, batch_size=4)
-        data.trainer = SimpleNamespace(world_size=2, global_rank=rank)  # type: ignore[assignment]
+        trainer = SimpleNamespace(world_size=2, global_rank=rank, max_steps=4, accumulate_grad_batches=1)
+        trainer.fit_loop = SimpleNamespace(
+            epoch_loop=SimpleNamespace(batch_progress=SimpleNamespace(total=SimpleNamespace(ready=0)))
+        )
+        data.trainer = trainer  # type: ignore[assignment]
         seen += order(data, split, train)
     assert sorted(seen) == list(range(32 if train else 12))

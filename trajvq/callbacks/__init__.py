@@ -1,9 +1,22 @@
-"""What happens beside training: pictures, progress, scoreboards and the watch for collapse."""
+"""What happens beside training: checkpoints, stops, pictures, progress, scoreboards and the watch for collapse."""
 
 from trajvq.callbacks.collapse import CollapseWatch
+from trajvq.callbacks.last import LastCheckpoint
 from trajvq.callbacks.media import ReconstructionStrips
 from trajvq.callbacks.predictions import PredictionFile
 from trajvq.callbacks.progress import ProgressLines, progress_bar
 from trajvq.callbacks.scoreboard import ScoreboardFile
+from trajvq.callbacks.seeds import StepSeeds
+from trajvq.callbacks.spot import SpotInterruption
 
-__all__ = ["CollapseWatch", "PredictionFile", "ProgressLines", "ReconstructionStrips", "ScoreboardFile", "progress_bar"]
+__all__ = [
+    "CollapseWatch",
+    "LastCheckpoint",
+    "PredictionFile",
+    "ProgressLines",
+    "ReconstructionStrips",
+    "ScoreboardFile",
+    "SpotInterruption",
+    "StepSeeds",
+    "progress_bar",
+]

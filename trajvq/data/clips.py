@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from isal.isal_zlib import crc32
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from trajvq.data.chunks import direct, read_chunk
 from trajvq.data.store import DAMAGED, DataError, first_line, open_shard, read_column, read_manifest
@@ -95,18 +95,14 @@ class Clips(Dataset[dict[str, Tensor]]):
             batch["background"] = torch.from_numpy(background)
         return batch | {name: column[rows] for name, column in self.columns.items()}
 
-    def loader(
-        self, size: int, sampler: Sampler[int] | None = None, limit: int | None = None, **options: Any
-    ) -> DataLoader[Any]:
-        """Return a loader of whole batches.
+    def loader(self, size: int = 1, **options: Any) -> DataLoader[Any]:
+        """Return a loader of whole batches, from the first clip to the last unless a sampler is given.
 
         Args:
             size: Clips a batch.
-            sampler: Order of the clips; None goes through them from first to last.
-            limit: Use the first so many clips only.
             options: Passed to `torch.utils.data.DataLoader`.
         """
-        return DataLoader(_Batches(self, limit), batch_size=size, sampler=sampler, collate_fn=_as_it_is, **options)
+        return DataLoader(_Batches(self), batch_size=size, collate_fn=_as_it_is, **options)
 
     def _place(self, index: int, shard: int, row: int) -> str:
         path = self.folder / self.entries[shard]["file"]
@@ -129,12 +125,11 @@ class Clips(Dataset[dict[str, Tensor]]):
 class _Batches(Dataset[Any]):
     """Hands a loader's list of indices to `Clips.batch` as a whole."""
 
-    def __init__(self, clips: Clips, limit: int | None) -> None:
+    def __init__(self, clips: Clips) -> None:
         self.clips = clips
-        self.count = len(clips) if limit is None else min(limit, len(clips))
 
     def __len__(self) -> int:
-        return self.count
+        return len(self.clips)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         return self.clips[index]

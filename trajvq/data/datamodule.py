@@ -6,10 +6,11 @@ from typing import Any, Literal
 import lightning as L
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader
 
 from trajvq.data.clips import Clips
 from trajvq.data.generate import generate
+from trajvq.data.order import Share, TrainingOrder
 from trajvq.data.store import MANIFEST, DataError, Manifest, read_manifest
 
 DEFAULT = Path("datasets/default")
@@ -26,7 +27,8 @@ class TrajectoryDataModule(L.LightningDataModule):
 
     Batches are dictionaries: ``video`` float32 ``(B, 3, T, H, W)`` in [0, 1] and the other
     columns of `trajvq.data.clips.Clips`. The order of the training clips depends on
-    ``seed`` and the epoch alone, whatever the number of workers.
+    ``seed`` alone, whatever the number of workers, and goes on where a run broke off.
+    For the trainer a whole run of ``max_steps`` is one epoch.
 
     Args:
         path: Dataset folder. The default one is generated when it is not there.
@@ -81,28 +83,36 @@ class TrajectoryDataModule(L.LightningDataModule):
         return self._clips[split]
 
     def loader(self, split: str, train: bool = False) -> DataLoader[Any]:
-        """Return a loader of one split: shuffled and dropping the last batch in training, else in order.
+        """Return a loader of one split: the whole of training, shuffled, or each clip once and in order.
 
         Raises:
             DataError: If the dataset does not have the split, or fewer training clips than a batch.
         """
         clips = self.clips(split)
-        limit = self.train_clips if train else None
-        count = len(clips) if limit is None else min(limit, len(clips))
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        if train and count < world * self.batch_size:
-            raise DataError(f"{self.path} has {count} training clips, fewer than a batch of {self.batch_size}")
-        order: Any = range(count)  # the sampler only asks for its length
+        order: dict[str, Any] = {"size": self.eval_batch_size, "sampler": Share(len(clips), world, rank)}
+        if train:
+            order = {"batch_sampler": self._training_order(len(clips), world, rank)}
         return clips.loader(
-            self.batch_size if train else self.eval_batch_size,
-            sampler=DistributedSampler(order, world, rank, shuffle=train, seed=self.seed, drop_last=train),
-            limit=limit,
-            drop_last=train,
+            **order,
             num_workers=self.num_workers,
             multiprocessing_context=self.start_method if self.num_workers else None,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
+
+    def _training_order(self, clips: int, world: int, rank: int) -> TrainingOrder:
+        count = clips if self.train_clips is None else min(self.train_clips, clips)
+        together = world * self.batch_size
+        if count < together:
+            raise DataError(f"{self.path} has {count} training clips, fewer than a batch of {together}")
+        batches, start = count // together, 0
+        if self.trainer:
+            if self.trainer.max_steps < 1:
+                raise DataError(f"runs stop by trainer.max_steps; a pass over {self.path} is {batches} batches")
+            batches = self.trainer.max_steps * self.trainer.accumulate_grad_batches
+            start = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
+        return TrainingOrder(count, self.batch_size, batches, start, self.seed, world, rank)
 
     def train_dataloader(self) -> DataLoader[Any]:
         return self.loader("train", train=True)

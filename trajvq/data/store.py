@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from trajvq.data.chunks import LEVEL, write_chunk
 from trajvq.errors import UserError
+from trajvq.files import write_text
 
 FORMAT, VERSION = "trajvq-dataset", 1
 MANIFEST, PROGRESS = "manifest.json", "progress.json"
@@ -103,15 +104,7 @@ def first_line(error: BaseException) -> str:
 
 def write_whole(path: Path, content: Any) -> None:
     """Write JSON whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("w") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_text(path, json.dumps(content, indent=1))
 
 
 def file_sha256(path: Path) -> str:

@@ -1,0 +1,177 @@
+"""LastCheckpoint: ``last.ckpt``, from which a run goes on as if it had never stopped."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.trainer.states import TrainerFn
+
+from trajvq.callbacks.stop import StopSignals
+from trajvq.checkpoints import BEFORE, FORMAT, LAST
+from trajvq.data.datamodule import TrajectoryDataModule
+from trajvq.errors import StoppedError
+from trajvq.files import whole_file
+from trajvq.loggers import AppendingCSVLogger
+
+SHARE = 0.02  # of the time that saving may take: slow disks and large networks are saved less often
+
+
+class LastCheckpoint(Checkpoint):
+    """Saves between two steps every so many seconds, before and after each validation, and when the run must stop.
+
+    On SIGTERM or Ctrl-C the step in flight is finished and saved, and the run ends; a validation in flight is
+    dropped and made up for when the run is continued. An error in a step saves what was before that step.
+    The checkpoint before is kept as ``last-1.ckpt``.
+
+    Args:
+        every_seconds: Seconds of training that a killed run may lose.
+    """
+
+    def __init__(self, every_seconds: float = 15) -> None:
+        self.every_seconds = every_seconds
+        self.signals = StopSignals()
+        self.saved_step, self.saved_at, self.cost = -1, 0.0, 0.0
+        self.validation_due = False  # the checkpoint is of a moment just before a validation
+        self.rows = 0  # of metrics.csv
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.signals.listen()
+        self.saved_step, self.saved_at = trainer.global_step, time.monotonic()
+        for logger in _tables(trainer):
+            logger.cut(self.rows)
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if batch_idx % trainer.accumulate_grad_batches:
+            return  # gathered gradients are in no checkpoint
+        stop, late = self._agree(trainer)
+        if stop or late:
+            self._save(trainer)
+        if stop:
+            self._end(trainer, stop)
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self._fitting(trainer) and trainer.global_step < trainer.max_steps:
+            self.validation_due = True
+            self._save(trainer)
+
+    def on_validation_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        # Several processes finish the validation: they hold different numbers of batches and cannot agree here.
+        if self._fitting(trainer) and self.signals.received and trainer.world_size == 1 and self.validation_due:
+            self._end(trainer, self.signals.received)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self._fitting(trainer):
+            self.validation_due, self.saved_step = False, -1
+            self._save(trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._save(trainer)
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        progress: Any = trainer.fit_loop.epoch_loop.batch_progress.total
+        in_step = progress.started > progress.processed and progress.processed == (
+            trainer.global_step * trainer.accumulate_grad_batches
+        )  # and the optimizer has not moved
+        if isinstance(exception, Exception) and self._fitting(trainer) and trainer.training and in_step:
+            if trainer.world_size == 1:  # the other processes may wait for something else
+                self._save(trainer)
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        self.signals.restore()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"validation_due": self.validation_due, "rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.validation_due, self.rows = state_dict["validation_due"], state_dict["rows"]
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Write the loops' counts down as they stand between two steps, wherever in one we are."""
+        loops = checkpoint["loops"]["fit_loop"]
+        for counts in loops["epoch_loop.batch_progress"].values():
+            if isinstance(counts, dict):
+                counts |= dict.fromkeys(("ready", "started", "processed"), counts["completed"])
+        loops["epoch_loop.batch_progress"]["is_last_batch"] = False
+        for counts in loops["epoch_progress"].values():
+            counts["processed"] = counts["completed"]
+        data = getattr(trainer, "datamodule", None)
+        dataset = data.manifest.sha256 if isinstance(data, TrajectoryDataModule) else None
+        checkpoint["trajvq"] = {"format": FORMAT, "dataset": dataset}
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Have a validation that was due run first: Lightning goes on with one that was begun."""
+        for name, state in checkpoint["callbacks"].items():
+            if name == self.state_key and state["validation_due"]:
+                begun = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
+                loops = checkpoint["loops"]["fit_loop"]
+                loops["epoch_loop.val_loop.batch_progress"]["total"] |= begun
+                loops["epoch_loop.val_loop.batch_progress"]["current"] |= dict.fromkeys(begun, 0)
+            elif "best_model_path" in state:  # the run folder may have been moved
+                _move(state, Path(trainer.default_root_dir) / "checkpoints")
+
+    def _fitting(self, trainer: L.Trainer) -> bool:
+        return trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
+
+    def _agree(self, trainer: L.Trainer) -> tuple[int, bool]:
+        """Return the signal received and whether it is time to save, the same in every process."""
+        waited = time.monotonic() - self.saved_at
+        stop = self.signals.received or (15 if trainer.received_sigterm else 0)
+        late = trainer.is_global_zero and waited > max(self.every_seconds, self.cost / SHARE)
+        if trainer.world_size == 1:
+            return stop, late
+        said = torch.tensor([float(stop), float(late)], device=trainer.strategy.root_device)
+        agreed = trainer.strategy.reduce(said, reduce_op="max")
+        assert isinstance(agreed, torch.Tensor)
+        return int(agreed[0]), bool(agreed[1])
+
+    def _save(self, trainer: L.Trainer) -> None:
+        if self.saved_step == trainer.global_step:
+            return
+        started = time.monotonic()
+        for logger in _tables(trainer):
+            logger.save()
+            self.rows = logger.rows
+        path = Path(trainer.default_root_dir) / "checkpoints" / LAST
+        if trainer.is_global_zero and path.exists():
+            _keep(path, path.with_name(BEFORE))
+        trainer.save_checkpoint(path)
+        self.saved_step, self.saved_at = trainer.global_step, time.monotonic()
+        self.cost = self.saved_at - started
+
+    def _end(self, trainer: L.Trainer, number: int) -> None:
+        run = trainer.default_root_dir
+        raise StoppedError(
+            f"stopped at step {trainer.global_step} of {trainer.max_steps} and saved; continue with --run "
+            f"{Path(run).name} and the same settings",
+            number,
+        )
+
+
+def _tables(trainer: L.Trainer) -> list[AppendingCSVLogger]:
+    return [logger for logger in trainer.loggers if isinstance(logger, AppendingCSVLogger)]
+
+
+def _keep(path: Path, before: Path) -> None:
+    """Give a file a second name, so that it outlives what replaces it under its first."""
+    with whole_file(before) as partial:
+        try:
+            os.link(path, partial)
+        except OSError:  # a file system without links
+            partial.write_bytes(path.read_bytes())
+
+
+def _move(state: dict[str, Any], folder: Path) -> None:
+    """Write down another folder in the state of a ModelCheckpoint."""
+    state["dirpath"] = str(folder.absolute())
+    for name in ("best_model_path", "kth_best_model_path", "last_model_path"):
+        if state[name]:
+            state[name] = str(folder.absolute() / Path(state[name]).name)
+    state["best_k_models"] = {str(folder.absolute() / Path(k).name): v for k, v in state["best_k_models"].items()}

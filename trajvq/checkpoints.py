@@ -1,0 +1,83 @@
+"""Checkpoint files: written whole, found again, and never mistaken for something else."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from trajvq.errors import UserError
+from trajvq.files import whole_file
+from trajvq.tokens.checkpoint import read_checkpoint
+
+FORMAT = 1  # of what a run needs to go on; raised when an older checkpoint no longer holds it
+LAST, BEFORE = "last.ckpt", "last-1.ckpt"
+
+
+class WholeCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place, has it on disk and only then gives it its name."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
+    ) -> None:
+        """Save a checkpoint whole or not at all.
+
+        Raises:
+            UserError: If it cannot be written; the one before is left as it was.
+        """
+        place = Path(path)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(place) as partial, partial.open("wb") as file:
+                torch.save(checkpoint, file)
+        except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into the second
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            raise UserError(
+                f"cannot write {place}: {reason}; make room and start the same command again, it goes on from the "
+                "checkpoint before"
+            ) from None
+
+
+def newest_whole(run: Path) -> tuple[Path, str] | None:
+    """Find the checkpoint that an unfinished run goes on from.
+
+    Args:
+        run: The run folder.
+
+    Returns:
+        The checkpoint, and what is to be said about it if it is not the newest; None if there is none.
+
+    Raises:
+        UserError: If there are checkpoints but none can be read, or they are of an older version.
+    """
+    reasons = []
+    for name in (LAST, BEFORE):
+        path = run / "checkpoints" / name
+        if not path.exists():
+            continue
+        try:
+            content = read_checkpoint(path)
+        except UserError as error:
+            reasons.append(str(error))
+            continue
+        check_format(content, path)
+        return path, "; ".join([*reasons, f"going on from {path}, step {content['global_step']}"]) if reasons else ""
+    if reasons:
+        raise UserError(f"{'; '.join(reasons)}; choose another --run, or delete {run} to start over")
+    return None
+
+
+def check_format(content: dict[str, Any], path: Path) -> None:
+    """Check that a run can be continued from a checkpoint.
+
+    Raises:
+        UserError: If it is of another version of trajvq.
+    """
+    found = content.get("trajvq", {}).get("format")
+    if found != FORMAT:
+        version = "an older version" if found is None or found < FORMAT else "a newer version"
+        raise UserError(
+            f"{path} was written by {version} of trajvq and cannot be continued; its weights can still be tested "
+            "with --ckpt_path, or start another --run"
+        )
