@@ -28,7 +28,7 @@ class LastCheckpoint(Checkpoint):
     The checkpoint before is kept as ``last-1.ckpt``.
 
     Args:
-        every_seconds: Seconds of training that a killed run may lose.
+        every_seconds: Seconds of training that a killed run may lose; 0 saves after every step.
     """
 
     def __init__(self, every_seconds: float = 15) -> None:
@@ -77,7 +77,7 @@ class LastCheckpoint(Checkpoint):
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         progress: Any = trainer.fit_loop.epoch_loop.batch_progress.total
-        in_step = progress.started > progress.processed and progress.processed == (
+        in_step = progress.ready > progress.processed and progress.processed == (
             trainer.global_step * trainer.accumulate_grad_batches
         )  # and the optimizer has not moved
         if isinstance(exception, Exception) and self._fitting(trainer) and trainer.training and in_step:
@@ -96,9 +96,10 @@ class LastCheckpoint(Checkpoint):
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Write the loops' counts down as they stand between two steps, wherever in one we are."""
         loops = checkpoint["loops"]["fit_loop"]
-        for counts in loops["epoch_loop.batch_progress"].values():
-            if isinstance(counts, dict):
-                counts |= dict.fromkeys(("ready", "started", "processed"), counts["completed"])
+        for loop in ("epoch_loop", "epoch_loop.val_loop"):
+            for counts in loops[f"{loop}.batch_progress"].values():
+                if isinstance(counts, dict):
+                    counts |= dict.fromkeys(("ready", "started", "processed"), counts["completed"])
         loops["epoch_loop.batch_progress"]["is_last_batch"] = False
         for counts in loops["epoch_progress"].values():
             counts["processed"] = counts["completed"]
@@ -124,7 +125,8 @@ class LastCheckpoint(Checkpoint):
         """Return the signal received and whether it is time to save, the same in every process."""
         waited = time.monotonic() - self.saved_at
         stop = self.signals.received or (15 if trainer.received_sigterm else 0)
-        late = trainer.is_global_zero and waited > max(self.every_seconds, self.cost / SHARE)
+        wait = max(self.every_seconds, self.cost / SHARE) if self.every_seconds else 0
+        late = trainer.is_global_zero and waited >= wait
         if trainer.world_size == 1:
             return stop, late
         said = torch.tensor([float(stop), float(late)], device=trainer.strategy.root_device)

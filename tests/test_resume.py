@@ -1,0 +1,256 @@
+"""A run that was killed, stopped or broken ends with the very weights and figures of one that was not."""
+
+import multiprocessing as mp
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+
+from tests.conftest import Run
+from trajvq import training
+from trajvq.cli import main
+from trajvq.loggers import AppendingCSVLogger
+
+SPAWN = mp.get_context("forkserver")
+SPAWN.set_forkserver_preload(["trajvq.training"])
+
+STEPS = 8
+SETTINGS = [
+    "--config=recon",
+    "--data.batch_size=4",
+    "--model.tokenizer.width=16",
+    "--model.augment.windows=2",
+    "--model.augment.size=16",
+    "--model.augment.frames=4",
+    "--model.warmup_steps=3",
+    f"--trainer.max_steps={STEPS}",
+    "--trainer.val_check_interval=3",
+    "--trainer.log_every_n_steps=1",
+    "--collapse.on_collapse=warn",
+    "--checkpoint.every_seconds=0",
+]
+
+
+class Blow(L.Callback):
+    """Strikes once, at one moment of a run."""
+
+    def __init__(self, moment: str, step: int, strike: Callable[[], None]) -> None:
+        self.moment, self.step, self.strike = moment, step, strike
+
+    def at(self, moment: str, trainer: L.Trainer) -> None:
+        if moment == self.moment and trainer.global_step == self.step and trainer.state.fn == "fit":
+            self.moment = ""
+            self.strike()
+
+    def on_train_batch_start(self, trainer: L.Trainer, *_: Any) -> None:
+        self.at("step", trainer)
+
+    def on_before_zero_grad(self, trainer: L.Trainer, *_: Any) -> None:
+        self.at("inside", trainer)
+
+    def on_validation_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        self.at("validation", trainer)
+
+    def on_validation_end(self, trainer: L.Trainer, *_: Any) -> None:
+        self.at("validated", trainer)
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def term() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def fail() -> None:
+    raise RuntimeError("broken")
+
+
+def train(folder: Path, dataset: Path, blow: Blow | None = None, *extra: str) -> int:
+    """Train in this process, struck by a blow; returns the exit code."""
+    os.chdir(folder)
+    torch.set_num_threads(1)
+    if blow is not None:
+        build = training.TrajvqCLI._instantiate_trainer
+
+        def with_blow(self: Any, config: Any, callbacks: list[L.Callback]) -> L.Trainer:
+            return build(self, config, [blow, *callbacks])
+
+        training.TrajvqCLI._instantiate_trainer = with_blow  # type: ignore[method-assign, assignment]
+    training.loggers = lambda run, task: [AppendingCSVLogger(run, name="", version="")]  # W&B takes seconds
+    with (folder / "said").open("a") as said, redirect_stdout(said):
+        return main(["fit", *SETTINGS, f"--data.path={dataset}", "--run=a", *extra])
+
+
+def _train(*arguments: Any) -> None:
+    raise SystemExit(train(*arguments))
+
+
+def in_a_process(*arguments: Any) -> int | None:
+    process = SPAWN.Process(target=_train, args=arguments)
+    process.start()
+    process.join(120)
+    return process.exitcode
+
+
+def same(first: Path, second: Path) -> None:
+    """Check that two finished runs have the same checkpoints and the same figures."""
+    for name in ("best", "last"):
+        a, b = (torch.load(f / f"runs/recon/a/checkpoints/{name}.ckpt", weights_only=True) for f in (first, second))
+        assert a["global_step"] == b["global_step"]
+        for part in ("state_dict", "current_model_state", "averaging_state"):
+            assert a[part].keys() == b[part].keys()
+            assert all(torch.equal(a[part][k], b[part][k]) for k in a[part]), (name, part)
+        for one, two in zip(
+            a["optimizer_states"][0]["state"].values(), b["optimizer_states"][0]["state"].values(), strict=True
+        ):
+            assert all(torch.equal(one[k], two[k]) for k in one)
+        assert a["lr_schedulers"] == b["lr_schedulers"]
+    assert (first / "runs/recon/a/metrics.csv").read_text() == (second / "runs/recon/a/metrics.csv").read_text()
+    assert (second / "runs/recon/a/complete.json").exists()
+
+
+@pytest.fixture(scope="module")
+def straight(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("straight")
+    assert in_a_process(folder, dataset) == 0
+    return folder
+
+
+def test_a_run_killed_again_and_again_ends_as_one_that_was_not(straight: Path, dataset: Path, here: Path) -> None:
+    moments = [
+        ("step", 1),
+        ("inside", 2),
+        ("validation", 3),
+        ("validated", 3),
+        ("validation", 6),
+        ("step", 6),
+        ("inside", 7),
+    ]
+    for moment, step in moments:
+        assert in_a_process(here, dataset, Blow(moment, step, kill)) == -signal.SIGKILL, (moment, step)
+    assert in_a_process(here, dataset) == 0
+    same(straight, here)
+
+
+def test_a_run_saved_seldom_ends_the_same(straight: Path, dataset: Path, here: Path) -> None:
+    assert in_a_process(here, dataset, Blow("inside", 5, kill), "--checkpoint.every_seconds=1000") == -signal.SIGKILL
+    assert in_a_process(here, dataset) == 0
+    same(straight, here)
+
+
+@pytest.mark.parametrize(
+    ("stop", "moment", "step"), [(term, "inside", 4), (term, "validation", 3), (interrupt, "step", 4)]
+)
+def test_a_stop_loses_no_step(
+    straight: Path, dataset: Path, here: Path, moment: str, step: int, stop: Callable[[], None]
+) -> None:
+    code = 128 + (signal.SIGTERM if stop is term else signal.SIGINT)
+    assert in_a_process(here, dataset, Blow(moment, step, stop), "--checkpoint.every_seconds=1000") == code
+    saved = torch.load(here / "runs/recon/a/checkpoints/last.ckpt", weights_only=True)
+    assert saved["global_step"] == (step + 1 if moment == "inside" else step)
+    assert not (here / "runs/recon/a/complete.json").exists()
+    assert in_a_process(here, dataset) == 0
+    same(straight, here)
+
+
+@pytest.mark.parametrize(("moment", "step"), [("step", 4), ("validation", 3)])
+def test_an_error_loses_no_step(straight: Path, dataset: Path, here: Path, moment: str, step: int) -> None:
+    assert in_a_process(here, dataset, Blow(moment, step, fail), "--checkpoint.every_seconds=1000") == 1
+    assert torch.load(here / "runs/recon/a/checkpoints/last.ckpt", weights_only=True)["global_step"] == step
+    assert in_a_process(here, dataset) == 0
+    same(straight, here)
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(straight: Path, dataset: Path, here: Path) -> None:
+    assert in_a_process(here, dataset, Blow("inside", 5, kill)) == -signal.SIGKILL
+    last = here / "runs/recon/a/checkpoints/last.ckpt"
+    last.write_bytes(last.read_bytes()[:-1000])
+    assert in_a_process(here, dataset) == 0
+    said = (here / "said").read_text()
+    assert "last.ckpt cannot be read" in said
+    assert "going on from runs/recon/a/checkpoints/last-1.ckpt, step 4" in said
+    same(straight, here)
+
+
+def test_a_run_goes_on_in_another_folder(straight: Path, dataset: Path, here: Path) -> None:
+    (here / "first").mkdir()
+    (here / "second").mkdir()
+    assert in_a_process(here / "first", dataset, Blow("inside", 7, kill)) == -signal.SIGKILL
+    shutil.move(here / "first/runs", here / "second/runs")
+    assert in_a_process(here / "second", dataset) == 0
+    same(straight, here / "second")
+
+
+def unfinished(fit: Run, here: Path) -> Path:
+    assert fit("--run=a", "--trainer.max_steps=4") == 0
+    (here / "runs/recon/a/complete.json").unlink()
+    return here / "runs/recon/a"
+
+
+def test_changed_settings_are_said_and_used(fit: Run, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = unfinished(fit, here)
+    assert fit("--run=a", "--trainer.max_steps=6", "--model.learning_rate=0.0005", "--model.betas=[0.8,0.9]") == 0
+    said = capsys.readouterr().out
+    for line in ("trainer.max_steps: 4 -> 6", "model.init_args.learning_rate: 0.003 -> 0.0005"):
+        assert f"changed since the run began, and used from now on: {line}" in said
+    state = torch.load(run / "checkpoints/last.ckpt", weights_only=True)
+    assert state["optimizer_states"][0]["param_groups"][0]["initial_lr"] == 0.0005
+    assert tuple(state["optimizer_states"][0]["param_groups"][0]["betas"]) == (0.8, 0.9)
+
+
+MEANINGLESS = {
+    "another network": (["--model.tokenizer.hidden=32"], "begun with another network"),
+    "another dataset": (["--data.path=other"], "begun with another dataset"),
+    "passes instead of steps": (["--trainer.max_epochs=3"], "runs stop by trainer.max_steps"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(MEANINGLESS))
+def test_what_cannot_be_continued_is_one_line(
+    fit: Run, here: Path, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    from trajvq.data.generate import generate
+
+    arguments, words = MEANINGLESS[case]
+    generate(Path("other"), {"train": 8, "val": 4}, seed=2, frames=8, size=32, progress=False)
+    unfinished(fit, here)
+    capsys.readouterr()
+    assert fit("--run=a", *arguments) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_a_checkpoint_of_an_older_version_is_one_line(fit: Run, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = unfinished(fit, here)
+    path = run / "checkpoints/last.ckpt"
+    content = torch.load(path, weights_only=True)
+    del content["trajvq"]
+    torch.save(content, path)
+    assert fit("--run=a") == 2
+    assert "was written by an older version of trajvq and cannot be continued" in capsys.readouterr().err
+
+
+def test_a_run_with_no_readable_checkpoint_is_not_begun_anew(
+    fit: Run, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = unfinished(fit, here)
+    for name in ("last", "last-1"):
+        (run / f"checkpoints/{name}.ckpt").write_bytes(b"nothing")
+    assert fit("--run=a") == 2
+    said = capsys.readouterr().err
+    assert "delete runs/recon/a to start over" in said
+    assert said.count("\n") == 1
