@@ -88,8 +88,9 @@ def train(folder: Path, dataset: Path, blow: Blow | None = None, *extra: str) ->
         def with_blow(self: Any, config: Any, callbacks: list[L.Callback]) -> L.Trainer:
             return build(self, config, [blow, *callbacks])
 
-        training.TrajvqCLI._instantiate_trainer = with_blow  # type: ignore[method-assign, assignment]
-    training.loggers = lambda run, task: [AppendingCSVLogger(run, name="", version="")]  # W&B takes seconds
+        training.TrajvqCLI._instantiate_trainer = with_blow  # type: ignore[method-assign]
+    # W&B takes seconds.
+    setattr(training, "loggers", lambda run, task: [AppendingCSVLogger(run, name="", version="")])  # noqa: B010
     with (folder / "said").open("a") as said, redirect_stdout(said):
         return main(["fit", *SETTINGS, f"--data.path={dataset}", "--run=a", *extra])
 

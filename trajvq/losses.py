@@ -1,7 +1,7 @@
 """Reconstruction losses that do not go blind to small objects. They need no labels."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
 
@@ -45,7 +45,16 @@ class BalancedLoss(nn.Module):
         """Compare clips ``(B, 3, T, H, W)``, with their backgrounds ``(B, 3, 1, H, W)``; returns a scalar."""
         with torch.no_grad():
             near = self.mask(reconstruction, video, background).to(video.dtype)
-            share = self.object_weight * near / near.sum().clamp(min=1)
-            share += (1 - self.object_weight) * (1 - near) / (1 - near).sum().clamp(min=1)
+            found, rest = _over_processes(torch.stack([near.sum(), (1 - near).sum()])).clamp(min=1)
+            share = self.object_weight * near / found
+            share += (1 - self.object_weight) * (1 - near) / rest
         square = (reconstruction - video).square().mean(dim=1, keepdim=True)
         return (square * share).sum()
+
+
+def _over_processes(counts: Tensor) -> Tensor:
+    """Average counts over processes, so that their losses average to the loss of one process with all clips."""
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.all_reduce(counts)
+        counts = counts / distributed.get_world_size()
+    return counts

@@ -16,6 +16,7 @@ from jsonargparse import ArgumentError, set_parsing_settings
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning.pytorch.utilities import rank_zero_only
 
 from trajvq.augment import ObjectWindows
@@ -39,6 +40,7 @@ from trajvq.losses import BalancedLoss, PlainLoss
 from trajvq.models import FSQ, CausalTokenizer
 from trajvq.resume import changes, check_dataset
 from trajvq.runs import LATEST, best, finish, new_name, open_run
+from trajvq.strategies import Sharded
 from trajvq.tasks import Reconstruct
 from trajvq.tokens.checkpoint import read_checkpoint
 
@@ -50,6 +52,7 @@ __all__ = [
     "ObjectWindows",
     "PlainLoss",
     "Reconstruct",
+    "Sharded",
     "SpotInterruption",
     "TrajectoryDataModule",
     "main",
@@ -61,10 +64,11 @@ MEANT = (
     "LightningCLI's args parameter",
     ".*isinstance\\(treespec, LeafSpec\\)",
     ".*callbacks used to create the checkpoint",
-    "You're using the WeightAveraging callback",
+    "You're using the WeightAveraging callback",  # where weights are sharded it is left out
     "The dirpath has changed",
     ".*does not have many workers",
     "The number of training batches",
+    "It is recommended to use .*sync_dist",  # scoreboards gather from all processes themselves
     "Checkpoint directory .* exists and is not empty",
     "You're resuming from a checkpoint that ended before the epoch ended",  # the order of the clips begins anywhere
 )
@@ -193,6 +197,13 @@ class TrajvqCLI(LightningCLI):
         kwargs["default_root_dir"] = str(self.run_folder)
         kwargs["callbacks"] = [*(config["callbacks"] or []), *standard]
         return super().instantiate_trainer(**kwargs)
+
+    def _instantiate_trainer(self, config: Any, callbacks: list[L.Callback]) -> L.Trainer:
+        """Leave the averaging of weights out where they are sharded: it would hold them whole."""
+        if isinstance(config["strategy"], ModelParallelStrategy):
+            say("weights are sharded: no moving average of them (ema)")
+            callbacks = [c for c in callbacks if not isinstance(c, EMAWeightAveraging)]
+        return super()._instantiate_trainer(config, callbacks)
 
     @rank_zero_only
     def _save_config(self) -> None:

@@ -13,6 +13,7 @@ from trajvq.errors import UserError
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.codes import linear_probe
 from trajvq.metrics.scoreboard import ReconstructionScoreboard
+from trajvq.models.sharding import shard
 from trajvq.tasks.schedule import adamw
 from trajvq.tokens.checkpoint import misfits
 from trajvq.tokens.protocol import check_tokenizer, spec_of
@@ -93,6 +94,11 @@ class Reconstruct(L.LightningModule):
                 f"clips of {data.path} are {held.frames} frames of {held.height}x{held.width} (height x width), "
                 f"no multiples of the tokenizer's strides {list(strides)}; set model.tokenizer.strides or other clips"
             )
+
+    def configure_model(self) -> None:
+        """Shard the network where the strategy has a mesh of processes (``ModelParallelStrategy``)."""
+        if self.device_mesh is not None:
+            shard(self.tokenizer, self.device_mesh["data_parallel"], ("encode", "decode", "quantize"))
 
     def configure_optimizers(self) -> Any:
         return adamw(
