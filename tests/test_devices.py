@@ -37,8 +37,10 @@ class Gradients(L.Callback):
     """Keeps the gradients of the first step, as the optimizer sees them."""
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
-        if trainer.global_step == 0 and trainer.is_global_zero:
-            torch.save({n: p.grad for n, p in pl_module.named_parameters()}, "gradients.pt")
+        if trainer.global_step == 0:
+            found = {n: getattr(p.grad, "full_tensor", lambda g=p.grad: g)() for n, p in pl_module.named_parameters()}
+            if trainer.is_global_zero:
+                torch.save(found, "gradients.pt")
 
 
 def train(folder: Path, rank: int, world: int, port: int, arguments: list[str]) -> None:
