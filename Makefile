@@ -1,8 +1,8 @@
-# make install, demo, test, check: each installs into .venv from constraints.txt; the second time that does nothing.
+# make install, demo, test, check, audit: each installs into .venv from constraints.txt; the second time that does nothing.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check
+.PHONY: install demo test check audit
 
 install: .venv/installed
 
@@ -24,3 +24,7 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+audit: install  # known vulnerabilities in what constraints.txt pins; needs the network
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# User data for a plain EC2 spot machine (Ubuntu with NVIDIA drivers): installs, goes on with the run, ends the machine.
+# Fill in the three values. How to start it: README.md.
+set -euo pipefail
+RUN=first
+BUCKET=my-bucket
+REPOSITORY=https://github.com/OWNER/trajvq
+
+exec > >(tee -a /var/log/trajvq.log) 2>&1
+export HOME=/root DEBIAN_FRONTEND=noninteractive
+apt-get update -q && apt-get install -yq git python3-venv
+
+[ -d /opt/trajvq ] || git clone --depth 1 "$REPOSITORY" /opt/trajvq
+cd /opt/trajvq
+python3 -m venv .venv
+.venv/bin/pip install -q torch==2.13.0
+.venv/bin/pip install -q --constraint constraints.txt '.[s3]'
+
+# The machine's role gives access to the bucket; no key is written anywhere.
+status=0
+.venv/bin/trajvq fit --config recon --config trainer/gpu --config trainer/ec2 \
+  --run "$RUN" --mirror.url "s3://$BUCKET/runs" --data.path "s3://$BUCKET/datasets/default" || status=$?
+
+# 143: EC2 gave notice; everything is in the bucket, and the next machine with this script goes on.
+# 0: finished. Anything else stays for a look at /var/log/trajvq.log.
+case "$status" in
+  0) .venv/bin/trajvq test --config recon --mirror.url "s3://$BUCKET/runs" --data.path "s3://$BUCKET/datasets/default"
+     shutdown -h now ;;
+  143) shutdown -h now ;;
+  *) exit "$status" ;;
+esac

@@ -1,0 +1,299 @@
+"""Kill, stop and starve runs, and measure what each of it costs.
+
+    python experiments/survival/measure.py kills|stops|spot|disk|damage|speed [--scratch DIR]
+
+Runs `trajvq fit` with the default settings for 200 steps, augmentation and moving average on, and prints a line a
+fault. The dataset is generated first.
+"""
+
+import argparse
+import ctypes
+import http.server
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+STEPS = 200
+SETTINGS = [
+    "--config=recon",
+    f"--trainer.max_steps={STEPS}",
+    "--trainer.val_check_interval=100",
+    "--trainer.log_every_n_steps=10",
+    "--collapse.on_collapse=warn",
+]
+
+
+class Run:
+    """One `trajvq fit` in a process of its own.
+
+    Args:
+        name: Name of the run.
+        extra: Settings besides.
+    """
+
+    def __init__(self, name: str, *extra: str) -> None:
+        self.folder = Path("runs/recon") / name
+        self.started = time.monotonic()
+        environment = os.environ | {"WANDB_MODE": "offline", "PYTHONUNBUFFERED": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "trajvq", "fit", *SETTINGS, f"--run={name}", *extra],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+        )
+        self.said: list[str] = []
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said.append(line.rstrip())
+
+    def until(self, ready: Callable[[], bool]) -> None:
+        """Wait until something is so or the run has ended."""
+        while self.process.poll() is None and not ready():
+            time.sleep(0.02)
+
+    def end(self) -> int:
+        """Wait for the end; returns the exit code."""
+        code = self.process.wait()
+        self.reader.join()
+        return code
+
+    def began(self) -> bool:
+        """Whether the training has begun."""
+        return any(line.startswith("run: ") for line in self.said)
+
+    def one_line(self) -> str:
+        """The last thing that was said."""
+        return self.said[-1] if self.said else ""
+
+
+def step_of(run: Path, name: str = "last") -> int:
+    """Return the step of a checkpoint, 0 without one."""
+    path = run / f"checkpoints/{name}.ckpt"
+    return int(torch.load(path, weights_only=True)["global_step"]) if path.exists() else 0
+
+
+def differences(first: Path, second: Path) -> list[str]:
+    """Name what is not bit-identical in two finished runs."""
+    found = []
+    for name in ("best", "last"):
+        a, b = (torch.load(run / f"checkpoints/{name}.ckpt", weights_only=True) for run in (first, second))
+        for part in ("state_dict", "current_model_state", "averaging_state"):
+            found += [f"{name}: {part} {k}" for k in a[part] if not torch.equal(a[part][k], b[part][k])]
+        states = (a["optimizer_states"][0]["state"], b["optimizer_states"][0]["state"])
+        for key, state in states[0].items():
+            for inner, value in state.items():
+                if torch.is_tensor(value) and not torch.equal(value, states[1][key][inner]):
+                    found.append(f"{name}: optimizer {key} {inner}")
+        if a["lr_schedulers"] != b["lr_schedulers"]:
+            found.append(f"{name}: schedule")
+    if (first / "metrics.csv").read_text() != (second / "metrics.csv").read_text():
+        found.append("metrics.csv")
+    return found
+
+
+def straight() -> Path:
+    """Train once without any fault."""
+    folder = Path("runs/recon/straight")
+    if not (folder / "complete.json").exists():
+        run = Run("straight")
+        assert run.end() == 0, run.one_line()
+        print(f"    200 steps straight: {time.monotonic() - run.started:.0f} s with starting and validating")
+    return folder
+
+
+def verdict(run: Path) -> str:
+    """Finish a run and say whether it ended as the straight one."""
+    last = Run(run.name)
+    code = last.end()
+    if code:
+        return f"exit code {code} afterwards: {last.one_line()}"
+    found = differences(straight(), run)
+    return "bit-identical end" if not found else f"DIFFERENT: {', '.join(found[:3])}"
+
+
+def kills(count: int = 10) -> None:
+    """SIGKILL at random moments, each time continued."""
+    reference = straight()
+    dice = random.Random(0)
+    lost, before = [], -1
+    while True:
+        run = Run("killed", "--checkpoint.every_seconds=2")
+        run.until(run.began)
+        if len(lost) < count:
+            moment = time.monotonic() + dice.uniform(1, 8)
+            run.until(lambda end=moment: time.monotonic() > end)  # type: ignore[misc]
+            run.process.kill()
+        code = run.end()
+        if code != -signal.SIGKILL:
+            break
+        reached = step_of(run.folder)
+        lost.append(reached)
+        print(f"    kill {len(lost)}: last.ckpt is of step {reached}{' (no new one)' if reached == before else ''}")
+        before = reached
+    assert code == 0, run.one_line()
+    found = differences(reference, run.folder)
+    print(f"{len(lost)} SIGKILLs, saved every 2 s: {'bit-identical end' if not found else found}")
+
+
+def stops() -> None:
+    """SIGTERM in a step and in a validation, Ctrl-C."""
+    for name, number, moment in (
+        ("term", signal.SIGTERM, "step"),
+        ("term-validation", signal.SIGTERM, "validation"),
+        ("interrupt", signal.SIGINT, "step"),
+    ):
+        run = Run(name)
+        run.until(run.began)
+        time.sleep(6)
+        if moment == "validation":
+            run.until(lambda r=run: step_of(r.folder) == 100)  # type: ignore[misc]
+        sent = time.monotonic()
+        run.process.send_signal(number)
+        code, seconds = run.end(), time.monotonic() - sent
+        reached = re.search(r"stopped at step (\d+)", run.one_line())
+        lost = int(reached[1]) - step_of(run.folder) if reached else "?"
+        print(
+            f"{number.name} in a {moment}: exit code {code}, {seconds:.1f} s, steps lost {lost}; {verdict(run.folder)}"
+        )
+
+
+class Notices(http.server.BaseHTTPRequestHandler):
+    """A metadata service that gives notice when told to."""
+
+    given = False
+
+    def do_PUT(self) -> None:
+        """Hand out a token."""
+        self._answer(200, "token")
+
+    def do_GET(self) -> None:
+        """Answer a question for a notice."""
+        notice = {"action": "terminate", "time": "2026-01-02T03:04:05Z"}
+        given = Notices.given and self.path.endswith("instance-action")
+        self._answer(200 if given else 404, json.dumps(notice) if given else "")
+
+    def _answer(self, code: int, text: str) -> None:
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def spot() -> None:
+    """A notice from a metadata service on loopback."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Notices) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = f"http://127.0.0.1:{server.server_port}"
+        run = Run("spot", "--config=trainer/ec2", "--trainer.accelerator=cpu", "--trainer.devices=1")
+        run.until(run.began)
+        time.sleep(6)
+        given = time.monotonic()
+        Notices.given = True
+        code, seconds = run.end(), time.monotonic() - given
+        server.shutdown()
+    print(f"spot notice: exit code {code} {seconds:.1f} s after it; {run.one_line()}; {verdict(run.folder)}")
+
+
+def disk() -> None:
+    """A disk that fills, and a folder that cannot be written; needs the right to mount."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    root = Path("disk")
+    root.mkdir(exist_ok=True)
+    place = str(root.absolute()).encode()
+    if libc.mount(b"tmpfs", place, b"tmpfs", 0, b"size=48m") != 0:
+        print("no right to mount a small disk")
+        return
+    try:
+        run = Run("full", f"--run_root={root}", "--checkpoint.every_seconds=2", "--trainer.logger=false")
+        code = run.end()
+        whole = step_of(root / "full")
+        print(f"disk full: exit code {code}; last.ckpt is whole, of step {whole}; {run.one_line()}")
+        libc.mount(b"tmpfs", place, b"tmpfs", 32, b"size=512m")  # MS_REMOUNT: room again
+        run = Run("full", f"--run_root={root}", "--checkpoint.every_seconds=2", "--trainer.logger=false")
+        print(f"    with room again: exit code {run.end()}, {run.one_line()}")
+        libc.mount(b"tmpfs", place, b"tmpfs", 32 | 1, b"")  # MS_RDONLY
+        run = Run("other", f"--run_root={root}", "--trainer.logger=false")
+        print(f"read-only folder: exit code {run.end()}; {run.one_line()}")
+    finally:
+        libc.umount2(place, 2)
+
+
+def damage() -> None:
+    """A truncated and a flipped last.ckpt."""
+    for name in ("truncated", "flipped"):
+        run = Run(name, "--checkpoint.every_seconds=2")
+        run.until(lambda r=run: (r.folder / "checkpoints/last-1.ckpt").exists())  # type: ignore[misc]
+        run.process.kill()
+        run.end()
+        path = run.folder / "checkpoints/last.ckpt"
+        raw = bytearray(path.read_bytes())
+        if name == "truncated":
+            del raw[len(raw) // 2 :]
+        else:
+            raw[len(raw) // 2] ^= 1
+        path.write_bytes(raw)
+        again = Run(name)
+        again.until(again.began)
+        again.until(lambda r=again: any("going on" in line or "continuing" in line for line in r.said))  # type: ignore[misc]
+        again.process.kill()
+        again.end()
+        spoken = [line for line in again.said if "going on" in line or "continuing" in line]
+        print(f"{name} last.ckpt: {spoken[0] if spoken else again.one_line()}; {verdict(run.folder)}")
+
+
+def speed() -> None:
+    """What saving costs: seconds of a save, and its share of the time."""
+    run = Run("speed", "--checkpoint.every_seconds=15")
+    run.end()
+    path = run.folder / "checkpoints/last.ckpt"
+    content = torch.load(path, weights_only=True)
+    times = []
+    for _ in range(20):
+        begun = time.monotonic()
+        with Path("probe").open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        times.append(time.monotonic() - begun)
+    print(
+        f"a checkpoint of {path.stat().st_size / 1e6:.1f} MB is on disk in {sorted(times)[10] * 1000:.0f} ms (median)"
+    )
+
+
+def main() -> None:
+    """Measure one kind of fault."""
+    parts = {f.__name__: f for f in (kills, stops, spot, disk, damage, speed)}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=parts, nargs="+")
+    parser.add_argument("--scratch", type=Path, default=None, help="where to work")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        scratch = arguments.scratch or Path(temporary)
+        scratch.mkdir(parents=True, exist_ok=True)
+        os.chdir(scratch)
+        for what in arguments.what:
+            parts[what]()
+
+
+if __name__ == "__main__":
+    main()
