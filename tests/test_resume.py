@@ -38,16 +38,19 @@ SETTINGS = [
 ]
 
 
+Strike = Callable[[L.Trainer], None]
+
+
 class Blow(L.Callback):
     """Strikes once, at one moment of a run."""
 
-    def __init__(self, moment: str, step: int, strike: Callable[[], None]) -> None:
+    def __init__(self, moment: str, step: int, strike: Strike) -> None:
         self.moment, self.step, self.strike = moment, step, strike
 
     def at(self, moment: str, trainer: L.Trainer) -> None:
         if moment == self.moment and trainer.global_step == self.step and trainer.state.fn == "fit":
             self.moment = ""
-            self.strike()
+            self.strike(trainer)
 
     def on_train_batch_start(self, trainer: L.Trainer, *_: Any) -> None:
         self.at("step", trainer)
@@ -62,20 +65,24 @@ class Blow(L.Callback):
         self.at("validated", trainer)
 
 
-def kill() -> None:
+def kill(_: L.Trainer) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def term() -> None:
+def term(_: L.Trainer) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def interrupt() -> None:
+def interrupt(_: L.Trainer) -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def fail() -> None:
+def fail(_: L.Trainer) -> None:
     raise RuntimeError("broken")
+
+
+def poison(trainer: L.Trainer) -> None:
+    next(trainer.lightning_module.parameters()).data.fill_(float("nan"))
 
 
 def train(folder: Path, dataset: Path, blow: Blow | None = None, *extra: str) -> int:
@@ -155,9 +162,7 @@ def test_a_run_saved_seldom_ends_the_same(straight: Path, dataset: Path, here: P
 @pytest.mark.parametrize(
     ("stop", "moment", "step"), [(term, "inside", 4), (term, "validation", 3), (interrupt, "step", 4)]
 )
-def test_a_stop_loses_no_step(
-    straight: Path, dataset: Path, here: Path, moment: str, step: int, stop: Callable[[], None]
-) -> None:
+def test_a_stop_loses_no_step(straight: Path, dataset: Path, here: Path, moment: str, step: int, stop: Strike) -> None:
     code = 128 + (signal.SIGTERM if stop is term else signal.SIGINT)
     assert in_a_process(here, dataset, Blow(moment, step, stop), "--checkpoint.every_seconds=1000") == code
     saved = torch.load(here / "runs/recon/a/checkpoints/last.ckpt", weights_only=True)
@@ -171,6 +176,14 @@ def test_a_stop_loses_no_step(
 def test_an_error_loses_no_step(straight: Path, dataset: Path, here: Path, moment: str, step: int) -> None:
     assert in_a_process(here, dataset, Blow(moment, step, fail), "--checkpoint.every_seconds=1000") == 1
     assert torch.load(here / "runs/recon/a/checkpoints/last.ckpt", weights_only=True)["global_step"] == step
+    assert in_a_process(here, dataset) == 0
+    same(straight, here)
+
+
+def test_weights_that_are_no_numbers_are_not_saved(straight: Path, dataset: Path, here: Path) -> None:
+    for extra in ("--checkpoint.every_seconds=0", "--checkpoint.every_seconds=1000"):
+        assert in_a_process(here, dataset, Blow("step", 4, poison), extra) == 2
+        assert torch.load(here / "runs/recon/a/checkpoints/last.ckpt", weights_only=True)["global_step"] == 3
     assert in_a_process(here, dataset) == 0
     same(straight, here)
 

@@ -13,7 +13,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from trajvq.callbacks.stop import StopSignals
 from trajvq.checkpoints import BEFORE, FORMAT, LAST
 from trajvq.data.datamodule import TrajectoryDataModule
-from trajvq.errors import StoppedError
+from trajvq.errors import StoppedError, UserError
 from trajvq.files import whole_file
 from trajvq.loggers import AppendingCSVLogger
 
@@ -80,8 +80,9 @@ class LastCheckpoint(Checkpoint):
         in_step = progress.ready > progress.processed and progress.processed == (
             trainer.global_step * trainer.accumulate_grad_batches
         )  # and the optimizer has not moved
-        if isinstance(exception, Exception) and self._fitting(trainer) and trainer.training and in_step:
-            if trainer.world_size == 1:  # the other processes may wait for something else
+        alone = trainer.world_size == 1  # else the other processes may wait for something else
+        if isinstance(exception, Exception) and self._fitting(trainer) and trainer.training and in_step and alone:
+            if self._finite(trainer):
                 self._save(trainer)
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
@@ -134,9 +135,19 @@ class LastCheckpoint(Checkpoint):
         assert isinstance(agreed, torch.Tensor)
         return int(agreed[0]), bool(agreed[1])
 
+    def _finite(self, trainer: L.Trainer) -> bool:
+        """Whether all weights are numbers: others would be of no use to go on from."""
+        weights = (getattr(p, "to_local", lambda p=p: p)() for p in trainer.lightning_module.parameters())
+        return trainer.strategy.reduce_boolean_decision(all(bool(torch.isfinite(w).all()) for w in weights), all=True)
+
     def _save(self, trainer: L.Trainer) -> None:
         if self.saved_step == trainer.global_step:
             return
+        if not self._finite(trainer):
+            raise UserError(
+                f"weights are not finite at step {trainer.global_step}; lower model.learning_rate and start the same "
+                "command again, it goes on from the checkpoint before"
+            )
         started = time.monotonic()
         for logger in _tables(trainer):
             logger.save()
