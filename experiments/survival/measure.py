@@ -45,7 +45,7 @@ class Run:
 
     def __init__(self, name: str, *extra: str) -> None:
         self.folder = Path("runs/recon") / name
-        self.started = time.monotonic()
+        self.started, self.clock = time.monotonic(), time.time()
         environment = os.environ | {"WANDB_MODE": "offline", "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "trajvq", "fit", *SETTINGS, f"--run={name}", *extra],
@@ -77,6 +77,11 @@ class Run:
     def began(self) -> bool:
         """Whether the training has begun."""
         return any(line.startswith("run: ") for line in self.said)
+
+    def saves(self) -> bool:
+        """Whether this process has saved a checkpoint."""
+        path = self.folder / "checkpoints/last.ckpt"
+        return path.exists() and path.stat().st_mtime > self.clock
 
     def one_line(self) -> str:
         """The last thing that was said."""
@@ -135,9 +140,9 @@ def kills(count: int = 10) -> None:
     lost, before = [], -1
     while True:
         run = Run("killed", "--checkpoint.every_seconds=2")
-        run.until(run.began)
         if len(lost) < count:
-            moment = time.monotonic() + dice.uniform(1, 8)
+            run.until(run.saves)
+            moment = time.monotonic() + dice.uniform(0, 4)
             run.until(lambda end=moment: time.monotonic() > end)  # type: ignore[misc]
             run.process.kill()
         code = run.end()
@@ -159,9 +164,8 @@ def stops() -> None:
         ("term-validation", signal.SIGTERM, "validation"),
         ("interrupt", signal.SIGINT, "step"),
     ):
-        run = Run(name)
-        run.until(run.began)
-        time.sleep(6)
+        run = Run(name, "--checkpoint.every_seconds=3")
+        run.until(run.saves)
         if moment == "validation":
             run.until(lambda r=run: step_of(r.folder) == 100)  # type: ignore[misc]
         sent = time.monotonic()
@@ -204,9 +208,14 @@ def spot() -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Notices) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = f"http://127.0.0.1:{server.server_port}"
-        run = Run("spot", "--config=trainer/ec2", "--trainer.accelerator=cpu", "--trainer.devices=1")
-        run.until(run.began)
-        time.sleep(6)
+        run = Run(
+            "spot",
+            "--config=trainer/ec2",
+            "--trainer.accelerator=cpu",
+            "--trainer.devices=1",
+            "--checkpoint.every_seconds=3",
+        )
+        run.until(run.saves)
         given = time.monotonic()
         Notices.given = True
         code, seconds = run.end(), time.monotonic() - given
