@@ -25,18 +25,22 @@ from trajvq.callbacks import (
     LastCheckpoint,
     PredictionFile,
     ReconstructionStrips,
+    RemoteMirror,
     ScoreboardFile,
     SpotInterruption,
     StepSeeds,
     progress_bar,
 )
 from trajvq.checkpoints import WholeCheckpointIO, newest_whole
+from trajvq.data.cache import local_copy
 from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.data.store import file_sha256
+from trajvq.data.urls import check_url, is_remote, refuse_credentials
 from trajvq.errors import UserError
 from trajvq.files import write_text
 from trajvq.loggers import loggers
 from trajvq.losses import BalancedLoss, PlainLoss
+from trajvq.mirror import fetch_run, run_of
 from trajvq.models import FSQ, CausalTokenizer
 from trajvq.resume import changes, check_dataset
 from trajvq.runs import LATEST, best, finish, new_name, open_run
@@ -130,6 +134,7 @@ class TrajvqCLI(LightningCLI):
         parser.add_lightning_class_args(LastCheckpoint, "checkpoint")
         parser.add_lightning_class_args(CollapseWatch, "collapse")
         parser.add_lightning_class_args(ReconstructionStrips, "strips")
+        parser.add_lightning_class_args(RemoteMirror, "mirror")
 
     def _parse_ckpt_path(self) -> None:
         """Leave the settings as they were given; Lightning replaces them by the checkpoint's without a word."""
@@ -137,8 +142,12 @@ class TrajvqCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
         root = Path(config.run_root)
+        refuse_credentials(str(config.as_dict()))
+        mirror = check_url(config.mirror.url) if config.mirror.url else None
         if self.subcommand == "fit":
             self.run_folder = open_run(root, config.run or _new_name(root))
+            if mirror and config.run:
+                fetch_run(mirror, self.run_folder)
             found = newest_whole(self.run_folder)
             if found:
                 self.resumed = True
@@ -146,14 +155,19 @@ class TrajvqCLI(LightningCLI):
                 say(found[1] or f"continuing {self.run_folder}")
         else:
             run = root / (config.run or LATEST)
+            if mirror and config.run and not config.ckpt_path and not best(run).exists():
+                fetch_run(mirror, run, finished=True)
             config.ckpt_path = config.ckpt_path or str(best(run))
             self.run_folder = Path(config.ckpt_path).parent.parent
+            if is_remote(config.ckpt_path):
+                self.run_folder = root / (config.run or run_of(config.ckpt_path))
         if self.subcommand == "test":
             config.verbose = False  # the scoreboard says it better
         if config.ckpt_path:
-            path = Path(config.ckpt_path)
+            path = local_copy(config.ckpt_path)
             self.content = read_checkpoint(path)
-            self.checkpoint = os.path.relpath(path.resolve())
+            self.checkpoint = config.ckpt_path if is_remote(config.ckpt_path) else os.path.relpath(path.resolve())
+            config.ckpt_path = str(path)
             say(f"checkpoint: {self.checkpoint} (sha256 {file_sha256(path)[:12]})")
 
     def instantiate_classes(self) -> None:
@@ -196,7 +210,10 @@ class TrajvqCLI(LightningCLI):
         kwargs["enable_progress_bar"] = sys.stdout.isatty()
         kwargs["default_root_dir"] = str(self.run_folder)
         kwargs["callbacks"] = [*(config["callbacks"] or []), *standard]
-        return super().instantiate_trainer(**kwargs)
+        trainer = super().instantiate_trainer(**kwargs)
+        # Last, so that it sees what the others have written, at an exception too.
+        trainer.callbacks.sort(key=lambda one: isinstance(one, RemoteMirror))  # type: ignore[attr-defined]
+        return trainer
 
     def _instantiate_trainer(self, config: Any, callbacks: list[L.Callback]) -> L.Trainer:
         """Leave the averaging of weights out where they are sharded: it would hold them whole."""
@@ -226,6 +243,9 @@ class TrajvqCLI(LightningCLI):
         if self.trainer.interrupted or not self.trainer.is_global_zero:
             return
         finish(self.run_folder, self.trainer.global_step)
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, RemoteMirror):
+                callback.complete()
         print(f"finished: {self.run_folder}; pictures: {self.run_folder / 'media'}")
 
 
@@ -252,6 +272,8 @@ def main(arguments: Sequence[str]) -> int:
     torch.set_flush_denormal(True)  # numbers near 0 slow a CPU down tenfold
     for message in MEANT:
         warnings.filterwarnings("ignore", message)
+    for word in arguments:
+        refuse_credentials(word)
     resolved = list(arguments)
     for place, word in enumerate(resolved):
         if place and resolved[place - 1] in ("--config", "-c"):

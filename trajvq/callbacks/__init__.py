@@ -1,8 +1,9 @@
-"""What happens beside training: checkpoints, stops, pictures, progress, scoreboards and the watch for collapse."""
+"""What happens beside training: checkpoints, mirror, stops, pictures, progress, scoreboards and the watch for collapse."""
 
 from trajvq.callbacks.collapse import CollapseWatch
 from trajvq.callbacks.last import LastCheckpoint
 from trajvq.callbacks.media import ReconstructionStrips
+from trajvq.callbacks.mirror import RemoteMirror
 from trajvq.callbacks.predictions import PredictionFile
 from trajvq.callbacks.progress import ProgressLines, progress_bar
 from trajvq.callbacks.scoreboard import ScoreboardFile
@@ -15,6 +16,7 @@ __all__ = [
     "PredictionFile",
     "ProgressLines",
     "ReconstructionStrips",
+    "RemoteMirror",
     "ScoreboardFile",
     "SpotInterruption",
     "StepSeeds",

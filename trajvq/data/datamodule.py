@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from trajvq.data.cache import fetch_dataset
 from trajvq.data.clips import Clips
 from trajvq.data.generate import generate
 from trajvq.data.order import Share, TrainingOrder
 from trajvq.data.store import MANIFEST, DataError, Manifest, read_manifest
+from trajvq.data.urls import check_url, is_remote
 
 DEFAULT = Path("datasets/default")
 Batch = dict[str, Tensor]
@@ -31,7 +33,8 @@ class TrajectoryDataModule(L.LightningDataModule):
     For the trainer a whole run of ``max_steps`` is one epoch.
 
     Args:
-        path: Dataset folder. The default one is generated when it is not there.
+        path: Dataset folder, or its fsspec URL, whose manifest and shards are copied to the local cache first.
+            The default one is generated when it is not there.
         batch_size: Clips a batch and device.
         eval_batch_size: Clips a batch and device in validation, test and prediction.
         num_workers: Loader processes; 0 loads in the training process, the fastest on few cores.
@@ -44,7 +47,7 @@ class TrajectoryDataModule(L.LightningDataModule):
 
     def __init__(
         self,
-        path: Path = DEFAULT,
+        path: str | Path = DEFAULT,
         batch_size: int = 8,
         eval_batch_size: int = 50,
         num_workers: int = 0,
@@ -55,7 +58,8 @@ class TrajectoryDataModule(L.LightningDataModule):
         train_clips: int | None = None,
     ) -> None:
         super().__init__()
-        self.path = Path(path)
+        self.url = check_url(path) if is_remote(path) else None
+        self.path = Path(path)  # of a URL only once its local copy is there
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.num_workers, self.start_method, self.seed = num_workers, start_method, seed
         self.test_splits, self.predict_split = test_splits or ["test"], predict_split
@@ -68,9 +72,15 @@ class TrajectoryDataModule(L.LightningDataModule):
         return read_manifest(self.path)
 
     def prepare_data(self) -> None:
-        if self.path == DEFAULT and not (self.path / MANIFEST).exists():
+        if self.url is not None:
+            self.path = fetch_dataset(self.url)
+        elif self.path == DEFAULT and not (self.path / MANIFEST).exists():
             print(f"No dataset at {self.path}: generating the default one, once.")
             generate(self.path)
+
+    def setup(self, stage: str) -> None:
+        if self.url is not None and not self.path.is_dir():  # only one process of a machine prepares
+            self.path = fetch_dataset(self.url)
 
     def clips(self, split: str) -> Clips:
         """Return one split as a dataset.

@@ -7,20 +7,21 @@ from typing import Any
 import torch
 from torch import nn
 
+from trajvq.data.cache import local_copy
 from trajvq.errors import UserError
 from trajvq.tokens.protocol import build
 
 PREFIX = "tokenizer."
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Load a checkpoint with ``weights_only=True``.
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Load a checkpoint, a file or the copy of a URL, with ``weights_only=True``.
 
     Raises:
         UserError: If it is missing, damaged, or holds more than plain data.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(local_copy(path), map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(
             f"there is no checkpoint {path}; train one with `trajvq fit --config configs/recon.yaml`"
@@ -33,11 +34,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def load_tokenizer(path: Path) -> nn.Module:
+def load_tokenizer(path: str | Path) -> nn.Module:
     """Load the tokenizer of a reconstruction checkpoint: in evaluation mode and frozen.
 
     Args:
-        path: A checkpoint written by ``trajvq fit --config configs/recon.yaml``.
+        path: A checkpoint written by ``trajvq fit --config configs/recon.yaml``, or its fsspec URL.
 
     Returns:
         The network, a `trajvq.tokens.Tokenizer`.

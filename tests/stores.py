@@ -1,0 +1,67 @@
+"""Stores for the tests of remote files: moto's S3 server on loopback, and fsspec's memory."""
+
+import itertools
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from trajvq.data import remote
+
+_numbers = itertools.count()
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDNOBODYSHOULDSEE", "AWS_SECRET_ACCESS_KEY": "SecretNobodyShouldSee/+x"}
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """A server that speaks the real protocol; gives its host and port."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """An empty bucket, reached by the environment alone; gives its URL."""
+    import s3fs
+
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    through(monkeypatch, f"http://{s3_server}")
+    name = f"bucket-{next(_numbers)}"
+    with urllib.request.urlopen(urllib.request.Request(f"http://{s3_server}/{name}", method="PUT")):
+        yield f"s3://{name}"
+
+
+def through(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    """Reach S3 at another endpoint from now on."""
+    import s3fs
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def memory() -> Iterator[str]:
+    """An empty store in memory; gives its URL."""
+    store = fsspec.filesystem("memory")
+    store.store.clear()
+    yield "memory://bucket"
+    store.store.clear()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Retries that hardly wait, and a cache of the test's own."""
+    monkeypatch.setattr(remote, "FIRST", 0.002)
+    monkeypatch.setenv("TRAJVQ_CACHE", str(tmp_path / "cache"))
