@@ -1,0 +1,213 @@
+"""Measure the mirror: 20 checkpoints under 10 % injected failures, and the time of a step with it on and off.
+
+    python experiments/remote/measure.py [--rate 0.1] [--phases 20] [--steps 50]
+
+One training of the default tokenizer in one process. Phases with the mirror on and off alternate; in each of them
+checkpoints are written at the same steps. Store (moto's S3 server) and proxy are processes of their own, at the
+lowest priority: they stand for a machine elsewhere. The proxy fails a share of all requests: errors 500 and 503,
+slow answers, connections lost before or after the work was done, answers cut off and uploads with a flipped bit.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import warnings
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+from lightning.pytorch.callbacks import EMAWeightAveraging
+
+from trajvq.augment import ObjectWindows
+from trajvq.callbacks import RemoteMirror
+from trajvq.data.datamodule import TrajectoryDataModule
+from trajvq.data.generate import generate
+from trajvq.data.remote import UserError, digest_of, fetch_verified, names_below
+from trajvq.losses import BalancedLoss
+from trajvq.models import CausalTokenizer
+from trajvq.tasks import Reconstruct
+
+ROOT = Path(__file__).parents[2]
+A_PHASE = 2  # checkpoints
+
+
+class Phases(L.Callback):
+    """Switches the mirror on and off, writes checkpoints and takes the time of every step."""
+
+    def __init__(self, mirror: RemoteMirror, steps: int) -> None:
+        self.mirror, self.steps, self.uploads = mirror, steps, None
+        self.seconds: list[list[float]] = []  # of each step, by phase
+        self.processor: list[float] = []  # seconds of each phase, of all threads
+        self.waits: list[float] = []
+        self.left: dict[str, str] = {}
+        self.start = 0.0
+
+    def on_train_batch_start(self, trainer: L.Trainer, *_: Any) -> None:
+        now = time.perf_counter()
+        if self.start and trainer.global_step % self.steps:
+            self.seconds[-1].append(now - self.start)
+        if trainer.global_step % self.steps == 0:
+            self.switch(now)
+        if trainer.global_step % (self.steps // A_PHASE) == 0:
+            busy = time.process_time()
+            folder = "checkpoints" if self.mirror.uploads else "others"
+            path = Path(trainer.default_root_dir) / folder / f"step-{trainer.global_step:05d}.ckpt"
+            trainer.save_checkpoint(path.with_suffix(".new"))
+            path.with_suffix(".new").replace(path)
+            self.processor[-1] -= time.process_time() - busy
+        self.start = time.perf_counter()
+
+    def switch(self, now: float) -> None:
+        """End a phase; what an earlier one left to upload is waited for, and the wait is told."""
+        if self.start:
+            self.seconds[-1].append(now - self.start)
+        if self.mirror.uploads:  # its processor time belongs to the phase
+            self.left |= self.mirror.uploads.drain(120)
+            self.waits.append(time.perf_counter() - now)
+            self.uploads, self.mirror.uploads = self.mirror.uploads, None
+        else:
+            self.mirror.uploads = self.uploads
+        if self.processor:
+            self.processor[-1] += time.process_time()
+        self.processor.append(-time.process_time())
+        self.seconds.append([])
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def serve(rate: float) -> tuple[list[subprocess.Popen[str]], str, str]:
+    """Start server and proxy; return them and their addresses."""
+    store, proxy = free_port(), free_port()
+    low: dict[str, Any] = {"cwd": ROOT, "text": True, "preexec_fn": lambda: os.nice(19), "stderr": subprocess.DEVNULL}
+    server = [sys.executable, "-m", "moto.server", "-p", str(store)]
+    between = [sys.executable, "-m", "tests.faults", f"--port={proxy}", f"--target=127.0.0.1:{store}", f"--rate={rate}"]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, **low) for command in (server, between)]
+    request = urllib.request.Request(f"http://127.0.0.1:{store}/bucket", method="PUT")
+    for port in (store, proxy):
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+    urllib.request.urlopen(request).close()
+    return started, f"http://127.0.0.1:{store}", f"http://127.0.0.1:{proxy}"
+
+
+def train(scratch: Path, phases: int, steps: int) -> tuple[Phases, Path]:
+    """Train the default tokenizer with the mirror on in every second phase."""
+    generate(scratch / "clips", {"train": 1000, "val": 50, "test": 50}, progress=False)
+    total = phases * steps
+    tokenizer, windows = CausalTokenizer(width=64, hidden=256, blocks=2), ObjectWindows(8, 32, 3, until=1.0)
+    model = Reconstruct(tokenizer, BalancedLoss(), augment=windows, learning_rate=3e-3, total_steps=total + 1)
+    mirror = RemoteMirror("s3://bucket/prefix")
+    watch = Phases(mirror, steps)
+    run = scratch / "measure/run"
+    trainer = L.Trainer(
+        max_steps=total + 1,  # the last one ends the last phase
+        max_epochs=-1,
+        callbacks=[EMAWeightAveraging(decay=0.99), watch, mirror],
+        default_root_dir=run,
+        accelerator="cpu",
+        logger=False,
+        limit_val_batches=0,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+    )
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "others").mkdir()
+    uploads, setup = [], mirror.setup
+    mirror.setup = lambda *a, **k: (setup(*a, **k), uploads.append(mirror.uploads), setattr(mirror, "uploads", None))[0]  # type: ignore[method-assign]
+    watch.on_train_start = lambda *_: setattr(watch, "uploads", uploads[0])  # type: ignore[method-assign]
+    trainer.fit(model, TrajectoryDataModule(scratch / "clips", batch_size=16))
+    if watch.uploads:
+        watch.left |= watch.uploads.drain(120)
+    return watch, run
+
+
+def main() -> None:
+    """Run it all and print the figures."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rate", type=float, default=0.1)
+    parser.add_argument("--phases", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=50)
+    asked = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    warnings.filterwarnings("always", "mirror: ")
+    os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        servers, direct, faulty = serve(asked.rate)
+        try:
+            os.environ["AWS_ENDPOINT_URL"] = faulty
+            start = time.monotonic()
+            watch, run = train(scratch, asked.phases, asked.steps)
+            seconds = time.monotonic() - start
+            os.environ["AWS_ENDPOINT_URL"] = direct
+            check(run, scratch / "back")
+        finally:
+            for one in servers:
+                one.send_signal(signal.SIGINT)
+            said = [one.communicate()[0] for one in servers]
+    print(f"requests by what was done to them: {said[1].strip()}")
+    report(watch, seconds)
+
+
+def check(run: Path, back: Path) -> None:
+    """Compare every checkpoint with its copy, past the proxy and with a client of its own."""
+    import s3fs
+
+    s3fs.S3FileSystem.clear_instance_cache()
+    place, lost, corrupt = "s3://bucket/prefix/measure/run", 0, 0
+    there, written = names_below(place), sorted((run / "checkpoints").glob("*.ckpt"))
+    for path in written:
+        name = f"checkpoints/{path.name}"
+        try:
+            corrupt += fetch_verified(f"{place}/{name}", back) != digest_of(path)
+        except UserError as error:
+            print(error)
+            lost += name not in there
+            corrupt += name in there
+    size = written[0].stat().st_size / 1e6
+    print(f"{len(written)} checkpoints of {size:.1f} MB mirrored: {lost} lost, {corrupt} corrupt")
+
+
+def report(watch: Phases, seconds: float) -> None:
+    """Print the time of a step with the mirror on and off, and their ratio with a 95 % interval over pairs of phases."""
+    on = [statistics.fmean(phase) for phase in watch.seconds[0::2] if phase]
+    off = [statistics.fmean(phase) for phase in watch.seconds[1::2] if phase]
+    pairs = min(len(on), len(off))
+    ratios = np.array(on[:pairs]) / np.array(off[:pairs])
+    draws = np.random.default_rng(0).integers(0, pairs, (10_000, pairs))
+    low, high = np.quantile(np.array(on)[draws].sum(1) / np.array(off)[draws].sum(1), [0.025, 0.975])
+    print(f"step with mirror {1000 * statistics.fmean(on):.1f} ms, without {1000 * statistics.fmean(off):.1f} ms")
+    print(f"ratio {sum(on[:pairs]) / sum(off[:pairs]):.4f} (95 % interval {low:.4f} to {high:.4f})")
+    print(f"ratios of the {pairs} pairs: {ratios.min():.4f} to {ratios.max():.4f}, SD {ratios.std(ddof=1):.4f}")
+    work = np.array(watch.processor[: 2 * pairs]).reshape(-1, 2)
+    each = work[:, 0] / work[:, 1]
+    print(
+        f"processor time of the process, all threads: ratio {work[:, 0].sum() / work[:, 1].sum():.4f}, "
+        f"pairs {each.min():.4f} to {each.max():.4f}, SD {each.std(ddof=1):.4f}"
+    )
+    medians = [[statistics.median(phase) for phase in watch.seconds[k::2] if phase] for k in (0, 1)]
+    print(f"ratio of median steps: {statistics.fmean(medians[0]) / statistics.fmean(medians[1]):.4f}")
+    print(f"waited for uploads at the end of phases: {max(watch.waits):.2f} s at most; left: {watch.left or 'nothing'}")
+    print(f"{seconds:.0f} s in all")
+
+
+if __name__ == "__main__":
+    main()
