@@ -3,6 +3,8 @@
 import re
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import fsspec
 import pytest
@@ -10,13 +12,14 @@ import torch
 
 from tests.conftest import Run
 from tests.stores import CREDENTIALS, impatient, memory, s3, s3_server
+from trajvq.callbacks import RemoteMirror
 from trajvq.cli import main
 from trajvq.data.remote import fetch_verified, names_below
 from trajvq.mirror import fetch_run, mirrored
 
 __all__ = ["impatient", "memory", "s3", "s3_server"]
 
-MIRRORED = ["checkpoints/best.ckpt", "checkpoints/last.ckpt", "complete.json", "config.yaml", "metrics.csv"]
+MIRRORED = ["checkpoints/best.ckpt", "checkpoints/last.ckpt", "complete.json", "config.yaml", "metrics.csv", "wandb.id"]
 
 
 def step(path: Path) -> int:
@@ -30,19 +33,30 @@ def flip(path: str) -> None:
     store.pipe_file(path, bytes(raw))
 
 
+_MADE: dict[str, bytes] = {}  # what a run of four steps left on its mirror, made once
+
+
 @pytest.fixture
 def broken_off(fit: Run, here: Path, memory: str) -> str:
     """A mirror with a run of four steps that was not finished, and no local trace of it; gives its URL."""
-    assert fit("--run=a", f"--mirror.url={memory}") == 0
-    fsspec.filesystem("memory").rm("/bucket/recon/a/complete.json")
-    (here / "runs").rename(here / "elsewhere")
+    store = fsspec.filesystem("memory")
+    if not _MADE:
+        assert fit("--run=a", f"--mirror.url={memory}") == 0
+        (here / "runs").rename(here / "elsewhere")
+        _MADE.update({name: store.cat_file(name) for name in store.find("/bucket") if "complete" not in name})
+    store.store.clear()
+    for name, raw in _MADE.items():
+        store.pipe_file(name, raw)
     return memory
 
 
 def test_a_mirror_holds_the_run_and_no_secret(
     fit: Run, here: Path, dataset: Path, s3: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert fit("--run=a", f"--mirror.url={s3}/mine", logger=True) == 0
+    store = fsspec.filesystem("s3")
+    for file in dataset.iterdir():
+        store.pipe_file(f"{s3}/small/{file.name}", file.read_bytes())
+    assert fit("--run=a", f"--mirror.url={s3}/mine", f"--data.path={s3}/small", logger=True) == 0
     run, place = here / "runs/recon/a", f"{s3}/mine/recon/a"
     names = [name for name in names_below(place) if not name.endswith(".sha256")]
     assert [name for name in names if name != "checkpoints/last-1.ckpt"] == MIRRORED == mirrored(run)
@@ -51,6 +65,7 @@ def test_a_mirror_holds_the_run_and_no_secret(
         assert (here / "back").read_bytes() == (run / name).read_bytes(), name
     assert step(here / "runs/recon/a/checkpoints/last.ckpt") == 4
     assert not list(run.glob(".mirror/*.upload"))
+    assert f"path: {s3}/small" in (run / "config.yaml").read_text()
 
     # On another machine: a finished run is refused, and tested by its URL.
     (here / "runs").rename(here / "elsewhere")
@@ -74,17 +89,22 @@ def test_a_mirror_holds_the_run_and_no_secret(
             assert secret.encode() not in file.read_bytes(), file
 
 
-def test_a_fresh_machine_goes_on_from_the_mirror(
+def test_a_run_that_broke_goes_on_on_a_fresh_machine_as_if_nothing_had_been(
     fit: Run, here: Path, broken_off: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    mirror = f"--mirror.url={broken_off}"
+    assert fit("--run=b", mirror, "--collapse.on_collapse=stop", "--collapse.patience=1") == 3  # at step 2
+    assert "complete.json" not in names_below(f"{broken_off}/recon/b")
+    (here / "runs").rename(here / "dead")
     capsys.readouterr()
-    assert fit("--run=a", f"--mirror.url={broken_off}", "--trainer.max_steps=6") == 0
-    said = capsys.readouterr().out
-    assert "fetched memory://bucket/recon/a, step 4" in said
-    assert "continuing runs/recon/a from runs/recon/a/checkpoints/last.ckpt" in said
-    assert step(here / "runs/recon/a/checkpoints/last.ckpt") == 6
-    fetch_verified(f"{broken_off}/recon/a/checkpoints/last.ckpt", here / "back")
-    assert step(here / "back") == 6
+    assert fit("--run=b", mirror) == 0
+    assert "fetched memory://bucket/recon/b, step 2" in capsys.readouterr().out
+    for run in "ab":
+        fetch_verified(f"{broken_off}/recon/{run}/checkpoints/last.ckpt", here / run)
+    straight, resumed = (torch.load(here / run, weights_only=True)["state_dict"] for run in "ab")
+    assert step(here / "b") == 4
+    assert all(torch.equal(straight[name], resumed[name]) for name in straight)
+    assert "complete.json" in names_below(f"{broken_off}/recon/b")
 
 
 def test_a_corrupt_checkpoint_on_the_mirror_is_replaced_by_the_one_before(
@@ -98,7 +118,8 @@ def test_a_corrupt_checkpoint_on_the_mirror_is_replaced_by_the_one_before(
     assert "checkpoints/last.ckpt is corrupt" in said
     assert "taking memory://bucket/recon/a/checkpoints/last-1.ckpt, the one before it" in said
     assert "best.ckpt is corrupt" in said
-    assert step(run / "checkpoints/last.ckpt") == 2
+    before = fsspec.filesystem("memory").cat_file("/bucket/recon/a/checkpoints/last-1.ckpt")
+    assert (run / "checkpoints/last.ckpt").read_bytes() == before
     assert mirrored(run) == ["checkpoints/last.ckpt", "config.yaml"]
 
 
@@ -148,18 +169,18 @@ def test_a_store_that_fails_costs_one_warning_and_not_the_run(
     assert names_below(memory) == []  # a mirror that lacks something never says complete
 
 
-def test_the_mirror_has_what_is_saved_when_a_run_breaks(fit: Run, here: Path, memory: str) -> None:
-    collapse = ["--collapse.on_collapse=stop", "--model.learning_rate=0", "--collapse.patience=1"]
-    assert fit("--run=a", f"--mirror.url={memory}", *collapse) == 3
-    run = here / "runs/recon/a"
-    fetch_verified(f"{memory}/recon/a/checkpoints/last.ckpt", here / "back")
-    assert (here / "back").read_bytes() == (run / "checkpoints/last.ckpt").read_bytes()
-    assert "complete.json" not in names_below(f"{memory}/recon/a")
-
-
-def test_without_a_url_there_is_no_thread_and_no_folder(fit: Run, here: Path) -> None:
-    assert fit("--run=a") == 0
-    assert not (here / "runs/recon/a/.mirror").exists()
+@pytest.mark.parametrize(("url", "rank_zero"), [(None, True), ("memory://x", False)])
+def test_without_a_url_or_on_other_ranks_there_is_no_thread_and_no_folder(
+    tmp_path: Path, url: str | None, rank_zero: bool
+) -> None:
+    trainer: Any = SimpleNamespace(default_root_dir=str(tmp_path), is_global_zero=rank_zero)
+    callback = RemoteMirror(url)
+    for hook in (callback.setup, callback.teardown):
+        hook(trainer, Any, "fit")  # type: ignore[arg-type]
+    callback.on_train_batch_end()
+    callback.complete()
+    assert callback.uploads is None
+    assert not list(tmp_path.iterdir())
 
 
 SECRET = "s3://AKIDKEY:Sec/ret+pw9@bucket/x"
@@ -182,15 +203,3 @@ def test_a_url_with_credentials_is_refused_and_nowhere_repeated(
 def test_an_unknown_kind_of_url_is_one_line(fit: Run, capsys: pytest.CaptureFixture[str], option: str) -> None:
     assert fit("--run=a", f"{option}=ftp://host/x") == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith("trajvq: URLs of kind 'ftp' are not known")
-
-
-def test_training_from_a_dataset_url_is_training_from_the_folder(
-    fit: Run, here: Path, dataset: Path, memory: str
-) -> None:
-    for file in dataset.iterdir():
-        fsspec.filesystem("memory").pipe_file(f"/bucket/sets/small/{file.name}", file.read_bytes())
-    assert fit("--run=a") == 0
-    assert fit("--run=b", f"--data.path={memory}/sets/small") == 0
-    a, b = (torch.load(here / f"runs/recon/{n}/checkpoints/last.ckpt", weights_only=True)["state_dict"] for n in "ab")
-    assert all(torch.equal(a[name], b[name]) for name in a)
-    assert f"path: {memory}/sets/small" in (here / "runs/recon/b/config.yaml").read_text()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_only
 
+from trajvq import checkpoints
 from trajvq.data.cache import locked
 from trajvq.data.remote import CorruptError, RemoteError, digest_of, fetch_verified, names_below, read_sidecar
 from trajvq.data.urls import check_url
@@ -12,10 +13,10 @@ from trajvq.errors import UserError
 from trajvq.runs import COMPLETE
 from trajvq.tokens.checkpoint import read_checkpoint
 
-LAST, BEFORE, BEST = "checkpoints/last.ckpt", "checkpoints/last-1.ckpt", "checkpoints/best.ckpt"
+LAST, BEFORE, BEST = (f"checkpoints/{name}" for name in (checkpoints.LAST, checkpoints.BEFORE, "best.ckpt"))
 SNAPSHOTS = ".mirror"  # folder in the run for the lock, and for files on their way up
 NAMES = re.compile(
-    r"checkpoints/[A-Za-z0-9_][\w.=+-]*\.ckpt|config\.yaml|metrics\.csv|complete\.json|scoreboards/\w+\.json"
+    r"checkpoints/[A-Za-z0-9_][\w.=+-]*\.ckpt|config\.yaml|metrics\.csv|wandb\.id|complete\.json|scoreboards/\w+\.json"
 )
 
 say = rank_zero_only(print)

@@ -187,7 +187,7 @@ def check(run: Path, back: Path) -> None:
 
 
 def report(watch: Phases, seconds: float) -> None:
-    """Print the time of a step with the mirror on and off, and their ratio with a 95 % interval over pairs of phases."""
+    """Print the time of a step with the mirror on and off, their ratio, and its spread over pairs of phases."""
     on = [statistics.fmean(phase) for phase in watch.seconds[0::2] if phase]
     off = [statistics.fmean(phase) for phase in watch.seconds[1::2] if phase]
     pairs = min(len(on), len(off))

@@ -1,4 +1,4 @@
-"""What happens beside training: checkpoints, mirror, stops, pictures, progress, scoreboards and the watch for collapse."""
+"""What happens beside training: checkpoints, remote copies, stops, pictures, scoreboards and the watch for collapse."""
 
 from trajvq.callbacks.collapse import CollapseWatch
 from trajvq.callbacks.last import LastCheckpoint

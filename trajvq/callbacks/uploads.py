@@ -139,7 +139,7 @@ class Uploads:
             with self._changed:
                 self._busy = None
                 if again and name not in self._waiting and not self._over:
-                    waiting.ready = time.monotonic() + (1.0 if self._closing else AGAIN)
+                    waiting.ready = time.monotonic() + min(AGAIN, 1.0 if self._closing else AGAIN)
                     self._waiting[name] = waiting
                 else:
                     waiting.snapshot.unlink(missing_ok=True)
@@ -162,8 +162,8 @@ class Uploads:
 
 
 def _urgency(name: str) -> tuple[int, str]:
-    """Settings first, then the checkpoint that a run goes on from, then the rest."""
-    order = ("config.yaml", LAST)
+    """The checkpoint that a run goes on from before the rest, and what it needs to go on before it."""
+    order = ("config.yaml", "metrics.csv", LAST)
     return (order.index(name) if name in order else len(order)), name
 
 

@@ -68,7 +68,9 @@ class TrajectoryDataModule(L.LightningDataModule):
 
     @property
     def manifest(self) -> Manifest:
-        """The dataset's manifest."""
+        """The dataset's manifest; that of a URL is fetched with its shards."""
+        if self.url is not None and not self.path.is_dir():  # only one process of a machine prepares
+            self.path = fetch_dataset(self.url)
         return read_manifest(self.path)
 
     def prepare_data(self) -> None:
@@ -79,8 +81,7 @@ class TrajectoryDataModule(L.LightningDataModule):
             generate(self.path)
 
     def setup(self, stage: str) -> None:
-        if self.url is not None and not self.path.is_dir():  # only one process of a machine prepares
-            self.path = fetch_dataset(self.url)
+        self.path = self.path if self.url is None else fetch_dataset(self.url)
 
     def clips(self, split: str) -> Clips:
         """Return one split as a dataset.

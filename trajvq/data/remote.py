@@ -23,6 +23,7 @@ from fsspec.config import conf
 from trajvq.data.store import file_sha256
 from trajvq.data.urls import WHOLE, check_url, reason
 from trajvq.errors import UserError
+from trajvq.files import whole_file
 
 T = TypeVar("T")
 SIDECAR = ".sha256"
@@ -163,7 +164,7 @@ def upload_verified(local: Path, url: str) -> Digest:
 
     def upload() -> None:
         _whole(store, path, url, lambda name: store.put_file(str(local), name))
-        if _stored(store, path) != wanted:
+        if _stored(store, path, wanted.size) != wanted:
             raise OSError("what arrived is not what was sent")
 
     attempt(f"upload {url}", upload)
@@ -261,42 +262,32 @@ def _whole(store: AbstractFileSystem, path: str, url: str, write: Callable[[str]
     store.mv(partial, path)
 
 
-def _stored(store: AbstractFileSystem, path: str) -> Digest:
-    """Read an object back, some of it at a time."""
+def _stored(store: AbstractFileSystem, path: str, size: int) -> Digest:
+    """Read an object back, a large one in parts."""
+    if size <= PART:
+        raw = store.cat_file(path)
+        return Digest(hashlib.sha256(raw).hexdigest(), len(raw))
     size, hashed = int(store.info(path)["size"]), hashlib.sha256()
     for start in range(0, size, PART):
-        part = {} if size <= PART else {"start": start, "end": min(start + PART, size)}
-        hashed.update(store.cat_file(path, **part))
+        hashed.update(store.cat_file(path, start=start, end=min(start + PART, size)))
     return Digest(hashed.hexdigest(), size)
 
 
 def _fetch(url: str, local: Path, right: Callable[[Digest], bool]) -> Digest:
     store, path = open_store(url)
     local.parent.mkdir(parents=True, exist_ok=True)
-    partial = local.with_name(f".{local.name}.{os.getpid()}.partial")
-    wrong = 0
+    with whole_file(local) as partial:
+        wrong = 0
 
-    def download() -> Digest:
-        nonlocal wrong
-        store.get_file(path, str(partial))
-        found = digest_of(partial)
-        if not right(found):
-            wrong += 1
-            if wrong == 2:
-                raise CorruptError(f"{url} is corrupt: its {found.size} bytes are not those that were written")
-            raise OSError("what arrived is not what was sent")
-        return found
+        def download() -> Digest:
+            nonlocal wrong
+            store.get_file(path, str(partial))
+            found = digest_of(partial)
+            if not right(found):
+                wrong += 1
+                if wrong == 2:
+                    raise CorruptError(f"{url} is corrupt: its {found.size} bytes are not those that were written")
+                raise OSError("what arrived is not what was sent")
+            return found
 
-    try:
-        found = attempt(f"download {url}", download)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(local)
-        folder = os.open(local.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # or the name may be lost with the power
-        finally:
-            os.close(folder)
-    finally:
-        partial.unlink(missing_ok=True)
-    return found
+        return attempt(f"download {url}", download)
