@@ -129,7 +129,7 @@ def test_a_file_system_without_hard_links_will_do(
     def refused(*_: Any) -> None:
         raise OSError("no links here")
 
-    monkeypatch.setattr(module.os, "link", refused)
+    monkeypatch.setattr("os.link", refused)
     save(run, "copied")
     uploads.take("checkpoints/last.ckpt")
     assert uploads.drain(30) == {}

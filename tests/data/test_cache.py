@@ -20,9 +20,8 @@ from trajvq.errors import UserError
 __all__ = ["impatient", "memory", "s3", "s3_server"]
 
 
-@pytest.fixture
-def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of what is downloaded, as it happens."""
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the names of what is downloaded, as it happens."""
     names: list[str] = []
 
     def counting(url: str, *given: Any) -> Any:
@@ -31,6 +30,12 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(cache, "fetch_verified", counting)
     return names
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of what is downloaded."""
+    return counted(monkeypatch)
 
 
 def put(folder: Path, url: str) -> None:
@@ -135,11 +140,10 @@ def test_a_manifest_cannot_name_files_outside_its_folder(memory: str, dataset: P
 
 
 def ask(url: str, results: Any) -> None:
-    names: list[str] = []
-    real = cache.fetch_verified
-    cache.fetch_verified = lambda url, *given: (names.append(url), real(url, *given))[1]
-    with h5py.File(fetch_dataset(url) / "val-00000.h5") as file:
-        results.put((len(names), len(file["video"])))
+    with pytest.MonkeyPatch.context() as patch:
+        names = counted(patch)
+        with h5py.File(fetch_dataset(url) / "val-00000.h5") as file:
+            results.put((len(names), len(file["video"])))
 
 
 def test_processes_that_ask_together_fetch_once(dataset: Path, tmp_path: Path) -> None:

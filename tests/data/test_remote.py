@@ -118,7 +118,8 @@ Break = Callable[[Any, str], None]
 def breaking(monkeypatch: pytest.MonkeyPatch, method: str, after: Break, times: int = 1) -> list[str]:
     """Let a method of the memory store do its work and then something else, so many times."""
     kind = type(fsspec.filesystem("memory"))
-    real, calls = getattr(kind, method), []
+    real = getattr(kind, method)
+    calls: list[str] = []
 
     def broken(self: Any, *names: str, **options: Any) -> Any:
         done = real(self, *names, **options)
