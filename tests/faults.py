@@ -6,6 +6,7 @@ python -m tests.faults --port 9001 --target 127.0.0.1:9000 --rate 0.1 --seed 0
 import argparse
 import http.client
 import random
+import signal
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -120,10 +121,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     proxy = FaultyProxy(asked.target, asked.rate, asked.seed, asked.port)
-    try:
-        proxy.serve_forever()
-    except KeyboardInterrupt:
-        print(dict(proxy.seen), flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=proxy.shutdown).start())
+    proxy.serve_forever()
+    print(dict(proxy.seen), flush=True)
 
 
 if __name__ == "__main__":
