@@ -210,10 +210,9 @@ def report(watch: Phases, seconds: float) -> None:
     low, high = np.quantile(work[draws, 0].sum(1) / work[draws, 1].sum(1), [0.025, 0.975])
     each = work[:, 0] / work[:, 1]
     with_it, without = 1000 * work.mean(0) / watch.steps
-    print(
-        f"alone on one core: {with_it:.1f} and {without:.1f} ms a step, ratio {work[:, 0].sum() / work[:, 1].sum():.4f} (95 % interval {low:.4f} to {high:.4f}), "
-        f"pairs {each.min():.4f} to {each.max():.4f}, SD {each.std(ddof=1):.4f}"
-    )
+    print(f"alone on one core: step with mirror {with_it:.1f} ms, without {without:.1f} ms")
+    print(f"ratio {with_it / without:.4f} (95 % interval {low:.4f} to {high:.4f})")
+    print(f"ratios of the pairs: {each.min():.4f} to {each.max():.4f}, SD {each.std(ddof=1):.4f}")
     print(f"a checkpoint costs {1000 * (work[:, 0] - work[:, 1]).mean():.0f} ms")
     medians = [[statistics.median(phase) for phase in watch.seconds[k::2] if phase] for k in (0, 1)]
     print(f"ratio of median steps: {statistics.fmean(medians[0]) / statistics.fmean(medians[1]):.4f}")

@@ -33,7 +33,7 @@ class RemoteMirror(L.Callback):
             raise ValueError(f"drain_seconds is {drain_seconds}; it must be 0 or more")
         self.url = None if url is None else check_url(url)
         self.drain_seconds = drain_seconds
-        self.run = Path()
+        self.run, self.stage = Path(), ""
         self.uploads: Uploads | None = None
         self._seen: dict[str, Version] = {}
         self._left: dict[str, str] = {}
@@ -41,7 +41,7 @@ class RemoteMirror(L.Callback):
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         if self.url is None or not trainer.is_global_zero or stage not in ("fit", "test") or self.uploads:
             return
-        self.run = Path(trainer.default_root_dir).resolve()
+        self.run, self.stage = Path(trainer.default_root_dir).resolve(), stage
         self._start()
 
     def on_train_batch_end(self, *_: Any, **__: Any) -> None:
@@ -59,7 +59,8 @@ class RemoteMirror(L.Callback):
     def close(self) -> None:
         """Hand over everything, wait for it at most ``drain_seconds``, and say what is not mirrored."""
         if self.uploads is not None:
-            self._end([name for name in mirrored(self.run) if name != COMPLETE])
+            names = [name for name in mirrored(self.run) if name != COMPLETE]
+            self._end([name for name in names if self.stage == "fit" or name.startswith("scoreboards/")])
 
     def complete(self) -> None:
         """Mirror ``complete.json``, the last file of a finished run, unless something else is not mirrored."""
@@ -88,7 +89,7 @@ class RemoteMirror(L.Callback):
             return
         try:
             with os.scandir(self.run / "checkpoints") as entries:
-                names = [f"checkpoints/{entry.name}" for entry in entries]
+                names = [f"checkpoints/{entry.name}" for entry in entries if entry.is_file()]
         except FileNotFoundError:
             return  # there is no checkpoint yet
         changed = [self.uploads.take(name) for name in names if name != BEFORE and NAMES.fullmatch(name)]
