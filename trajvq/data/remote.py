@@ -33,6 +33,7 @@ PART = 32 * 2**20  # bytes read back at a time
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 PERMANENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, NotImplementedError)
 PERMANENT_NAMES = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "ParamValidationError")
+DAMAGE_NAMES = ("FlexibleChecksumError",)  # botocore: the store's own checksum does not fit what it sends
 # Not the generator that a training run is seeded by: a retry must not change what is drawn.
 _JITTER = random.SystemRandom()
 
@@ -105,7 +106,8 @@ def attempt(what: str, work: Callable[[], T]) -> T:
             if is_permanent(error):
                 raise RemoteError(f"cannot {what}: {reason(error)}") from None
             if number == ATTEMPTS - 1:
-                raise RemoteError(f"cannot {what}, after {ATTEMPTS} attempts: {reason(error)}") from None
+                kind = CorruptError if type(error).__name__ in DAMAGE_NAMES else RemoteError
+                raise kind(f"cannot {what}, after {ATTEMPTS} attempts: {reason(error)}") from None
         time.sleep(min(LONGEST, FIRST * 2**number) * _JITTER.uniform(0.5, 1))
     raise AssertionError("unreachable")
 
@@ -141,7 +143,13 @@ def write_sidecar(url: str, accepted: Sequence[Digest]) -> None:
     """
     store, path = open_store(url + SIDECAR)
     raw = json.dumps({"accepted": [asdict(digest) for digest in accepted]}).encode()
-    attempt(f"write {url + SIDECAR}", lambda: _whole(store, path, url, lambda name: store.pipe_file(name, raw)))
+
+    def write() -> None:
+        _whole(store, path, url, lambda name: store.pipe_file(name, raw))
+        if store.cat_file(path) != raw:
+            raise OSError("what arrived is not what was sent")
+
+    attempt(f"write {url + SIDECAR}", write)
 
 
 def upload_verified(local: Path, url: str) -> Digest:
