@@ -24,7 +24,7 @@ class FSQ(nn.Module):
         super().__init__()
         if not levels or min(levels) < 2:
             raise ValueError(f"FSQ levels are {list(levels)}; give at least one, each 2 or more")
-        self.codebook_size = prod(levels)
+        self.dim, self.codebook_size = len(levels), prod(levels)
         sizes = torch.tensor(levels, dtype=torch.int64)
         self.register_buffer("levels", sizes, persistent=False)
         self.register_buffer("basis", torch.cumprod(sizes, dim=0) // sizes, persistent=False)
