@@ -75,6 +75,6 @@ def test_a_saved_state_goes_on_exactly() -> None:
 def test_a_network_without_matrices_trains() -> None:
     gain = nn.Parameter(torch.ones(()))
     optimizer = Muon([gain], 1e-2, 2e-2, (0.9, 0.99), 0.01)
-    gain.square().backward()
+    gain.square().backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     assert gain < 1

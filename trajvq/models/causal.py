@@ -42,7 +42,8 @@ class CausalDepthwise(nn.Module):
         if frames > 1:
             back = self.before(x[:, :-1].flatten(0, 1)).unflatten(0, (clips, frames - 1))
             made = made + F.pad(back, (0, 0, 0, 0, 0, 0, 1, 0))
-        return made.permute(0, 1, 3, 4, 2)
+        last: Tensor = made.permute(0, 1, 3, 4, 2)
+        return last
 
 
 class ResidualBlock(nn.Module):

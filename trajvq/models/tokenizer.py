@@ -41,7 +41,7 @@ class CellEncoder(nn.Module):
         self.frame = nn.Linear(hidden, thin)
         self.inward = nn.Linear(frames * thin, width)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
-        self.outward = nn.Linear(width, latent)
+        self.outward = nn.Sequential(ChannelNorm(width), nn.Linear(width, latent))
 
     def forward(self, video: Tensor) -> Tensor:
         """Return latents ``(B, latent, t, h, w)`` of clips ``(B, 3, T, H, W)`` in [0, 1]."""

@@ -18,13 +18,14 @@ def orthogonalize(matrix: Tensor) -> Tensor:
         matrix: float ``(rows, columns)``; the result is float32 of the same shape.
     """
     a, b, c = NEWTON_SCHULZ
-    made = matrix.float()
-    made = made / (made.norm() + 1e-7)
-    wide = made if made.shape[0] <= made.shape[1] else made.mT
+    tall = matrix.shape[0] > matrix.shape[1]
+    wide = matrix.float().mT if tall else matrix.float()
+    wide = wide / (wide.norm() + 1e-7)
     for _ in range(ITERATIONS):
         gram = wide @ wide.mT
         wide = a * wide + (b * gram + c * gram @ gram) @ wide
-    return wide if made.shape[0] <= made.shape[1] else wide.mT
+    made: Tensor = wide.mT if tall else wide
+    return made
 
 
 def is_matrix(weight: Tensor) -> bool:
