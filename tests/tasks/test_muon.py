@@ -60,16 +60,19 @@ def test_the_loss_falls() -> None:
 
 def test_a_saved_state_goes_on_exactly() -> None:
     whole, broken = network(), network()
-    learn(whole, muon(whole), 0)
-    one = muon(whole)
-    learn(whole, one, 6)
-    two = muon(broken)
-    learn(broken, two, 3)
-    saved = copy.deepcopy(two.state_dict())
-    three = muon(broken, rate=1.0, matrix_rate=1.0)
-    three.load_state_dict(saved)
-    learn(broken, three, 3)
+    learn(whole, muon(whole), 6)
+    first, second = muon(broken), muon(broken)
+    learn(broken, first, 3)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    learn(broken, second, 3)
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), broken.parameters(), strict=True))
+
+
+def test_settings_are_not_taken_from_a_checkpoint() -> None:
+    model = network()
+    changed = muon(model, rate=0.5, matrix_rate=0.25)
+    changed.load_state_dict(muon(model).state_dict())
+    assert [group["lr"] for group in changed.param_groups] == [0.25, 0.5]
 
 
 def test_a_network_without_matrices_trains() -> None:

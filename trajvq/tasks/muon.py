@@ -96,7 +96,8 @@ class Muon(torch.optim.Optimizer):
         assert weight.grad is not None
         state = self.state[weight]
         if not state:
-            state["step"], state["mean"], state["square"] = 0, torch.zeros_like(weight), torch.zeros_like(weight)
+            state["mean"], state["square"] = torch.zeros_like(weight), torch.zeros_like(weight)
+            state["step"] = torch.zeros(())
         state["step"] += 1
         first, second = group["betas"]
         state["mean"].lerp_(weight.grad, 1 - first)
