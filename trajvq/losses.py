@@ -35,21 +35,19 @@ class BalancedLoss(nn.Module):
 
     def mask(self, reconstruction: Tensor, video: Tensor, background: Tensor) -> Tensor:
         """Return bool ``(B, 1, T, H, W)``: objects and surroundings of the clips, and what is drawn."""
-        apart = (video - background).abs().amax(dim=1) > self.threshold
-        side, edge = 2 * self.dilate + 1, self.dilate
-        grown = F.max_pool2d(apart.float(), (side, 1), stride=1, padding=(edge, 0))
-        near = F.max_pool2d(grown, (1, side), stride=1, padding=(0, edge)).bool()
-        return (near | ((reconstruction - background).abs().amax(dim=1) > self.drawn))[:, None]
+        near = (video - background).abs_().amax(dim=1) > self.threshold
+        for dim in (-1, -2):
+            near = _widened(near, self.dilate, dim)
+        return (near | ((reconstruction - background).abs_().amax(dim=1) > self.drawn))[:, None]
 
     def forward(self, reconstruction: Tensor, video: Tensor, background: Tensor) -> Tensor:
         """Compare clips ``(B, 3, T, H, W)``, with their backgrounds ``(B, 3, 1, H, W)``; returns a scalar."""
         with torch.no_grad():
-            near = self.mask(reconstruction, video, background).to(video.dtype)
-            found, rest = _over_processes(torch.stack([near.sum(), (1 - near).sum()])).clamp(min=1)
-            share = self.object_weight * near / found
-            share += (1 - self.object_weight) * (1 - near) / rest
-        square = (reconstruction - video).square().mean(dim=1, keepdim=True)
-        return (square * share).sum()
+            near, channels = self.mask(reconstruction, video, background)[:, 0], video.shape[1]
+            counts = torch.stack([near.sum(), (~near).sum()]).to(video.dtype)
+            found, rest = channels * _over_processes(counts).clamp(min=1)
+            share = torch.where(near, self.object_weight / found, (1 - self.object_weight) / rest)
+        return ((reconstruction - video).square().sum(dim=1) * share).sum()
 
 
 def _over_processes(counts: Tensor) -> Tensor:
@@ -58,3 +56,13 @@ def _over_processes(counts: Tensor) -> Tensor:
         distributed.all_reduce(counts)
         counts = counts / distributed.get_world_size()
     return counts
+
+
+def _widened(mask: Tensor, pixels: int, dim: int) -> Tensor:
+    """Grow a bool mask by a few pixels both ways along one dimension."""
+    made, size = mask.clone(), mask.shape[dim]
+    for step in range(1, min(pixels, size - 1) + 1):
+        rest = size - step
+        made.narrow(dim, step, rest).logical_or_(mask.narrow(dim, 0, rest))
+        made.narrow(dim, 0, rest).logical_or_(mask.narrow(dim, step, rest))
+    return made

@@ -1,6 +1,6 @@
 """Layers that see no later frame: everything here works frame by frame or looks back in time.
 
-B clips, C channels, T frames, H rows, W columns.
+B clips, t frames, h rows, w columns, C channels, which come last: most layers are matrices over channels.
 """
 
 import torch
@@ -8,47 +8,62 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class CausalConv3d(nn.Conv3d):
-    """A 3-D convolution padded in front of the first frame, so that no output sees a later input.
-
-    Args:
-        inputs: Channels in.
-        outputs: Channels out.
-        kernel: Frames, rows and columns; rows and columns odd.
-    """
-
-    def __init__(self, inputs: int, outputs: int, kernel: tuple[int, int, int]) -> None:
-        super().__init__(inputs, outputs, kernel, padding=(0, kernel[1] // 2, kernel[2] // 2))
-        self.before = kernel[0] - 1
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(F.pad(x, (0, 0, 0, 0, self.before, 0)))
-
-
 class ChannelNorm(nn.Module):
     """Root-mean-square norm over the channels of each place (Zhang and Sennrich, 2019)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.gain = nn.Parameter(torch.ones(channels, 1, 1, 1))
+        self.gain = nn.Parameter(torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-6) * self.gain
+        return F.rms_norm(x, self.gain.shape, self.gain, 1e-6)
+
+
+class CausalDepthwise(nn.Module):
+    """A convolution over this frame and the one before, each channel by itself; before the first frame is nothing.
+
+    Two convolutions in two dimensions, since those in three are ten times slower on a CPU.
+
+    Args:
+        channels: Channels in and out.
+        kernel: Rows and columns; odd.
+    """
+
+    def __init__(self, channels: int, kernel: int = 3) -> None:
+        super().__init__()
+        self.now = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels)
+        self.before = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve ``(B, t, h, w, C)``; returns the same shape."""
+        clips, frames = x.shape[:2]
+        x = x.permute(0, 1, 4, 2, 3)
+        made = self.now(x.flatten(0, 1)).unflatten(0, (clips, frames))
+        if frames > 1:
+            back = self.before(x[:, :-1].flatten(0, 1)).unflatten(0, (clips, frames - 1))
+            made = made + F.pad(back, (0, 0, 0, 0, 0, 0, 1, 0))
+        last: Tensor = made.permute(0, 1, 3, 4, 2)
+        return last
 
 
 class ResidualBlock(nn.Module):
-    """Two causal convolutions beside an identity; starts as the identity."""
+    """A causal depthwise convolution, then a perceptron at each place, beside an identity (ConvNeXt, Liu et al., 2022).
 
-    def __init__(self, channels: int, kernel: tuple[int, int, int] = (2, 3, 3)) -> None:
+    Starts as the identity.
+
+    Args:
+        channels: Channels in and out.
+        expansion: Channels inside the perceptron, as a multiple.
+    """
+
+    def __init__(self, channels: int, expansion: int = 4) -> None:
         super().__init__()
-        self.first = CausalConv3d(channels, channels, kernel)
-        self.second = CausalConv3d(channels, channels, kernel)
-        self.norm_first, self.norm_second = ChannelNorm(channels), ChannelNorm(channels)
-        nn.init.zeros_(self.second.weight)
-        assert self.second.bias is not None
-        nn.init.zeros_(self.second.bias)
+        self.mix, self.norm = CausalDepthwise(channels), ChannelNorm(channels)
+        self.widen = nn.Linear(channels, expansion * channels)
+        self.narrow = nn.Linear(expansion * channels, channels)
+        nn.init.zeros_(self.narrow.weight)
+        nn.init.zeros_(self.narrow.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = self.first(F.silu(self.norm_first(x)))
-        made: Tensor = x + self.second(F.silu(self.norm_second(inner)))
+        made: Tensor = x + self.narrow(F.silu(self.widen(self.norm(self.mix(x)))))
         return made

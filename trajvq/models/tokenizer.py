@@ -1,50 +1,58 @@
 """CausalTokenizer: a clip is folded into the cells of its tokens at once, and worked on there.
 
 B clips, C channels, T frames, H rows, W columns; a token's cell covers p frames, q rows, r columns,
-and there are t, h, w cells. All convolutions run on the small grid of cells, where they are cheap.
+and there are t, h, w cells. What leads from pixels to cells and back sees one frame at a time with the
+same weights for each, so that it is learnt from p times as many examples.
 """
 
 from collections.abc import Sequence
 
 import torch
-from einops import rearrange, repeat
+from einops import rearrange
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from trajvq.models.causal import CausalConv3d, ChannelNorm, ResidualBlock
+from trajvq.models.causal import ChannelNorm, ResidualBlock
 from trajvq.models.fsq import FSQ
 
 Strides = tuple[int, int, int]
 
 
 class CellEncoder(nn.Module):
-    """Cells to latents. Each cell's mean colour enters beside the deviations from it, so that neither drowns the other.
+    """Cells to latents. Each cell's mean, least and greatest colour enter beside the deviations from its mean.
+
+    So colour does not drown in shape: the least or greatest value of a channel is that of a small object.
 
     Args:
         strides: Frames, rows and columns of a cell.
         width: Channels on the grid.
-        hidden: Channels between a cell's pixels and the grid.
+        hidden: Channels between a frame's pixels and what it contributes to its cell.
+        thin: Channels that a frame contributes to its cell.
         blocks: Residual blocks.
         latent: Channels out.
     """
 
-    def __init__(self, strides: Strides, width: int, hidden: int, blocks: int, latent: int) -> None:
+    def __init__(self, strides: Strides, width: int, hidden: int, thin: int, blocks: int, latent: int) -> None:
         super().__init__()
         self.strides = strides
         frames, rows, columns = strides
-        self.inward = nn.Sequential(
-            nn.Conv3d(3 * frames * (rows * columns + 1), hidden, 1), nn.SiLU(), nn.Conv3d(hidden, width, 1)
-        )
+        self.shape = nn.Linear(3 * rows * columns, hidden)
+        self.tone = nn.Linear(3 * 3, hidden, bias=False)
+        self.frame = nn.Linear(hidden, thin)
+        self.inward = nn.Linear(frames * thin, width)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
-        self.outward = nn.Conv3d(width, latent, 1)
+        self.outward = nn.Sequential(ChannelNorm(width), nn.Linear(width, latent))
 
     def forward(self, video: Tensor) -> Tensor:
         """Return latents ``(B, latent, t, h, w)`` of clips ``(B, 3, T, H, W)`` in [0, 1]."""
         p, q, r = self.strides
-        cells = rearrange(2 * video - 1, "b c (t p) (h q) (w r) -> b (c p) (q r) t h w", p=p, q=q, r=r)
-        mean = cells.mean(dim=2)
-        flat = torch.cat([(cells - mean[:, :, None]).flatten(1, 2), mean], dim=1)
-        latent: Tensor = self.outward(self.blocks(self.inward(flat)))
-        return latent
+        cells = rearrange(video, "b c T (h q) (w r) -> b T h w c (q r)", q=q, r=r)
+        mean = cells.mean(dim=-1)
+        tones = torch.cat([mean, cells.amin(dim=-1), cells.amax(dim=-1)], dim=-1)
+        frame = F.silu(self.shape((cells - mean[..., None]).flatten(-2)) + self.tone(2 * tones - 1))
+        frame = rearrange(F.silu(self.frame(frame)), "b (t p) h w n -> b t h w (p n)", p=p)
+        latent: Tensor = self.outward(self.blocks(self.inward(frame)))
+        return rearrange(latent, "b t h w c -> b c t h w")
 
 
 class CellDecoder(nn.Module):
@@ -55,36 +63,35 @@ class CellDecoder(nn.Module):
     Args:
         strides: Frames, rows and columns of a cell.
         width: Channels on the grid.
-        hidden: Channels between the grid and a cell's pixels.
+        hidden: Channels between what a frame takes from its cell and its pixels.
+        thin: Channels that a frame takes from its cell.
         blocks: Residual blocks.
         latent: Channels of the codes.
     """
 
-    def __init__(self, strides: Strides, width: int, hidden: int, blocks: int, latent: int) -> None:
+    def __init__(self, strides: Strides, width: int, hidden: int, thin: int, blocks: int, latent: int) -> None:
         super().__init__()
         self.strides = strides
         frames, rows, columns = strides
-        pixels = frames * rows * columns
-        self.inward = CausalConv3d(latent, width, (2, 3, 3))
+        self.inward = nn.Linear(latent, width)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
-        self.outward = nn.Sequential(ChannelNorm(width), nn.Conv3d(width, hidden, 1), nn.SiLU())
-        self.ground = nn.Conv3d(hidden, 3 * pixels, 1)
-        self.mask = nn.Conv3d(hidden, pixels, 1)
-        self.colour = nn.Conv3d(hidden, 3 * frames, 1)
-        assert self.mask.bias is not None
+        self.outward = nn.Sequential(ChannelNorm(width), nn.Linear(width, frames * thin), nn.SiLU())
+        self.frame = nn.Sequential(nn.Linear(thin, hidden), nn.SiLU())
+        self.ground = nn.Linear(hidden, 3 * rows * columns)
+        self.mask = nn.Linear(hidden, rows * columns)
+        self.colour = nn.Linear(hidden, 3)
         nn.init.zeros_(self.ground.weight)
         nn.init.constant_(self.mask.bias, -2.0)  # at first little is painted
 
     def forward(self, codes: Tensor) -> Tensor:
         """Return clips ``(B, 3, T, H, W)``, about [0, 1], of codes ``(B, latent, t, h, w)``."""
         p, q, r = self.strides
-        hidden = self.outward(self.blocks(self.inward(codes)))
-        unfold = "b (c p q r) t h w -> b c (t p) (h q) (w r)"
-        ground = rearrange(self.ground(hidden), unfold, p=p, q=q, r=r)
-        mask = rearrange(self.mask(hidden), unfold, p=p, q=q, r=r).sigmoid()
-        colour = repeat(self.colour(hidden), "b (c p) t h w -> b c (t p) (h q) (w r)", p=p, q=q, r=r)
-        made: Tensor = ground + mask * (colour - ground) + 0.5
-        return made
+        cells = self.outward(self.blocks(self.inward(rearrange(codes, "b c t h w -> b t h w c"))))
+        frame = self.frame(rearrange(cells, "b t h w (p n) -> b (t p) h w n", p=p))
+        ground = self.ground(frame).unflatten(-1, (3, q * r))
+        mask, colour = self.mask(frame).sigmoid()[..., None, :], self.colour(frame)[..., None]
+        made = torch.lerp(ground, colour, mask)
+        return rearrange(made, "b T h w c (q r) -> b c T (h q) (w r)", q=q, r=r) + 0.5
 
 
 class CausalTokenizer(nn.Module):
@@ -94,7 +101,8 @@ class CausalTokenizer(nn.Module):
         strides: Frames, rows and columns that a token covers.
         levels: FSQ levels of each channel of a code; their product is the codebook.
         width: Channels on the grid of cells.
-        hidden: Channels between that grid and the pixels.
+        hidden: Channels between a frame's pixels and its cells.
+        thin: Channels that a frame and its cell exchange.
         blocks: Residual blocks in encoder and in decoder.
     """
 
@@ -103,18 +111,19 @@ class CausalTokenizer(nn.Module):
         strides: Sequence[int] = (4, 8, 8),
         levels: Sequence[int] = (8, 5, 5, 5),
         width: int = 64,
-        hidden: int = 256,
-        blocks: int = 2,
+        hidden: int = 128,
+        thin: int = 48,
+        blocks: int = 4,
     ) -> None:
         super().__init__()
         if len(strides) != 3 or min(strides) < 1:
             raise ValueError(f"strides are {list(strides)}; give three, each 1 or more: frames, rows, columns")
         self.strides: Strides = (strides[0], strides[1], strides[2])
-        self.levels, self.width, self.hidden, self.blocks = list(levels), width, hidden, blocks
+        self.levels, self.width, self.hidden, self.thin, self.blocks = list(levels), width, hidden, thin, blocks
         self.quantizer = FSQ(levels)
         self.codebook_size = self.quantizer.codebook_size
-        self.encoder = CellEncoder(self.strides, width, hidden, blocks, len(levels))
-        self.decoder = CellDecoder(self.strides, width, hidden, blocks, len(levels))
+        self.encoder = CellEncoder(self.strides, width, hidden, thin, blocks, len(levels))
+        self.decoder = CellDecoder(self.strides, width, hidden, thin, blocks, len(levels))
 
     def quantize(self, video: Tensor) -> Tensor:
         """Return codes ``(B, d, t, h, w)``, float32 in [-1, 1].

@@ -14,7 +14,7 @@ from trajvq.metrics.background import estimate_background
 from trajvq.metrics.codes import linear_probe
 from trajvq.metrics.scoreboard import ReconstructionScoreboard
 from trajvq.models.sharding import shard
-from trajvq.tasks.schedule import adamw
+from trajvq.tasks.schedule import adamw, muon
 from trajvq.tokens.checkpoint import misfits
 from trajvq.tokens.protocol import check_tokenizer, spec_of
 
@@ -34,6 +34,7 @@ class Reconstruct(L.LightningModule):
             ``(B, 3, T, H, W)``, the background, estimated from the clip itself, ``(B, 3, 1, H, W)``.
         augment: A module of (video, background, share of training done) that returns the first two; None for none.
         learning_rate: Peak of the learning rate.
+        matrix_learning_rate: Peak of Muon's learning rate for matrices; None trains all by AdamW.
         warmup_steps: Steps of linear rise to it.
         total_steps: Steps until it has decayed to 0; the trainer's ``max_steps``.
         betas: AdamW's running averages.
@@ -50,6 +51,7 @@ class Reconstruct(L.LightningModule):
         total_steps: int,
         augment: nn.Module | None = None,
         learning_rate: float = 3e-3,
+        matrix_learning_rate: float | None = None,
         warmup_steps: int = 100,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
@@ -63,6 +65,7 @@ class Reconstruct(L.LightningModule):
         self._hparams_initial = AttributeDict(self.hparams)
         self.tokenizer, self.loss, self.augment = tokenizer, loss, augment
         self.learning_rate, self.warmup_steps, self.total_steps = learning_rate, warmup_steps, total_steps
+        self.matrix_learning_rate = matrix_learning_rate
         self.betas, self.weight_decay = betas, weight_decay
         self.scoreboards: dict[str, dict[str, Any]] = {}
         self.val_board = self._board(full=False)
@@ -101,14 +104,10 @@ class Reconstruct(L.LightningModule):
             shard(self.tokenizer, self.device_mesh["data_parallel"], ("encode", "decode", "quantize"))
 
     def configure_optimizers(self) -> Any:
-        return adamw(
-            self.tokenizer.parameters(),
-            self.learning_rate,
-            self.warmup_steps,
-            self.total_steps,
-            self.betas,
-            self.weight_decay,
-        )
+        weights, rest = self.tokenizer.parameters(), (self.warmup_steps, self.total_steps, self.betas)
+        if self.matrix_learning_rate is None:
+            return adamw(weights, self.learning_rate, *rest, self.weight_decay)
+        return muon(weights, self.learning_rate, self.matrix_learning_rate, *rest, self.weight_decay)
 
     def forward(self, video: Tensor) -> Tensor:
         """Reconstruct clips float ``(B, 3, T, H, W)``."""

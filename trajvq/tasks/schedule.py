@@ -1,4 +1,4 @@
-"""AdamW with linear warm-up and cosine decay, both counted in steps."""
+"""Optimizers with linear warm-up and cosine decay, both counted in steps."""
 
 import math
 from collections.abc import Iterable
@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 from torch import nn
+
+from trajvq.tasks.muon import Muon
 
 
 def adamw(
@@ -32,6 +34,34 @@ def adamw(
         {"params": [p for p in trained if p.ndim <= 1 or p.numel() == max(p.shape)], "weight_decay": 0.0},
     ]
     optimizer = AdamW([g for g in groups if g["params"]], lr=learning_rate, betas=betas, fused=True)
+    return _scheduled(optimizer, warmup_steps, total_steps)
+
+
+def muon(
+    parameters: Iterable[nn.Parameter],
+    learning_rate: float,
+    matrix_learning_rate: float,
+    warmup_steps: int,
+    total_steps: int,
+    betas: tuple[float, float],
+    weight_decay: float,
+) -> dict[str, Any]:
+    """Return what ``configure_optimizers`` returns, with `Muon`; arguments as of `adamw`.
+
+    Args:
+        parameters: What is trained.
+        learning_rate: The peak for all weights that are no matrices.
+        matrix_learning_rate: The peak for matrices.
+        warmup_steps: Steps of linear rise.
+        total_steps: Steps until both rates are 0.
+        betas: AdamW's running averages, for the weights that are no matrices.
+        weight_decay: Decoupled decay of the matrices.
+    """
+    optimizer = Muon(parameters, learning_rate, matrix_learning_rate, betas, weight_decay)
+    return _scheduled(optimizer, warmup_steps, total_steps)
+
+
+def _scheduled(optimizer: torch.optim.Optimizer, warmup_steps: int, total_steps: int) -> dict[str, Any]:
     schedule = WarmupCosine(optimizer, warmup_steps, total_steps)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
