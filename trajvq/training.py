@@ -41,7 +41,7 @@ from trajvq.files import write_text
 from trajvq.loggers import loggers
 from trajvq.losses import BalancedLoss, PlainLoss
 from trajvq.mirror import fetch_run, run_of
-from trajvq.models import FSQ, CausalTokenizer
+from trajvq.models import FSQ, LFQ, VQ, CausalTokenizer, SimVQ
 from trajvq.resume import changes, check_dataset
 from trajvq.runs import LATEST, best, finish, new_name, open_run
 from trajvq.strategies import Sharded
@@ -51,12 +51,15 @@ from trajvq.tokens.checkpoint import read_checkpoint
 # Importing these lets a config name them in a word.
 __all__ = [
     "FSQ",
+    "LFQ",
+    "VQ",
     "BalancedLoss",
     "CausalTokenizer",
     "ObjectWindows",
     "PlainLoss",
     "Reconstruct",
     "Sharded",
+    "SimVQ",
     "SpotInterruption",
     "TrajectoryDataModule",
     "main",

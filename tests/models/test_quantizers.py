@@ -1,13 +1,16 @@
 """Quantizers of every kind: codes come back from their numbers, gradients pass, codes are used and revived."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from tests.conftest import Run
 from trajvq.models import FSQ
 from trajvq.models.quantizers import LFQ, VQ, SimVQ
+from trajvq.tokens import load_tokenizer
 
 KINDS: dict[str, Callable[[], Any]] = {
     "FSQ": lambda: FSQ([4, 4, 4]),
@@ -20,6 +23,10 @@ KINDS: dict[str, Callable[[], Any]] = {
 def latents(quantizer: Any, seed: int = 0, count: int = 512) -> torch.Tensor:
     channels = quantizer.dim
     return torch.randn(2, channels, 1, 1, count, generator=torch.Generator().manual_seed(seed))
+
+
+def used(quantizer: Any, values: torch.Tensor) -> int:
+    return len(torch.unique(quantizer.indices(quantizer(values))))
 
 
 @pytest.fixture(params=sorted(KINDS))
@@ -70,13 +77,23 @@ def test_dead_codes_are_revived() -> None:
     torch.manual_seed(0)
     quantizer = VQ(dim=2, codebook_size=32, decay=0.8)
     far = latents(quantizer) / 2 + 5  # nearest to one code alone
-    assert len(quantizer.eval().indices(quantizer(far)).unique()) < 8
+    assert used(quantizer.eval(), far) < 8
     for _ in range(30):
         quantizer.train()(far)
-    assert len(quantizer.eval().indices(quantizer(far)).unique()) > 16
+    assert used(quantizer.eval(), far) > 16
 
 
 @pytest.mark.parametrize("make", [lambda: VQ(0, 5), lambda: SimVQ(4, 1), lambda: LFQ(0)])
 def test_useless_sizes_are_refused(make: Callable[[], Any]) -> None:
     with pytest.raises(ValueError, match="give at least"):
         make()
+
+
+@pytest.mark.parametrize(("kind", "size"), [("VQ", 1000), ("SimVQ", 1000), ("LFQ", 1024)])
+def test_each_is_a_class_in_the_config(fit: Run, here: Path, kind: str, size: int) -> None:
+    assert fit(f"--model.tokenizer.quantizer=trajvq.models.{kind}", "--run=a") == 0
+    network = load_tokenizer(here / "runs/recon/a/checkpoints/best.ckpt")
+    video = torch.rand(1, 3, 8, 32, 32)
+    indices = network.encode(video)  # type: ignore[operator]
+    assert torch.equal(network.decode(indices), network(video))  # type: ignore[operator]
+    assert network.codebook_size == size

@@ -60,7 +60,7 @@ def test_what_a_network_lacks_is_named() -> None:
         check_tokenizer(Forgetful(3))
     with pytest.raises(UserError, match="'width'"):
         spec_of(Forgetful(3))
-    with pytest.raises(UserError, match="cannot build the tokenizer nowhere.Net"):
+    with pytest.raises(UserError, match="cannot build nowhere.Net"):
         build({"class_path": "nowhere.Net"})
     with pytest.raises(UserError, match="cannot build"):
         build({"class_path": "trajvq.models.CausalTokenizer", "init_args": {"depth": 3}})

@@ -153,7 +153,8 @@ class LFQ(_Codebook):
     def nearest(self, latent: Tensor) -> Tensor:
         """Return the numbers ``(B, t, h, w)`` of the signs of latents ``(B, d, t, h, w)``."""
         places = rearrange(latent > 0, "b d t h w -> b t h w d").long()
-        return (places * self.quantizer.mask.long()).sum(dim=-1)
+        found: Tensor = (places * self.quantizer.mask.long()).sum(dim=-1)
+        return found
 
 
 def _library() -> Any:

@@ -6,6 +6,7 @@ same weights for each, so that it is learnt from p times as many examples.
 """
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from einops import rearrange
@@ -104,6 +105,7 @@ class CausalTokenizer(nn.Module):
         hidden: Channels between a frame's pixels and its cells.
         thin: Channels that a frame and its cell exchange.
         blocks: Residual blocks in encoder and in decoder.
+        quantizer: Another quantizer than FSQ, such as those of `trajvq.models.quantizers`; ``levels`` is then unused.
     """
 
     def __init__(
@@ -114,16 +116,18 @@ class CausalTokenizer(nn.Module):
         hidden: int = 128,
         thin: int = 48,
         blocks: int = 4,
+        quantizer: nn.Module | None = None,
     ) -> None:
         super().__init__()
         if len(strides) != 3 or min(strides) < 1:
             raise ValueError(f"strides are {list(strides)}; give three, each 1 or more: frames, rows, columns")
         self.strides: Strides = (strides[0], strides[1], strides[2])
         self.levels, self.width, self.hidden, self.thin, self.blocks = list(levels), width, hidden, thin, blocks
-        self.quantizer = FSQ(levels)
-        self.codebook_size = self.quantizer.codebook_size
-        self.encoder = CellEncoder(self.strides, width, hidden, thin, blocks, len(levels))
-        self.decoder = CellDecoder(self.strides, width, hidden, thin, blocks, len(levels))
+        self.quantizer = cast(Any, FSQ(levels) if quantizer is None else quantizer)
+        self.codebook_size: int = self.quantizer.codebook_size
+        channels: int = self.quantizer.dim
+        self.encoder = CellEncoder(self.strides, width, hidden, thin, blocks, channels)
+        self.decoder = CellDecoder(self.strides, width, hidden, thin, blocks, channels)
 
     def quantize(self, video: Tensor) -> Tensor:
         """Return codes ``(B, d, t, h, w)``, float32 in [-1, 1].
@@ -147,9 +151,17 @@ class CausalTokenizer(nn.Module):
 
     def encode(self, video: Tensor) -> Tensor:
         """Return tokens int64 ``(B, t, h, w)`` of clips float ``(B, 3, T, H, W)`` in [0, 1]."""
-        return self.quantizer.indices(self.quantize(video))
+        indices: Tensor = self.quantizer.indices(self.quantize(video))
+        return indices
 
     def decode(self, indices: Tensor) -> Tensor:
         """Return clips float ``(B, 3, T, H, W)`` of tokens int64 ``(B, t, h, w)``."""
         made: Tensor = self.decoder(self.quantizer.codes(indices))
         return made
+
+    def auxiliary_loss(self) -> Tensor | None:
+        """Return the quantizer's own loss of the last clips in training, and forget it; None for FSQ."""
+        loss: Tensor | None = getattr(self.quantizer, "loss", None)
+        if loss is not None:
+            self.quantizer.loss = None
+        return loss

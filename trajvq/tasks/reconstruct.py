@@ -122,6 +122,9 @@ class Reconstruct(L.LightningModule):
                 video, background = self.augment(video, background, self.global_step / self.total_steps)
         made = self(video)
         loss: Tensor = self.loss(made, video, background)
+        extra = self.tokenizer.auxiliary_loss() if hasattr(self.tokenizer, "auxiliary_loss") else None  # type: ignore[operator]
+        if extra is not None:
+            loss = loss + extra
         if not torch.isfinite(loss):
             raise UserError(f"the loss is {loss.item()} at step {self.global_step}; lower model.learning_rate")
         self.log("train/loss", loss, prog_bar=True)

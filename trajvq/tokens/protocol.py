@@ -26,7 +26,10 @@ class Tokenizer(Protocol):
     strides: tuple[int, int, int]
 
     def forward(self, video: Tensor) -> Tensor:
-        """Reconstruct clips float ``(B, 3, T, H, W)`` in [0, 1] with gradients; this is what training calls."""
+        """Reconstruct clips float ``(B, 3, T, H, W)`` in [0, 1] with gradients; this is what training calls.
+
+        A method ``auxiliary_loss()``, if there is one, is asked afterwards for a scalar to be added to the loss.
+        """
         ...
 
     def encode(self, video: Tensor) -> Tensor:
@@ -68,8 +71,16 @@ def spec_of(module: nn.Module) -> dict[str, Any]:
             f"{type(module).__name__} does not keep its argument {missing[0]!r} as an attribute of that name"
         )
     arguments = {name: getattr(module, name) for name in names}
-    primitive = {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()}
+    primitive = {name: _primitive(value) for name, value in arguments.items()}
     return {"class_path": f"{type(module).__module__}.{type(module).__qualname__}", "init_args": primitive}
+
+
+def _primitive(value: Any) -> Any:
+    if isinstance(value, nn.Module):
+        return spec_of(value)
+    if isinstance(value, Tensor):
+        return value.tolist()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def build(spec: Mapping[str, Any]) -> nn.Module:
@@ -78,13 +89,20 @@ def build(spec: Mapping[str, Any]) -> nn.Module:
     Raises:
         UserError: If there is no such class or it does not take these arguments.
     """
+    made = _made(spec)
+    check_tokenizer(made)
+    return made
+
+
+def _made(spec: Mapping[str, Any]) -> nn.Module:
     path = str(spec["class_path"])
     module, _, name = path.rpartition(".")
+    given = spec.get("init_args", {})
+    arguments = {k: _made(v) if isinstance(v, Mapping) and "class_path" in v else v for k, v in given.items()}
     try:
-        made = getattr(import_module(module), name)(**spec.get("init_args", {}))
+        made = getattr(import_module(module), name)(**arguments)
     except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise UserError(f"cannot build the tokenizer {path}: {error}") from None
+        raise UserError(f"cannot build {path}: {error}") from None
     if not isinstance(made, nn.Module):
-        raise UserError(f"cannot build the tokenizer {path}: it is no torch.nn.Module")
-    check_tokenizer(made)
+        raise UserError(f"cannot build {path}: it is no torch.nn.Module")
     return made
