@@ -16,6 +16,7 @@ Train and measure video tokenizers that keep small moving objects.
   data       make, import, verify and show datasets: trajvq data --help
   chart      the eye chart: how small and faint may an object be? trajvq chart --help
   score      anyone's clips against a dataset split: trajvq score --help
+  export     a tokenizer as safetensors with a card, read without Lightning: trajvq export --help
 
 `trajvq COMMAND --help` lists its options; any of a config can be given as --key value.
 """
@@ -41,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from trajvq.commands.score import main as score
 
             return score(arguments[1:])
+        if command == "export":
+            from trajvq.commands.export import main as export
+
+            return export(arguments[1:])
         if command in ("fit", "validate", "test", "predict"):
             from trajvq.training import main as train
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from trajvq.data.cache import local_copy
 from trajvq.errors import UserError
+from trajvq.tokens.export import read_folder
 from trajvq.tokens.protocol import build
 
 PREFIX = "tokenizer."
@@ -35,28 +36,34 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 def load_tokenizer(path: str | Path) -> nn.Module:
-    """Load the tokenizer of a reconstruction checkpoint: in evaluation mode and frozen.
+    """Load a tokenizer: in evaluation mode and frozen.
 
     Args:
-        path: A checkpoint written by ``trajvq fit --config configs/recon.yaml``, or its fsspec URL.
+        path: A checkpoint written by ``trajvq fit --config configs/recon.yaml``, its fsspec URL, or a folder
+            written by ``trajvq export``.
 
     Returns:
         The network, a `trajvq.tokens.Tokenizer`.
 
     Raises:
-        UserError: If the checkpoint cannot be read or is not one of a tokenizer.
+        UserError: If it cannot be read or is not one of a tokenizer.
     """
+    spec, state = read_folder(Path(path)) if Path(path).is_dir() else _of_checkpoint(path)
+    tokenizer = build(spec)
+    misfit = misfits(tokenizer.state_dict(), state)
+    if misfit:
+        raise UserError(f"the weights in {path} do not fit {spec['class_path']}: {misfit}")
+    tokenizer.load_state_dict(state)
+    return tokenizer.eval().requires_grad_(False)
+
+
+def _of_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     content = read_checkpoint(path)
     spec = content.get("hyper_parameters", {}).get("tokenizer")
     if spec is None:
         raise UserError(f"checkpoint {path} holds no tokenizer")
-    tokenizer = build(spec)
-    state = {key.removeprefix(PREFIX): value for key, value in content["state_dict"].items() if key.startswith(PREFIX)}
-    misfit = misfits(tokenizer.state_dict(), state)
-    if misfit:
-        raise UserError(f"checkpoint {path} does not fit {spec['class_path']}: {misfit}")
-    tokenizer.load_state_dict(state)
-    return tokenizer.eval().requires_grad_(False)
+    state = content["state_dict"].items()
+    return spec, {key.removeprefix(PREFIX): value for key, value in state if key.startswith(PREFIX)}
 
 
 def misfits(wanted: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> str:

@@ -1,0 +1,56 @@
+"""An exported tokenizer is the tokenizer, read without Lightning; its card says what it keeps."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import Run
+from trajvq.cli import main
+from trajvq.tokens import load_tokenizer
+
+CHECK = """
+import sys, torch
+from trajvq.tokens import load_tokenizer
+network = load_tokenizer("shared")
+video = torch.rand(1, 3, 8, 32, 32, generator=torch.Generator().manual_seed(0))
+torch.save(network.encode(video), "tokens.pt")
+assert "lightning" not in sys.modules and "pytorch_lightning" not in sys.modules
+"""
+
+
+def test_a_tokenizer_is_the_same_from_its_folder_and_needs_no_lightning(fit: Run, here: Path, dataset: Path) -> None:
+    assert fit("--run=a") == 0
+    common = ["--config=recon", f"--data.path={dataset}", "--model.tokenizer.width=16"]
+    assert main(["test", *common]) == 0
+    assert main(["export", "--out=shared"]) == 0
+    subprocess.run([sys.executable, "-c", CHECK], check=True, timeout=100)
+    network = load_tokenizer("runs/recon/a/checkpoints/best.ckpt")
+    video = torch.rand(1, 3, 8, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(torch.load("tokens.pt"), network.encode(video))  # type: ignore[operator]
+    card = Path("shared/README.md").read_text()
+    manifest = json.loads((dataset / "manifest.json").read_text())
+    for words in ("2,551 bits", manifest["sha256"], "| mean_frame |", "| shift |", "12 clips of split `test`"):
+        assert words in card
+    assert Path("shared/eye_chart.png").stat().st_size > 10_000
+
+
+def test_a_damaged_folder_is_one_line(fit: Run, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("--run=a") == 0
+    assert main(["export", "--out=shared", "--no-chart"]) == 0
+    from trajvq.errors import UserError
+
+    whole = Path("shared/tokenizer.safetensors").read_bytes()
+    for damage, words in ((b"", "cannot be read"), (whole[:-9], "cannot be read")):
+        Path("shared/tokenizer.safetensors").write_bytes(damage)
+        with pytest.raises(UserError, match=words):
+            load_tokenizer("shared")
+    Path("shared/config.json").unlink()
+    with pytest.raises(UserError, match=r"there is no config.json"):
+        load_tokenizer("shared")
+    capsys.readouterr()
+    assert main(["export", "--ckpt_path=none.ckpt", "--out=other"]) == 2
+    assert "there is no checkpoint none.ckpt" in capsys.readouterr().err

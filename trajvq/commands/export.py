@@ -1,0 +1,99 @@
+"""``trajvq export``: a tokenizer as a folder to share, with a card that says what it keeps."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from trajvq.commands.data import Parser
+from trajvq.data.cache import local_copy
+from trajvq.data.chart import make_chart
+from trajvq.data.clips import Clips
+from trajvq.data.store import file_sha256, read_column
+from trajvq.errors import UserError
+from trajvq.files import write_text
+from trajvq.metrics.chart import Chart, ChartReader
+from trajvq.metrics.codes import bits
+from trajvq.metrics.reconstruction import as_bytes, truth_of
+from trajvq.report.card import tokenizer_card
+from trajvq.report.chart import draw_chart
+from trajvq.tokens.checkpoint import load_tokenizer, read_checkpoint
+from trajvq.tokens.export import write_folder
+from trajvq.tokens.protocol import spec_of
+
+DEFAULT = Path("runs/recon/latest/checkpoints/best.ckpt")
+CLIP = (16, 64, 64)  # frames, height and width that the card counts bits for
+BATCH = 48
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``trajvq export``; returns the exit code.
+
+    Raises:
+        UserError: With one line for the user.
+    """
+    parser = Parser(prog="trajvq export", description="Write a tokenizer as safetensors, config and card.")
+    parser.add_argument("--ckpt_path", default=str(DEFAULT), help=f"checkpoint, or its URL (default: {DEFAULT})")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--no-chart", action="store_true", help="leave out the eye chart, which takes seconds")
+    asked = parser.parse_args(arguments)
+    content, network = read_checkpoint(asked.ckpt_path), load_tokenizer(asked.ckpt_path)
+    path = local_copy(asked.ckpt_path)
+    about = _about(network, content, path)
+    write_folder(network, spec_of(network), {"about": about}, asked.out)
+    thresholds: dict[str, Any] = {}
+    if not asked.no_chart:
+        if any(size % stride for size, stride in zip(CLIP, about["strides"], strict=True)):
+            raise UserError(f"the eye chart's clips of {CLIP} do not divide into tokens; give --no-chart")
+        thresholds = dict(_read_chart(network, asked.out / "eye_chart.png", about["name"]).thresholds)
+    board = path.parent.parent / "scoreboards" / "test.json"
+    found = json.loads(board.read_text()) if board.exists() else None
+    if found is None:
+        print(f"the card has no scoreboard: there is no {board}; run `trajvq test` first")
+    write_text(asked.out / "README.md", tokenizer_card(about, found, thresholds))
+    print(
+        f"{asked.out}: {about['weights']:,} weights, {about['bits']:,.0f} bits a clip; card: {asked.out / 'README.md'}"
+    )
+    return 0
+
+
+def _about(network: nn.Module, content: dict[str, Any], path: Path) -> dict[str, Any]:
+    strides, size = tuple(network.strides), int(network.codebook_size)  # type: ignore[arg-type]
+    tokens = int(np.prod([side // stride for side, stride in zip(CLIP, strides, strict=True)]))
+    return {
+        "name": path.resolve().parent.parent.name,
+        "class_path": spec_of(network)["class_path"],
+        "weights": sum(p.numel() for p in network.parameters()),
+        "strides": list(strides),
+        "codebook_size": size,
+        "clip": list(CLIP),
+        "bits": bits(tokens, size),
+        "step": int(content["global_step"]),
+        "dataset": content.get("trajvq", {}).get("dataset"),
+        "checkpoint": file_sha256(path),
+    }
+
+
+def _read_chart(network: nn.Module, picture: Path, name: str) -> Chart:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "chart"
+        make_chart(folder, *CLIP[:2])
+        clips = Clips(folder, "test")
+        reader, shown = ChartReader(), []
+        for batch in clips.loader(BATCH):
+            batch["video"] = batch["video"].transpose(1, 2).float() / 255
+            with torch.inference_mode():
+                made = as_bytes(network.decode(network.encode(batch["video"])))  # type: ignore[operator]
+            reader.update(truth_of(batch), made)
+            shown.append(made)
+        params = read_column(folder, clips.manifest, "test", "params")
+        assert params is not None
+        chart = reader.compute(params)
+        batch = clips.batch(list(range(len(clips))))
+        draw_chart(chart, batch["video"].numpy(), np.concatenate(shown), batch["pixel"].numpy(), picture, name)
+    return chart

@@ -1,0 +1,56 @@
+"""A tokenizer as a folder to share: weights in safetensors and what they are of, read without Lightning."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from trajvq.errors import UserError
+from trajvq.files import whole_file, write_text
+
+WEIGHTS, CONFIG = "tokenizer.safetensors", "config.json"
+FORMAT = "trajvq-tokenizer"
+
+
+def write_folder(network: nn.Module, spec: dict[str, Any], about: dict[str, Any], out: Path) -> None:
+    """Write a tokenizer's weights and class into a folder, each file whole or not at all.
+
+    Args:
+        network: The tokenizer.
+        spec: Its class path and primitive arguments, as of `trajvq.tokens.protocol.spec_of`.
+        about: What else is to be known of it, plain data.
+        out: The folder; made if it is not there.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with whole_file(out / WEIGHTS) as partial:
+            save_file({name: value.contiguous() for name, value in network.state_dict().items()}, partial)
+        write_text(out / CONFIG, json.dumps({"format": FORMAT, "tokenizer": spec, **about}, indent=1))
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror or error}") from None
+
+
+def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read such a folder.
+
+    Returns:
+        The spec of the network, and its weights by name.
+
+    Raises:
+        UserError: If it is none, or damaged.
+    """
+    try:
+        content = json.loads((folder / CONFIG).read_text())
+        if content["format"] != FORMAT:
+            raise KeyError(FORMAT)
+        return content["tokenizer"], load_file(folder / WEIGHTS)
+    except FileNotFoundError as error:
+        raise UserError(f"{folder} holds no exported tokenizer: there is no {Path(str(error.filename)).name}") from None
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise UserError(f"the tokenizer in {folder} cannot be read: {str(error).splitlines()[0]}") from None
