@@ -1,8 +1,8 @@
-# make install, demo, test, check, audit: each installs into .venv from constraints.txt; the second time that does nothing.
+# make install, demo, test, check, bench, audit: each installs into .venv from constraints.txt; the second time that does nothing.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check audit
+.PHONY: install demo test check bench audit
 
 install: .venv/installed
 
@@ -24,6 +24,9 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python experiments/bench/bench.py
 
 audit: install  # known vulnerabilities in what constraints.txt pins; needs the network
 	$(BIN)/python -m pip install --quiet pip-audit

@@ -1,0 +1,202 @@
+"""How fast: clips a second to generate, load, train, encode and decode, and the share of this machine's peak.
+
+    make bench            # or: python experiments/bench/bench.py [--threads 2] [--seconds 10] [--out bench.json]
+
+Everything runs in one process, one part after the other, on random weights: speed does not depend on them. The peak is
+what a matrix product of 2,048 x 2,048 reaches in the same run; the share is the floating-point operations of a training
+step, counted by torch, over the time of the step and that peak. Where magvit2-pytorch is installed its VideoTokenizer
+is measured beside it, at the same grid of tokens and in the predecessor's configuration.
+"""
+
+import argparse
+import importlib.util
+import json
+import platform
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from rich.console import Console
+from rich.table import Table
+from torch.utils.flop_counter import FlopCounterMode
+
+from trajvq.augment import ObjectWindows
+from trajvq.data.clips import Clips
+from trajvq.data.datamodule import as_model_input
+from trajvq.data.generate import generate
+from trajvq.losses import BalancedLoss
+from trajvq.metrics.background import estimate_background
+from trajvq.models import CausalTokenizer
+from trajvq.tasks import Reconstruct
+
+HERE = Path(__file__).parent
+CONFIG = HERE.parent.parent / "configs" / "recon.yaml"
+EVAL = 32  # clips a batch to encode and decode
+
+
+def rate(work: Callable[[], int], seconds: float) -> float:
+    """Return what is done a second, after a first round that does not count."""
+    work()
+    done, begun = 0, time.perf_counter()
+    while time.perf_counter() - begun < seconds:
+        done += work()
+    return done / (time.perf_counter() - begun)
+
+
+def matmul_peak(seconds: float) -> float:
+    """Return the floating-point operations a second of a large float32 matrix product."""
+    a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)
+
+    def work() -> int:
+        torch.mm(a, b)
+        return 2 * 2048**3
+
+    return rate(work, seconds)
+
+
+def bench_data(folder: Path, seconds: float) -> dict[str, float]:
+    """Clips a second to generate, one process, and to load in random order."""
+    begun = time.perf_counter()
+    generate(folder, {"train": 2000}, workers=1, progress=False)
+    made = 2000 / (time.perf_counter() - begun)
+    clips = Clips(folder, "train")
+    order = torch.randperm(len(clips)).tolist()
+
+    def work() -> int:
+        for start in range(0, 512, 16):
+            clips.batch(order[start : start + 16])
+        return 512
+
+    return {"generate": made, "load": rate(work, seconds)}
+
+
+def bench_ours(folder: Path, seconds: float, peak: float) -> dict[str, float]:
+    """Clips a second to train with the shipped settings, encode and decode; the share of the peak."""
+    settings = yaml.safe_load(CONFIG.read_text())
+    init, size = settings["model"]["init_args"], settings["data"]["init_args"]["batch_size"]
+    network = CausalTokenizer(**init["tokenizer"]["init_args"])
+    cut = ObjectWindows(**init["augment"]["init_args"])
+    rates = {"learning_rate": init["learning_rate"], "matrix_learning_rate": init["matrix_learning_rate"]}
+    module = Reconstruct(network, BalancedLoss(**init["loss"]["init_args"]), 1000, cut, **rates)
+    optimizer = module.configure_optimizers()["optimizer"]
+    batch = Clips(folder, "train").batch(list(range(size)))["video"]
+
+    def step() -> int:
+        video = as_model_input(batch)
+        with torch.no_grad():
+            windows, ground = cut(video, estimate_background(video), 0.0)
+        loss = module.loss(network(windows), windows, ground)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        return size
+
+    network.train()
+    with FlopCounterMode(display=False) as counter:
+        step()
+    trained = rate(step, seconds)
+    network.eval()
+    video = as_model_input(Clips(folder, "train").batch(list(range(EVAL)))["video"])
+    with torch.inference_mode():
+        indices = network.encode(video)
+
+        def encode() -> int:
+            network.encode(video)
+            return EVAL
+
+        def decode() -> int:
+            network.decode(indices)
+            return EVAL
+
+        encoded, decoded = rate(encode, seconds), rate(decode, seconds)
+    share = counter.get_total_flops() * trained / size / peak
+    windows = init["augment"]["init_args"]
+    whole = windows["windows"] * windows["frames"] * windows["size"] ** 2 / (16 * 64 * 64)
+    return {
+        "train": trained,
+        "train_whole_clips": trained * whole,
+        "encode": encoded,
+        "decode": decoded,
+        "peak_share": share,
+    }
+
+
+def bench_magvit2(layers: str, seconds: float) -> dict[str, float]:
+    """Clips a second to train and encode with magvit2-pytorch's VideoTokenizer, batches of 4 whole clips."""
+    sys.path.insert(0, str(HERE.parent / "blindness"))
+    from magvit2 import LAYERS, LEVELS, load_library
+
+    network = load_library().VideoTokenizer(
+        image_size=64, use_fsq=True, fsq_levels=LEVELS, perceptual_loss_weight=0, use_gan=False, **LAYERS[layers]
+    )
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    video = torch.rand(4, 3, 16, 64, 64)
+
+    def step() -> int:
+        loss, _ = network(video, return_loss=True)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return 4
+
+    def encode() -> int:
+        with torch.inference_mode():
+            network.tokenize(video)
+        return 4
+
+    return {"train": rate(step, seconds), "encode": rate(encode, seconds)}
+
+
+def _cell(name: str, row: dict[str, float]) -> str:
+    if name not in row:
+        return ""
+    return f"{row[name]:.0%}" if name == "peak_share" else f"{row[name]:,.3g}"
+
+
+def main() -> None:
+    """Measure, print a table and write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=10, help="for each part")
+    parser.add_argument("--out", type=Path, default=Path("bench.json"))
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    torch.set_flush_denormal(True)
+    peak = matmul_peak(asked.seconds)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "data"
+        rows: dict[str, dict[str, float]] = {"data": bench_data(folder, asked.seconds)}
+        rows["trajvq"] = bench_ours(folder, asked.seconds, peak)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if importlib.util.find_spec("magvit2_pytorch"):
+        rows["magvit2-pytorch, same tokens"] = bench_magvit2("tokens", asked.seconds)
+        rows["magvit2-pytorch, predecessor"] = bench_magvit2("seed", asked.seconds)
+    found: dict[str, Any] = {
+        "machine": platform.processor() or platform.machine(),
+        "threads": asked.threads,
+        "torch": torch.__version__,
+        "matmul_gflops": peak / 1e9,
+        "peak_memory_mb": memory,
+        "clips_per_second": rows,
+    }
+    asked.out.write_text(json.dumps(found, indent=1))
+    names = ["generate", "load", "train", "train_whole_clips", "encode", "decode", "peak_share"]
+    title = f"clips a second · {asked.threads} threads · matmul {peak / 1e9:.0f} Gflop/s · {memory:.0f} MB at most"
+    table = Table(title=title, title_justify="left")
+    for name in ("", *names):
+        table.add_column(name.replace("_", "\n"), justify="right" if name else "left")
+    for label, row in rows.items():
+        table.add_row(label, *[_cell(name, row) for name in names])
+    Console(width=None if Console().is_terminal else 120).print(table)
+    print(f"written: {asked.out}")
+
+
+if __name__ == "__main__":
+    main()
