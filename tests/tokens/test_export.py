@@ -10,6 +10,8 @@ import torch
 
 from tests.conftest import Run
 from trajvq.cli import main
+from trajvq.commands.export import read_chart
+from trajvq.report.card import tokenizer_card
 from trajvq.tokens import load_tokenizer
 
 CHECK = """
@@ -26,16 +28,33 @@ def test_a_tokenizer_is_the_same_from_its_folder_and_needs_no_lightning(fit: Run
     assert fit("--run=a") == 0
     common = ["--config=recon", f"--data.path={dataset}", "--model.tokenizer.width=16"]
     assert main(["test", *common]) == 0
-    assert main(["export", "--out=shared"]) == 0
+    assert main(["export", "--out=shared", "--no-chart"]) == 0
     subprocess.run([sys.executable, "-c", CHECK], check=True, timeout=100)
     network = load_tokenizer("runs/recon/a/checkpoints/best.ckpt")
     video = torch.rand(1, 3, 8, 32, 32, generator=torch.Generator().manual_seed(0))
     assert torch.equal(torch.load("tokens.pt"), network.encode(video))  # type: ignore[operator]
     card = Path("shared/README.md").read_text()
     manifest = json.loads((dataset / "manifest.json").read_text())
-    for words in ("2,551 bits", manifest["sha256"], "| mean_frame |", "| shift |", "12 clips of split `test`"):
+    for words in ("2,551 bits", manifest["sha256"], "| mean_frame |", "12 clips of split `test`"):
         assert words in card
-    assert Path("shared/eye_chart.png").stat().st_size > 10_000
+
+
+class Same(torch.nn.Module):
+    """Gives clips back as they are."""
+
+    def encode(self, video: torch.Tensor) -> torch.Tensor:
+        return video
+
+    decode = encode
+
+
+def test_the_card_holds_the_eye_chart_of_the_tokenizer(here: Path) -> None:
+    chart = read_chart(Same(), here / "eye_chart.png", "same")
+    assert (here / "eye_chart.png").stat().st_size > 10_000
+    assert chart.thresholds["radius"]["value"] < 1
+    about = {"strides": [4, 8, 8], "clip": [16, 64, 64], "weights": 0, "bits": 2551.0, "codebook_size": 1000, "step": 1}
+    named = about | {"name": "same", "class_path": "x.Same", "dataset": "d", "checkpoint": "c"}
+    assert "| shift | 0.0" in tokenizer_card(named, None, chart.thresholds)
 
 
 def test_a_damaged_folder_is_one_line(fit: Run, here: Path, capsys: pytest.CaptureFixture[str]) -> None:

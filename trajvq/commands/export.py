@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     if not asked.no_chart:
         if any(size % stride for size, stride in zip(CLIP, about["strides"], strict=True)):
             raise UserError(f"the eye chart's clips of {CLIP} do not divide into tokens; give --no-chart")
-        thresholds = dict(_read_chart(network, asked.out / "eye_chart.png", about["name"]).thresholds)
+        thresholds = dict(read_chart(network, asked.out / "eye_chart.png", about["name"]).thresholds)
     board = path.parent.parent / "scoreboards" / "test.json"
     found = json.loads(board.read_text()) if board.exists() else None
     if found is None:
@@ -79,7 +79,8 @@ def _about(network: nn.Module, content: dict[str, Any], path: Path) -> dict[str,
     }
 
 
-def _read_chart(network: nn.Module, picture: Path, name: str) -> Chart:
+def read_chart(network: nn.Module, picture: Path, name: str) -> Chart:
+    """Show a tokenizer the eye chart, write the picture of what it saw, and return its thresholds."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "chart"
         make_chart(folder, *CLIP[:2])
