@@ -19,7 +19,8 @@ def settings(path: Path, part: str) -> dict[str, Any]:
     """Return the arguments of a part of the model: the task's config, overridden by a rate's."""
     both = (yaml.safe_load(file.read_text())["model"]["init_args"] for file in (CONFIGS / "recon.yaml", path))
     default, rate = (found.get(part, {}).get("init_args", {}) for found in both)
-    return default | rate
+    joined: dict[str, Any] = default | rate
+    return joined
 
 
 @pytest.mark.parametrize("path", RATES, ids=lambda path: path.stem)
