@@ -11,6 +11,7 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 
 from trajvq import training
 from trajvq.cli import main
@@ -50,6 +51,7 @@ def train(folder: Path, rank: int, world: int, port: int, arguments: list[str]) 
     if world > 1:
         where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(world), "NODE_RANK": "0"}
         os.environ.update(where, LOCAL_RANK=str(rank), RANK=str(rank))
+        setattr(rank_zero_only, "rank", rank)  # noqa: B010 - Lightning asks once, when it is imported
     build = training.TrajvqCLI._instantiate_trainer
 
     def watched(self: Any, config: Any, callbacks: list[L.Callback]) -> L.Trainer:

@@ -16,7 +16,10 @@ LAST, BEFORE = "last.ckpt", "last-1.ckpt"
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place, has it on disk and only then gives it its name."""
+    """Writes a checkpoint beside its place, has it on disk and only then gives it its name.
+
+    What was ``last.ckpt`` becomes ``last-1.ckpt`` in the same moment.
+    """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
@@ -29,8 +32,11 @@ class WholeCheckpointIO(TorchCheckpointIO):
         place = Path(path)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(place) as partial, partial.open("wb") as file:
-                torch.save(checkpoint, file)
+            with whole_file(place) as partial:
+                with partial.open("wb") as file:
+                    torch.save(checkpoint, file)
+                if place.name == LAST and place.exists():
+                    place.replace(place.with_name(BEFORE))
         except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into the second
             reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
             raise UserError(

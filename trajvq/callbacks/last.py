@@ -1,6 +1,5 @@
 """LastCheckpoint: ``last.ckpt``, from which a run goes on as if it had never stopped."""
 
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
 from trajvq.callbacks.stop import StopSignals
-from trajvq.checkpoints import BEFORE, FORMAT, LAST
+from trajvq.checkpoints import FORMAT, LAST
 from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.errors import StoppedError, UserError
-from trajvq.files import whole_file
 from trajvq.loggers import AppendingCSVLogger
 
 SHARE = 0.02  # of the time that saving may take: slow disks and large networks are saved less often
@@ -153,8 +151,6 @@ class LastCheckpoint(Checkpoint):
             logger.save()
             self.rows = logger.rows
         path = Path(trainer.default_root_dir) / "checkpoints" / LAST
-        if trainer.is_global_zero and path.exists():
-            _keep(path, path.with_name(BEFORE))
         trainer.save_checkpoint(path)
         self.saved_step, self.saved_at = trainer.global_step, time.monotonic()
         self.cost = self.saved_at - started
@@ -170,15 +166,6 @@ class LastCheckpoint(Checkpoint):
 
 def _tables(trainer: L.Trainer) -> list[AppendingCSVLogger]:
     return [logger for logger in trainer.loggers if isinstance(logger, AppendingCSVLogger)]
-
-
-def _keep(path: Path, before: Path) -> None:
-    """Give a file a second name, so that it outlives what replaces it under its first."""
-    with whole_file(before) as partial:
-        try:
-            os.link(path, partial)
-        except OSError:  # a file system without links
-            partial.write_bytes(path.read_bytes())
 
 
 def _move(state: dict[str, Any], folder: Path) -> None:

@@ -28,7 +28,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             f"there is no checkpoint {path}; train one with `trajvq fit --config configs/recon.yaml`"
         ) from None
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0].split(". ")[0] if str(error) else type(error).__name__
         raise UserError(f"checkpoint {path} cannot be read: {reason}") from None
     if not isinstance(content, dict) or "state_dict" not in content:
         raise UserError(f"{path} is not a training checkpoint: it has no state_dict")
