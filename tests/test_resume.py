@@ -188,10 +188,18 @@ def test_weights_that_are_no_numbers_are_not_saved(straight: Path, dataset: Path
     same(straight, here)
 
 
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(straight: Path, dataset: Path, here: Path) -> None:
+@pytest.mark.parametrize("damage", ["truncated", "flipped"])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    straight: Path, dataset: Path, here: Path, damage: str
+) -> None:
     assert in_a_process(here, dataset, Blow("inside", 5, kill)) == -signal.SIGKILL
     last = here / "runs/recon/a/checkpoints/last.ckpt"
-    last.write_bytes(last.read_bytes()[:-1000])
+    raw = bytearray(last.read_bytes())
+    if damage == "truncated":
+        del raw[-1000:]
+    else:
+        raw[len(raw) // 2] ^= 1
+    last.write_bytes(raw)
     assert in_a_process(here, dataset) == 0
     said = (here / "said").read_text()
     assert "last.ckpt cannot be read" in said
@@ -221,8 +229,9 @@ def test_changed_settings_are_said_and_used(fit: Run, here: Path, capsys: pytest
     for line in ("trainer.max_steps: 4 -> 6", "model.init_args.learning_rate: 0.003 -> 0.0005"):
         assert f"changed since the run began, and used from now on: {line}" in said
     state = torch.load(run / "checkpoints/last.ckpt", weights_only=True)
-    assert state["optimizer_states"][0]["param_groups"][0]["initial_lr"] == 0.0005
-    assert tuple(state["optimizer_states"][0]["param_groups"][0]["betas"]) == (0.8, 0.9)
+    groups = state["optimizer_states"][0]["param_groups"]
+    assert 0.0005 in [group["initial_lr"] for group in groups]
+    assert all(tuple(group["betas"]) == (0.8, 0.9) for group in groups)
 
 
 MEANINGLESS = {
