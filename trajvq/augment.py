@@ -135,3 +135,20 @@ class ClipSymmetries(nn.Module):
         height, width = clip.shape[-2:]
         wide = nn.functional.pad(clip, (reach, reach, reach, reach), mode="replicate")
         return wide[..., down : down + height, right : right + width]
+
+    def paths(self, path: Tensor, height: int, width: int) -> Tensor:
+        """Do to the paths of points what `forward` does to clips.
+
+        Args:
+            path: float ``(B, T, 2)``, x and y from -1 to 1 between the edges of the picture.
+            height: Of the picture in pixels.
+            width: Of the picture in pixels.
+        """
+        backwards, rows, columns, across = (torch.rand(4, len(path), 1, 1, device=path.device) < 0.5).unbind()
+        if self.turns:
+            path = torch.where(torch.cat([columns, rows], dim=-1), -path, path)
+            path = torch.where(across & (height == width), path.flip(-1), path)
+        if self.reverse:
+            path = torch.where(backwards, path.flip(1), path)
+        moved = torch.randint(-self.shift, self.shift + 1, (len(path), 1, 2), device=path.device)
+        return path + 2 * moved / path.new_tensor([width, height])

@@ -3,6 +3,8 @@
 B clips, t latent frames, K tokens kept of each, D channels.
 """
 
+import inspect
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,6 +24,11 @@ class Classifier(nn.Module):
             points: Take paths float ``(B, T, 2)``, about in [-1, 1], instead of tokens int64 ``(B, t, h, w)``.
         """
         raise NotImplementedError
+
+    def settings(self) -> list[str]:
+        """Return the names of its arguments, each kept as an attribute."""
+        parameters = inspect.signature(type(self)).parameters.items()
+        return [name for name, p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
 class PathEmbedding(nn.Module):
@@ -73,8 +80,8 @@ class Residual(nn.Module):
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        self.norm, self.hidden, self.outward = nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
-        self.drop = nn.Dropout(dropout)
+        self.norm, self.drop = nn.LayerNorm(width), nn.Dropout(dropout)
+        self.hidden, self.outward = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         made: Tensor = x + self.drop(self.outward(F.gelu(self.hidden(self.norm(x)))))
