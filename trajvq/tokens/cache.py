@@ -31,7 +31,7 @@ BATCH = 50  # clips encoded at a time, always: another size may round another wa
 
 
 class TokenCache:
-    """Tokens of one dataset by one tokenizer, a file a split: ``ROOT/TOKENIZER-DATASET/SPLIT.h5``.
+    """Tokens of one dataset by one tokenizer, a file a split and version: ``ROOT/TOKENIZER-DATASET/SPLIT.h5``.
 
     Files are found by the SHA-256 of the tokenizer's checkpoint and of the dataset's manifest, written whole and
     checked when read. What does not belong there or is damaged is made again. Processes that want the same file
@@ -63,29 +63,31 @@ class TokenCache:
         Raises:
             UserError: If the cache cannot be written.
         """
-        recipe = {"versions": versions, "augment": spec_of(augment) if augment and versions > 1 else None}
+        return torch.stack([self._version(clips, k, augment if k else None, device) for k in range(versions)], dim=1)
+
+    def _version(
+        self, clips: Clips, version: int, augment: nn.Module | None, device: torch.device | None
+    ) -> Tensor:
+        recipe = json.dumps({"version": version, "augment": spec_of(augment)}, sort_keys=True) if augment else ""
         about = {
             "tokenizer": self.tokenizer.sha256,
             "dataset": clips.manifest.sha256,
             "split": clips.split,
-            "recipe": json.dumps(recipe, sort_keys=True),
+            "recipe": recipe,
         }
-        path = self._path(clips, versions, about["recipe"])
-        found = self._read(path, about, (len(clips), versions))
+        folder = self.root / f"{self.tokenizer.sha256[:12]}-{clips.manifest.sha256[:12]}"
+        name = f"-{version}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}" if recipe else ""
+        path = folder / f"{clips.split}{name}.h5"
+        found = self._read(path, about, len(clips))
         if found is None:
             with self._lock(path):
-                found = self._read(path, about, (len(clips), versions))  # another process may have made it meanwhile
+                found = self._read(path, about, len(clips))  # another process may have made it meanwhile
                 if found is None:
-                    found = self._encode(clips, versions, augment, device, path)
+                    found = self._encode(clips, version, augment, device, path)
                     self._write(path, found, about)
         return torch.from_numpy(found)
 
-    def _path(self, clips: Clips, versions: int, recipe: str) -> Path:
-        folder = self.root / f"{self.tokenizer.sha256[:12]}-{clips.manifest.sha256[:12]}"
-        name = f"-x{versions}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}" if versions > 1 else ""
-        return folder / f"{clips.split}{name}.h5"
-
-    def _read(self, path: Path, about: dict[str, str], shape: tuple[int, int]) -> NDArray[np.signedinteger] | None:
+    def _read(self, path: Path, about: dict[str, str], clips: int) -> NDArray[np.signedinteger] | None:
         if not path.exists():
             return None
         try:
@@ -95,29 +97,24 @@ class TokenCache:
         except DAMAGED as error:
             print(f"{path} is damaged ({first_line(error)}): encoding again")
             return None
-        if tokens.shape[:2] != shape or stored != about | {"sha256": _digest(tokens)}:
+        if len(tokens) != clips or stored != about | {"sha256": _digest(tokens)}:
             print(f"{path} holds other tokens than its name says: encoding again")
             return None
         return tokens
 
     def _encode(
-        self, clips: Clips, versions: int, augment: nn.Module | None, device: torch.device | None, path: Path
+        self, clips: Clips, version: int, augment: nn.Module | None, device: torch.device | None, path: Path
     ) -> NDArray[np.signedinteger]:
-        many = f" in {versions} versions" if versions > 1 else ""
-        print(f"encoding the {len(clips):,} clips of {clips.folder} {clips.split}{many}, once: {path}", flush=True)
+        what = f"{clips.folder} {clips.split}{f', version {version}' if version else ''}"
+        print(f"encoding the {len(clips):,} clips of {what}, once: {path}", flush=True)
         start, made = time.monotonic(), []
-        kind = _integers(self.tokenizer.codebook_size)
         for first in range(0, len(clips), BATCH):
             rows = list(range(first, min(first + BATCH, len(clips))))
             video = as_model_input(clips.batch(rows)["video"].to(device or self.tokenizer.device))
-            parts = []
-            for version in range(versions):
-                seen = video
-                if version and augment is not None:
-                    seen = augment(video, [torch.Generator().manual_seed(row << 16 | version) for row in rows])
-                parts.append(self.tokenizer.encode(seen).to(kind).cpu())
-            made.append(torch.stack(parts, dim=1))
-        print(f"{len(clips) * versions / (time.monotonic() - start):,.0f} clips/s", flush=True)
+            if augment is not None:
+                video = augment(video, [torch.Generator().manual_seed(row << 16 | version) for row in rows])
+            made.append(self.tokenizer.encode(video).to(_integers(self.tokenizer.codebook_size)).cpu())
+        print(f"{len(clips) / (time.monotonic() - start):,.0f} clips/s", flush=True)
         return torch.cat(made).numpy()
 
     @contextmanager
