@@ -15,8 +15,8 @@ def test_the_rarest_tokens_of_each_frame_are_kept_with_their_places() -> None:
     tokens[0, 0, 1, 2], tokens[0, 0, 3, 3], tokens[0, 1, 0, 0] = 7, 8, 9
     kept, places = rarest(tokens, 1000, 2)
     assert kept.shape == places.shape == (1, 2, 2)
-    assert sorted(zip(kept[0, 0].tolist(), places[0, 0].tolist())) == [(7, 6), (8, 15)]
-    assert (9, 16) in zip(kept[0, 1].tolist(), places[0, 1].tolist())
+    assert sorted(zip(kept[0, 0].tolist(), places[0, 0].tolist(), strict=True)) == [(7, 6), (8, 15)]
+    assert (9, 16) in zip(kept[0, 1].tolist(), places[0, 1].tolist(), strict=True)
     assert torch.equal(tokens.flatten(1).gather(1, places.flatten(1)), kept.flatten(1))
 
 
@@ -28,7 +28,14 @@ def test_keeping_all_keeps_the_grid(keep: int | None) -> None:
     assert torch.equal(places[0].flatten(), torch.arange(32))
 
 
-@pytest.mark.parametrize("network", [TokenClassifier(width=16, keep=4, hidden=32), LinearProbe()])
+@pytest.mark.parametrize(
+    "network",
+    [
+        TokenClassifier(width=16, depth=1, keep=4, hidden=32),
+        TokenClassifier(width=16, keep=None, hidden=32),
+        LinearProbe(),
+    ],
+)
 @pytest.mark.parametrize("points", [False, True])
 def test_tokens_or_paths_become_logits_of_any_number_of_classes(network: Classifier, points: bool) -> None:
     network.build(LAYOUT, 7, points)
@@ -39,7 +46,7 @@ def test_tokens_or_paths_become_logits_of_any_number_of_classes(network: Classif
 
 
 def test_settings_describe_the_network_before_and_after_it_is_made() -> None:
-    network = TokenClassifier(width=16, dropout=0.2)
+    network = TokenClassifier(width=16, depth=1, dropout=0.2)
     before = spec_of(network)
     network.build(LAYOUT, 4)
     assert spec_of(network) == before

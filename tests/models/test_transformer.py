@@ -8,7 +8,7 @@ from trajvq.models.transformer import TokenEmbedding, TokenLayout, TokenTransfor
 LAYOUT = TokenLayout(1000, (8, 5, 5, 5), (2, 4, 4), 4)
 
 
-def test_the_embedding_is_a_sum_over_the_digits_that_fsq_numbers() -> None:
+def test_codes_are_made_of_the_digits_that_fsq_numbers() -> None:
     from trajvq.models import FSQ
 
     embedding, quantizer = TokenEmbedding(LAYOUT, 16), FSQ(LAYOUT.digits)
@@ -16,7 +16,8 @@ def test_the_embedding_is_a_sum_over_the_digits_that_fsq_numbers() -> None:
     digits = (quantizer.codes(tokens.view(-1, 1, 1, 1))[..., 0, 0, 0] + 1) / 2
     place = (digits * (quantizer.levels - 1)).round().long()
     start = torch.tensor([0, 8, 13, 18])
-    wanted = embedding.code[place + start].sum(dim=1)
+    codes = embedding.code[place + start].sum(dim=1)
+    wanted = codes + embedding.mix(codes)
     made = embedding(tokens[:, None], torch.zeros(1000, 1, dtype=torch.int64))[:, 0]
     known = made[0] - wanted[0]
     assert torch.allclose(made, wanted + known, atol=1e-5)

@@ -16,13 +16,12 @@ from trajvq.augment import ClipSymmetries
 from trajvq.callbacks import LastCheckpoint
 from trajvq.cli import main
 from trajvq.data.store import read_manifest
-from trajvq.models import CausalTokenizer, TokenClassifier
+from trajvq.models import CausalTokenizer, TokenClassifier, TokenLayout
 from trajvq.tasks import Classify
 from trajvq.tokens import FrozenTokenizer, TokenDataModule
 
 SMALL = [
     "--model.network.width=16",
-    "--model.network.depth=1",
     "--model.network.keep=4",
     "--model.network.hidden=32",
     "--data.batch_size=8",
@@ -131,16 +130,17 @@ def test_another_tokenizer_is_refused_in_one_line_that_says_which(
 def test_stopped_and_continued_is_the_same_to_the_bit(
     train: Train, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    step = Classify.training_step
+
+    def broken(self: Classify, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        if self.global_step == 4:
+            raise RuntimeError("the machine is gone")
+        return step(self, batch, batch_idx)
+
     for cached in ("true", "false"):
-        extra = ["--data.versions=2", f"--data.cache_tokens={cached}", "--model.network.dropout=0.1"]
+        extra = ["--data.versions=2", f"--data.cache_tokens={cached}", f"--data.places={cached}"]
+        extra += ["--model.network.dropout=0.1", "--model.network.depth=1"]
         assert train(f"--run=whole-{cached}", *extra) == 0
-        step = Classify.training_step
-
-        def broken(self: Classify, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
-            if self.global_step == 4:
-                raise RuntimeError("the machine is gone")
-            return step(self, batch, batch_idx)
-
         with monkeypatch.context() as patch:
             patch.setattr(Classify, "training_step", broken)
             with pytest.raises(RuntimeError, match="the machine is gone"):
@@ -171,8 +171,6 @@ def test_from_random_labels_nothing_is_learnt_and_from_true_ones_something_is() 
         tokens.flatten(2)[torch.arange(600), 0, place] = 100 + 8 * 25 * label + torch.randint(3, (600,))
         given = label if kind == "true" else torch.randint(4, (600,))
         network = TokenClassifier(width=16, depth=1, keep=4, hidden=32, layers=1)
-        from trajvq.models import TokenLayout
-
         network.build(TokenLayout(1000, (8, 5, 5, 5), (2, 4, 4), 4), 4)
         optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
         for _ in range(150):

@@ -25,6 +25,18 @@ class Classifier(nn.Module):
         """
         raise NotImplementedError
 
+    def read(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return logits ``(B, classes)``, and the points ``(B, T, 2)`` they rest on, where there are any.
+
+        Args:
+            x: Tokens int64 ``(B, t, h, w)``, or paths if built for points.
+        """
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits ``(B, classes)``; see `read`."""
+        return self.read(x)[0]
+
     def settings(self) -> list[str]:
         """Return the names of its arguments, each kept as an attribute."""
         parameters = inspect.signature(type(self)).parameters.items()
@@ -89,17 +101,18 @@ class Residual(nn.Module):
 
 
 class TokenClassifier(Classifier):
-    """Finds the object in the tokens of each latent frame, and the class in what the frames say together.
+    """Finds the object in the tokens of each latent frame, and the class in where it is from frame to frame.
 
-    A transformer over the tokens, a pool for each latent frame, and residual layers over all frames at once: a
-    motion is a matter of products of places, which a wide layer over all of them learns in minutes.
+    Tokens, perhaps seen by a transformer, are pooled by attention into one point a frame, and residual layers see
+    all points at once: a motion is a matter of products of places, which a wide layer over all of them learns in
+    minutes. That the points are places can be taught without labels, see `trajvq.tasks.Classify`.
 
     Args:
         width: D.
-        depth: Transformer blocks.
+        depth: Transformer blocks; with none tokens only vote on where the object is.
         heads: Heads of attention and of the pool.
-        keep: Tokens of each latent frame that are looked at, those whose codes are rarest in the clip; most of a
-            clip is background, and attention over all of it takes several times as long. None keeps all.
+        keep: Tokens of each latent frame that are looked at, those whose codes are rarest in the clip: most of a
+            clip is background. None keeps all.
         hidden: Channels of the residual layers.
         layers: Residual layers.
         dropout: Share dropped in training.
@@ -108,9 +121,9 @@ class TokenClassifier(Classifier):
     def __init__(
         self,
         width: int = 64,
-        depth: int = 2,
-        heads: int = 4,
-        keep: int | None = 16,
+        depth: int = 0,
+        heads: int = 8,
+        keep: int | None = 24,
         hidden: int = 256,
         layers: int = 3,
         dropout: float = 0.0,
@@ -125,23 +138,24 @@ class TokenClassifier(Classifier):
         self.embedding = PathEmbedding(layout, self.width) if points else TokenEmbedding(layout, self.width)
         self.transformer = TokenTransformer(self.width, self.depth, self.heads, dropout=self.dropout)
         self.pool = FramePool(self.width, self.heads)
+        self.where = nn.Linear(self.width, 2 * layout.frames)
         self.head = nn.Sequential(
-            nn.Linear(layout.grid[0] * self.width, self.hidden),
+            nn.Linear(2 * layout.grid[0] * layout.frames, self.hidden),
             *(Residual(self.hidden, self.dropout) for _ in range(self.layers)),
             nn.LayerNorm(self.hidden),
             nn.Linear(self.hidden, classes),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits ``(B, classes)`` of tokens int64 ``(B, t, h, w)``, or of paths if built for points."""
+    def read(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits ``(B, classes)``, and the points ``(B, T, 2)`` they rest on."""
         if isinstance(self.embedding, PathEmbedding):
             embedded = self.embedding(x)
         else:
             tokens, places = rarest(x, self.layout.codebook_size, self.keep)
             embedded = self.embedding(tokens.flatten(1), places.flatten(1))
         seen = self.transformer(embedded).unflatten(1, (self.layout.grid[0], -1))
-        logits: Tensor = self.head(self.pool(seen).flatten(1))
-        return logits
+        points = self.where(self.pool(seen)).flatten(1)
+        return self.head(2 * points), points.unflatten(1, (-1, 2))
 
 
 class LinearProbe(Classifier):
@@ -154,16 +168,15 @@ class LinearProbe(Classifier):
         self.linear = nn.Linear(inputs, classes)
         nn.init.zeros_(self.linear.weight)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits ``(B, classes)`` of tokens int64 ``(B, t, h, w)``, or of paths if built for points."""
+    def read(self, x: Tensor) -> tuple[Tensor, None]:
+        """Return logits ``(B, classes)``."""
         if not self.points:
             hot, basis = [], 1
             for level in self.layout.digits:
                 hot.append(F.one_hot(x // basis % level, level))
                 basis *= level
             x = torch.cat(hot, dim=-1)
-        logits: Tensor = self.linear(x.to(self.linear.weight.dtype).flatten(1))
-        return logits
+        return self.linear(x.to(self.linear.weight.dtype).flatten(1)), None
 
 
 def rarest(tokens: Tensor, codebook_size: int, keep: int | None) -> tuple[Tensor, Tensor]:

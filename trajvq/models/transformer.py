@@ -35,9 +35,10 @@ class TokenLayout:
 
 
 class TokenEmbedding(nn.Module):
-    """Tokens to vectors: a sum over their digits, and over frame, row and column of their place.
+    """Tokens to vectors: a small network of their digits, and a sum over frame, row and column of their place.
 
-    Neighbouring codes share digits, so what is learnt of one helps the others.
+    Neighbouring codes share digits, so what is learnt of one helps the others. The network sees each code of the
+    codebook once a call, not each token.
 
     Args:
         layout: Of the tokens.
@@ -58,6 +59,7 @@ class TokenEmbedding(nn.Module):
         axes = torch.meshgrid(*(torch.arange(size) for size in layout.grid), indexing="ij")
         self.register_buffer("place", torch.stack([axis.flatten() for axis in axes]), persistent=False)
         self.code = nn.Parameter(torch.randn(sum(layout.digits), width) * 0.3)
+        self.mix = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
         self.axes = nn.ParameterList(torch.randn(size, width) * 0.3 for size in layout.grid)
 
     def forward(self, tokens_BN: Tensor, places_BN: Tensor | None = None) -> Tensor:
@@ -70,7 +72,8 @@ class TokenEmbedding(nn.Module):
         places = torch.arange(tokens_BN.shape[1], device=tokens_BN.device) if places_BN is None else places_BN
         known_ND = sum(axis[place] for axis, place in zip(self.axes, self.place, strict=True))
         assert isinstance(known_ND, Tensor)
-        return F.embedding(tokens_BN, self.digits @ self.code) + F.embedding(places, known_ND)
+        codes_KD = self.digits @ self.code
+        return F.embedding(tokens_BN, codes_KD + self.mix(codes_KD)) + F.embedding(places, known_ND)
 
 
 class Attention(nn.Module):
@@ -109,9 +112,7 @@ class Block(nn.Module):
         expansion: Hidden channels of the two-layer network, in widths.
     """
 
-    def __init__(
-        self, width: int, heads: int, causal: bool = False, dropout: float = 0.0, expansion: int = 4
-    ) -> None:
+    def __init__(self, width: int, heads: int, causal: bool = False, dropout: float = 0.0, expansion: int = 4) -> None:
         super().__init__()
         self.attention = Attention(width, heads, causal, dropout)
         self.norm_attention, self.norm = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -129,7 +130,7 @@ class TokenTransformer(nn.Module):
 
     Args:
         width: D.
-        depth: Blocks.
+        depth: Blocks; with none what comes in goes out.
         heads: Heads.
         causal: Look at no later token.
         dropout: Share dropped in training.
@@ -147,7 +148,7 @@ class TokenTransformer(nn.Module):
     ) -> None:
         super().__init__()
         self.blocks = nn.Sequential(*(Block(width, heads, causal, dropout, expansion) for _ in range(depth)))
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width) if depth else nn.Identity()
 
     def forward(self, x_BND: Tensor) -> Tensor:
         """Return features ``(B, N, D)`` of embedded tokens ``(B, N, D)``."""

@@ -12,7 +12,7 @@ from trajvq.metrics.classification import ClassAnswers, class_figures, confusion
 from trajvq.models.classifier import Classifier
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.tokens import Batch, TokenTask
-from trajvq.tasks.true_path import path_of, true_path_answers
+from trajvq.tasks.true_path import class_loss, path_of, place_loss, true_path_answers
 
 
 class Classify(TokenTask):
@@ -21,11 +21,16 @@ class Classify(TokenTask):
     Logs ``train/loss``, ``train/accuracy``, ``val/loss`` and ``val/accuracy``. ``test`` leaves a scoreboard for
     every split in `scoreboards`.
 
+    Tokens are hard to read, motions are not: a classifier that learns both from the class alone memorises. So
+    where batches hold ``places``, which `trajvq.tokens.cache` gets from the tokens by their own decoder, without
+    labels and without truth, the network's points are taught to be those. Clips whose label is -1 teach only that.
+
     Args:
         tokenizer_ckpt: Checkpoint of the tokenizer.
         network: The classifier.
         total_steps: Steps until the learning rate has decayed to 0; the trainer's ``max_steps``.
         label_smoothing: Share of the target given to all classes alike.
+        places_weight: Of the mean distance of points from places, in half frames, beside the cross-entropy.
         learning_rate: Its peak.
         warmup_steps: Steps of linear rise to it.
         betas: AdamW's running averages.
@@ -41,13 +46,14 @@ class Classify(TokenTask):
         network: Classifier,
         total_steps: int,
         label_smoothing: float = 0.1,
+        places_weight: float = 10.0,
         learning_rate: float = 2e-3,
         warmup_steps: int = 100,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.05,
     ) -> None:
         super().__init__(tokenizer_ckpt, network, total_steps, learning_rate, warmup_steps, betas, weight_decay)
-        self.label_smoothing = label_smoothing
+        self.label_smoothing, self.places_weight = label_smoothing, places_weight
         self.val_answers = ClassAnswers()
         self.test_answers = nn.ModuleDict()
         self.confusion: dict[str, Tensor] = {}  # of the last validation or test, by split
@@ -69,10 +75,13 @@ class Classify(TokenTask):
         return logits
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        logits, label = self(self.data.tokens_of(batch)), batch["label"]
-        loss = self.checked(F.cross_entropy(logits, label, label_smoothing=self.label_smoothing))
-        self.log("train/loss", loss, prog_bar=True)
-        self.log("train/accuracy", (logits.detach().argmax(dim=1) == label).float().mean(), prog_bar=True)
+        assert isinstance(self.network, Classifier)
+        logits, points = self.network.read(self.data.tokens_of(batch))
+        loss, accuracy = class_loss(logits, batch["label"], self.label_smoothing)
+        if points is not None and "places" in batch:
+            loss = loss + self.places_weight * place_loss(points, batch["places"])
+        self.log("train/loss", self.checked(loss), prog_bar=True)
+        self.log("train/accuracy", accuracy, prog_bar=True)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -129,13 +138,13 @@ class Classify(TokenTask):
         """Return the figures of every row but the model's, by split."""
         data = self.data
         clips = {split: data.clips(split) for split in {"train", "val", *asked}}
-        rows = ClassRows(clips, self.classes, data.train_clips).compute(asked)
+        rows = ClassRows(clips, self.classes, data.labelled or data.train_clips).compute(asked)
         train, network = clips["train"], self.network
         if "pixel" not in train.columns:
             return rows
         assert isinstance(network, Classifier)
         assert self.layout is not None
-        count = len(train) if data.train_clips is None else min(data.train_clips, len(train))
+        count = min(data.labelled or len(train), data.train_clips or len(train), len(train))
         answers = true_path_answers(
             network,
             self.layout,
@@ -143,10 +152,10 @@ class Classify(TokenTask):
             train,
             count,
             {split: path_of(clips[split], found["index"]) for split, found in asked.items()},
-            data.augment,
+            data.augment if data.versions > 1 or not data.cache_tokens else None,
             self.total_steps,
             data.batch_size,
-            self.label_smoothing,
+            (self.label_smoothing, self.places_weight if data.places else 0.0),
             data.seed,
             (self.learning_rate, self.warmup_steps, self.betas, self.weight_decay),
         )

@@ -17,6 +17,20 @@ from trajvq.tasks.schedule import adamw
 AVERAGE = 0.99  # of the weights, as in training
 
 
+def class_loss(logits: Tensor, label: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+    """Return cross-entropy and accuracy of logits ``(B, classes)`` over the labels that are not -1."""
+    known = label >= 0
+    count = known.sum().clamp(min=1)
+    loss = F.cross_entropy(logits, label, ignore_index=-1, label_smoothing=smoothing, reduction="sum") / count
+    return loss, ((logits.detach().argmax(dim=1) == label) & known).sum() / count
+
+
+def place_loss(points: Tensor, places: Tensor) -> Tensor:
+    """Return the mean distance along x and y of ``(B, T, 2)`` points from places; what is NaN there is left out."""
+    seen = places.isfinite()
+    return ((points - places.nan_to_num()).abs() * seen).sum() / seen.sum().clamp(min=1)
+
+
 def path_of(clips: Clips, rows: Tensor | None = None) -> Tensor:
     """Return the true paths of clips, float ``(N, T, 2)``, -1 to 1 from edge to edge."""
     _, _, height, width = clips.shape
@@ -34,7 +48,7 @@ def true_path_answers(
     augment: nn.Module | None,
     steps: int,
     batch_size: int,
-    smoothing: float,
+    weights: tuple[float, float],
     seed: int,
     settings: tuple[float, int, tuple[float, float], float],
 ) -> dict[str, Tensor]:
@@ -50,7 +64,7 @@ def true_path_answers(
         augment: The tokens' augmentation in pixels; of `ClipSymmetries` paths go through the same.
         steps: Training steps.
         batch_size: Clips a step.
-        smoothing: Of labels.
+        weights: Label smoothing, and the weight of the points' distance from the path.
         seed: Of weights, order and augmentation.
         settings: Learning rate, steps of its rise, betas and weight decay.
 
@@ -69,7 +83,10 @@ def true_path_answers(
             path = paths[rows]
             if isinstance(augment, ClipSymmetries):
                 path = augment.paths(path, train.shape[2], train.shape[3])
-            loss = F.cross_entropy(made(path), labels[rows], label_smoothing=smoothing)
+            logits, points = made.read(path)
+            loss, _ = class_loss(logits, labels[rows], weights[0])
+            if points is not None:
+                loss = loss + weights[1] * place_loss(points, path)
             optimizer["optimizer"].zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(made.parameters(), 1.0)

@@ -7,9 +7,11 @@ import fcntl
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import hdf5plugin
@@ -23,6 +25,9 @@ from trajvq.data.datamodule import as_model_input
 from trajvq.data.store import DAMAGED, first_line
 from trajvq.errors import UserError
 from trajvq.files import whole_file
+from trajvq.metrics.background import estimate_background
+from trajvq.metrics.reconstruction import as_bytes
+from trajvq.metrics.tracking import track
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.protocol import spec_of
 
@@ -63,11 +68,34 @@ class TokenCache:
         Raises:
             UserError: If the cache cannot be written.
         """
-        return torch.stack([self._version(clips, k, augment if k else None, device) for k in range(versions)], dim=1)
+        return torch.stack([self._tokens(clips, k, augment if k else None, device) for k in range(versions)], dim=1)
 
-    def _version(
-        self, clips: Clips, version: int, augment: nn.Module | None, device: torch.device | None
+    def places(
+        self,
+        clips: Clips,
+        versions: int = 1,
+        augment: nn.Module | None = None,
+        device: torch.device | None = None,
     ) -> Tensor:
+        """Return where the object is tracked in the clips that the tokens decode to: px, float32 ``(N, V, T, 2)``.
+
+        The tokens alone say so, no label and no truth; NaN where nothing is seen. Arguments as for `tokens`.
+        """
+        found = []
+        for version in range(versions):
+            used = augment if version else None
+            tokens = self._tokens(clips, version, used, device)
+            found.append(self._stored("places", clips, version, used, partial(self._track, tokens, device)))
+        return torch.stack(found, dim=1)
+
+    def _tokens(self, clips: Clips, version: int, augment: nn.Module | None, device: torch.device | None) -> Tensor:
+        make = partial(self._encode, clips, version, augment, device)
+        return self._stored("tokens", clips, version, augment, make)
+
+    def _stored(
+        self, what: str, clips: Clips, version: int, augment: nn.Module | None, make: Callable[[], Tensor]
+    ) -> Tensor:
+        """Return an array from its file, which is made first if need be."""
         recipe = json.dumps({"version": version, "augment": spec_of(augment)}, sort_keys=True) if augment else ""
         about = {
             "tokenizer": self.tokenizer.sha256,
@@ -77,64 +105,74 @@ class TokenCache:
         }
         folder = self.root / f"{self.tokenizer.sha256[:12]}-{clips.manifest.sha256[:12]}"
         name = f"-{version}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}" if recipe else ""
-        path = folder / f"{clips.split}{name}.h5"
-        found = self._read(path, about, len(clips))
+        path = folder / f"{clips.split}{name}{'-places' if what == 'places' else ''}.h5"
+        found = _read(path, what, about, len(clips))
         if found is None:
-            with self._lock(path):
-                found = self._read(path, about, len(clips))  # another process may have made it meanwhile
+            with _lock(path):
+                found = _read(path, what, about, len(clips))  # another process may have made it meanwhile
                 if found is None:
-                    found = self._encode(clips, version, augment, device, path)
-                    self._write(path, found, about)
+                    which = f"{clips.folder} {clips.split}{f', version {version}' if version else ''}"
+                    verb = "encoding" if what == "tokens" else "tracking what becomes of"
+                    print(f"{verb} the {len(clips):,} clips of {which}, once: {path}", flush=True)
+                    start = time.monotonic()
+                    found = make().numpy()
+                    print(f"{len(clips) / (time.monotonic() - start):,.0f} clips/s", flush=True)
+                    _write(path, what, found, about)
         return torch.from_numpy(found)
 
-    def _read(self, path: Path, about: dict[str, str], clips: int) -> NDArray[np.signedinteger] | None:
-        if not path.exists():
-            return None
-        try:
-            with h5py.File(path, "r") as file:
-                tokens: NDArray[np.signedinteger] = file["tokens"][:]
-                stored = dict(file.attrs)
-        except DAMAGED as error:
-            print(f"{path} is damaged ({first_line(error)}): encoding again")
-            return None
-        if len(tokens) != clips or stored != about | {"sha256": _digest(tokens)}:
-            print(f"{path} holds other tokens than its name says: encoding again")
-            return None
-        return tokens
-
-    def _encode(
-        self, clips: Clips, version: int, augment: nn.Module | None, device: torch.device | None, path: Path
-    ) -> NDArray[np.signedinteger]:
-        what = f"{clips.folder} {clips.split}{f', version {version}' if version else ''}"
-        print(f"encoding the {len(clips):,} clips of {what}, once: {path}", flush=True)
-        start, made = time.monotonic(), []
+    def _encode(self, clips: Clips, version: int, augment: nn.Module | None, device: torch.device | None) -> Tensor:
+        made = []
         for first in range(0, len(clips), BATCH):
             rows = list(range(first, min(first + BATCH, len(clips))))
             video = as_model_input(clips.batch(rows)["video"].to(device or self.tokenizer.device))
             if augment is not None:
                 video = augment(video, [torch.Generator().manual_seed(row << 16 | version) for row in rows])
             made.append(self.tokenizer.encode(video).to(_integers(self.tokenizer.codebook_size)).cpu())
-        print(f"{len(clips) / (time.monotonic() - start):,.0f} clips/s", flush=True)
-        return torch.cat(made).numpy()
+        return torch.cat(made)
 
-    @contextmanager
-    def _lock(self, path: Path) -> Iterator[None]:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = path.with_name(f".{path.name}.lock").open("w")
-        except OSError as error:
-            raise _unwritable(path, error) from None
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _track(self, tokens: Tensor, device: torch.device | None) -> Tensor:
+        made = []
+        for part in tokens.split(BATCH):
+            video = self.tokenizer.decode(part.long().to(device or self.tokenizer.device)).clamp(0, 1)
+            made.append(torch.from_numpy(track(as_bytes(video), as_bytes(estimate_background(video))).pixel).float())
+        return torch.cat(made)
 
-    def _write(self, path: Path, tokens: NDArray[np.signedinteger], about: dict[str, str]) -> None:
-        try:
-            with whole_file(path) as partial, h5py.File(partial, "w") as file:
-                file.create_dataset("tokens", data=tokens, chunks=True, fletcher32=True, **hdf5plugin.Zstd(clevel=3))
-                file.attrs.update(about | {"sha256": _digest(tokens)})
-        except OSError as error:
-            raise _unwritable(path, error) from None
+
+def _read(path: Path, what: str, about: dict[str, str], clips: int) -> NDArray[Any] | None:
+    if not path.exists():
+        return None
+    try:
+        with h5py.File(path, "r") as file:
+            found: NDArray[Any] = file[what][:]
+            stored = dict(file.attrs)
+    except DAMAGED as error:
+        print(f"{path} is damaged ({first_line(error)}): encoding again")
+        return None
+    if len(found) != clips or stored != about | {"sha256": _digest(found)}:
+        print(f"{path} holds other tokens than its name says: encoding again")
+        return None
+    return found
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(f".{path.name}.lock").open("w")
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, what: str, found: NDArray[Any], about: dict[str, str]) -> None:
+    try:
+        with whole_file(path) as partial_path, h5py.File(partial_path, "w") as file:
+            file.create_dataset(what, data=found, chunks=True, fletcher32=True, **hdf5plugin.Zstd(clevel=3))
+            file.attrs.update(about | {"sha256": _digest(found)})
+    except OSError as error:
+        raise _unwritable(path, error) from None
 
 
 def _integers(codebook_size: int) -> torch.dtype:
@@ -142,7 +180,7 @@ def _integers(codebook_size: int) -> torch.dtype:
     return next(kind for kind in kinds if codebook_size - 1 <= torch.iinfo(kind).max)
 
 
-def _digest(tokens: NDArray[np.signedinteger]) -> str:
+def _digest(tokens: NDArray[Any]) -> str:
     return hashlib.sha256(np.ascontiguousarray(tokens).data).hexdigest()
 
 

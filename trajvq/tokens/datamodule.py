@@ -21,19 +21,38 @@ class TokenClips:
     Args:
         tokens: ``(N, V, t, h, w)``, any integers.
         columns: ``(N, ...)`` of the clips, in every version alike.
+        places: float ``(N, V, T, 2)``, added to batches as ``places`` ``(B, T, 2)``.
+        labelled: The first so many keep their label, and come up as often as all others together; the label of the
+            others is -1.
     """
 
-    def __init__(self, tokens: Tensor, columns: dict[str, Tensor]) -> None:
-        self.tokens, self.columns = tokens, columns
+    def __init__(
+        self,
+        tokens: Tensor,
+        columns: dict[str, Tensor],
+        places: Tensor | None = None,
+        labelled: int | None = None,
+    ) -> None:
+        self.tokens, self.columns, self.places = tokens, columns, places
+        self.items = torch.arange(len(tokens) * tokens.shape[1])
+        if labelled is not None and labelled < len(tokens):
+            clip = self.items % len(tokens)
+            known = self.items[clip < labelled]
+            often = (len(self.items) - len(known)) // len(known)
+            self.items = torch.cat([self.items[clip >= labelled], known.repeat(max(often, 1))])
+            hidden = torch.arange(len(tokens)) >= labelled
+            self.columns = columns | {"label": columns["label"].masked_fill(hidden, -1)}
 
     def __len__(self) -> int:
-        return len(self.tokens) * self.tokens.shape[1]
+        return len(self.items)
 
     def batch(self, indices: list[int]) -> dict[str, Tensor]:
         """Return several clips as a batch."""
-        items = torch.tensor(indices)
+        items = self.items[indices]
         clip, version = items % len(self.tokens), items // len(self.tokens)
         made = {"tokens": self.tokens[clip, version].long(), "index": clip}
+        if self.places is not None:
+            made["places"] = self.places[clip, version]
         return made | {name: column[clip] for name, column in self.columns.items()}
 
 
@@ -59,6 +78,9 @@ class TokenDataModule(TrajectoryDataModule):
             that never repeats.
         versions: Versions of each training clip in the cache: the clip itself, and what ``augment`` makes of it.
         augment: Augmentation in pixels that keeps labels, such as `trajvq.augment.ClipSymmetries`.
+        places: Add ``places`` to batches of training: where the object is tracked in the clips that the tokens
+            decode to, float ``(B, T, 2)``, x and y from -1 to 1 between the edges; NaN where nothing is seen.
+        labelled: Only the first so many training clips have a label; of the others only tokens and places are used.
         token_folder: Folder of all token caches.
     """
 
@@ -76,6 +98,8 @@ class TokenDataModule(TrajectoryDataModule):
         cache_tokens: bool = True,
         versions: int = 1,
         augment: nn.Module | None = None,
+        places: bool = False,
+        labelled: int | None = None,
         token_folder: Path = ROOT,
     ) -> None:
         super().__init__(
@@ -91,6 +115,11 @@ class TokenDataModule(TrajectoryDataModule):
         )
         if versions < 1:
             raise ValueError(f"data.versions is {versions}; the clip itself is the first")
+        if (places or labelled is not None) and not cache_tokens:
+            raise ValueError("data.places and data.labelled need data.cache_tokens")
+        if labelled is not None and labelled < 1:
+            raise ValueError(f"data.labelled is {labelled}; classes are learnt from labels")
+        self.places, self.labelled = places, labelled
         self.cache_tokens, self.augment, self.token_folder = cache_tokens, augment, Path(token_folder)
         self.versions = versions if augment is not None else 1
         self.tokenizer: FrozenTokenizer | None = None
@@ -118,11 +147,16 @@ class TokenDataModule(TrajectoryDataModule):
             clips = self.clips(split)
             shown: Clips | First = First(clips, self.train_clips) if train and self.train_clips else clips
             device = self.trainer.strategy.root_device if self.trainer else None
-            versions = self.versions if train else 1
-            tokens = TokenCache(self.tokenizer, self.token_folder).tokens(clips, versions, self.augment, device)
+            given = (clips, self.versions if train else 1, self.augment, device)
+            cache, count = TokenCache(self.tokenizer, self.token_folder), len(shown)
+            tokens = cache.tokens(*given)[:count]
             names = ("label",) if train else tuple(name for name in clips.columns if name != "background")
-            columns = {name: clips.columns[name] for name in names if name in clips.columns}
-            self._tokens[split, train] = TokenClips(tokens[: len(shown)], columns)
+            columns = {name: clips.columns[name][:count] for name in names if name in clips.columns}
+            places = None
+            if train and self.places:
+                size = torch.tensor([self.manifest.width, self.manifest.height])
+                places = 2 * cache.places(*given)[:count] / size - 1
+            self._tokens[split, train] = TokenClips(tokens, columns, places, self.labelled if train else None)
         return self._tokens[split, train]
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
