@@ -120,9 +120,9 @@ class TokenClassifier(Classifier):
 
     def __init__(
         self,
-        width: int = 64,
+        width: int = 128,
         depth: int = 0,
-        heads: int = 8,
+        heads: int = 16,
         keep: int | None = 24,
         hidden: int = 256,
         layers: int = 3,

@@ -36,5 +36,5 @@ def draw_confusion(counts: NDArray[np.int64], classes: list[str], title: str) ->
             if count:
                 dark = share[row, column] > 0.5
                 axes.text(column, row, str(count), ha="center", va="center", color="white" if dark else "black")
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    canvas.draw()  # type: ignore[no-untyped-call]
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]
