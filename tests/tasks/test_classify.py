@@ -173,8 +173,8 @@ def test_from_random_labels_nothing_is_learnt_and_from_true_ones_something_is() 
         network = TokenClassifier(width=16, depth=1, keep=4, hidden=32, layers=1)
         network.build(TokenLayout(1000, (8, 5, 5, 5), (2, 4, 4), 4), 4)
         optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
-        for _ in range(150):
-            rows = torch.randint(400, (64,))
+        for _ in range(60):
+            rows = torch.randint(400, (32,))
             loss = torch.nn.functional.cross_entropy(network(tokens[rows]), given[rows])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -185,12 +185,10 @@ def test_from_random_labels_nothing_is_learnt_and_from_true_ones_something_is() 
     assert 0.1 < accuracy["random"] < 0.4  # four standard deviations around a quarter
 
 
-def test_a_linear_probe_by_config_trains_and_tests(common: list[str], train: Train, here: Path) -> None:
-    probe = "model: {init_args: {network: {class_path: LinearProbe, init_args: null}}}"
-    (here / "probe.yaml").write_text(probe)
+def test_a_linear_probe_by_config_trains(common: list[str], here: Path) -> None:
     given = [word for word in common if "network" not in word]
-    short = [*SHORT, "--trainer.logger=false", "--data.versions=1", "--run=p"]
-    assert main(["fit", *given, "--config", "probe.yaml", *short]) == 0
+    short = [*SHORT, "--trainer.logger=false", "--data.places=false", "--run=p"]
+    assert main(["fit", *given, "--model.network=LinearProbe", *short]) == 0
     assert set(state(here, "p")["state_dict"]) == {"network.linear.weight", "network.linear.bias"}
 
 

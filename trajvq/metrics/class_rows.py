@@ -23,7 +23,7 @@ BATCH = 50
 def pixel_features(clips: Clips, rows: Tensor) -> Tensor:
     """Return the pixels of some clips as float ``(N, T * 3 * 16 * 16)`` in [0, 1], averaged over small squares."""
     found = []
-    for part in rows.split(BATCH):
+    for part in torch.split(rows, BATCH):
         video = clips.batch(part.tolist())["video"].float() / 255
         small = F.adaptive_avg_pool2d(video.flatten(0, 1), min(SIDE, *video.shape[-2:]))
         found.append(small.view(len(part), -1))
@@ -92,7 +92,7 @@ class ClassRows:
 def _points(clips: Clips, rows: Tensor) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
     """Return the true and the tracked path of some clips, ``(N, T, 2)`` px each."""
     true, tracked = [], []
-    for part in rows.split(BATCH):
+    for part in torch.split(rows, BATCH):
         batch = clips.batch(part.tolist())
         truth = truth_of(batch | {"video": batch["video"].transpose(1, 2).float() / 255})
         true.append(truth.pixel)

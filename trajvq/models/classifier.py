@@ -59,7 +59,8 @@ class PathEmbedding(nn.Module):
 
     def forward(self, path: Tensor) -> Tensor:
         """Return ``(B, t, D)`` of ``(B, T, 2)``."""
-        made: Tensor = self.point(2 * path.unflatten(1, (-1, self.frames)).flatten(2)) + self.time
+        frames = path.view(len(path), -1, 2 * self.frames)
+        made: Tensor = self.point(2 * frames) + self.time
         return made
 
 
@@ -79,7 +80,8 @@ class FramePool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return ``(B, t, D)`` of ``(B, t, K, D)``."""
         weight = self.score(x).softmax(dim=2)[..., None]
-        return (weight * self.value(x).unflatten(-1, (self.heads, -1))).sum(dim=2).flatten(2)
+        made: Tensor = (weight * self.value(x).unflatten(-1, (self.heads, -1))).sum(dim=2).flatten(2)
+        return made
 
 
 class Residual(nn.Module):

@@ -132,7 +132,7 @@ class TokenCache:
 
     def _track(self, tokens: Tensor, device: torch.device | None) -> Tensor:
         made = []
-        for part in tokens.split(BATCH):
+        for part in torch.split(tokens, BATCH):
             video = self.tokenizer.decode(part.long().to(device or self.tokenizer.device)).clamp(0, 1)
             made.append(torch.from_numpy(track(as_bytes(video), as_bytes(estimate_background(video))).pixel).float())
         return torch.cat(made)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from trajvq.data.clips import Batched, Clips, First
 from trajvq.data.datamodule import DEFAULT, Batch, TrajectoryDataModule
+from trajvq.errors import UserError
 from trajvq.tokens.cache import ROOT, TokenCache
 from trajvq.tokens.frozen import FrozenTokenizer
 
@@ -126,10 +127,16 @@ class TokenDataModule(TrajectoryDataModule):
         self._tokens: dict[tuple[str, bool], TokenClips] = {}
 
     def setup(self, stage: str) -> None:
-        """Take the task's tokenizer, unless one was given."""
+        """Take the task's tokenizer, unless one was given.
+
+        Raises:
+            UserError: If the task has no frozen one.
+        """
         if self.tokenizer is None and self.trainer is not None:
-            self.tokenizer = self.trainer.lightning_module.tokenizer
-        assert isinstance(self.tokenizer, FrozenTokenizer)
+            frozen: Any = self.trainer.lightning_module.tokenizer
+            self.tokenizer = frozen
+        if not isinstance(self.tokenizer, FrozenTokenizer):
+            raise UserError("TokenDataModule feeds tasks on a frozen tokenizer; set data to TrajectoryDataModule")
 
     def source(self, split: str, train: bool = False) -> Batched:
         """Return the tokens of one split; its clips where they are encoded at every step."""
