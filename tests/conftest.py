@@ -54,7 +54,9 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(5)
         network = CausalTokenizer(width=16)
-        network.encoder.outward.weight.data *= 30  # so that the object changes codes
+        with torch.no_grad():
+            for weight in network.encoder.outward.parameters():
+                weight *= 30  # so that the object changes codes
         save_tokenizer(network, path, 0.5)
     return path
 

@@ -66,7 +66,7 @@ class TokenDataModule(TrajectoryDataModule):
     task augments and encodes.
 
     Args:
-        path: Dataset folder. The default one is generated when it is not there.
+        path: Dataset folder, or its fsspec URL; see `TrajectoryDataModule`.
         batch_size: Clips a batch and device.
         eval_batch_size: Clips a batch and device in validation, test and prediction.
         num_workers: Loader processes; 0, since tokens are in memory.
@@ -87,7 +87,7 @@ class TokenDataModule(TrajectoryDataModule):
 
     def __init__(
         self,
-        path: Path = DEFAULT,
+        path: str | Path = DEFAULT,
         batch_size: int = 64,
         eval_batch_size: int = 50,
         num_workers: int = 0,
@@ -127,11 +127,12 @@ class TokenDataModule(TrajectoryDataModule):
         self._tokens: dict[tuple[str, bool], TokenClips] = {}
 
     def setup(self, stage: str) -> None:
-        """Take the task's tokenizer, unless one was given.
+        """Fetch the dataset of a URL, and take the task's tokenizer, unless one was given.
 
         Raises:
             UserError: If the task has no frozen one.
         """
+        super().setup(stage)
         if self.tokenizer is None and self.trainer is not None:
             frozen: Any = self.trainer.lightning_module.tokenizer
             self.tokenizer = frozen

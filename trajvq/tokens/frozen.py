@@ -2,15 +2,16 @@
 
 import hashlib
 from collections.abc import Mapping
-from math import prod
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from trajvq.data.cache import local_copy
 from trajvq.data.store import Manifest, file_sha256
+from trajvq.data.urls import is_remote
 from trajvq.errors import UserError
+from trajvq.models.fsq import FSQ
 from trajvq.models.transformer import TokenLayout
 from trajvq.tokens.checkpoint import read_checkpoint, tokenizer_of
 
@@ -25,10 +26,10 @@ class FrozenTokenizer:
     averaging of weights, not the checkpoint, which holds `identity` instead.
 
     Args:
-        checkpoint: Path of a checkpoint written by ``trajvq fit --config configs/recon.yaml``.
+        checkpoint: Path or fsspec URL of a checkpoint written by ``trajvq fit --config configs/recon.yaml``.
 
     Attributes:
-        path: The checkpoint; links followed, so that it stays the same when ``latest`` moves on.
+        path: The checkpoint, a URL as it was given; of files links are followed, since ``latest`` moves on.
         sha256: Of the checkpoint file.
         skill: ``val/skill`` of the weights.
         network: The network, a `trajvq.tokens.Tokenizer`.
@@ -38,9 +39,10 @@ class FrozenTokenizer:
     """
 
     def __init__(self, checkpoint: str) -> None:
-        self.path = local_path(checkpoint).resolve()
-        content = read_checkpoint(self.path)
-        self.sha256 = file_sha256(self.path)
+        local = local_copy(checkpoint).resolve()
+        self.path = checkpoint if is_remote(checkpoint) else str(local)
+        content = read_checkpoint(local)
+        self.sha256 = file_sha256(local)
         self.network = tokenizer_of(content, self.path)
         self.skill = _skill(content, self.path)
         if not self.skill >= LOWEST:
@@ -78,9 +80,8 @@ class FrozenTokenizer:
                 f"clips of {sizes[0]} frames of {sizes[1]}x{sizes[2]} (height x width) are no multiples of the "
                 f"strides {list(strides)} of the tokenizer {self.path}; choose another tokenizer or other clips"
             )
-        levels = getattr(self.network, "levels", None)
-        known = isinstance(levels, list | tuple) and prod(levels) == self.codebook_size
-        digits = tuple(levels) if known and levels else (self.codebook_size,)
+        quantizer = getattr(self.network, "quantizer", None)
+        digits = tuple(quantizer.levels.tolist()) if isinstance(quantizer, FSQ) else (self.codebook_size,)
         t, h, w = (size // stride for size, stride in zip(sizes, strides, strict=True))
         return TokenLayout(self.codebook_size, digits, (t, h, w), strides[0])
 
@@ -109,7 +110,7 @@ class FrozenTokenizer:
 
     def identity(self) -> dict[str, str]:
         """Return what a task's checkpoint keeps of it."""
-        return {"path": str(self.path), "sha256": self.sha256}
+        return {"path": self.path, "sha256": self.sha256}
 
     def check(self, stored: Mapping[str, str] | None, checkpoint: str) -> None:
         """Check that a task's checkpoint was trained on this tokenizer.
@@ -135,12 +136,7 @@ class FrozenTokenizer:
         return self.network
 
 
-def local_path(checkpoint: str) -> Path:
-    """Return where a checkpoint lies on this machine: the one place that resolves ``tokenizer_ckpt``."""
-    return Path(checkpoint)
-
-
-def _skill(content: Mapping[str, Any], path: Path) -> float:
+def _skill(content: Mapping[str, Any], path: str) -> float:
     """Find the skill of the weights in the state of the callback that chose the best ones.
 
     Raises:
