@@ -58,7 +58,9 @@ def test_a_run_leaves_checkpoints_pictures_a_scoreboard_and_a_table(
     for name in ("train/loss", "train/accuracy", "val/accuracy", "val/loss"):
         assert any(row[name] for row in rows), name
     assert (run / "media/confusion-val-step000006.png").is_file()
-    assert main(["test", *common, "--data.test_splits=[test,ood_size]", "--model.total_steps=6"]) == 0
+    again = Classify.load_from_checkpoint(run / "checkpoints/best.ckpt", weights_only=True)
+    assert again.classes == read_manifest(dataset).classes
+    assert main(["test", *common, "--data.test_splits=[ood_size,test]", "--model.total_steps=6"]) == 0
     board = json.loads((run / "scoreboards/test.json").read_text())
     classes = read_manifest(dataset).classes
     assert (board["task"], board["clips"]) == ("classify", 12)
@@ -69,7 +71,11 @@ def test_a_run_leaves_checkpoints_pictures_a_scoreboard_and_a_table(
         assert list(row["per_class"]) == classes
         assert np.array(row["confusion"]).sum() == 12
     assert 0 <= board["rows"]["model"]["ece"] <= 1
-    assert json.loads((run / "scoreboards/ood_size.json").read_text())["clips"] == 4
+    beyond = json.loads((run / "scoreboards/ood_size.json").read_text())
+    assert beyond["clips"] == 4
+    accuracy = [one["rows"]["model"]["accuracy"]["value"] for one in (board, beyond)]
+    if accuracy[0]:
+        assert beyond["rows"]["model"]["ood_over_id"] == pytest.approx(accuracy[1] / accuracy[0])
     assert "true_path" in capsys.readouterr().out
 
     assert main(["predict", *common]) == 0

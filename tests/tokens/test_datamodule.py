@@ -98,6 +98,7 @@ def test_without_the_cache_training_sees_clips_and_evaluation_the_same_tokens(
     ("settings", "words"),
     [
         ({"versions": 0}, "versions is 0"),
+        ({"versions": 2}, "augment is null"),
         ({"labelled": 0}, "labelled is 0"),
         ({"places": True, "cache_tokens": False}, "need data.cache_tokens"),
     ],

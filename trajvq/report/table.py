@@ -31,6 +31,7 @@ COLUMNS: dict[str, tuple[str, bool | None]] = {
     "mse": (".6f", False),
 }
 BELOW = {
+    "ood_over_id": (".3f", "of the accuracy on test"),
     "bits": (",.0f", "bits"),
     "codes_used": (".0f", "codes used"),
     "perplexity": (".1f", "perplexity"),

@@ -112,9 +112,14 @@ class Classify(TokenTask):
         rows = self._rows(asked)
         for split, found in asked.items():
             rows[split]["model"] = self._figures(found, found["probability"])
-            self.confusion[split] = torch.tensor(rows[split]["model"]["confusion"])
+        for split, found in asked.items():
+            model = rows[split]["model"]
+            known = rows["test"]["model"]["accuracy"]["value"] if "test" in rows else 0.0
+            if split.startswith("ood_") and known > 0:
+                model["ood_over_id"] = model["accuracy"]["value"] / known
+            self.confusion[split] = torch.tensor(model["confusion"])
             self.scoreboards[split] = {"clips": len(found["label"]), "truth": "stored", "rows": rows[split]}
-            self.log(f"{split}/accuracy", rows[split]["model"]["accuracy"]["value"])
+            self.log(f"{split}/accuracy", model["accuracy"]["value"])
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         probability = self(batch["tokens"]).softmax(dim=1)

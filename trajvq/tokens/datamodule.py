@@ -116,13 +116,15 @@ class TokenDataModule(TrajectoryDataModule):
         )
         if versions < 1:
             raise ValueError(f"data.versions is {versions}; the clip itself is the first")
+        if versions > 1 and augment is None:
+            raise ValueError(f"data.versions is {versions} but data.augment is null; versions would all be alike")
         if (places or labelled is not None) and not cache_tokens:
             raise ValueError("data.places and data.labelled need data.cache_tokens")
         if labelled is not None and labelled < 1:
             raise ValueError(f"data.labelled is {labelled}; classes are learnt from labels")
         self.places, self.labelled = places, labelled
         self.cache_tokens, self.augment, self.token_folder = cache_tokens, augment, Path(token_folder)
-        self.versions = versions if augment is not None else 1
+        self.versions = versions
         self.tokenizer: FrozenTokenizer | None = None
         self._tokens: dict[tuple[str, bool], TokenClips] = {}
 
