@@ -56,7 +56,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         network = CausalTokenizer(width=16)
         with torch.no_grad():
             for weight in network.encoder.outward.parameters():
-                weight *= 30  # so that the object changes codes
+                weight.mul_(30)  # so that the object changes codes
         save_tokenizer(network, path, 0.5)
     return path
 
