@@ -13,7 +13,7 @@ from trajvq.data.urls import is_remote
 from trajvq.errors import UserError
 from trajvq.models.fsq import FSQ
 from trajvq.models.transformer import TokenLayout
-from trajvq.tokens.checkpoint import read_checkpoint, tokenizer_of
+from trajvq.tokens.checkpoint import load_tokenizer, read_checkpoint
 
 LOWEST = 0.05  # skill below which a tokenizer is as good as nothing
 SCORE = "val/skill"
@@ -43,7 +43,7 @@ class FrozenTokenizer:
         self.path = checkpoint if is_remote(checkpoint) else str(local)
         content = read_checkpoint(local)
         self.sha256 = file_sha256(local)
-        self.network = tokenizer_of(content, self.path)
+        self.network = load_tokenizer(local)
         self.skill = _skill(content, self.path)
         if not self.skill >= LOWEST:
             raise UserError(
