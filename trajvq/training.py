@@ -48,8 +48,8 @@ from trajvq.resume import changes, check_dataset
 from trajvq.runs import LATEST, best, finish, new_name, open_run
 from trajvq.strategies import Sharded
 from trajvq.tasks import Classify, Reconstruct
-from trajvq.tokens import TokenDataModule
 from trajvq.tokens.checkpoint import read_checkpoint
+from trajvq.tokens.datamodule import TokenDataModule
 
 # Importing these lets a config name them in a word.
 __all__ = [

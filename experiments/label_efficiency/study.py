@@ -18,7 +18,7 @@ from trajvq.metrics.intervals import wilson
 from trajvq.models import TokenClassifier
 from trajvq.tasks import Classify
 from trajvq.tasks.true_path import path_of, true_path_answers
-from trajvq.tokens import TokenDataModule
+from trajvq.tokens.datamodule import TokenDataModule
 
 CASES = ("joint", "labels", "random")
 

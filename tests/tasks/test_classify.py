@@ -18,7 +18,8 @@ from trajvq.cli import main
 from trajvq.data.store import read_manifest
 from trajvq.models import CausalTokenizer, TokenClassifier, TokenLayout
 from trajvq.tasks import Classify
-from trajvq.tokens import FrozenTokenizer, TokenDataModule
+from trajvq.tokens import FrozenTokenizer
+from trajvq.tokens.datamodule import TokenDataModule
 
 SMALL = [
     "--model.network.width=16",

@@ -11,7 +11,8 @@ from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.reconstruction import as_bytes
 from trajvq.metrics.tracking import track
-from trajvq.tokens import FrozenTokenizer, TokenDataModule
+from trajvq.tokens import FrozenTokenizer
+from trajvq.tokens.datamodule import TokenDataModule
 
 
 def module(dataset: Path, tokenizer: Path, **settings: object) -> TokenDataModule:
