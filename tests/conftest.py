@@ -10,6 +10,8 @@ import torch
 
 from trajvq.cli import main
 from trajvq.data.generate import generate
+from trajvq.models import CausalTokenizer
+from trajvq.tokens.protocol import spec_of
 
 os.environ.setdefault("WANDB_MODE", "offline")
 torch.set_num_threads(2)
@@ -43,6 +45,28 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "small"
     generate(folder, SIZES, seed=1, frames=8, size=32, progress=False)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of an untrained tokenizer that calls itself good, as the tasks on tokens take one."""
+    path = tmp_path_factory.mktemp("tokenizer") / "best.ckpt"
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        network = CausalTokenizer(width=16)
+        with torch.no_grad():
+            for weight in network.encoder.outward.parameters():
+                weight.mul_(30)  # so that the object changes codes
+        save_tokenizer(network, path, 0.5)
+    return path
+
+
+def save_tokenizer(network: torch.nn.Module, path: Path, skill: float) -> None:
+    """Write what the tasks need of a reconstruction checkpoint."""
+    state = {f"tokenizer.{name}": value for name, value in network.state_dict().items()}
+    chosen = {"ModelCheckpoint": {"monitor": "val/skill", "current_score": torch.tensor(skill)}}
+    content = {"state_dict": state, "hyper_parameters": {"tokenizer": spec_of(network)}, "callbacks": chosen}
+    torch.save(content, path)
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """Windows hold the object, keep clip and background together, and end when they should."""
 
+from typing import Any
+
 import torch
 
-from trajvq.augment import ObjectWindows
+from trajvq.augment import ClipSymmetries, ObjectWindows
 from trajvq.data.scene import make_clips
 
 
@@ -55,3 +57,66 @@ def test_symmetries_keep_the_pixels_and_the_background_in_step() -> None:
 def test_small_clips_are_not_cut_beyond_their_size() -> None:
     video, background = torch.rand(2, 3, 4, 16, 24), torch.rand(2, 3, 1, 16, 24)
     assert ObjectWindows(windows=2)(video, background, done=0.0)[0].shape == (4, 3, 4, 16, 24)
+
+
+def only(**wanted: Any) -> ClipSymmetries:
+    return ClipSymmetries(**({"turns": False, "reverse": False, "colors": False, "shift": 0} | wanted))
+
+
+def test_each_symmetry_does_what_it_says_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    video = torch.rand(40, 3, 4, 8, 8)
+    assert torch.equal(only()(video), video)
+    back = [torch.equal(made, clip.flip(1)) for made, clip in zip(only(reverse=True)(video), video, strict=True)]
+    same = [torch.equal(made, clip) for made, clip in zip(only(reverse=True)(video), video, strict=True)]
+    assert 8 < sum(back) < 32
+    assert 8 < sum(same) < 32
+    coloured = only(colors=True)(video)
+    assert not torch.equal(coloured, video)
+    assert torch.equal(coloured.sort(dim=1).values, video.sort(dim=1).values)
+    turned = only(turns=True)(video)
+    ways = {
+        (flips, across)
+        for made, clip in zip(turned, video, strict=True)
+        for flips in ((), (-1,), (-2,), (-1, -2))
+        for across in (False, True)
+        if torch.equal(made, clip.flip(flips).transpose(-1, -2) if across else clip.flip(flips))
+    }
+    assert len(ways) == 8
+    moved = only(shift=2)(video)
+    for made, clip in zip(moved, video, strict=True):
+        inner = [clip[..., y : y + 4, x : x + 4] for y in range(5) for x in range(5)]
+        assert any(torch.equal(made[..., 2:6, 2:6], part) for part in inner)
+
+
+def test_a_clips_version_depends_on_its_own_chance_alone() -> None:
+    video, augment = torch.rand(4, 3, 4, 8, 8), ClipSymmetries()
+
+    def chance(rows: list[int]) -> list[torch.Generator]:
+        return [torch.Generator().manual_seed(row) for row in rows]
+
+    whole = augment(video, chance([0, 1, 2, 3]))
+    assert torch.equal(augment(video[2:], chance([2, 3])), whole[2:])
+    assert not torch.equal(augment(video, chance([4, 5, 6, 7])), whole)
+
+
+def test_paths_are_turned_like_clips() -> None:
+    torch.manual_seed(0)
+    path = torch.rand(200, 5, 2) * 2 - 1
+    assert torch.equal(only().paths(path, 8, 8), path)
+    turned = only(turns=True, reverse=True).paths(path, 8, 8)
+    ways = set()
+    for made, before in zip(turned, path, strict=True):
+        for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+            for across in (False, True):
+                for backwards in (False, True):
+                    wanted = before * torch.tensor(signs)
+                    wanted = wanted.flip(-1) if across else wanted
+                    wanted = wanted.flip(0) if backwards else wanted
+                    if torch.equal(made, wanted):
+                        ways.add((signs, across, backwards))
+    assert len(ways) == 16
+    moved = only(shift=2).paths(path, 8, 16) - path
+    assert torch.allclose(moved, moved[:, :1].expand_as(moved), atol=1e-6)
+    assert moved[..., 0].abs().max() <= 0.2501
+    assert moved[..., 1].abs().max() <= 0.5001

@@ -1,5 +1,7 @@
 """Augmentations of clips in training, on the device. They need no labels."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -92,3 +94,61 @@ class ObjectWindows(nn.Module):
             return (clips.transpose(-1, -2) if square and flips[2] < 0.5 else clips).contiguous()
 
         return turn(video), turn(background)
+
+
+class ClipSymmetries(nn.Module):
+    """Turns whole clips into others of the same class: mirrored, turned, backwards, moved, recoloured.
+
+    Projective motions stay in their family under all of these. Where a mirrored or reversed clip is something
+    else, as a written digit is, switch that off.
+
+    Args:
+        turns: Flip rows and columns, and transpose square clips, at random.
+        reverse: Play half of the clips backwards.
+        colors: Permute the colours.
+        shift: Move by up to so many pixels, up or down, left or right; the border is repeated.
+    """
+
+    def __init__(self, turns: bool = True, reverse: bool = True, colors: bool = True, shift: int = 6) -> None:
+        super().__init__()
+        self.turns, self.reverse, self.colors, self.shift = turns, reverse, colors, shift
+
+    def forward(self, video: Tensor, chance: Sequence[torch.Generator] | None = None) -> Tensor:
+        """Return clips shaped like the given ones.
+
+        Args:
+            video: float ``(B, 3, T, H, W)``.
+            chance: A generator for each clip; None for torch's own.
+        """
+        made = [self._turn(clip, chance[k] if chance else None) for k, clip in enumerate(video)]
+        return torch.stack(made)
+
+    def _turn(self, clip: Tensor, chance: torch.Generator | None) -> Tensor:
+        backwards, rows, columns, across = (torch.rand(4, generator=chance) < 0.5).tolist()
+        colours, reach = torch.randperm(3, generator=chance), self.shift
+        down, right = torch.randint(2 * reach + 1, (2,), generator=chance).tolist()
+        if self.turns:
+            clip = clip.flip([dim for dim, flip in ((-2, rows), (-1, columns)) if flip])
+            clip = clip.transpose(-1, -2) if across and clip.shape[-1] == clip.shape[-2] else clip
+        clip = clip.flip(1) if self.reverse and backwards else clip
+        clip = clip[colours.to(clip.device)] if self.colors else clip
+        height, width = clip.shape[-2:]
+        wide = nn.functional.pad(clip, (reach, reach, reach, reach), mode="replicate")
+        return wide[..., down : down + height, right : right + width]
+
+    def paths(self, path: Tensor, height: int, width: int) -> Tensor:
+        """Do to the paths of points what `forward` does to clips.
+
+        Args:
+            path: float ``(B, T, 2)``, x and y from -1 to 1 between the edges of the picture.
+            height: Of the picture in pixels.
+            width: Of the picture in pixels.
+        """
+        backwards, rows, columns, across = (torch.rand(4, len(path), 1, 1, device=path.device) < 0.5).unbind()
+        if self.turns:
+            path = torch.where(torch.cat([columns, rows], dim=-1), -path, path)
+            path = torch.where(across & (height == width), path.flip(-1), path)
+        if self.reverse:
+            path = torch.where(backwards, path.flip(1), path)
+        moved = torch.randint(-self.shift, self.shift + 1, (len(path), 1, 2), device=path.device)
+        return path + 2 * moved / path.new_tensor([width, height])

@@ -39,7 +39,7 @@ def changes(run: Path, settings: Mapping[str, Any]) -> list[str]:
         if old == new or name.split(".")[0] in ELSEWHERE:
             continue
         line = f"{name}: {old} -> {new}"
-        if name.startswith("model.init_args.tokenizer"):
+        if name.startswith(("model.init_args.tokenizer", "model.init_args.network")):
             raise UserError(f"run {run} was begun with another network ({line}); choose another --run")
         found.append(line)
     return found

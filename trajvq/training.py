@@ -19,11 +19,13 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning.pytorch.utilities import rank_zero_only
 
-from trajvq.augment import ObjectWindows
+from trajvq.augment import ClipSymmetries, ObjectWindows
 from trajvq.callbacks import (
     CollapseWatch,
+    ConfusionPicture,
     LastCheckpoint,
     PredictionFile,
+    PredictionTable,
     ReconstructionStrips,
     RemoteMirror,
     ScoreboardFile,
@@ -41,12 +43,13 @@ from trajvq.files import write_text
 from trajvq.loggers import loggers
 from trajvq.losses import BalancedLoss, PlainLoss
 from trajvq.mirror import fetch_run, run_of
-from trajvq.models import FSQ, LFQ, VQ, CausalTokenizer, SimVQ
+from trajvq.models import FSQ, LFQ, VQ, CausalTokenizer, LinearProbe, SimVQ, TokenClassifier
 from trajvq.resume import changes, check_dataset
 from trajvq.runs import LATEST, best, finish, new_name, open_run
 from trajvq.strategies import Sharded
-from trajvq.tasks import Reconstruct
+from trajvq.tasks import Classify, Reconstruct
 from trajvq.tokens.checkpoint import read_checkpoint
+from trajvq.tokens.datamodule import TokenDataModule
 
 # Importing these lets a config name them in a word.
 __all__ = [
@@ -55,12 +58,17 @@ __all__ = [
     "VQ",
     "BalancedLoss",
     "CausalTokenizer",
+    "Classify",
+    "ClipSymmetries",
+    "LinearProbe",
     "ObjectWindows",
     "PlainLoss",
     "Reconstruct",
     "Sharded",
     "SimVQ",
     "SpotInterruption",
+    "TokenClassifier",
+    "TokenDataModule",
     "TrajectoryDataModule",
     "main",
 ]
@@ -196,11 +204,17 @@ class TrajvqCLI(LightningCLI):
                 kwargs["logger"] = loggers(self.run_folder, task)
             self._save_config()
             weights = sum(p.numel() for p in self.model.parameters())
-            say(f"run: {self.run_folder}  {weights:,} weights, {config['max_steps']:,} steps", flush=True)
+            size = f"{weights:,} weights, " if weights else ""  # some networks are made when the data are known
+            say(f"run: {self.run_folder}  {size}{config['max_steps']:,} steps", flush=True)
         else:
             standard.append(ScoreboardFile(self.run_folder, self.checkpoint))
-            standard.append(PredictionFile(self.run_folder))
+            standard.append((PredictionTable if task == "classify" else PredictionFile)(self.run_folder))
             kwargs["logger"] = False
+        if task == "classify":
+            standard.append(ConfusionPicture())
+        if task != "recon":  # these look at reconstructions
+            keys = self._parser(self.subcommand).callback_keys
+            keys[:] = [key for key in keys if key not in ("collapse", "strips")]
         # Lightning's tips and its profiler's table come through one log: keep it only for the table.
         level = logging.INFO if config["profiler"] else logging.WARNING
         logging.getLogger("lightning.pytorch").setLevel(level)

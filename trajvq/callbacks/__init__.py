@@ -1,6 +1,7 @@
 """What happens beside training: checkpoints, remote copies, stops, pictures, scoreboards and the watch for collapse."""
 
 from trajvq.callbacks.collapse import CollapseWatch
+from trajvq.callbacks.confusion import ConfusionPicture
 from trajvq.callbacks.last import LastCheckpoint
 from trajvq.callbacks.media import ReconstructionStrips
 from trajvq.callbacks.mirror import RemoteMirror
@@ -9,11 +10,14 @@ from trajvq.callbacks.progress import ProgressLines, progress_bar
 from trajvq.callbacks.scoreboard import ScoreboardFile
 from trajvq.callbacks.seeds import StepSeeds
 from trajvq.callbacks.spot import SpotInterruption
+from trajvq.callbacks.table import PredictionTable
 
 __all__ = [
     "CollapseWatch",
+    "ConfusionPicture",
     "LastCheckpoint",
     "PredictionFile",
+    "PredictionTable",
     "ProgressLines",
     "ReconstructionStrips",
     "RemoteMirror",

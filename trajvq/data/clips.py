@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
@@ -102,7 +102,7 @@ class Clips(Dataset[dict[str, Tensor]]):
             size: Clips a batch.
             options: Passed to `torch.utils.data.DataLoader`.
         """
-        return DataLoader(_Batches(self), batch_size=size, collate_fn=_as_it_is, **options)
+        return batch_loader(self, size, **options)
 
     def _place(self, index: int, shard: int, row: int) -> str:
         path = self.folder / self.entries[shard]["file"]
@@ -122,20 +122,58 @@ class Clips(Dataset[dict[str, Tensor]]):
         return self.__dict__ | {"_shards": {}, "_process": -1}
 
 
-class _Batches(Dataset[Any]):
-    """Hands a loader's list of indices to `Clips.batch` as a whole."""
+class Batched(Protocol):
+    """Clips that are read several at a time."""
 
-    def __init__(self, clips: Clips) -> None:
-        self.clips = clips
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: list[int]) -> dict[str, Tensor]:
+        """Return several clips as a batch."""
+        ...
+
+
+class First:
+    """The first of some clips.
+
+    Args:
+        source: The clips.
+        count: How many, where there are as many.
+    """
+
+    def __init__(self, source: Batched, count: int) -> None:
+        self.source, self.count = source, min(count, len(source))
 
     def __len__(self) -> int:
-        return len(self.clips)
+        return self.count
+
+    def batch(self, indices: list[int]) -> dict[str, Tensor]:
+        """Return several clips as a batch."""
+        return self.source.batch(indices)
+
+
+def batch_loader(source: Batched, size: int = 1, **options: Any) -> DataLoader[Any]:
+    """Return a loader that hands its lists of indices to `Batched.batch` as a whole.
+
+    Args:
+        source: The clips.
+        size: Clips a batch.
+        options: Passed to `torch.utils.data.DataLoader`.
+    """
+    return DataLoader(_Batches(source), batch_size=size, collate_fn=_as_it_is, **options)
+
+
+class _Batches(Dataset[Any]):
+    def __init__(self, source: Batched) -> None:
+        self.source = source
+
+    def __len__(self) -> int:
+        return len(self.source)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        return self.clips[index]
+        return self.source.batch([index])
 
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
-        return self.clips.batch(indices)
+        return self.source.batch(indices)
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from trajvq.data.cache import fetch_dataset
-from trajvq.data.clips import Clips
+from trajvq.data.clips import Batched, Clips, First, batch_loader
 from trajvq.data.generate import generate
 from trajvq.data.order import Share, TrainingOrder
 from trajvq.data.store import MANIFEST, DataError, Manifest, read_manifest
@@ -93,18 +93,24 @@ class TrajectoryDataModule(L.LightningDataModule):
             self._clips[split] = Clips(self.path, split)
         return self._clips[split]
 
+    def source(self, split: str, train: bool = False) -> Batched:
+        """Return what the batches of one split are read from; in training perhaps its first clips only."""
+        clips = self.clips(split)
+        return First(clips, self.train_clips) if train and self.train_clips else clips
+
     def loader(self, split: str, train: bool = False) -> DataLoader[Any]:
         """Return a loader of one split: the whole of training, shuffled, or each clip once and in order.
 
         Raises:
             DataError: If the dataset does not have the split, or fewer training clips than a batch.
         """
-        clips = self.clips(split)
+        clips = self.source(split, train)
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
         order: dict[str, Any] = {"size": self.eval_batch_size, "sampler": Share(len(clips), world, rank)}
         if train:
             order = {"batch_sampler": self._training_order(len(clips), world, rank)}
-        return clips.loader(
+        return batch_loader(
+            clips,
             **order,
             num_workers=self.num_workers,
             multiprocessing_context=self.start_method if self.num_workers else None,
@@ -112,8 +118,7 @@ class TrajectoryDataModule(L.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
         )
 
-    def _training_order(self, clips: int, world: int, rank: int) -> TrainingOrder:
-        count = clips if self.train_clips is None else min(self.train_clips, clips)
+    def _training_order(self, count: int, world: int, rank: int) -> TrainingOrder:
         together = world * self.batch_size
         if count < together:
             raise DataError(f"{self.path} has {count} training clips, fewer than a batch of {together}")

@@ -1,6 +1,7 @@
 """What the tokens are worth: bits, codes in use, perplexity, and what a linear probe reads in them."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -66,25 +67,50 @@ def bits(tokens: int, codebook_size: int) -> float:
 def linear_probe(
     train: Tensor, train_label: Tensor, test: Tensor, test_label: Tensor, penalty: float = 1e-3, steps: int = 100
 ) -> float:
-    """Fit multinomial logistic regression and return its accuracy on other clips.
-
-    Features are standardised by the training clips; fitted by L-BFGS from zero, so without chance.
+    """Return the accuracy of `linear_answers` on other clips.
 
     Args:
         train: float ``(N, D)``.
         train_label: int64 ``(N,)``.
         test: float ``(M, D)``.
         test_label: int64 ``(M,)``.
+        penalty: See `linear_answers`.
+        steps: See `linear_answers`.
+    """
+    classes = int(max(train_label.max(), test_label.max())) + 1
+    (logits,) = linear_answers(train, train_label, [test], classes, penalty, steps)
+    return float((logits.argmax(dim=-1) == test_label).double().mean())
+
+
+def linear_answers(
+    train: Tensor,
+    label: Tensor,
+    tests: Sequence[Tensor],
+    classes: int,
+    penalty: float = 1e-3,
+    steps: int = 100,
+) -> list[Tensor]:
+    """Fit multinomial logistic regression and return its logits for other clips.
+
+    Features are standardised by the training clips; fitted by L-BFGS from zero, so without chance.
+
+    Args:
+        train: float ``(N, D)``.
+        label: int64 ``(N,)``.
+        tests: float ``(M, D)`` each.
+        classes: Number of classes.
         penalty: Weight of the squared coefficients.
         steps: Iterations of L-BFGS.
+
+    Returns:
+        ``(M, classes)`` for each of ``tests``.
     """
     with torch.inference_mode(False), torch.enable_grad():
         # Tensors made in inference mode carry no gradients; copies do.
-        train, train_label, test, test_label = (x.clone() for x in (train, train_label, test, test_label))
+        train, label, *tests = (x.clone() for x in (train, label, *tests))
         mean, spread = train.mean(dim=0), train.std(dim=0)
         used = spread > 1e-6
-        train, test = (((x - mean) / spread)[:, used] for x in (train, test))
-        classes = int(max(train_label.max(), test_label.max())) + 1
+        train, *tests = (((x - mean) / spread)[:, used] for x in (train, *tests))
         linear = nn.Linear(train.shape[1], classes)
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
@@ -92,10 +118,9 @@ def linear_probe(
 
         def closure() -> Tensor:
             optimizer.zero_grad()
-            loss = F.cross_entropy(linear(train), train_label) + penalty * linear.weight.square().sum()
+            loss = F.cross_entropy(linear(train), label) + penalty * linear.weight.square().sum()
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
         optimizer.step(closure)  # type: ignore[no-untyped-call]
-        guess = linear(test).argmax(dim=-1)
-    return float((guess == test_label).double().mean())
+        return [linear(test).detach() for test in tests]

@@ -1,7 +1,20 @@
 """Networks as plain `torch.nn.Module`: no Lightning, no data, no metrics."""
 
+from trajvq.models.classifier import Classifier, LinearProbe, TokenClassifier
 from trajvq.models.fsq import FSQ
 from trajvq.models.quantizers import LFQ, VQ, SimVQ
 from trajvq.models.tokenizer import CausalTokenizer
+from trajvq.models.transformer import TokenLayout, TokenTransformer
 
-__all__ = ["FSQ", "LFQ", "VQ", "CausalTokenizer", "SimVQ"]
+__all__ = [
+    "FSQ",
+    "LFQ",
+    "VQ",
+    "CausalTokenizer",
+    "Classifier",
+    "LinearProbe",
+    "SimVQ",
+    "TokenClassifier",
+    "TokenLayout",
+    "TokenTransformer",
+]

@@ -9,6 +9,9 @@ from trajvq.metrics.scoreboard import value_of
 
 # Figures in the order of the table, with their format and whether more is better.
 COLUMNS: dict[str, tuple[str, bool | None]] = {
+    "accuracy": (".4f", True),
+    "accuracy_identifiable": (".4f", True),
+    "ece": (".3f", False),
     "class_match": (".3f", True),
     "physics_residual": (".2f", False),
     "none": (".3f", False),
@@ -28,6 +31,7 @@ COLUMNS: dict[str, tuple[str, bool | None]] = {
     "mse": (".6f", False),
 }
 BELOW = {
+    "ood_over_id": (".3f", "of the accuracy on test"),
     "bits": (",.0f", "bits"),
     "codes_used": (".0f", "codes used"),
     "perplexity": (".1f", "perplexity"),

@@ -1,5 +1,6 @@
 """The tasks as LightningModules. They hold no layers: networks, losses and metrics come from below."""
 
+from trajvq.tasks.classify import Classify
 from trajvq.tasks.reconstruct import Reconstruct
 
-__all__ = ["Reconstruct"]
+__all__ = ["Classify", "Reconstruct"]

@@ -1,0 +1,65 @@
+"""A dataset as tokens: decodable, with the label, equation and description of each clip beside them."""
+
+import json
+from pathlib import Path
+
+import h5py
+import pytest
+import torch
+
+from trajvq.cli import main
+from trajvq.data.store import read_column, read_manifest
+from trajvq.tokens import FrozenTokenizer
+
+
+def test_both_formats_hold_the_same_and_decode(
+    tokenizer: Path, dataset: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for out in ("t.h5", "t.jsonl"):
+        assert main(["tokenize", str(dataset), "--out", out, f"--ckpt_path={tokenizer}"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("encoding the 32 clips") == 1
+    assert "skill 0.500" in said
+    manifest = read_manifest(dataset)
+    lines = [json.loads(line) for line in (here / "t.jsonl").read_text().splitlines()]
+    assert len(lines) == sum(manifest.clips(split) for split in manifest.splits)
+    with h5py.File(here / "t.h5") as file:
+        assert file.attrs["codebook_size"] == 1000
+        assert file.attrs["digits"].tolist() == [8, 5, 5, 5]
+        assert file.attrs["tokenizer"] == FrozenTokenizer(str(tokenizer)).sha256
+        for line in lines:
+            held = {name: file[line["split"]][name][line["index"]] for name in file[line["split"]]}
+            assert held["tokens"].flatten().tolist() == line["tokens"]
+            assert list(held["tokens"].shape) == line["grid"]
+            assert held["equation"].decode() == line["equation"]
+            assert held["description"].decode() == line["description"]
+            assert manifest.classes[held["label"]] == line["class"]
+        tokens = torch.from_numpy(file["test/tokens"][:]).long()
+    assert FrozenTokenizer(str(tokenizer)).decode(tokens).shape == (12, 3, 8, 32, 32)
+    truth = read_column(dataset, manifest, "test", "label")
+    assert truth is not None
+    assert [line["label"] for line in lines if line["split"] == "test"] == truth.tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--out", "t.txt"], "neither .h5 nor .jsonl"),
+        (["--out", "t.h5"], "there is no checkpoint"),
+        (["--out", "t.h5", "--splits", "dev"], "has no split 'dev'"),
+        (["--out", "/proc/t.h5", "--splits", "val", "--ckpt_path=TOKENIZER"], "cannot write /proc/t.h5"),
+    ],
+)
+def test_mistakes_are_one_line(
+    tokenizer: Path,
+    dataset: Path,
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
+) -> None:
+    given = [word.replace("TOKENIZER", str(tokenizer)) for word in arguments]
+    assert main(["tokenize", str(dataset), *given]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1

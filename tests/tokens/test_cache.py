@@ -1,0 +1,104 @@
+"""Tokens are made once, by whoever comes first, and read back as they were; anything else is made again."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import h5py
+import pytest
+import torch
+
+from trajvq.augment import ClipSymmetries
+from trajvq.data.clips import Clips
+from trajvq.data.datamodule import as_model_input
+from trajvq.errors import UserError
+from trajvq.tokens import FrozenTokenizer
+from trajvq.tokens.cache import TokenCache
+
+
+@pytest.fixture
+def cache(tokenizer: Path, here: Path) -> TokenCache:
+    return TokenCache(FrozenTokenizer(str(tokenizer)))
+
+
+def files(here: Path) -> list[Path]:
+    return sorted((here / "runs/tokens").rglob("*.h5"))
+
+
+def test_cached_tokens_are_those_of_the_clips_and_are_made_once(
+    cache: TokenCache, dataset: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips = Clips(dataset, "val")
+    first = cache.tokens(clips)
+    assert first.dtype == torch.int16
+    assert torch.equal(first[:, 0].long(), cache.tokenizer.encode(as_model_input(clips.batch(list(range(8)))["video"])))
+    assert "encoding the 8 clips" in capsys.readouterr().out
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FrozenTokenizer, "encode", None)
+        assert torch.equal(cache.tokens(clips), first)
+    assert capsys.readouterr().out == ""
+
+
+def test_versions_are_the_clip_itself_and_what_augmentation_makes_of_it(
+    cache: TokenCache, dataset: Path, here: Path
+) -> None:
+    clips, augment = Clips(dataset, "val"), ClipSymmetries()
+    plain, three = cache.tokens(clips), cache.tokens(clips, 3, augment)
+    assert three.shape == (8, 3, 2, 4, 4)
+    assert torch.equal(three[:, :1], plain)
+    assert not torch.equal(three[:, 1], three[:, 2])
+    assert torch.equal(cache.tokens(clips, 2, augment), three[:, :2])
+    assert len(files(here)) == 3
+    cache.tokens(clips, 2, ClipSymmetries(turns=False))
+    assert len(files(here)) == 4
+
+
+def _flip(path: Path) -> None:
+    with h5py.File(path) as file:
+        chunk = file["tokens"].id.get_chunk_info(0)
+    raw = bytearray(path.read_bytes())
+    raw[chunk.byte_offset + chunk.size // 2] ^= 1
+    path.write_bytes(raw)
+
+
+def _cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def _swap(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file.attrs["tokenizer"] = "0" * 64
+
+
+@pytest.mark.parametrize("damage", [_flip, _cut, _swap])
+def test_what_is_damaged_or_foreign_is_said_and_made_again(
+    cache: TokenCache, dataset: Path, here: Path, capsys: pytest.CaptureFixture[str], damage: object
+) -> None:
+    clips = Clips(dataset, "val")
+    first = cache.tokens(clips)
+    assert callable(damage)
+    damage(files(here)[0])
+    capsys.readouterr()
+    assert torch.equal(cache.tokens(clips), first)
+    assert "encoding again" in capsys.readouterr().out
+    assert torch.equal(cache.tokens(clips), first)
+    assert capsys.readouterr().out == ""
+
+
+def test_of_two_at_once_one_encodes_and_both_read(
+    tokenizer: Path, dataset: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def make(_: int) -> torch.Tensor:
+        return TokenCache(FrozenTokenizer(str(tokenizer))).tokens(Clips(dataset, "train"))
+
+    with ThreadPoolExecutor(2) as pool:  # the lock is on the open file, so threads are as strangers to it
+        first, second = pool.map(make, range(2))
+    assert torch.equal(first, second)
+    assert capsys.readouterr().out.count("encoding") == 1
+    assert len(files(here)) == 1
+    assert not list((here / "runs/tokens").rglob("*.partial"))
+
+
+def test_an_unwritable_folder_is_one_line(tokenizer: Path, dataset: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot write the tokens to /proc/.*set data.token_folder"):
+        TokenCache(FrozenTokenizer(str(tokenizer)), Path("/proc/none")).tokens(Clips(dataset, "val"))

@@ -1,0 +1,99 @@
+"""``trajvq tokenize``: a dataset as tokens with labels, equations and descriptions, ready for any sequence model."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin
+import numpy as np
+from numpy.typing import NDArray
+
+from trajvq.commands.data import Parser
+from trajvq.data.clips import Clips
+from trajvq.data.store import DataError, read_column, read_manifest
+from trajvq.errors import UserError
+from trajvq.files import whole_file
+from trajvq.models.transformer import TokenLayout
+from trajvq.runs import LATEST, best
+from trajvq.tokens.cache import ROOT, TokenCache
+from trajvq.tokens.frozen import FrozenTokenizer
+
+TEXT = ("equation", "description")
+Columns = dict[str, NDArray[Any]]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="trajvq tokenize", description="Write a dataset as tokens.")
+    parser.add_argument("path", type=Path, help="dataset folder")
+    parser.add_argument("--out", type=Path, required=True, help="FILE.h5, or FILE.jsonl with a clip a line")
+    parser.add_argument(
+        "--ckpt_path",
+        default=str(best(Path("runs/recon") / LATEST)),
+        help="checkpoint of the tokenizer (default: %(default)s)",
+    )
+    parser.add_argument("--splits", nargs="+", metavar="SPLIT", help="splits to write (default: all)")
+    parser.add_argument("--token_folder", type=Path, default=ROOT, help="folder of token caches (default: %(default)s)")
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``trajvq tokenize``; returns the exit code.
+
+    Raises:
+        UserError: With one line for the user.
+    """
+    asked = _parser().parse_args(arguments)
+    if asked.out.suffix not in (".h5", ".jsonl"):
+        raise UserError(f"--out {asked.out} is neither .h5 nor .jsonl")
+    manifest = read_manifest(asked.path)
+    splits = asked.splits or list(manifest.splits)
+    unknown = [split for split in splits if split not in manifest.splits]
+    if unknown:
+        raise DataError(f"{asked.path} has no split {unknown[0]!r}; it has: {', '.join(manifest.splits)}")
+    tokenizer = FrozenTokenizer(asked.ckpt_path)
+    print(f"tokenizer: {tokenizer}", flush=True)
+    layout, cache = tokenizer.layout(manifest), TokenCache(tokenizer, asked.token_folder)
+    found: dict[str, Columns] = {}
+    for split in splits:
+        found[split] = {"tokens": cache.tokens(Clips(asked.path, split))[:, 0].numpy()}
+        for name in ("label", *TEXT):
+            column = read_column(asked.path, manifest, split, name)
+            if column is not None:
+                found[split][name] = column
+    about = {"tokenizer": tokenizer.sha256, "dataset": manifest.sha256, "classes": manifest.classes}
+    try:
+        asked.out.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(asked.out) as partial:
+            (_write_h5 if asked.out.suffix == ".h5" else _write_jsonl)(partial, found, layout, about)
+    except OSError as error:
+        raise UserError(f"cannot write {asked.out}: {error.strerror or error}; choose another --out") from None
+    clips = sum(len(columns["tokens"]) for columns in found.values())
+    print(f"{clips:,} clips of {layout.tokens} tokens of {layout.codebook_size:,} codes: {asked.out}")
+    return 0
+
+
+def _write_h5(path: Path, found: dict[str, Columns], layout: TokenLayout, about: dict[str, Any]) -> None:
+    """Write a group for each split: ``tokens`` (N, t, h, w), and ``label``, ``equation``, ``description`` (N,)."""
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"codebook_size": layout.codebook_size, "digits": layout.digits, **about})
+        for split, columns in found.items():
+            for name, column in columns.items():
+                file.create_dataset(f"{split}/{name}", data=column, fletcher32=True, **hdf5plugin.Zstd(clevel=3))
+
+
+def _write_jsonl(path: Path, found: dict[str, Columns], layout: TokenLayout, about: dict[str, Any]) -> None:
+    """Write a clip a line; its tokens are in the order of the grid: frame by frame, row by row."""
+    classes = about["classes"]
+    with path.open("w") as out:
+        for split, columns in found.items():
+            for index, tokens in enumerate(columns["tokens"]):
+                line: dict[str, Any] = {"split": split, "index": index}
+                if "label" in columns:
+                    line["label"] = int(columns["label"][index])
+                    line["class"] = classes[line["label"]]
+                line |= {name: bytes(columns[name][index]).decode() for name in TEXT if name in columns}
+                line |= {"grid": layout.grid, "tokens": np.asarray(tokens).flatten().tolist()}
+                out.write(json.dumps(line, ensure_ascii=False) + "\n")
