@@ -237,7 +237,10 @@ def test_changed_settings_are_said_and_used(fit: Run, here: Path, capsys: pytest
 MEANINGLESS = {
     "another network": (["--model.tokenizer.hidden=32"], "begun with another network"),
     "another dataset": (["--data.path=other"], "begun with another dataset"),
+    "another optimizer": (["--model.matrix_learning_rate=null"], "cannot go on with another"),
+    "other gathered gradients": (["--trainer.accumulate_grad_batches=2"], "cannot go on with another"),
     "passes instead of steps": (["--trainer.max_epochs=3"], "runs stop by trainer.max_steps"),
+    "a part of a pass": (["--trainer.limit_train_batches=3"], "set data.train_clips instead"),
 }
 
 
@@ -277,3 +280,38 @@ def test_a_run_with_no_readable_checkpoint_is_not_begun_anew(
     said = capsys.readouterr().err
     assert "delete runs/recon/a to start over" in said
     assert said.count("\n") == 1
+
+
+def test_gathered_gradients_are_whole_at_every_save(
+    dataset: Path, here: Path, fit: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gather = ["--trainer.accumulate_grad_batches=2", "--trainer.val_check_interval=4"]
+    for name in ("first", "second"):
+        (here / name).mkdir()
+    assert in_a_process(here / "first", dataset, None, *gather) == 0
+    assert in_a_process(here / "second", dataset, Blow("inside", 3, kill), *gather) == -signal.SIGKILL
+    assert in_a_process(here / "second", dataset, None, *gather) == 0
+    same(here / "first", here / "second")
+    assert fit("--run=b", *gather, "--trainer.val_check_interval=3") == 2
+    assert "make the first a multiple of the second" in capsys.readouterr().err
+
+
+def test_a_new_run_with_anothers_weights_has_a_best_of_its_own(fit: Run, here: Path) -> None:
+    assert fit("--run=a") == 0
+    old = here / "runs/recon/a/checkpoints/last.ckpt"
+    content = torch.load(old, weights_only=True)
+    for state in content["callbacks"].values():
+        if "best_model_score" in state:
+            state["best_model_score"] = state["current_score"] = torch.tensor(0.99)
+            state["best_k_models"] = dict.fromkeys(state["best_k_models"], torch.tensor(0.99))
+            state["kth_value"] = torch.tensor(0.99)
+    torch.save(content, here / "good.ckpt")
+    assert fit("--run=b", f"--ckpt_path={here / 'good.ckpt'}", "--trainer.max_steps=6") == 0
+    assert (here / "runs/recon/b/checkpoints/best.ckpt").exists()
+
+
+def test_a_trial_of_the_code_is_no_finished_run(fit: Run, here: Path) -> None:
+    assert fit("--run=a", "--trainer.fast_dev_run=true") == 0
+    assert not (here / "runs/recon/a/complete.json").exists()
+    assert fit("--run=b", "--trainer.limit_val_batches=0") == 0
+    assert not (here / "runs/recon/latest").exists()

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.utilities import rank_zero_only
 
 from trajvq.errors import UserError
 from trajvq.files import whole_file
@@ -66,6 +67,8 @@ def newest_whole(run: Path) -> tuple[Path, str] | None:
             content = read_checkpoint(path)
         except UserError as error:
             reasons.append(str(error))
+            if name == LAST and getattr(rank_zero_only, "rank", 0) == 0 and path.with_name(BEFORE).exists():
+                path.replace(path.with_suffix(".damaged"))  # or it would become the one before
             continue
         check_format(content, path)
         return path, "; ".join([*reasons, f"going on from {path}, step {content['global_step']}"]) if reasons else ""

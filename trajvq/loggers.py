@@ -30,6 +30,16 @@ class _AppendingWriter(ExperimentWriter):
     def log_hparams(self, params: dict[str, Any]) -> None:
         """Do nothing: ``config.yaml`` holds them."""
 
+    def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
+        """Write the file anew with more columns, whole or not at all."""
+        path = Path(self.metrics_file_path)
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        with whole_file(path) as partial, partial.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=fieldnames)
+            writer.writeheader()
+            writer.writerows(rows)
+
     def save(self) -> None:
         """Append what was logged since."""
         self.rows += len(self.metrics)

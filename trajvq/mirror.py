@@ -68,7 +68,7 @@ def fetch_run(url: str, run: Path, finished: bool = False) -> None:
                 )
             sources = [name for name in (LAST, BEFORE) if name in held]
             here = _steps(last)
-            if here is not None and sources and digest_of(last) in (read_sidecar(f"{place}/{LAST}") or []):
+            if here is not None and sources and read_sidecar(f"{place}/{LAST}") == [digest_of(last)]:
                 return  # the mirror has it, and nothing newer
             there = _fetch_last(place, sources, run)
         except RemoteError as error:

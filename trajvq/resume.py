@@ -39,6 +39,8 @@ def changes(run: Path, settings: Mapping[str, Any]) -> list[str]:
         if old == new or name.split(".")[0] in ELSEWHERE:
             continue
         line = f"{name}: {old} -> {new}"
+        if name == "trainer.accumulate_grad_batches" or (None in (old, new) and name.endswith(".matrix_learning_rate")):
+            raise UserError(f"run {run} cannot go on with another {name} ({old} -> {new}); choose another --run")
         if name.startswith(("model.init_args.tokenizer", "model.init_args.network")):
             raise UserError(f"run {run} was begun with another network ({line}); choose another --run")
         found.append(line)

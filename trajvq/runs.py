@@ -55,10 +55,10 @@ def best(run: Path) -> Path:
 
 
 def finish(run: Path, steps: int) -> None:
-    """Mark a run as complete and point ``latest`` at it, unless it is a debug run."""
+    """Mark a run as complete and point ``latest`` at it, unless it is a debug run or has no best checkpoint."""
     content = {"steps": steps, "finished": datetime.now().astimezone().isoformat(timespec="seconds")}
     write_text(run / COMPLETE, json.dumps(content))
-    if run.parent.name == DEBUG:
+    if run.parent.name == DEBUG or not best(run).exists():
         return
     link = run.parent / f".{LATEST}.partial"
     link.unlink(missing_ok=True)

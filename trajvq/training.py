@@ -1,5 +1,6 @@
 """``fit``, ``validate``, ``test`` and ``predict``: the LightningCLI, its run folders and its standard callbacks."""
 
+import errno
 import logging
 import os
 import re
@@ -85,7 +86,6 @@ MEANT = (
     "The number of training batches",
     "It is recommended to use .*sync_dist",  # scoreboards gather from all processes themselves
     "Checkpoint directory .* exists and is not empty",
-    "You're resuming from a checkpoint that ended before the epoch ended",  # the order of the clips begins anywhere
 )
 SHIPPED = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")
 
@@ -223,6 +223,12 @@ class TrajvqCLI(LightningCLI):
             kwargs["use_distributed_sampler"] = False  # it shares its clips among processes itself
             if config["max_epochs"] is not None:
                 raise UserError("runs stop by trainer.max_steps, since the learning rate needs it; drop max_epochs")
+            if config["limit_train_batches"] not in (None, 1.0):
+                raise UserError(
+                    "a run is one pass of trainer.max_steps; for fewer clips set data.train_clips instead of "
+                    "trainer.limit_train_batches"
+                )
+            warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before the epoch ended")
         kwargs["enable_model_summary"] = False
         kwargs["enable_progress_bar"] = sys.stdout.isatty()
         kwargs["default_root_dir"] = str(self.run_folder)
@@ -257,8 +263,10 @@ class TrajvqCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Mark the run as complete and say what to do next."""
-        if self.trainer.interrupted or not self.trainer.is_global_zero:
+        if self.trainer.interrupted or not self.trainer.is_global_zero or getattr(self.trainer, "fast_dev_run", False):
             return
+        if not best(self.run_folder).exists():
+            print(f"no validation ran, so {self.run_folder} has no best.ckpt; test it with --ckpt_path .../last.ckpt")
         finish(self.run_folder, self.trainer.global_step)
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, RemoteMirror):
@@ -301,6 +309,13 @@ def main(arguments: Sequence[str]) -> int:
         TrajvqCLI(resolved)
     except (ArgumentError, MisconfigurationException) as error:
         raise UserError(_one_line(error)) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(
+            f"cannot write {error.filename or 'the run folder'}: {error.strerror}; make room and start the same "
+            "command again, it goes on from the last checkpoint"
+        ) from None
     finally:
         wandb = sys.modules.get("wandb")
         if wandb is not None and wandb.run is not None:  # or the next run in this process would go on in this one

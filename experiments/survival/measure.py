@@ -229,7 +229,7 @@ def disk() -> None:
     root = Path("disk")
     root.mkdir(exist_ok=True)
     place = str(root.absolute()).encode()
-    if libc.mount(b"tmpfs", place, b"tmpfs", 0, b"size=48m") != 0:
+    if libc.mount(b"tmpfs", place, b"tmpfs", 0, b"size=16m") != 0:
         print("no right to mount a small disk")
         return
     try:
@@ -252,6 +252,8 @@ def damage() -> None:
     for name in ("truncated", "flipped"):
         run = Run(name, "--checkpoint.every_seconds=2")
         run.until(lambda r=run: (r.folder / "checkpoints/last-1.ckpt").exists())  # type: ignore[misc]
+        time.sleep(1)
+        run.until(run.saves)
         run.process.kill()
         run.end()
         path = run.folder / "checkpoints/last.ckpt"

@@ -37,6 +37,12 @@ class LastCheckpoint(Checkpoint):
         self.rows = 0  # of metrics.csv
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        every, gathered = trainer.val_check_batch, trainer.accumulate_grad_batches
+        if isinstance(every, int) and every % gathered:
+            raise UserError(
+                f"trainer.val_check_interval is {every} batches, of which trainer.accumulate_grad_batches gathers "
+                f"{gathered} a step; make the first a multiple of the second"
+            )
         self.signals.listen()
         self.saved_step, self.saved_at = trainer.global_step, time.monotonic()
         for logger in _tables(trainer):
@@ -114,8 +120,8 @@ class LastCheckpoint(Checkpoint):
                 loops = checkpoint["loops"]["fit_loop"]
                 loops["epoch_loop.val_loop.batch_progress"]["total"] |= begun
                 loops["epoch_loop.val_loop.batch_progress"]["current"] |= dict.fromkeys(begun, 0)
-            elif "best_model_path" in state:  # the run folder may have been moved
-                _move(state, Path(trainer.default_root_dir) / "checkpoints")
+            elif "best_model_path" in state:
+                _move(state, Path(trainer.default_root_dir) / "checkpoints", Path(str(trainer.ckpt_path)))
 
     def _fitting(self, trainer: L.Trainer) -> bool:
         return trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
@@ -168,10 +174,13 @@ def _tables(trainer: L.Trainer) -> list[AppendingCSVLogger]:
     return [logger for logger in trainer.loggers if isinstance(logger, AppendingCSVLogger)]
 
 
-def _move(state: dict[str, Any], folder: Path) -> None:
-    """Write down another folder in the state of a ModelCheckpoint."""
-    state["dirpath"] = str(folder.absolute())
+def _move(state: dict[str, Any], folder: Path, source: Path) -> None:
+    """Let a run that was moved keep its best so far; a new run that begins with another's weights has none."""
+    folder = folder.resolve()
+    if source.resolve().parent != folder or Path(str(state["dirpath"])).name != folder.name:
+        return
+    state["dirpath"] = str(folder)
     for name in ("best_model_path", "kth_best_model_path", "last_model_path"):
         if state[name]:
-            state[name] = str(folder.absolute() / Path(state[name]).name)
-    state["best_k_models"] = {str(folder.absolute() / Path(k).name): v for k, v in state["best_k_models"].items()}
+            state[name] = str(folder / Path(state[name]).name)
+    state["best_k_models"] = {str(folder / Path(k).name): v for k, v in state["best_k_models"].items()}

@@ -15,7 +15,7 @@ class StepSeeds(L.Callback):
     state of a generator in its checkpoint; and processes draw differently.
 
     Args:
-        seed: The run's seed; the checkpoint's counts when a run is continued.
+        seed: The run's seed.
     """
 
     def __init__(self, seed: int) -> None:
@@ -28,9 +28,3 @@ class StepSeeds(L.Callback):
         torch.manual_seed(int(mixed[0]) << 32 | int(mixed[1]))
         np.random.seed(mixed[0])  # noqa: NPY002
         random.seed(int(mixed[1]))
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"seed": self.seed}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.seed = state_dict["seed"]

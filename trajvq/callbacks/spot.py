@@ -1,5 +1,6 @@
 """SpotInterruption: end a run cleanly when EC2 is about to take its machine away."""
 
+import http.client
 import json
 import os
 import signal
@@ -43,12 +44,13 @@ class SpotInterruption(L.Callback):
 
     def _watch(self) -> None:
         try:
-            token = self._token()
-        except (urllib.error.URLError, OSError):
+            token: str | None = self._token()
+        except (OSError, http.client.HTTPException):
             return  # no EC2
         warned = False
         while not self._ended.is_set():
             try:
+                token = token or self._token()
                 notice = self._ask("spot/instance-action", token)
                 if notice:
                     self._stop(f"EC2 will {notice['action']} this machine at {notice['time']}")
@@ -61,9 +63,9 @@ class SpotInterruption(L.Callback):
                         self._stop("leaving it")
                         return
             except PermissionError:
-                token = self._token()  # it had run out
+                token = None  # it had run out
                 continue
-            except (urllib.error.URLError, OSError, ValueError, KeyError) as error:
+            except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
                 print(f"EC2's metadata service did not answer ({error}); asking again", flush=True)
             self._ended.wait(self.every_seconds)
 

@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from trajvq.data.remote import copy_within, upload_verified
 from trajvq.data.urls import reason
 from trajvq.errors import UserError
-from trajvq.mirror import BEFORE, LAST, SNAPSHOTS
+from trajvq.mirror import BEFORE, BEST, LAST, SNAPSHOTS
 
 AGAIN = 20.0  # seconds until a file that failed is tried again
 
@@ -163,7 +163,7 @@ class Uploads:
 
 def _urgency(name: str) -> tuple[int, str]:
     """The checkpoint that a run goes on from before the rest, and what it needs to go on before it."""
-    order = ("config.yaml", "metrics.csv", LAST)
+    order = ("config.yaml", "metrics.csv", BEST, LAST)
     return (order.index(name) if name in order else len(order)), name
 
 

@@ -106,6 +106,8 @@ class TrajectoryDataModule(L.LightningDataModule):
         """
         clips = self.source(split, train)
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        if not train and len(clips) < world:
+            raise DataError(f"{self.path} has {len(clips)} clips in split {split!r}, fewer than the {world} processes")
         order: dict[str, Any] = {"size": self.eval_batch_size, "sampler": Share(len(clips), world, rank)}
         if train:
             order = {"batch_sampler": self._training_order(len(clips), world, rank)}
