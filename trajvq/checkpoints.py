@@ -1,6 +1,7 @@
 """Checkpoint files: written whole, found again, and never mistaken for something else."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from trajvq.files import whole_file
 from trajvq.tokens.checkpoint import read_checkpoint
 
 FORMAT = 1  # of what a run needs to go on; raised when an older checkpoint no longer holds it
+ROOM = 2**26  # bytes; with less left a failure of torch's writer, which hides the reason, is a full disk
 LAST, BEFORE = "last.ckpt", "last-1.ckpt"
 
 
@@ -39,7 +41,8 @@ class WholeCheckpointIO(TorchCheckpointIO):
                 if place.name == LAST and place.exists():
                     place.replace(place.with_name(BEFORE))
         except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into the second
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            full = place.parent.is_dir() and shutil.disk_usage(place.parent).free < ROOM
+            reason = getattr(error, "strerror", None) or ("the disk is full" if full else str(error).splitlines()[0])
             raise UserError(
                 f"cannot write {place}: {reason}; make room and start the same command again, it goes on from the "
                 "checkpoint before"
