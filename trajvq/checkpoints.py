@@ -38,6 +38,8 @@ class WholeCheckpointIO(TorchCheckpointIO):
             with whole_file(place) as partial:
                 with partial.open("wb") as file:
                     torch.save(checkpoint, file)
+                    file.flush()
+                    os.fsync(file.fileno())  # on disk before the last one loses its name
                 if place.name == LAST and place.exists():
                     place.replace(place.with_name(BEFORE))
         except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into the second

@@ -4,6 +4,8 @@ from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
+SMALL = 10_000  # weights below which a part is not worth a message of its own
+
 
 def shard(network: nn.Module, mesh: DeviceMesh, methods: tuple[str, ...] = ()) -> None:
     """Shard a network in place, each residual block by itself so that one block at a time is whole.
@@ -21,6 +23,3 @@ def shard(network: nn.Module, mesh: DeviceMesh, methods: tuple[str, ...] = ()) -
     fully_shard(network, mesh=mesh)
     for name in methods:
         register_fsdp_forward_method(network, name)
-
-
-SMALL = 10_000  # weights below which a part is not worth a message of its own
