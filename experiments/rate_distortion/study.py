@@ -1,0 +1,137 @@
+"""Bits against what they keep: every quantizer, every rate, a cell of committed JSON each.
+
+python experiments/rate_distortion/study.py             # the cells that are not there yet, then table and plot
+python experiments/rate_distortion/study.py --only table
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trajvq.data.clips import Clips
+from trajvq.metrics.description import description_bits
+
+HERE = Path(__file__).parent
+CELLS = HERE / "cells"
+KEPT = ("bits", "skill", "visible", "centroid_error", "centroid_p95", "object_psnr", "color_error", "radius_error")
+KEPT += ("codes_used", "object_perplexity", "probe_accuracy", "probe_accuracy_true")
+STEPS = {"160": 1250, "640": 1400, "2551": 1800, "10000": 1000}  # about 4 minutes on one core of 2026
+QUANTIZERS = {
+    "FSQ": [],
+    "VQ": ["--model.tokenizer.quantizer", "trajvq.models.VQ"],
+    "SimVQ": ["--model.tokenizer.quantizer", "trajvq.models.SimVQ"],
+    "LFQ": ["--model.tokenizer.quantizer", "trajvq.models.LFQ"],
+}
+SEEDS = {("FSQ", "2551"): (0, 1, 2)}
+
+
+def cells(rates: list[str], quantizers: list[str]) -> list[tuple[str, str, int]]:
+    """Return (quantizer, rate, seed) of every cell, those of the default first."""
+    grid = [(q, r) for q in quantizers for r in rates]
+    return [(q, r, seed) for q, r in grid for seed in SEEDS.get((q, r), (0,))]
+
+
+def fit(quantizer: str, rate: str, seed: int, data: Path) -> dict[str, Any]:
+    """Train and test one cell and return its figures on the test split."""
+    name, steps = f"{quantizer}-{rate}-{seed}", STEPS[rate]
+    given = ["--config=recon", *([] if rate == "2551" else [f"--config=rates/{rate}"]), *QUANTIZERS[quantizer]]
+    given += [f"--data.path={data}", f"--run={name}"]
+    asked = [f"--seed_everything={seed}", f"--data.seed={seed}", f"--trainer.max_steps={steps}"]
+    asked += [f"--trainer.val_check_interval={steps // 2}"]
+    start = time.monotonic()
+    program = [sys.executable, "-m", "trajvq"]
+    subprocess.run([*program, "fit", *given, *asked], check=True)
+    seconds = time.monotonic() - start
+    subprocess.run([*program, "test", *given], check=True)
+    row = json.loads(Path(f"runs/recon/{name}/scoreboards/test.json").read_text())["rows"]["model"]
+    figures = {key: row[key]["value"] if isinstance(row[key], dict) else row[key] for key in KEPT if key in row}
+    about = {"quantizer": quantizer, "rate": rate, "seed": seed, "steps": steps, "seconds": round(seconds)}
+    return {**about, "command": " ".join(["trajvq", "fit", *given, *asked]), "test": figures}
+
+
+def read() -> list[dict[str, Any]]:
+    """Return all cells on disk, by bits, quantizer and seed."""
+    found = [json.loads(path.read_text()) for path in sorted(CELLS.glob("*.json"))]
+    return sorted(found, key=lambda cell: (cell["test"]["bits"], cell["quantizer"], cell["seed"]))
+
+
+def table(found: list[dict[str, Any]]) -> None:
+    """Print the cells as Markdown."""
+    shown = ("skill", "visible", "centroid_error", "centroid_p95", "object_psnr", "color_error", "codes_used")
+    print("| bits | quantizer | seed | seconds | " + " | ".join(shown) + " | probe, of true |")
+    print("|---" * (len(shown) + 5) + "|")
+    for cell in found:
+        row = cell["test"]
+        digits = {"visible": 4, "object_psnr": 1, "color_error": 1, "codes_used": 0}
+        figures = " | ".join(f"{row[name]:.{digits.get(name, 3)}f}" for name in shown)
+        probe = f"{row['probe_accuracy'] / row['probe_accuracy_true']:.2f}"
+        print(
+            f"| {row['bits']:,.0f} | {cell['quantizer']} | {cell['seed']} | {cell['seconds']} | {figures} | {probe} |"
+        )
+
+
+def bound(data: Path, errors: list[float]) -> list[float]:
+    """Return bits that the clips of ``train`` need at most, for paths told to each of the errors, px.
+
+    Colour is told to 1 level and the radius to a tenth of the error.
+    """
+    columns = Clips(data, "train").columns
+    path, label = columns["pixel"].double().numpy(), columns["label"].numpy()
+    radius = columns["radius"].double().numpy()
+    bits = []
+    for error in errors:
+        look = np.concatenate([columns["color"].double().numpy(), radius * 10 / error], axis=1)
+        bits.append(description_bits(path, label, error, look, 1.0))
+    return bits
+
+
+def plot(found: list[dict[str, Any]], data: Path, path: Path) -> None:
+    """Draw bits against centroid error, object PSNR and probe accuracy."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, 3, figsize=(13, 4))
+    shown = (("centroid_error", "centroid error, px"), ("object_psnr", "object PSNR, dB"), ("probe_accuracy", "probe"))
+    for axis, (name, title) in zip(axes, shown, strict=True):
+        for quantizer in QUANTIZERS:
+            own = [cell["test"] for cell in found if cell["quantizer"] == quantizer]
+            axis.plot([r["bits"] for r in own], [r[name] for r in own], "o-", label=quantizer, alpha=0.8)
+        axis.set(xscale="log", xlabel="bits a clip", ylabel=title)
+        axis.grid(alpha=0.3)
+    errors = [0.05, 0.1, 0.2, 0.4, 0.8]
+    axes[0].plot(bound(data, errors), errors, "k--", label="enough for the data (Gaussian bound)")
+    axes[0].set(yscale="log")
+    axes[0].legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    """Train what is missing, a file a cell, and show all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("datasets/default"))
+    parser.add_argument("--rates", nargs="+", choices=STEPS, default=list(STEPS))
+    parser.add_argument("--quantizers", nargs="+", choices=QUANTIZERS, default=list(QUANTIZERS))
+    parser.add_argument("--only", choices=("table",))
+    asked = parser.parse_args()
+    CELLS.mkdir(exist_ok=True)
+    for quantizer, rate, seed in cells(asked.rates, asked.quantizers) if asked.only is None else []:
+        path = CELLS / f"{quantizer}-{rate}-{seed}.json"
+        if not path.exists():
+            path.write_text(json.dumps(fit(quantizer, rate, seed, asked.data), indent=1) + "\n")
+    found = read()
+    table(found)
+    if found:
+        plot(found, asked.data, HERE / "rate_distortion.png")
+
+
+if __name__ == "__main__":
+    main()
