@@ -84,3 +84,26 @@ def test_every_weight_learns() -> None:
     tokenizer = awake().train()
     tokenizer(clip()).square().mean().backward()
     assert all(weight.grad is not None and weight.grad.any() for weight in tokenizer.parameters())
+
+
+@pytest.mark.parametrize("reach", [0, 1, 2])
+def test_an_object_changes_no_token_beyond_reach(reach: int) -> None:
+    tokenizer, video = awake(reach=reach), torch.ones(1, 3, 16, 64, 64)
+    shown = video.clone()
+    shown[:, :, 4:8, 26:29, 34:38] = torch.rand(3, 4, 3, 4)  # in cell 3 of the rows and 4 of the columns
+    with torch.no_grad():
+        latents = [tokenizer.encoder(clips) for clips in (video, shown)]
+    changed = (latents[0] != latents[1]).any(dim=1)[0].nonzero()
+    assert changed.amin(dim=0).tolist() == [1, 3 - reach, 4 - reach]
+    assert changed.amax(dim=0).tolist() == [min(1 + reach, 3), 3 + reach, 4 + reach]
+
+
+def test_a_still_background_has_one_token_everywhere() -> None:
+    with torch.no_grad():
+        tokens = awake().encode(torch.full((1, 3, 16, 64, 64), 0.7))[0]
+    assert all(len(frame.unique()) == 1 for frame in tokens)
+
+
+def test_a_reach_beyond_the_blocks_is_refused() -> None:
+    with pytest.raises(ValueError, match="reach"):
+        CausalTokenizer(blocks=2, reach=3)

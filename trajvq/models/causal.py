@@ -3,6 +3,8 @@
 B clips, t frames, h rows, w columns, C channels, which come last: most layers are matrices over channels.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,7 +24,8 @@ class ChannelNorm(nn.Module):
 class CausalDepthwise(nn.Module):
     """A convolution over this frame and the one before, each channel by itself; before the first frame is nothing.
 
-    Two convolutions in two dimensions, since those in three are ten times slower on a CPU.
+    Two convolutions in two dimensions, since those in three are ten times slower on a CPU. Beyond the edge is what lies
+    at it, so that a still background looks alike everywhere.
 
     Args:
         channels: Channels in and out.
@@ -31,8 +34,9 @@ class CausalDepthwise(nn.Module):
 
     def __init__(self, channels: int, kernel: int = 3) -> None:
         super().__init__()
-        self.now = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels)
-        self.before = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels, bias=False)
+        edge: dict[str, Any] = {"padding": kernel // 2, "padding_mode": "replicate", "groups": channels}
+        self.now = nn.Conv2d(channels, channels, kernel, **edge)
+        self.before = nn.Conv2d(channels, channels, kernel, bias=False, **edge)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve ``(B, t, h, w, C)``; returns the same shape."""
@@ -54,11 +58,12 @@ class ResidualBlock(nn.Module):
     Args:
         channels: Channels in and out.
         expansion: Channels inside the perceptron, as a multiple.
+        mix: Look at neighbouring places; without, each place is by itself.
     """
 
-    def __init__(self, channels: int, expansion: int = 4) -> None:
+    def __init__(self, channels: int, expansion: int = 4, mix: bool = True) -> None:
         super().__init__()
-        self.mix, self.norm = CausalDepthwise(channels), ChannelNorm(channels)
+        self.mix, self.norm = CausalDepthwise(channels) if mix else nn.Identity(), ChannelNorm(channels)
         self.widen = nn.Linear(channels, expansion * channels)
         self.narrow = nn.Linear(expansion * channels, channels)
         nn.init.zeros_(self.narrow.weight)

@@ -30,10 +30,13 @@ class CellEncoder(nn.Module):
         hidden: Channels between a frame's pixels and what it contributes to its cell.
         thin: Channels that a frame contributes to its cell.
         blocks: Residual blocks.
+        reach: The first so many of them look at neighbouring cells and the frame of cells before.
         latent: Channels out.
     """
 
-    def __init__(self, strides: Strides, width: int, hidden: int, thin: int, blocks: int, latent: int) -> None:
+    def __init__(
+        self, strides: Strides, width: int, hidden: int, thin: int, blocks: int, reach: int, latent: int
+    ) -> None:
         super().__init__()
         self.strides = strides
         frames, rows, columns = strides
@@ -41,7 +44,7 @@ class CellEncoder(nn.Module):
         self.tone = nn.Linear(3 * 3, hidden, bias=False)
         self.frame = nn.Linear(hidden, thin)
         self.inward = nn.Linear(frames * thin, width)
-        self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
+        self.blocks = nn.Sequential(*(ResidualBlock(width, mix=k < reach) for k in range(blocks)))
         self.outward = nn.Sequential(ChannelNorm(width), nn.Linear(width, latent))
 
     def forward(self, video: Tensor) -> Tensor:
@@ -105,6 +108,8 @@ class CausalTokenizer(nn.Module):
         hidden: Channels between a frame's pixels and its cells.
         thin: Channels that a frame and its cell exchange.
         blocks: Residual blocks in encoder and in decoder.
+        reach: Cells away, and cells back in time, that a token can still see: beyond that an object changes no token,
+            so that tokens say where it is and a model of tokens has little to tell.
         quantizer: Another quantizer than FSQ, such as those of `trajvq.models.quantizers`; ``levels`` is then unused.
     """
 
@@ -116,17 +121,21 @@ class CausalTokenizer(nn.Module):
         hidden: int = 128,
         thin: int = 48,
         blocks: int = 4,
+        reach: int = 1,
         quantizer: nn.Module | None = None,
     ) -> None:
         super().__init__()
         if len(strides) != 3 or min(strides) < 1:
             raise ValueError(f"strides are {list(strides)}; give three, each 1 or more: frames, rows, columns")
+        if not 0 <= reach <= blocks:
+            raise ValueError(f"reach is {reach} with {blocks} blocks; give 0 to {blocks}")
         self.strides: Strides = (strides[0], strides[1], strides[2])
         self.levels, self.width, self.hidden, self.thin, self.blocks = list(levels), width, hidden, thin, blocks
+        self.reach = reach
         self.quantizer = cast(Any, FSQ(levels) if quantizer is None else quantizer)
         self.codebook_size: int = self.quantizer.codebook_size
         channels: int = self.quantizer.dim
-        self.encoder = CellEncoder(self.strides, width, hidden, thin, blocks, channels)
+        self.encoder = CellEncoder(self.strides, width, hidden, thin, blocks, reach, channels)
         self.decoder = CellDecoder(self.strides, width, hidden, thin, blocks, channels)
 
     def quantize(self, video: Tensor) -> Tensor:
