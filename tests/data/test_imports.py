@@ -8,6 +8,7 @@ import pytest
 
 from trajvq.cli import main
 from trajvq.data.clips import Clips
+from trajvq.data.deal import split_by_class
 from trajvq.data.imports import import_videos
 from trajvq.data.store import DataError, read_manifest
 
@@ -94,3 +95,14 @@ def test_too_few_clips_for_the_splits(tmp_path: Path) -> None:
     (tmp_path / "broken.npz").write_bytes((tmp_path / "v.npz").read_bytes()[:200])
     with pytest.raises(DataError, match="not a readable"):
         import_videos(tmp_path / "broken.npz", tmp_path / "out")
+
+
+def test_the_folds_of_a_cross_validation_test_every_video_once(tmp_path: Path) -> None:
+    labels = np.repeat(np.arange(4), 10)
+    folds = [split_by_class(labels, {"val": 4, "test": 8}, 3, fold) for fold in range(5)]
+    assert sorted(np.concatenate([dealt["test"] for dealt in folds])) == list(range(40))
+    for dealt in folds:
+        assert sorted(np.concatenate(list(dealt.values()))) == list(range(40))
+        assert np.bincount(labels[dealt["test"]]).tolist() == [2, 2, 2, 2]
+    with pytest.raises(DataError, match="make 5, counted from 0"):
+        split_by_class(labels, {"val": 4, "test": 8}, 3, 5)

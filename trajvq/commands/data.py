@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         bring.add_argument("--val", type=int, metavar="N", help=f"{what} in val (default: a tenth)")
         bring.add_argument("--test", type=int, metavar="N", help=f"{what} in test (default: a fifth)")
         bring.add_argument("--seed", type=int, default=0, help=f"seed of the deal of {what} to splits (default: 0)")
+        bring.add_argument("--fold", type=int, default=0, help="deal of a cross-validation, from 0 (default: 0)")
 
     check = commands.add_parser("verify", help="check files, clips and ground truth; exit code 1 on any fault")
     check.add_argument("path", type=Path, help="dataset folder")

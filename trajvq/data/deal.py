@@ -33,24 +33,34 @@ def sizes_of(count: int, val: int | None, test: int | None, what: str) -> dict[s
     return sizes
 
 
-def split_by_class(labels: NDArray[np.int64], sizes: Mapping[str, int], seed: int) -> dict[str, NDArray[np.int64]]:
+def split_by_class(
+    labels: NDArray[np.int64], sizes: Mapping[str, int], seed: int, fold: int = 0
+) -> dict[str, NDArray[np.int64]]:
     """Deal sources to splits so that every class has its share in each; the rest is ``train``.
 
     Args:
         labels: ``(N,)`` class ids.
         sizes: Sources wanted in each split but ``train``.
         seed: Seed of the deal.
+        fold: Number of the deal in a cross-validation: with one seed, ``test`` shares no source with that of
+            another fold.
 
     Returns:
         Numbers of the sources of each split, in rising order; empty splits are left out.
+
+    Raises:
+        DataError: If the sources are too few for so many folds.
     """
+    folds = len(labels) // sizes["test"] if sizes.get("test") else 1
+    if not 0 <= fold < folds:
+        raise DataError(f"there is no fold {fold}: {len(labels)} sources make {folds}, counted from 0; lower --test")
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(labels))
     rank = np.empty(len(labels))  # place of a source within its class, as a share of the class
     for label in np.unique(labels):
         members = shuffled[labels[shuffled] == label]
         rank[members] = (np.arange(len(members)) + rng.random()) / len(members)
-    dealt = np.argsort(rank, kind="stable")
+    dealt = np.roll(np.argsort(rank, kind="stable"), -fold * sizes.get("test", 0))
     splits, start = {}, 0
     for split, size in sizes.items():
         splits[split] = np.sort(dealt[start : start + size])

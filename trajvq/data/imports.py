@@ -39,6 +39,7 @@ def import_videos(
     frames: int | None = None,
     size: int | None = None,
     axes: str | None = None,
+    fold: int = 0,
 ) -> Manifest:
     """Import videos. All clips of a video go into one split.
 
@@ -51,6 +52,7 @@ def import_videos(
         frames: Frames a clip; by default the videos' own number up to `LONGEST`, else `FRAMES`.
         size: Height and width in pixels; by default the videos' own up to `LARGEST`, else `SIZE`.
         axes: Order of an array's axes; detected by default.
+        fold: See `trajvq.data.deal.split_by_class`.
 
     Returns:
         The manifest written. What was detected is printed.
@@ -81,7 +83,7 @@ def import_videos(
                 yield {"video": video} | ({"label": ids[row]} if names else {})
 
     with new_dataset(out) as folder:
-        for split, rows in split_by_class(ids, sizes, seed).items():
+        for split, rows in split_by_class(ids, sizes, seed, fold).items():
             write_split(folder, manifest, split, clips(rows))
         if "train" not in manifest.splits:
             raise DataError(f"{path}: no video for training has {own} frames; give fewer --frames")

@@ -157,6 +157,7 @@ def import_tracks(
     preset: str = "default",
     span: float = SPAN,
     y_down: bool = False,
+    fold: int = 0,
 ) -> Manifest:
     """Import tracks: resampled to a clip's frames, framed by a camera and drawn with a preset's look.
 
@@ -171,6 +172,7 @@ def import_tracks(
         preset: Whose look, sizes and colours to use.
         span: Share of the frame that the longer side of a path takes, in (0, 1].
         y_down: The tracks' y axis points down, as in pictures; else up.
+        fold: See `trajvq.data.deal.split_by_class`.
 
     Returns:
         The manifest written.
@@ -216,7 +218,7 @@ def import_tracks(
                 } | ({"label": ids[row]} if names else {})
 
     with new_dataset(out) as folder:
-        for split, rows in split_by_class(ids, sizes, seed).items():
+        for split, rows in split_by_class(ids, sizes, seed, fold).items():
             write_split(folder, manifest, split, clips(split, rows))
         manifest.write(folder)
     return manifest
