@@ -3,7 +3,7 @@
 N clips, n context frames given, M frames predicted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,61 @@ def forecast_figures(truth: Floats, charged: NDArray[np.bool_], predicted: Float
         "velocity_error": float(np.where(np.isfinite(steps), np.minimum(steps, MISSING), MISSING).mean()),
         "horizon": ((error * charged).sum(axis=0) / seen).tolist(),
     }
+
+
+def by_class(
+    truth: Floats,
+    charged: NDArray[np.bool_],
+    predicted: Floats,
+    label: NDArray[np.int64] | None,
+    classes: Sequence[str],
+    identifiable: NDArray[np.bool_] | None,
+) -> dict[str, Any]:
+    """Return `forecast_figures`, with the same ``per_class`` and, over clips whose class shows, ``ade_identifiable``.
+
+    Args:
+        truth: See `forecast_figures`.
+        charged: See `forecast_figures`.
+        predicted: See `forecast_figures`.
+        label: ``(N,)`` classes; None where the dataset has none.
+        classes: Their names.
+        identifiable: bool ``(N,)``; None where the dataset does not say.
+    """
+    found = forecast_figures(truth, charged, predicted)
+    if label is not None:
+        rows = {name: (label == k) & charged.any(axis=1) for k, name in enumerate(classes)}
+        found["per_class"] = {
+            name: forecast_figures(truth[mine], charged[mine], predicted[mine])
+            for name, mine in rows.items()
+            if mine.any()
+        }
+    if identifiable is not None and (identifiable & charged.any(axis=1)).any():
+        kept = forecast_figures(truth[identifiable], charged[identifiable], predicted[identifiable])
+        found["ade_identifiable"] = kept["ade"]
+    return found
+
+
+def nearest_clip(context: Floats, frames: int, known: Floats) -> Floats:
+    """Go on as the clip of a collection does that began most alike, both moved to where they are seen last.
+
+    Args:
+        context: ``(N, n, 2)`` places seen, px; NaN where there is none.
+        frames: M.
+        known: ``(K, T, 2)`` whole paths of other clips, at least n + M frames long.
+
+    Returns:
+        ``(N, frames, 2)``.
+    """
+    made = np.full((len(context), frames, 2), LOST)
+    given = context.shape[1]
+    for row, path in enumerate(context):
+        seen = np.flatnonzero(np.isfinite(path).all(axis=-1))
+        if len(seen):
+            shift = path[seen[-1]] - known[:, seen[-1]]
+            apart = np.square(known[:, seen] + shift[:, None] - path[seen]).sum(axis=(1, 2))
+            best = int(np.nanargmin(apart))
+            made[row] = known[best, given : given + frames] + shift[best]
+    return made
 
 
 def copy_last(context: Floats, frames: int) -> Floats:

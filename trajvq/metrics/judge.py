@@ -94,13 +94,7 @@ def calibrate(points: Floats, truth: Floats, labels: NDArray[np.int64], classes:
         labels: ``(N,)`` true classes.
         classes: Names of the classes.
     """
-    error = points - truth
-    seen: NDArray[np.bool_] = np.asarray(np.isfinite(error).all(axis=-1))
-    near = seen & (np.linalg.norm(np.nan_to_num(error), axis=-1) < 2.0)  # a lost object is no noise
-    square = np.where(near[..., None], np.nan_to_num(error) ** 2, 0.0).sum(axis=(1, 2))
-    clips = square[near.any(axis=1)] / (2 * near.sum(axis=1)[near.any(axis=1)])
-    # Clips differ in noise, and within a clip it is not white: with the mean, a noisy line is taken for a helix.
-    sigma = max(float(np.sqrt(np.quantile(clips, NOISIEST))), 1e-3)
+    sigma = noise_of(points, truth)
     fits = fit_families(points)
     usual, ratios = {}, []
     for number, name in enumerate(fits.families):
@@ -119,6 +113,17 @@ def calibrate(points: Floats, truth: Floats, labels: NDArray[np.int64], classes:
         gaussian = float(np.sqrt(chi2.ppf(QUANTILE, left) / chi2.ppf(0.5, left)))
         limits[name] = max(tail, gaussian) * median
     return Judge(sigma, limits, classes)
+
+
+def noise_of(points: Floats, truth: Floats) -> float:
+    """Return the noise of a coordinate in px that nearly all clips stay below; arguments as of `calibrate`."""
+    error = points - truth
+    seen: NDArray[np.bool_] = np.asarray(np.isfinite(error).all(axis=-1))
+    near = seen & (np.linalg.norm(np.nan_to_num(error), axis=-1) < 2.0)  # a lost object is no noise
+    square = np.where(near[..., None], np.nan_to_num(error) ** 2, 0.0).sum(axis=(1, 2))
+    clips = square[near.any(axis=1)] / (2 * near.sum(axis=1)[near.any(axis=1)])
+    # Clips differ in noise, and within a clip it is not white: with the mean, a noisy line is taken for a helix.
+    return max(float(np.sqrt(np.quantile(clips, NOISIEST))), 1e-3)
 
 
 def fit_families(points: Floats) -> Fits:
@@ -140,7 +145,7 @@ def fit_families(points: Floats) -> Fits:
         scale = np.abs(centred).max(axis=(1, 2)) + 1e-9
         scaled = centred / scale[:, None, None]
         for number, name in enumerate(FREEDOM):
-            square[rows, number] = _fit(scaled, shown, time, name) * scale**2
+            square[rows, number] = fit_family(scaled, shown, time, name)[0].min(axis=1) * scale**2
     # Families nest: a larger one never fits worse than one it holds.
     place = {name: number for number, name in enumerate(FREEDOM)}
     for larger, smaller in (("parabolic", "linear"), ("helical", "circular")):
@@ -150,8 +155,18 @@ def fit_families(points: Floats) -> Fits:
     return Fits(tuple(FREEDOM), square, count, extent)
 
 
-def _fit(tracks: Floats, shown: Floats, time: Floats, family: str) -> Floats:
-    """Return ``(N,)`` least sums of squares of one family."""
+def fit_family(tracks: Floats, shown: Floats, time: Floats, family: str) -> tuple[Floats, Floats]:
+    """Fit one family to N tracks from several starts.
+
+    Args:
+        tracks: ``(N, T, 2)`` places, scaled to about 1.
+        shown: ``(N, T)`` weights, 0 where there is no place.
+        time: ``(T,)`` times; 0 to 1 over a clip.
+        family: A key of `FREEDOM`.
+
+    Returns:
+        ``(N, S)`` sums of squares, and ``(N, S, P)`` unknowns, which `evaluate` takes.
+    """
     turning = family in TURNING
     if turning:
         grid = TURNS[TURNS >= FEWEST_TURNS]
@@ -163,7 +178,7 @@ def _fit(tracks: Floats, shown: Floats, time: Floats, family: str) -> Floats:
         omega = np.zeros((len(tracks), 1))
     start, _ = fit_ratio(tracks[:, None], basis(family, time, omega), shown[:, None], rounds=3)
     unknowns = np.concatenate([start, omega[..., None]], axis=-1) if turning else start
-    return np.asarray(_refine(tracks[:, None], shown[:, None], time, family, unknowns).min(axis=1))
+    return _refine(tracks[:, None], shown[:, None], time, family, unknowns)
 
 
 def _lowest(rough: Floats, count: int) -> NDArray[np.int64]:
@@ -174,7 +189,7 @@ def _lowest(rough: Floats, count: int) -> NDArray[np.int64]:
     return order[:, :count]
 
 
-def _model(family: str, time: Floats, unknowns: Floats) -> tuple[Floats, Floats, Floats]:
+def evaluate(family: str, time: Floats, unknowns: Floats) -> tuple[Floats, Floats, Floats]:
     """Return places ``(N, S, T, 2)``, their Jacobian ``(N, S, T, 2, P)`` and the least denominators ``(N, S)``."""
     turning = family in TURNING
     omega = unknowns[..., -1] if turning else np.zeros(unknowns.shape[:-1])
@@ -198,11 +213,11 @@ def _model(family: str, time: Floats, unknowns: Floats) -> tuple[Floats, Floats,
     return place, slope, bottom.min(axis=-1)
 
 
-def _refine(tracks: Floats, shown: Floats, time: Floats, family: str, unknowns: Floats) -> Floats:
-    """Return ``(N, S)`` sums of squares after Levenberg and Marquardt's method from every start."""
+def _refine(tracks: Floats, shown: Floats, time: Floats, family: str, unknowns: Floats) -> tuple[Floats, Floats]:
+    """Return ``(N, S)`` sums of squares and the unknowns after Levenberg and Marquardt's method from every start."""
     weight = shown[..., None]
     damping = np.full(unknowns.shape[:-1], 1e-3)
-    place, slope, _ = _model(family, time, unknowns)
+    place, slope, _ = evaluate(family, time, unknowns)
     residual = (tracks - place) * weight
     best = np.square(residual).sum(axis=(-1, -2))
     identity = np.eye(unknowns.shape[-1])
@@ -216,7 +231,7 @@ def _refine(tracks: Floats, shown: Floats, time: Floats, family: str, unknowns: 
         tried = unknowns + step
         if family in TURNING:
             tried[..., -1] = tried[..., -1].clip(2 * np.pi * FEWEST_TURNS, 2 * np.pi * MOST_TURNS)
-        place, new_slope, bottom = _model(family, time, tried)
+        place, new_slope, bottom = evaluate(family, time, tried)
         new_residual = (tracks - place) * weight
         square = np.square(new_residual).sum(axis=(-1, -2))
         better = (square < best) & (bottom > LOWEST)
@@ -225,7 +240,7 @@ def _refine(tracks: Floats, shown: Floats, time: Floats, family: str, unknowns: 
         slope = np.where(better[..., None, None, None], new_slope, slope)
         best = np.where(better, square, best)
         damping = np.clip(np.where(better, damping / 5, damping * 4), 1e-9, 1e6)
-    return np.asarray(best)
+    return best, unknowns
 
 
 def confusion(labels: NDArray[np.int64], judged: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
