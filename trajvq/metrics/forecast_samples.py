@@ -55,7 +55,7 @@ def path_distance(first: Floats, second: Floats, charged: NDArray[np.bool_]) -> 
     apart = np.linalg.norm(first - second, axis=-1)
     apart = np.where(np.isfinite(apart), np.minimum(apart, MISSING), MISSING)
     # Two samples without an object are alike, which would be rewarded as certainty only if they were right.
-    none = ~np.isfinite(first).all(axis=-1) & ~np.isfinite(second).all(axis=-1)
+    none = ~np.asarray(np.isfinite(first).all(axis=-1)) & ~np.asarray(np.isfinite(second).all(axis=-1))
     apart = np.where(none, 0.0, apart)
     shown = np.broadcast_to(charged, apart.shape)
     return np.asarray((apart * shown).sum(axis=-1) / np.maximum(shown.sum(axis=-1), 1))
@@ -66,7 +66,7 @@ def middle_path(samples: Floats) -> Floats:
 
     The place that is nearest to all samples on average is the best answer where ``ade`` is asked for.
     """
-    seen = np.isfinite(samples).all(axis=-1)
+    seen: NDArray[np.bool_] = np.asarray(np.isfinite(samples).all(axis=-1))
     places, weight = np.where(seen[..., None], samples, 0.0), seen.astype(float)
     middle = (places * weight[..., None]).sum(axis=1) / np.maximum(weight.sum(axis=1), 1)[..., None]
     for _ in range(20):  # Weiszfeld's method (1937)

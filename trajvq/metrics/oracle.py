@@ -114,7 +114,8 @@ def forecast_true_family(
     names = np.array(family)
     for motion in FAMILIES:
         rows = np.flatnonzero(names == motion.name)
-        rows = rows[np.isfinite(context[rows]).all(axis=-1).any(axis=1)]
+        seen: NDArray[np.bool_] = np.asarray(np.isfinite(context[rows]).all(axis=-1))
+        rows = rows[seen.any(axis=1)]
         if len(rows):
             prior = Prior(motion, regions, frames, size)
             numbers, sense = _fit(prior, context[rows])

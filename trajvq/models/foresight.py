@@ -4,12 +4,14 @@ The network takes noise beside the places seen, and two of its answers to each c
 score (Gneiting and Raftery, 2007; as in engression, Shen and Meinshausen, 2024): near to what happened, and as far
 from each other as that is uncertain. Nothing is fed back, so errors do not add up along the way.
 
-B clips, T frames, n of them seen, K samples, D channels.
+B clips, T frames, n of them seen, K samples, D channels; x and y from -1 to 1 between the picture's edges.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+MIDDLE = 64  # samples whose middle is the answer where one is asked for
 
 
 class ResidualLayer(nn.Module):
@@ -31,23 +33,29 @@ class ResidualLayer(nn.Module):
 
 
 class Foresight(nn.Module):
-    """The places of later frames from those of the first ones, x and y from -1 to 1 between the picture's edges.
+    """The places of later frames from those of the first ones; takes the place of `trajvq.models.planner.Planner`.
 
     Args:
         frames: T, of the clips it is trained on.
         width: D.
         layers: Residual layers.
-        noise: Random numbers that a sample is made of.
+        noise: Random numbers that a sample is made of, at most 3 T.
     """
+
+    fixed: Tensor
 
     def __init__(self, frames: int, width: int = 256, layers: int = 4, noise: int = 16) -> None:
         super().__init__()
-        self.frames, self.noise = frames, noise
+        self.frames, self.noise = frames, min(noise, 3 * frames)
         self.inward = nn.Linear(4 * frames, width)
         self.given = nn.Embedding(frames + 1, width)
-        self.chance = nn.Linear(noise, width, bias=False)
+        self.chance = nn.Linear(self.noise, width, bias=False)
         self.layers = nn.Sequential(*(ResidualLayer(width) for _ in range(layers)))
         self.outward = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * frames))
+        for weight in (self.given.weight, self.chance.weight):
+            nn.init.normal_(weight, std=0.05)  # at first what was seen counts most, or noise drowns it
+        draws = torch.randn(MIDDLE, self.noise, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("fixed", draws, persistent=False)
 
     def forward(self, seen: Tensor, given: Tensor, chance: Tensor) -> Tensor:
         """Return whole paths ``(B, K, T, 2)``; where places were seen they are no better than these.
@@ -59,7 +67,7 @@ class Foresight(nn.Module):
         """
         there = torch.arange(self.frames, device=seen.device) < given[:, None]
         last = seen.gather(1, (given - 1)[:, None, None].expand(-1, 1, 2))
-        place = torch.where(there[..., None], torch.cat([seen, 2 * (seen - last)], dim=-1), 0.0)
+        place = torch.where(there[..., None], torch.cat([seen, 4 * (seen - last)], dim=-1), 0.0)
         known = self.inward(place.flatten(1)) + self.given(given)
         made: Tensor = self.outward(self.layers(known[:, None] + self.chance(chance))).unflatten(-1, (-1, 2))
         return last[:, None] + made
@@ -73,8 +81,54 @@ class Foresight(nn.Module):
         """
         charged = path.isfinite().all(dim=-1) & (torch.arange(self.frames, device=path.device) >= given[:, None])
         path = path.nan_to_num()
-        chance = torch.randn(len(path), 2, self.noise, device=path.device)
-        made = self(path, given, chance)
+        made = self(path, given, torch.randn(len(path), 2, self.noise, device=path.device))
         error = (made - path[:, None]).norm(dim=-1).mean(dim=1)
         spread = (made[:, 0] - made[:, 1]).norm(dim=-1)
         return ((error - spread / 2) * charged).sum() / charged.sum().clamp(min=1)
+
+    @staticmethod
+    def rounded(path: Tensor) -> Tensor:
+        """Return places as they are: there is no grid."""
+        return path
+
+    @staticmethod
+    def log_probability(path: Tensor, label: Tensor) -> Tensor:
+        """Return zeros ``(B, T)``: samples have no density. What is trained is `loss`."""
+        return path.new_zeros(path.shape[:2])
+
+    def rollout(
+        self, path: Tensor, frames: int, label: Tensor, chance: Tensor, spread: float = 1.0, guidance: float = 1.0
+    ) -> Tensor:
+        """Return paths ``(B, frames, 2)`` that go on from the given ones.
+
+        Args:
+            path: float ``(B, S, 2)``, S from 1 on; what is beyond ``frames`` is left out.
+            frames: At most T.
+            label: Not looked at.
+            chance: ``(B, frames, ...)`` uniform numbers, at least as many as the noise.
+            spread: Times the noise; with 0 each place is the geometric median of 64 samples, the best guess where
+                the mean distance counts.
+            guidance: Not looked at.
+        """
+        given = path.shape[1]
+        if given >= frames:
+            short: Tensor = path[:, :frames]
+            return short
+        seen = F.pad(path, (0, 0, 0, self.frames - given))
+        shown = torch.full((len(path),), given, device=path.device)
+        if spread == 0:
+            made = geometric_median(self(seen, shown, self.fixed.expand(len(path), -1, -1)))
+        else:
+            uniform = chance.flatten(1)[:, : self.noise].clamp(1e-9, 1 - 1e-9)
+            normal = torch.special.ndtri(uniform).to(path.dtype) * spread
+            made = self(seen, shown, F.pad(normal, (0, self.noise - normal.shape[1]))[:, None])[:, 0]
+        return torch.cat([path, made[:, given:frames]], dim=1)
+
+
+def geometric_median(points: Tensor, rounds: int = 12) -> Tensor:
+    """Return the place ``(B, ..., 2)`` nearest on average to K points ``(B, K, ..., 2)`` (Weiszfeld, 1937)."""
+    middle: Tensor = points.mean(dim=1)
+    for _ in range(rounds):
+        pull = 1 / (points - middle[:, None]).norm(dim=-1, keepdim=True).clamp(min=1e-4)
+        middle = (points * pull).sum(dim=1) / pull.sum(dim=1)
+    return middle
