@@ -152,3 +152,37 @@ class ClipSymmetries(nn.Module):
             path = torch.where(backwards, path.flip(1), path)
         moved = torch.randint(-self.shift, self.shift + 1, (len(path), 1, 2), device=path.device)
         return path + 2 * moved / path.new_tensor([width, height])
+
+
+class PathSymmetries(nn.Module):
+    """Turns paths of points into others of the same kind: mirrored, turned, backwards, and put anywhere.
+
+    Args:
+        rotate: Turn by any angle; otherwise by quarters alone.
+        reverse: Play half of the paths backwards.
+        margin: Keep from the picture's edge where a path has room to, in half pictures.
+    """
+
+    def __init__(self, rotate: bool = True, reverse: bool = True, margin: float = 0.08) -> None:
+        super().__init__()
+        self.rotate, self.reverse, self.margin = rotate, reverse, margin
+
+    def forward(self, path: Tensor) -> Tensor:
+        """Return paths like the given ones, float ``(B, T, 2)``, x and y from -1 to 1 from edge to edge; NaN stays."""
+        chance = torch.rand(5, len(path), 1, 1, device=path.device)
+        path = torch.where(chance[0] < 0.5, path.flip(-1), path)
+        path = torch.where(chance[1] < 0.5, -path, path)
+        mirrored = path * path.new_tensor([-1.0, 1.0])
+        path = torch.where(chance[2] < 0.5, mirrored, path)
+        if self.rotate:
+            angle = 2 * torch.pi * chance[3]
+            x, y = path.split(1, dim=-1)
+            path = torch.cat([angle.cos() * x - angle.sin() * y, angle.sin() * x + angle.cos() * y], dim=-1)
+        if self.reverse:
+            path = torch.where(chance[4] < 0.5, path.flip(1), path)
+        gone = path.isnan()
+        low = self.margin - 1 - path.masked_fill(gone, torch.inf).amin(dim=1, keepdim=True)
+        high = 1 - self.margin - path.masked_fill(gone, -torch.inf).amax(dim=1, keepdim=True)
+        share = torch.rand(low.shape, device=path.device)
+        move = torch.where(high > low, low + (high - low) * share, (low + high) / 2)
+        return path + move.nan_to_num(0.0, 0.0, 0.0)

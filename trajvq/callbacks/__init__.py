@@ -2,6 +2,7 @@
 
 from trajvq.callbacks.collapse import CollapseWatch
 from trajvq.callbacks.confusion import ConfusionPicture
+from trajvq.callbacks.forecast import ForecastPictures
 from trajvq.callbacks.last import LastCheckpoint
 from trajvq.callbacks.media import ReconstructionStrips
 from trajvq.callbacks.mirror import RemoteMirror
@@ -15,6 +16,7 @@ from trajvq.callbacks.table import PredictionTable
 __all__ = [
     "CollapseWatch",
     "ConfusionPicture",
+    "ForecastPictures",
     "LastCheckpoint",
     "PredictionFile",
     "PredictionTable",

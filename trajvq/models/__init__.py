@@ -1,6 +1,7 @@
 """Networks as plain `torch.nn.Module`: no Lightning, no data, no metrics."""
 
 from trajvq.models.classifier import Classifier, LinearProbe, TokenClassifier
+from trajvq.models.forecaster import Forecaster
 from trajvq.models.fsq import FSQ
 from trajvq.models.quantizers import LFQ, VQ, SimVQ
 from trajvq.models.tokenizer import CausalTokenizer
@@ -12,6 +13,7 @@ __all__ = [
     "VQ",
     "CausalTokenizer",
     "Classifier",
+    "Forecaster",
     "LinearProbe",
     "SimVQ",
     "TokenClassifier",

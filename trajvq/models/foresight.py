@@ -35,22 +35,30 @@ class ResidualLayer(nn.Module):
 class Foresight(nn.Module):
     """The places of later frames from those of the first ones; takes the place of `trajvq.models.planner.Planner`.
 
+    Paths are looked at from where the object was seen last, along its way there and with its turn to one side, so
+    that motions which differ by place, direction or a mirror are one to the network. Where the picture lies is told
+    beside.
+
     Args:
         frames: T, of the clips it is trained on.
         width: D.
-        layers: Residual layers.
+        layers: Residual layers before noise comes in.
+        noisy_layers: Residual layers after.
         noise: Random numbers that a sample is made of, at most 3 T.
     """
 
     fixed: Tensor
 
-    def __init__(self, frames: int, width: int = 256, layers: int = 4, noise: int = 16) -> None:
+    def __init__(
+        self, frames: int, width: int = 256, layers: int = 3, noisy_layers: int = 2, noise: int = 16
+    ) -> None:
         super().__init__()
         self.frames, self.noise = frames, min(noise, 3 * frames)
-        self.inward = nn.Linear(4 * frames, width)
+        self.inward = nn.Linear(2 * frames + 4, width)
         self.given = nn.Embedding(frames + 1, width)
-        self.chance = nn.Linear(self.noise, width, bias=False)
         self.layers = nn.Sequential(*(ResidualLayer(width) for _ in range(layers)))
+        self.chance = nn.Linear(self.noise, width, bias=False)
+        self.noisy_layers = nn.Sequential(*(ResidualLayer(width) for _ in range(noisy_layers)))
         self.outward = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * frames))
         for weight in (self.given.weight, self.chance.weight):
             nn.init.normal_(weight, std=0.05)  # at first what was seen counts most, or noise drowns it
@@ -65,12 +73,18 @@ class Foresight(nn.Module):
             given: int64 ``(B,)``, places seen, 1 to T.
             chance: float ``(B, K, noise)``, standard normal.
         """
+        last, along, side = _standpoint(seen, given)
         there = torch.arange(self.frames, device=seen.device) < given[:, None]
-        last = seen.gather(1, (given - 1)[:, None, None].expand(-1, 1, 2))
-        place = torch.where(there[..., None], torch.cat([seen, 4 * (seen - last)], dim=-1), 0.0)
-        known = self.inward(place.flatten(1)) + self.given(given)
-        made: Tensor = self.outward(self.layers(known[:, None] + self.chance(chance))).unflatten(-1, (-1, 2))
-        return last[:, None] + made
+        off = _turned(seen - last, along, side)  # (B, T, 2)
+        middle = _turned(-last, along, side)[:, 0]
+        way = torch.stack([along[:, 0], along[:, 1] * side], dim=-1)
+        features = torch.cat([4 * torch.where(there[..., None], off, 0.0).flatten(1), middle, way], dim=1)
+        known = self.layers(self.inward(features) + self.given(given))
+        made = self.outward(self.noisy_layers(known[:, None] + self.chance(chance)))
+        count, draws = chance.shape[:2]
+        flat = made.view(count, draws * self.frames, 2)
+        placed: Tensor = last[:, None] + _back(flat, along, side).view(count, draws, self.frames, 2)
+        return placed
 
     def loss(self, path: Tensor, given: Tensor) -> Tensor:
         """Return the mean energy score of two samples a clip over the frames not seen.
@@ -123,6 +137,39 @@ class Foresight(nn.Module):
             normal = torch.special.ndtri(uniform).to(path.dtype) * spread
             made = self(seen, shown, F.pad(normal, (0, self.noise - normal.shape[1]))[:, None])[:, 0]
         return torch.cat([path, made[:, given:frames]], dim=1)
+
+
+def _standpoint(seen: Tensor, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the last place seen ``(B, 1, 2)``, the unit vector that leads there ``(B, 2)``, and the side it turns to.
+
+    The side is 1 or -1, ``(B,)``.
+    """
+
+    def at(back: int) -> Tensor:
+        moment = (given - 1 - back).clamp(min=0)[:, None, None].expand(-1, 1, 2)
+        return seen.gather(1, moment)[:, 0]
+
+    last, before, earlier = at(0), at(2), at(5)
+    way = last - before
+    length = way.norm(dim=-1, keepdim=True)
+    along = torch.where(length > 1e-6, way / length.clamp(min=1e-6), way.new_tensor([1.0, 0.0]))
+    bend = before - earlier
+    side = torch.where(bend[:, 0] * way[:, 1] - bend[:, 1] * way[:, 0] < 0, -1.0, 1.0)
+    return last[:, None], along, side
+
+
+def _turned(path: Tensor, along: Tensor, side: Tensor) -> Tensor:
+    """Return paths ``(B, T, 2)`` in axes along and across the way, the side that is turned to being positive."""
+    x = (path * along[:, None]).sum(dim=-1)
+    y = path[..., 1] * along[:, None, 0] - path[..., 0] * along[:, None, 1]
+    return torch.stack([x, y * side[:, None]], dim=-1)
+
+
+def _back(path: Tensor, along: Tensor, side: Tensor) -> Tensor:
+    """Undo `_turned`."""
+    x, y = path[..., 0], path[..., 1] * side[:, None]
+    across = torch.stack([-along[:, 1], along[:, 0]], dim=-1)
+    return x[..., None] * along[:, None] + y[..., None] * across[:, None]
 
 
 def geometric_median(points: Tensor, rounds: int = 12) -> Tensor:

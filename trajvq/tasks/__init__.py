@@ -1,6 +1,7 @@
 """The tasks as LightningModules. They hold no layers: networks, losses and metrics come from below."""
 
 from trajvq.tasks.classify import Classify
+from trajvq.tasks.forecast import Forecast
 from trajvq.tasks.reconstruct import Reconstruct
 
-__all__ = ["Classify", "Reconstruct"]
+__all__ = ["Classify", "Forecast", "Reconstruct"]

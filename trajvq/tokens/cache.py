@@ -25,10 +25,8 @@ from trajvq.data.datamodule import as_model_input
 from trajvq.data.store import DAMAGED, first_line
 from trajvq.errors import UserError
 from trajvq.files import whole_file
-from trajvq.metrics.background import estimate_background
-from trajvq.metrics.reconstruction import as_bytes
-from trajvq.metrics.tracking import track
 from trajvq.tokens.frozen import FrozenTokenizer
+from trajvq.tokens.places import places_in
 from trajvq.tokens.protocol import spec_of
 
 ROOT = Path("runs/tokens")
@@ -133,8 +131,7 @@ class TokenCache:
     def _track(self, tokens: Tensor, device: torch.device | None) -> Tensor:
         made = []
         for part in torch.split(tokens, BATCH):
-            video = self.tokenizer.decode(part.long().to(device or self.tokenizer.device)).clamp(0, 1)
-            made.append(torch.from_numpy(track(as_bytes(video), as_bytes(estimate_background(video))).pixel).float())
+            made.append(places_in(self.tokenizer.decode(part.long().to(device or self.tokenizer.device))).cpu())
         return torch.cat(made)
 
 

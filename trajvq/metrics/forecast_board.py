@@ -1,0 +1,78 @@
+"""The scoreboard of a forecast: the model, its samples and its error budget beside the ladder of rows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajvq.data.ranges import Floats
+from trajvq.metrics.budget import error_budget
+from trajvq.metrics.forecast import by_class
+from trajvq.metrics.forecast_rows import Ladder, Paths
+from trajvq.metrics.forecast_samples import middle_path, sample_forecast_figures
+from trajvq.metrics.intervals import bootstrap_ratio, wilson
+from trajvq.metrics.reconstruction import PSNR_FLOOR
+
+
+def fitted(places: Floats, frames: int, empty: float = np.nan) -> Floats:
+    """Cut ``(N, T, ...)`` to so many frames, or fill it up with ``empty``."""
+    short = max(frames - places.shape[1], 0)
+    padding = [(0, 0), (0, short), *[(0, 0)] * (places.ndim - 2)]
+    return np.pad(places[:, :frames], padding, constant_values=empty)
+
+
+def forecast_rows(
+    ladder: Ladder, split: str, found: Mapping[str, NDArray[Any]], given: int, frames: int
+) -> tuple[dict[str, dict[str, Any]], dict[str, Floats]]:
+    """Return the figures of every row, the model's last, and the places ``(N, M, 2)`` that each predicts.
+
+    Args:
+        ladder: What the rows know.
+        split: The split.
+        found: Of `trajvq.metrics.forecast_answers.ForecastAnswers`.
+        given: Frames given.
+        frames: Frames of the clips themselves; beyond, only the equation says what is true.
+    """
+    asked = Paths(
+        *(found[name].astype(np.float64) if name != "charged" else found[name] for name in _PATHS),
+        found.get("label"),
+        found.get("identifiable"),
+    )
+    truth, charged = asked.truth[:, given:], asked.charged[:, given:]
+    about = (asked.label, ladder.classes, asked.identifiable)
+    places = ladder.predictions(split, asked, given, truth.shape[1])
+    if truth.shape[1] + given <= frames:
+        places["tokenizer"] = asked.reconstructed[:, given:]
+    if "samples" in found:
+        places["samples_middle"] = middle_path(found["samples"].astype(np.float64))
+    places["model"] = found["pixel"].astype(np.float64)
+    rows = {name: by_class(truth, charged, made, *about) for name, made in places.items()}
+    rows["model"] |= _picture(found, charged)
+    if "samples" in found:
+        rows["model"] |= sample_forecast_figures(truth, charged, found["samples"].astype(np.float64))
+    if truth.shape[1] + given <= frames:
+        seen = charged.all(axis=1)
+        steps = (truth, asked.tracked[:, given:], asked.reconstructed[:, given:], places["model"])
+        rows["model"]["budget"] = error_budget(*(step[seen] for step in steps))
+    return rows, places
+
+
+_PATHS = ("truth", "charged", "tracked", "reconstructed")
+
+
+def _picture(found: Mapping[str, NDArray[Any]], charged: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return ``visible`` and ``object_psnr`` with their intervals, over the frames that are charged."""
+    frames = charged.sum(axis=1)
+    seen = (found["visible"] * charged).sum(axis=1)
+    clips = int((frames > 0).sum())
+    made: dict[str, Any] = {"visible": wilson(float(seen.sum() / max(frames.sum(), 1)) * clips, clips)}
+    square, near = ((found[name] * charged).sum(axis=1).astype(np.float64) for name in ("near_square", "near"))
+    if near.sum() > 0:
+        ratio = bootstrap_ratio(square, near)
+        ends = {"value": "value", "low": "high", "high": "low"}
+        made["object_psnr"] = {
+            end: float(-10 * np.log10(max(ratio[other], PSNR_FLOOR)))  # type: ignore[literal-required]
+            for end, other in ends.items()
+        }
+    return made

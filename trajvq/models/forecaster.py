@@ -1,0 +1,145 @@
+"""Forecaster: the generator of the sampler, made to go on: it knows no class, and plans a whole path ahead.
+
+B clips; t, h, w tokens over latent frames, rows and columns, N of a clip; C codes.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from trajvq.models.foresight import Foresight
+from trajvq.models.generator import Generator, Rollout, Sampling, draw, filled
+from trajvq.models.transformer import TokenLayout
+
+
+class Forecaster(Generator):
+    """Goes on with clips: first where the object will be, then the tokens that show it there.
+
+    Args:
+        ahead: Foresee all places to come at once; otherwise the sampler's planner tells one after another.
+        parallel: Tell the tokens of a latent frame at once, given the path and the latent frames before; otherwise
+            those near the path are told in turn, see `Generator`.
+        width: See `Generator`.
+        depth: See `Generator`.
+        heads: See `Generator`.
+        dropout: See `Generator`.
+        reach: See `Generator`.
+        rest_width: D of what tells tokens at once.
+        rest_depth: Its residual blocks.
+        sight_width: D of `Foresight`.
+        sight_layers: Its layers before noise comes in.
+        sight_noisy_layers: Its layers after.
+        noise: Its random numbers a sample.
+        plan_width: D of the planner, where there is no foresight.
+        plan_depth: Its transformer blocks.
+        mixtures: Its Gaussians of each point.
+    """
+
+    def __init__(
+        self,
+        ahead: bool = True,
+        parallel: bool = False,
+        width: int = 128,
+        depth: int = 3,
+        heads: int = 4,
+        dropout: float = 0.0,
+        reach: float = 0.5,
+        rest_width: int = 64,
+        rest_depth: int = 3,
+        sight_width: int = 256,
+        sight_layers: int = 3,
+        sight_noisy_layers: int = 2,
+        noise: int = 16,
+        plan_width: int = 128,
+        plan_depth: int = 4,
+        mixtures: int = 12,
+    ) -> None:
+        super().__init__(
+            width=width,
+            depth=depth,
+            heads=heads,
+            dropout=dropout,
+            reach=reach,
+            plan_width=plan_width,
+            plan_depth=plan_depth,
+            mixtures=mixtures,
+            rest_width=rest_width,
+            rest_depth=rest_depth,
+            unlabelled=0.0,
+        )
+        self.ahead, self.parallel = ahead, parallel
+        self.sight_width, self.sight_layers, self.noise = sight_width, sight_layers, noise
+        self.sight_noisy_layers = sight_noisy_layers
+
+    def build(self, layout: TokenLayout, classes: int = 0) -> None:
+        """Make the layers with fresh weights; classes are not looked at."""
+        super().build(layout, 0)
+        if self.ahead:
+            frames = layout.grid[0] * layout.frames
+            del self.planner
+            self.planner = Foresight(
+                frames, self.sight_width, self.sight_layers, self.sight_noisy_layers, self.noise
+            )
+        if self.parallel:
+            del self.transformer, self.head, self.start
+
+    def path_loss(self, path: Tensor, given: Tensor) -> Tensor:
+        """Return how badly places after the first ones are foreseen, a mean over those to come.
+
+        Args:
+            path: float ``(B, T, 2)``, x and y from -1 to 1 between the edges; NaN where nothing is seen.
+            given: int64 ``(B,)``, frames that are shown of each, 1 to T - 1.
+        """
+        if isinstance(self.planner, Foresight):
+            seen = torch.arange(path.shape[1], device=path.device) < given[:, None]
+            return self.planner.loss(torch.where(seen[..., None], filled(path), path), given)
+        path = filled(path)
+        ahead = (torch.arange(path.shape[1], device=path.device) >= given[:, None]).to(path.dtype)
+        found = self.planner.log_probability(path, self._labels(None, len(path)))
+        return -(found * ahead).sum() / ahead.sum()
+
+    def token_loss(self, tokens: Tensor, path: Tensor, rest: int | None = None) -> Tensor:
+        """Return the mean negative log-likelihood in nats of a token, given the path.
+
+        Args:
+            tokens: int64 ``(B, t, h, w)``.
+            path: float ``(B, T, 2)``; see `path_loss`.
+            rest: Of the tokens told at once, so many random ones of each clip are looked at; None for all.
+        """
+        if not self.parallel:
+            likelihood = self.log_likelihood(tokens, None, path, rest)
+            return -(likelihood.told + likelihood.rest).mean() / self.layout.tokens
+        cells, _ = self._cells(filled(path), len(tokens))
+        last = torch.randint(1, self.layout.grid[0], (len(tokens), 1, 1, 1), device=tokens.device)
+        frame = torch.arange(self.layout.grid[0], device=tokens.device)[:, None, None]
+        logits = self.rest(self._ground(torch.where(frame < last, tokens, -1).flatten(1), cells))
+        wanted = torch.where(frame == last, tokens, -1)
+        return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=-1)
+
+    def _rollout(
+        self,
+        chances: Sequence[torch.Generator],
+        label: Tensor,
+        prefix: Tensor,
+        path: Tensor,
+        frames: int,
+        how: Sampling,
+    ) -> Rollout:
+        if not self.parallel:
+            return super()._rollout(chances, label, prefix, path, frames, how)
+        (t, h, w), count, points = self.layout.grid, len(label), frames * self.layout.frames
+        numbers = points * 3
+        chance = torch.stack([torch.rand(numbers + t * h * w, generator=g, dtype=torch.float64) for g in chances])
+        chance = chance.to(label.device)
+        uniform = chance[:, numbers:].unflatten(1, (t, h * w))
+        planned = self.planner.rollout(path, points, label, chance[:, :numbers].view(count, points, 1, 3), how.spread)
+        missing = (t - frames) * self.layout.frames
+        cells, _ = self._cells(torch.cat([planned, planned[:, -1:].expand(-1, missing, -1)], dim=1), count)
+        made = F.pad(prefix, (0, 0, 0, 0, 0, t - prefix.shape[1]), value=-1)
+        for step in range(prefix.shape[1], frames):
+            logits = self.rest(self._ground(made.flatten(1), cells).unflatten(1, (t, -1))[:, step])
+            drawn = draw(logits.flatten(0, 1), uniform[:, step].flatten(), how)
+            made[:, step] = drawn.view(count, h, w)
+        return Rollout(made[:, :frames], planned)

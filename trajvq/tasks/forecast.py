@@ -1,0 +1,274 @@
+"""Forecast: go on with a clip from its first frames, and know how good that is."""
+
+import hashlib
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from trajvq.augment import PathSymmetries
+from trajvq.data.continued import continued_paths
+from trajvq.data.datamodule import as_model_input
+from trajvq.errors import UserError
+from trajvq.metrics.forecast import forecast_figures
+from trajvq.metrics.forecast_answers import ForecastAnswers, pictured, tracked_as
+from trajvq.metrics.forecast_board import fitted, forecast_rows
+from trajvq.metrics.forecast_rows import Ladder, Paths
+from trajvq.metrics.reconstruction import Truth, as_bytes, truth_of
+from trajvq.metrics.scoreboard import value_of
+from trajvq.models.forecaster import Forecaster
+from trajvq.models.generator import Sampling
+from trajvq.models.transformer import TokenLayout
+from trajvq.tasks.tokens import Batch, TokenTask
+from trajvq.tokens.places import as_path, places_in
+
+GREEDY = Sampling(temperature=0.0, spread=0.0)
+
+
+class Forecast(TokenTask):
+    """Trains a forecaster on the tokens of a frozen tokenizer; the class of a clip is not known to it.
+
+    Logs ``train/loss``, ``train/path``, ``train/token`` and ``val/ade``. ``test`` leaves a scoreboard for every split
+    in `scoreboards`. Whoever forecasts sees the first frames alone: they are encoded without the others.
+
+    Args:
+        tokenizer_ckpt: Checkpoint of the tokenizer.
+        network: The forecaster.
+        total_steps: Steps until the learning rate has decayed to 0; the trainer's ``max_steps``.
+        context: Frames given in validation, test and prediction; a multiple of the frames of a token.
+        horizon: Frames predicted; the same.
+        samples: K, drawn of each clip in the test; 0 for none.
+        temperature: Of the tokens of samples.
+        spread: Of the paths of samples, as a multiple of what was learnt.
+        val_clips: Clips forecast at validation; None for all.
+        paths: Paths a step that the planner learns from, turned and mirrored ones of the training clips.
+        paths_weight: Of the path's loss beside that of tokens.
+        blur: Noise in px, of a path that tokens are taught along, so that a planned one serves as well.
+        rest: Of the tokens told at once, so many of each clip are learnt from at a step; None for all.
+        learning_rate: Its peak.
+        warmup_steps: Steps of linear rise to it.
+        betas: AdamW's running averages.
+        weight_decay: AdamW's weight decay.
+    """
+
+    task: ClassVar[str] = "forecast"
+    monitor: ClassVar[str] = "val/ade"
+
+    def __init__(
+        self,
+        tokenizer_ckpt: str,
+        network: Forecaster,
+        total_steps: int,
+        context: int = 8,
+        horizon: int = 8,
+        samples: int = 20,
+        temperature: float = 1.0,
+        spread: float = 1.0,
+        val_clips: int | None = None,
+        paths: int = 512,
+        paths_weight: float = 10.0,
+        blur: float = 0.1,
+        rest: int | None = None,
+        learning_rate: float = 2e-3,
+        warmup_steps: int = 100,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(tokenizer_ckpt, network, total_steps, learning_rate, warmup_steps, betas, weight_decay)
+        self.context, self.horizon, self.samples, self.val_clips = context, horizon, samples, val_clips
+        self.sampling = Sampling(temperature=temperature, spread=spread)
+        self.paths, self.paths_weight, self.blur, self.rest = paths, paths_weight, blur, rest
+        self.symmetries = PathSymmetries()
+        self.val_answers = ForecastAnswers()
+        self.test_answers = nn.ModuleDict()
+        self.places: dict[str, dict[str, NDArray[Any]]] = {}  # of the last test, by split, for pictures
+
+    def make(self, layout: TokenLayout, classes: list[str]) -> None:
+        """Make the network's layers; see `TokenTask.make`.
+
+        Raises:
+            UserError: If context or horizon are no whole latent frames, or nothing is learnt from.
+        """
+        assert isinstance(self.network, Forecaster)
+        for name in ("context", "horizon"):
+            frames = getattr(self, name)
+            if frames < 1 or frames % layout.frames:
+                raise UserError(f"model.{name} is {frames}; a token covers {layout.frames} frames, give a multiple")
+        if layout.grid[0] < 2:
+            raise UserError(f"clips of {layout.frames} frames are a single token long: there is nothing to go on to")
+        self.network.build(layout)
+
+    def forward(self, tokens: Tensor, index: Tensor, how: Sampling = GREEDY, draw: int = 0) -> tuple[Tensor, Tensor]:
+        """Go on with clips.
+
+        Args:
+            tokens: int64 ``(B, s, h, w)`` of their first frames.
+            index: int64 ``(B,)``; chance comes from it and ``draw`` alone.
+            how: How to draw.
+            draw: Number of the sample.
+
+        Returns:
+            Clips float ``(B, 3, F, H, W)`` from their first frame on, and their tokens.
+        """
+        assert isinstance(self.network, Forecaster)
+        assert self.layout is not None
+        video = self.tokenizer.decode(tokens)
+        path = as_path(places_in(video), *video.shape[-2:])
+        chances = [torch.Generator().manual_seed(seed_of(int(clip), draw)) for clip in index]
+        frames = tokens.shape[1] + self.horizon // self.layout.frames
+        made = self.network.rollout(chances, prefix=tokens, path=path, frames=frames, how=how)
+        return self.tokenizer.decode(made.tokens), made.tokens
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        assert isinstance(self.network, Forecaster)
+        assert self.layout is not None
+        pool = self.data.tokens("train", train=True).places
+        if pool is None or "places" not in batch:
+            raise UserError("a forecaster learns where things are: set data.places and data.cache_tokens to true")
+        pool = pool.flatten(0, 1)
+        paths = self.symmetries(pool[torch.randint(len(pool), (self.paths,))].to(self.device))
+        given = self.layout.frames * torch.randint(1, self.layout.grid[0], (len(paths),), device=self.device)
+        places = batch["places"]
+        noise = torch.randn_like(places) * places.new_tensor(
+            [2 / self.data.manifest.width, 2 / self.data.manifest.height]
+        )
+        ahead = self.network.path_loss(paths, given)
+        token = self.network.token_loss(self.data.tokens_of(batch), places + self.blur * noise, self.rest)
+        loss = token + self.paths_weight * ahead
+        self.log("train/loss", self.checked(loss), prog_bar=True)
+        self.log("train/path", ahead, prog_bar=True)
+        self.log("train/token", token, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        if self.val_clips is not None:
+            shown = batch["index"] < self.val_clips
+            batch = {name: value[shown] for name, value in batch.items()}
+        if len(batch["index"]):
+            self.val_answers.update(self._answer("val", batch["index"], 0))
+
+    def on_validation_epoch_end(self) -> None:
+        found = self.val_answers.compute()
+        truth, charged = (found[name][:, self.context :] for name in ("truth", "charged"))
+        self.log("val/ade", value_of(forecast_figures(truth, charged, found["pixel"])["ade"]), prog_bar=True)
+        self.val_answers.reset()
+
+    def on_test_epoch_start(self) -> None:
+        self.test_answers = nn.ModuleDict({split: ForecastAnswers() for split in self.data.test_splits}).to(self.device)
+
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        split = self.data.test_splits[dataloader_idx]
+        answers = self.test_answers[split]
+        assert isinstance(answers, ForecastAnswers)
+        answers.update(self._answer(split, batch["index"], self.samples))
+
+    def on_test_epoch_end(self) -> None:
+        ladder, boards = self._ladder(), {}
+        for split, answers in self.test_answers.items():
+            assert isinstance(answers, ForecastAnswers)
+            found = answers.compute()
+            boards[split], self.places[split] = forecast_rows(
+                ladder, split, found, self.context, self.data.manifest.frames
+            )
+            self.places[split] |= {name: found[name] for name in ("truth", "charged", "tracked") if name in found}
+            self.places[split] |= {name: found[name] for name in ("samples", "label") if name in found}
+        for split, rows in boards.items():
+            if split.startswith("ood_") and "test" in boards:
+                known = value_of(boards["test"]["model"]["ade"])
+                rows["model"]["ood_over_id"] = value_of(rows["model"]["ade"]) / max(known, 1e-9)
+            stored = "pixel" in self.data.clips(split).columns
+            self.scoreboards[split] = {
+                "clips": len(self.places[split]["truth"]),
+                "truth": "stored" if stored else "tracked",
+                "rows": rows,
+            }
+            self.log(f"{split}/ade", value_of(rows["model"]["ade"]))
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        clips = self.data.clips(self.data.predict_split)
+        video = as_model_input(clips.batch(batch["index"].tolist())["video"]).to(self.device)
+        made, tokens = self(self._context(video), batch["index"])
+        given = min(self.context, video.shape[2])
+        made = torch.cat([video[:, :, :given], made[:, :, given:]], dim=2)
+        return {"index": batch["index"], "video": made, "indices": tokens}
+
+    def _context(self, video: Tensor) -> Tensor:
+        """Return the tokens of the first frames of clips, which are all that is encoded."""
+        return self.tokenizer.encode(video[:, :, : self.context].contiguous())
+
+    def _check_data(self) -> None:
+        """Clips may be of any length that holds the context; see `TokenTask`."""
+        manifest, found = self.data.manifest, self.tokenizer.layout(self.data.manifest)
+        assert self.layout is not None
+        if found.grid[1:] != self.layout.grid[1:] or found.codebook_size != self.layout.codebook_size:
+            raise UserError(
+                f"clips of {self.data.path} have {found.grid} tokens, the network was trained on {self.layout.grid}"
+            )
+        if manifest.frames < self.context:
+            raise UserError(f"clips of {self.data.path} have {manifest.frames} frames, not the {self.context} given")
+        stage = self.trainer.state.fn
+        if stage == "fit" and (found.grid != self.layout.grid or manifest.frames < self.context + self.horizon):
+            raise UserError(
+                f"clips of {self.data.path} have {manifest.frames} frames; model.context and model.horizon ask for "
+                f"{self.context} and {self.horizon} more"
+            )
+
+    def _truth(self, split: str, index: Tensor) -> tuple[Truth, Tensor, dict[str, Any]]:
+        """Return the truth, the video and the columns of some clips."""
+        batch = self.data.clips(split).batch(index.tolist())
+        video = as_model_input(batch["video"])
+        return truth_of(batch | {"video": video}), video.to(self.device), batch
+
+    def _paths(self, split: str, index: Tensor) -> dict[str, Any]:
+        """Return where the object of some clips is and is seen, see `Paths`, over context and horizon."""
+        frames = self.context + self.horizon
+        truth, video, batch = self._truth(split, index)
+        places, charged = fitted(truth.pixel, frames), fitted(truth.charged, frames, False).astype(bool)
+        if frames > truth.pixel.shape[1]:
+            more = continued_paths(self.data.clips(split), index.numpy(force=True), frames)
+            if more is not None:
+                places[:, truth.pixel.shape[1] :] = more[:, truth.pixel.shape[1] :]
+                charged = np.isfinite(places).all(axis=-1) & (charged | (np.arange(frames) >= truth.pixel.shape[1]))
+        found = {"index": index, "truth": places, "charged": charged}
+        found |= {name: batch[name] for name in ("label", "identifiable") if name in batch}
+        whole = self.tokenizer.decode(self.tokenizer.encode(video))
+        first = self.tokenizer.decode(self._context(video))  # as the model sees it: without the frames to come
+        seen = [tracked_as(truth, as_bytes(clips)).pixel for clips in (video, whole, first)]
+        seen[1][:, : self.context] = seen[2]
+        return found | {"tracked": fitted(seen[0], frames), "reconstructed": fitted(seen[1], frames)}
+
+    def _answer(self, split: str, index: Tensor, samples: int) -> dict[str, Any]:
+        """Return what `ForecastAnswers` collects of some clips."""
+        truth, video, _ = self._truth(split, index)
+        found, tokens = self._paths(split, index), self._context(video)
+        made, _ = self(tokens, index)
+        found |= pictured(truth, as_bytes(made), found["truth"], self.context)
+        if samples:
+            drawn = []
+            for number in range(samples):
+                made, _ = self(tokens, index, self.sampling, number + 1)
+                drawn.append(tracked_as(truth, as_bytes(made[:, :, self.context :]), self.context).pixel)
+            found["samples"] = np.stack(drawn, axis=1)
+        return found
+
+    def _ladder(self) -> Ladder:
+        """Return what the rows know: paths of training clips, and how noisy the sources are on ``val``."""
+        data, known = self.data, np.zeros((0, 0, 2))
+        if "train" in data.manifest.splits and "pixel" in data.clips("train").columns:
+            known = data.clips("train").columns["pixel"].numpy().astype(np.float64)[: data.train_clips]
+        val, parts = data.clips("val"), []
+        for rows in torch.arange(len(val)).split(data.eval_batch_size):
+            truth, video, _ = self._truth("val", rows)
+            made = self.tokenizer.decode(self.tokenizer.encode(video))
+            seen = [tracked_as(truth, as_bytes(clips)).pixel for clips in (video, made)]
+            parts.append((truth.pixel, truth.charged, *seen))
+        paths = Paths(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        size = (data.manifest.height, data.manifest.width)
+        return Ladder(known, paths, self.classes, data.manifest.ranges, size)
+
+
+def seed_of(clip: int, draw: int) -> int:
+    """Return the seed of one sample of one clip."""
+    return int.from_bytes(hashlib.sha256(f"{clip}/{draw}".encode()).digest()[:6], "little")
