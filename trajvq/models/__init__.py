@@ -2,6 +2,7 @@
 
 from trajvq.models.classifier import Classifier, LinearProbe, TokenClassifier
 from trajvq.models.fsq import FSQ
+from trajvq.models.generator import Generator, Sampling
 from trajvq.models.quantizers import LFQ, VQ, SimVQ
 from trajvq.models.tokenizer import CausalTokenizer
 from trajvq.models.transformer import TokenLayout, TokenTransformer
@@ -12,7 +13,9 @@ __all__ = [
     "VQ",
     "CausalTokenizer",
     "Classifier",
+    "Generator",
     "LinearProbe",
+    "Sampling",
     "SimVQ",
     "TokenClassifier",
     "TokenLayout",
