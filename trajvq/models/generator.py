@@ -1,11 +1,13 @@
-"""Generator: clips of tokens, told one departure from the usual clip after another, along a planned path.
+"""Generator: clips of tokens along a planned path, those that hold the object one after another, the rest at once.
 
-First the planner says where the object is in every frame; then a causal transformer tells the tokens that differ
-from the usual clip: each by its place, which lies after the last one's, and by its code there. Both are exact: any
-clip can be told, and its probability is known. With no usual clip every place departs, which is the plain raster
-order; without a plan the transformer does all.
+First the planner says where the object is in every frame. Then a causal transformer tells the tokens of the cells
+that it comes near, in the order of the grid, each given those before it. What the others are, background and what
+little the object changes there, is told last and at once, given those. All of it is exact: any clip can be told,
+and its probability is known. Without a plan every cell is told in turn, which is the plain raster order.
 
-B clips, T frames, N tokens of a clip in the order of the grid, L departures, D channels, C codes.
+Every part sees only its own latent frame and those before it, so that the first frames of a clip can be given.
+
+B clips, T frames, N tokens of a clip in the order of the grid, L told ones, D channels, C codes.
 """
 
 from collections.abc import Sequence
@@ -16,11 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trajvq.models.departures import UNKNOWN, Departures, departures, reach, retold, usual_tokens
+from trajvq.models.causal import ChannelNorm, ResidualBlock
 from trajvq.models.planner import Planner
 from trajvq.models.transformer import TokenEmbedding, TokenLayout, TokenTransformer
 
-WAVES = (1.0, 2.0)  # turns a cell of the sines that tell where in a cell something is
+WAVES = (0.5, 1.0, 2.0)  # turns a cell of the sines that tell where in a cell something is
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class Sampling:
     """How clips are drawn.
 
     Attributes:
-        temperature: Of places and codes; 0 takes the likeliest.
-        top_p: Choose among the likeliest places and codes that together have this share; at least one.
+        temperature: Of codes; 0 takes the likeliest.
+        top_p: Choose among the likeliest codes that together have this share; at least one.
         spread: Times the width of the planner's Gaussians; 0 takes the middle of the likeliest.
         guidance: Weight of the class (Ho and Salimans, 2021): 1 samples as trained, more exaggerates it.
     """
@@ -49,15 +51,13 @@ class Likelihood(NamedTuple):
 
     Attributes:
         plan: Of the path; 0 without planner.
-        place: Of where tokens depart, given the path.
-        code: Of what they are there.
-        departures: How many there are.
+        told: Of the tokens near the path, given it.
+        rest: Of all others, given those.
     """
 
     plan: Tensor
-    place: Tensor
-    code: Tensor
-    departures: Tensor
+    told: Tensor
+    rest: Tensor
 
 
 class Rollout(NamedTuple):
@@ -91,18 +91,53 @@ class CellOffsets(nn.Module):
         numbers = 2 * 2 * layout.frames * (2 + 2 * len(WAVES))  # of the frames of this latent frame and of the last
         self.network = nn.Sequential(nn.Linear(numbers, width), nn.GELU(), nn.Linear(width, width))
 
-    def forward(self, path: Tensor) -> Tensor:
-        """Return ``(B, N, D)`` of paths ``(B, T, 2)``, x and y from -1 to 1 between the edges."""
+    def offsets(self, path: Tensor) -> Tensor:
+        """Return where points are from the middle of each cell, in cells: ``(B, t, h * w, frames, 2)``.
+
+        Args:
+            path: float ``(B, T, 2)``, x and y from -1 to 1 between the edges.
+        """
         t, h, w = self.layout.grid
         point = (path + 1) / 2 * path.new_tensor([w, h])
-        frames = point.reshape(len(point), t, -1)  # (B, t, 2 * frames)
-        both = torch.cat([frames, torch.cat([frames[:, :1], frames[:, :-1]], dim=1)], dim=-1)
-        off = both[:, :, None] - self.centre.repeat(1, both.shape[-1] // 2)  # (B, t, h * w, 4 * frames)
-        waves = [wave * torch.pi * 2 * off for wave in WAVES]
-        near = torch.exp(-off.square() / 2)  # far off there is nothing to tell
-        parts = [torch.tanh(off), off / max(h, w), *(near * f(wave) for wave in waves for f in (torch.sin, torch.cos))]
-        made: Tensor = self.network(torch.cat(parts, dim=-1))
-        return made.flatten(1, 2)
+        return point.view(len(path), t, 1, -1, 2) - self.centre[:, None]
+
+    def near(self, path: Tensor, reach: float) -> Tensor:
+        """Return bool ``(B, N)``: whether a point comes within so many cells of the edge of each cell."""
+        near = self.offsets(path).abs().amax(dim=-1).amin(dim=-1) <= 0.5 + reach
+        return near.flatten(1)
+
+    def forward(self, path: Tensor) -> Tensor:
+        """Return ``(B, t, h * w, D)``."""
+        now = self.offsets(path).flatten(3)
+        off = torch.cat([now, torch.cat([now[:, :1], now[:, :-1]], dim=1)], dim=-1)
+        close = torch.exp(-off.square() / 2)  # far off there is nothing to tell
+        waves = [close * f(2 * torch.pi * wave * off) for wave in WAVES for f in (torch.sin, torch.cos)]
+        made: Tensor = self.network(torch.cat([torch.tanh(off), off / max(self.layout.grid[1:]), *waves], dim=-1))
+        return made
+
+
+class CodeHead(nn.Module):
+    """Vectors to logits of codes: codes that share digits share weights.
+
+    Args:
+        layout: Of the tokens.
+        width: D.
+    """
+
+    digits: Tensor
+
+    def __init__(self, layout: TokenLayout, width: int) -> None:
+        super().__init__()
+        self.register_buffer("digits", TokenEmbedding(layout, 1).digits, persistent=False)
+        self.norm = ChannelNorm(width)
+        self.shared = nn.Parameter(torch.randn(self.digits.shape[1], width) * 0.1)
+        self.own = nn.Linear(width, layout.codebook_size)
+        nn.init.zeros_(self.own.weight)
+        nn.init.zeros_(self.own.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits ``(..., C)`` of ``(..., D)``."""
+        return F.linear(self.norm(x), self.digits @ self.shared + self.own.weight, self.own.bias)
 
 
 class Generator(nn.Module):
@@ -110,19 +145,18 @@ class Generator(nn.Module):
 
     Args:
         width: D.
-        depth: Transformer blocks of the teller of departures.
+        depth: Transformer blocks of the teller of tokens near the path.
         heads: Heads.
         dropout: Share dropped in training.
         plan: Plan the object's path before telling tokens; its places are needed in training.
+        reach: How near the path a cell is told in turn, in cells from its edge.
         plan_width: D of the planner.
         plan_depth: Its transformer blocks.
         mixtures: Gaussians of each point planned.
-        usual: Tell departures from the usual clip; False tells every token.
+        rest_width: D of what tells the rest.
+        rest_depth: Its residual blocks.
         unlabelled: Share of the clips in training that hide their class, for guidance and for clips of any class.
     """
-
-    usual_clip: Tensor
-    reach: Tensor
 
     def __init__(
         self,
@@ -131,46 +165,47 @@ class Generator(nn.Module):
         heads: int = 4,
         dropout: float = 0.0,
         plan: bool = True,
+        reach: float = 0.5,
         plan_width: int = 128,
         plan_depth: int = 4,
         mixtures: int = 12,
-        usual: bool = True,
+        rest_width: int = 64,
+        rest_depth: int = 3,
         unlabelled: float = 0.1,
     ) -> None:
         super().__init__()
         self.width, self.depth, self.heads, self.dropout = width, depth, heads, dropout
-        self.plan, self.plan_width, self.plan_depth, self.mixtures = plan, plan_width, plan_depth, mixtures
-        self.usual, self.unlabelled = usual, unlabelled
+        self.plan, self.reach, self.plan_width, self.plan_depth = plan, reach, plan_width, plan_depth
+        self.mixtures, self.rest_width, self.rest_depth = mixtures, rest_width, rest_depth
+        self.unlabelled = unlabelled
 
-    def build(self, layout: TokenLayout, classes: int, tokens: Tensor | None = None) -> None:
+    def build(self, layout: TokenLayout, classes: int) -> None:
         """Make the layers with fresh weights.
 
         Args:
             layout: Of the tokens.
             classes: Number of classes; 0 for clips of no class.
-            tokens: ``(M, t, h, w)`` of training clips, which say what is usual; a checkpoint knows it already.
         """
         self.layout, self.classes = layout, classes
-        width, (t, h, w) = self.width, layout.grid
-        known = self.usual and tokens is not None
-        usual = usual_tokens(tokens) if known and tokens is not None else torch.full(layout.grid, UNKNOWN)
-        self.register_buffer("usual_clip", usual)
+        width, rest = self.width, self.rest_width
         self.embedding = TokenEmbedding(layout, width)
         self.start = nn.Parameter(torch.randn(width) * 0.3)
         self.label = nn.Embedding(classes + 1, width)
+        self.axes = nn.ParameterList(torch.randn(size, width) * 0.3 for size in layout.grid)
         self.transformer = TokenTransformer(width, self.depth, self.heads, causal=True, dropout=self.dropout)
-        self.axes = nn.ParameterList(torch.randn(size, width) * 0.3 for size in (t, h, w))
-        self.end = nn.Parameter(torch.randn(width) * 0.3)
-        self.query = nn.Linear(width, width)
-        self.mix = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU())
-        self.head = nn.Linear(2 * width, layout.codebook_size)
+        self.head = CodeHead(layout, width)
         if self.plan:
             self.offsets = CellOffsets(layout, width)
             self.planner = Planner(
                 layout, classes, self.plan_width, self.plan_depth, self.heads, self.mixtures, self.dropout
             )
+            self.shown, self.hidden = nn.Linear(width, rest), nn.Linear(width, rest)
+            self.blocks = nn.Sequential(*(ResidualBlock(rest) for _ in range(self.rest_depth)))
+            self.rest = CodeHead(layout, rest)
 
-    def log_likelihood(self, tokens: Tensor, label: Tensor | None = None, path: Tensor | None = None) -> Likelihood:
+    def log_likelihood(
+        self, tokens: Tensor, label: Tensor | None = None, path: Tensor | None = None, rest: int | None = None
+    ) -> Likelihood:
         """Return the likelihood of clips; in training some hide their class.
 
         Args:
@@ -178,32 +213,33 @@ class Generator(nn.Module):
             label: int64 ``(B,)``; None, or -1 for a clip, where the class is not known.
             path: float ``(B, T, 2)``, where the object is tracked in the decoded tokens, x and y from -1 to 1 between
                 the edges; NaN where nothing is seen.
+            rest: Estimate the likelihood of the rest from so many random ones of each clip; None sums all.
         """
-        label = self._labels(label, len(tokens))
+        count, label = len(tokens), self._labels(label, len(tokens))
         if self.training:
-            label = label.masked_fill(torch.rand(len(label), device=label.device) < self.unlabelled, self.classes)
-        told = departures(tokens.flatten(1), self.usual_clip.flatten())
-        plan, cells = tokens.new_zeros(len(tokens), dtype=torch.float32), self._cells(None, len(tokens))
+            hide = torch.rand(count, device=label.device) < self.unlabelled
+            label = label.masked_fill(hide, self.classes)
+        plan = torch.zeros(count, device=tokens.device)
         if self.plan:
             if path is None:
                 raise ValueError("the planner learns from places: set data.places, or model.network.plan to false")
             path = self.planner.rounded(filled(path))
-            plan, cells = self.planner.log_probability(path, label).sum(dim=1), self._cells(path, len(tokens))
-        hidden = self.transformer(self._embed(told, label, cells))  # (B, L + 1, D)
-        end = told.place.new_full((len(tokens), 1), self.layout.tokens)
-        wanted = torch.cat([told.place, end], dim=1)
-        place = self._place_logits(hidden, wanted[:, :-1], cells).log_softmax(dim=-1)
-        place = place.gather(2, wanted[..., None])[..., 0]
-        there = torch.cat([torch.ones_like(end), told.place], dim=1)[:, 1:] < self.layout.tokens
-        first_end = F.pad(there, (1, 0), value=True)  # each departure, and the end once
-        code = self._code_logits(hidden[:, :-1], told.place, cells).log_softmax(dim=-1)
-        code = code.gather(2, told.code[..., None])[..., 0]
-        return Likelihood(
-            plan,
-            place.masked_fill(~first_end, 0).sum(dim=1),
-            code.masked_fill(~there, 0).sum(dim=1),
-            there.sum(dim=1),
-        )
+            plan = self.planner.log_probability(path, label).sum(dim=1)
+        cells, near = self._cells(path, count)
+        flat, place = tokens.flatten(1), told_places(near)
+        there = place < self.layout.tokens
+        code = _at(flat, place)
+        hidden = self.transformer(self._steps(place, code, cells, label))
+        told = _log_share(self.head(hidden), code).masked_fill(~there, 0).sum(dim=1)
+        if not self.plan:
+            return Likelihood(plan, told, torch.zeros_like(plan))
+        ground = self._ground(torch.where(near, flat, -1), cells)  # (B, N, rest_width)
+        others = told_places(~near)
+        if rest is not None:
+            others = others[:, torch.randperm(others.shape[1], device=tokens.device)[:rest]]
+        there = others < self.layout.tokens
+        found = _log_share(self.rest(_at(ground, others)), _at(flat, others)).masked_fill(~there, 0).sum(dim=1)
+        return Likelihood(plan, told, found * ((~near).sum(dim=1) / there.sum(dim=1).clamp(min=1)))
 
     @torch.no_grad()
     def rollout(
@@ -239,12 +275,11 @@ class Generator(nn.Module):
         seen = filled(path.to(device)) if self.plan and path is not None else torch.zeros(len(chances), 0, 2).to(device)
         while tokens.shape[1] < frames:
             first = max(tokens.shape[1] - (t - 1), 0)
-            context = self._moved(tokens[:, first:], first)
-            asked = min(frames - first, t)
-            drawn = self._rollout(chances, label, context, seen[:, first * self.layout.frames :], asked, how)
+            context, points = tokens[:, first:], seen[:, first * self.layout.frames :]
+            drawn = self._rollout(chances, label, context, points, min(frames - first, t), how)
             tokens = torch.cat([tokens, drawn.tokens[:, context.shape[1] :]], dim=1)
             if drawn.path is not None:
-                seen = torch.cat([seen, drawn.path[:, seen.shape[1] - first * self.layout.frames :]], dim=1)
+                seen = torch.cat([seen, drawn.path[:, points.shape[1] :]], dim=1)
         return Rollout(tokens, seen if self.plan else None)
 
     def _rollout(
@@ -257,121 +292,90 @@ class Generator(nn.Module):
         how: Sampling,
     ) -> Rollout:
         """Draw at most as many latent frames as were trained."""
-        count, (_, h, w) = len(label), self.layout.grid
-        total, given = self.layout.tokens, prefix.shape[1] * h * w
+        total, (t, h, w), count = self.layout.tokens, self.layout.grid, len(label)
         draws, points = Planner.draws(how.guidance), frames * self.layout.frames
         numbers = points * draws * 3 * self.plan
-        chance = torch.stack([torch.rand(numbers + 2 * total + 2, generator=g, dtype=torch.float64) for g in chances])
-        chance = chance.to(label.device)
-        planned, asked = None, label
+        chance = torch.stack([torch.rand(numbers + total, generator=g, dtype=torch.float64) for g in chances])
+        chance, uniform = chance.to(label.device).split((numbers, total), dim=1)  # type: ignore[no-untyped-call]
+        planned = None
         if self.plan:
-            uniform = chance[:, :numbers].view(count, points, draws, 3)
-            planned = self.planner.rollout(path, points, label, uniform, how.spread, how.guidance)
+            given = chance.reshape(count, points, draws, 3)
+            planned = self.planner.rollout(path, points, label, given, how.spread, how.guidance)
+            missing = t * self.layout.frames - points
+            cells, near = self._cells(torch.cat([planned, planned[:, -1:].expand(-1, missing, -1)], dim=1), count)
+        else:
+            cells, near = self._cells(None, count)
+        near = near.view(count, t, -1).index_fill(1, torch.arange(frames, t, device=near.device), False).flatten(1)
+        begun = prefix.flatten(1)
+        made = torch.cat([begun, begun.new_zeros(count, total - begun.shape[1])], dim=1)
+        made = self._tell(made, begun.shape[1], near, cells, label, uniform, how)
+        if self.plan:
+            logits = self.rest(self._ground(torch.where(near, made, -1), cells))
+            drawn = draw(logits.flatten(0, 1), uniform.flatten(), how).view(count, -1)
+            rest = ~near & (torch.arange(total, device=near.device) >= begun.shape[1])
+            made = torch.where(rest, drawn, made)
+        return Rollout(made.view(count, t, h, w)[:, :frames], planned)
+
+    def _tell(
+        self, made: Tensor, given: int, near: Tensor, cells: Tensor, label: Tensor, uniform: Tensor, how: Sampling
+    ) -> Tensor:
+        """Return tokens ``(B, N)`` in which those near the path, but the first so many of all, are drawn in turn."""
+        asked, place = label, told_places(near)
         if how.guidance != 1:
-            asked = torch.cat([label, torch.full_like(label, self.classes)])
-        cells = self._cells(planned, count).repeat(len(asked) // count, 1, 1)
-        usual = self.usual_clip.flatten()
-        known = departures(prefix.flatten(1), usual[:given])
-        forced = known.place.masked_fill(known.place == given, total)
-        place, code = label.new_zeros(2, count, 0)
-        ended = torch.zeros(count, dtype=torch.bool, device=label.device)
-        cache = self.transformer.cache(total + 1)
-        step_input = self._embed(Departures(place, code), asked, cells)
-        uniform = chance[:, numbers:].view(count, -1, 2)
-        for step in range(total + 1):
-            hidden = self.transformer(step_input, cache)
-            last = place[:, -1:] if step else label.new_full((count, 1), -1)
-            free = torch.ones_like(ended) if step >= forced.shape[1] else forced[:, step] == total
-            logits = self._guided(self._place_logits(hidden, last, cells, first=True), how.guidance)
-            logits[:, :given] = -torch.inf  # what was given is told
-            late = logits[:, frames * h * w :].logsumexp(dim=1, keepdim=True)
-            logits = torch.cat([logits[:, : frames * h * w], late], dim=1)
-            new = draw(logits, uniform[:, step, 0], how)
-            new = torch.where((new == frames * h * w) | ended, total, new)
-            new = new if step >= forced.shape[1] else torch.where(free, new, forced[:, step])
-            ended |= new == total
-            if ended.all():
-                break
-            logits = self._guided(self._code_logits(hidden, new[:, None], cells), how.guidance)
-            letter = draw(logits, uniform[:, step, 1], how).masked_fill(ended, 0)
-            if step < forced.shape[1]:
-                letter = torch.where(free, letter, known.code[:, step])
-            place, code = torch.cat([place, new[:, None]], dim=1), torch.cat([code, letter[:, None]], dim=1)
-            step_input = self._embed_next(new[:, None], letter[:, None], asked, cells)
-        made = retold(Departures(place, code), usual).view(count, *self.layout.grid)[:, :frames]
-        return Rollout(made, planned)
+            asked, cells = torch.cat([label, torch.full_like(label, self.classes)]), cells.repeat(2, 1, 1)
+        made = F.pad(made, (0, 1))  # where clips write that have told all
+        uniform = F.pad(uniform, (0, 1))
+        cache = self.transformer.cache(place.shape[1])
+        before: Tensor | None = None
+        for step in range(place.shape[1]):
+            here = place[:, step : step + 1]
+            code = _at(made, before) if before is not None else None
+            hidden = self.transformer(self._step(here, before, code, cells, asked), cache)
+            drawn = draw(guided(self.head(hidden[:, -1]), how.guidance), _at(uniform, here)[:, 0], how)
+            made = made.scatter(1, here, torch.where(here < given, _at(made, here), drawn[:, None]))
+            before = here
+        return made[:, :-1]
 
     def _labels(self, label: Tensor | None, count: int) -> Tensor:
         if label is None:
             return torch.full((count,), self.classes, device=self.start.device)
         return label.masked_fill(label < 0, self.classes)
 
-    def _moved(self, tokens: Tensor, frames: int) -> Tensor:
-        """Return tokens as if they were so many latent frames earlier: what is usual there is so here."""
-        if not frames:
-            return tokens
-        there = self.usual_clip[[min(frames + k, len(self.usual_clip) - 1) for k in range(tokens.shape[1])]]
-        return torch.where(tokens == there, self.usual_clip[: tokens.shape[1]], tokens)
-
-    def _cells(self, path: Tensor | None, count: int) -> Tensor:
-        """Return what is known of every place beforehand, and of the end: ``(B, N + 1, D)``."""
+    def _cells(self, path: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
+        """Return what is known of every cell beforehand ``(B, N, D)``, and which are told in turn, bool ``(B, N)``."""
         places = [axis[place] for axis, place in zip(self.axes, self.embedding.place, strict=True)]
         known = torch.stack(places).sum(dim=0).expand(count, -1, -1)
-        if path is not None:
-            missing = self.layout.grid[0] * self.layout.frames - path.shape[1]
-            known = known + self.offsets(torch.cat([path, path[:, -1:].expand(-1, missing, -1)], dim=1))
-        return torch.cat([known, self.end.expand(count, 1, -1)], dim=1)
+        if path is None:
+            return known, torch.ones(count, self.layout.tokens, dtype=torch.bool, device=known.device)
+        return known + self.offsets(path).flatten(1, 2), self.offsets.near(path, self.reach)
 
-    def _embed(self, told: Departures, label: Tensor, cells: Tensor) -> Tensor:
-        """Return ``(B, L + 1, D)``: the start and every departure."""
-        start = (self.start + self.label(label))[:, None]
-        if not told.place.shape[1]:
-            return start
-        return torch.cat([start, self._embed_next(told.place, told.code, label, cells)], dim=1)
+    def _steps(self, place: Tensor, code: Tensor, cells: Tensor, label: Tensor) -> Tensor:
+        """Return ``(B, L, D)``: for each token told what is known of its cell, and the token told before it."""
+        first = self._step(place[:, :1], None, None, cells, label)
+        return torch.cat([first, self._step(place[:, 1:], place[:, :-1], code[:, :-1], cells, label)], dim=1)
 
-    def _embed_next(self, place: Tensor, code: Tensor, label: Tensor, cells: Tensor) -> Tensor:
+    def _step(self, place: Tensor, before: Tensor | None, code: Tensor | None, cells: Tensor, label: Tensor) -> Tensor:
+        """Return the transformer's input ``(B, S, D)`` for tokens at ``place``, given those told before each."""
         times = len(label) // len(place)
-        place, code = place.repeat(times, 1), code.repeat(times, 1)
-        token = self.embedding(code, place.clamp(max=self.layout.tokens - 1))
-        made: Tensor = token + _at(cells, place) + self.label(label)[:, None]
+        known = self.label(label)[:, None] + _at(cells, place.repeat(times, 1))
+        if before is None or code is None:
+            return known + self.start
+        told = self.embedding(code, before.clamp(max=self.layout.tokens - 1))
+        made: Tensor = known + told.repeat(times, 1, 1) + 0.5 * _at(cells, before.repeat(times, 1))
         return made
 
-    def _place_logits(self, hidden: Tensor, wanted: Tensor, cells: Tensor, first: bool = False) -> Tensor:
-        """Return logits of the next place, the end being the last of them: float ``(B, S, N + 1)``.
+    def _ground(self, told: Tensor, cells: Tensor) -> Tensor:
+        """Return ``(B, N, rest_width)`` of the tokens told, int64 ``(B, N)`` with -1 for the others."""
+        shown = self.shown(self.embedding(told.clamp(min=0))) * (told >= 0)[..., None]
+        made: Tensor = self.blocks((shown + self.hidden(cells)).unflatten(1, self.layout.grid))
+        return made.flatten(1, 3)
 
-        Args:
-            hidden: ``(B, S, D)``.
-            wanted: int64 ``(B, S)``, the place before each; without the start's unless ``first``.
-            cells: See `_cells`.
-            first: Whether ``wanted`` begins with the place before the first of ``hidden``.
-        """
-        last = wanted if first else F.pad(wanted, (1, 0), value=-1)
-        last = last.repeat(len(hidden) // len(last), 1)
-        logits = self.query(hidden) @ cells.transpose(1, 2) / self.width**0.5
-        places = torch.arange(self.layout.tokens + 1, device=last.device)
-        limit = reach(self.usual_clip.flatten())[(last + 1).clamp(max=self.layout.tokens)]
-        allowed = ((places > last[..., None]) & (places <= limit[..., None])) | (
-            (places == self.layout.tokens) & (last[..., None] == self.layout.tokens)
-        )
-        return logits.masked_fill(~allowed, -torch.inf)
 
-    def _code_logits(self, hidden: Tensor, place: Tensor, cells: Tensor) -> Tensor:
-        """Return logits ``(B, S, C)`` of the codes at places int64 ``(B, S)``: never the usual one."""
-        place = place.repeat(len(hidden) // len(place), 1)
-        logits: Tensor = self.head(self.mix(hidden + _at(cells, place)))
-        usual = torch.cat([self.usual_clip.flatten(), self.usual_clip.new_full((1,), UNKNOWN)])[place]
-        never = torch.arange(self.layout.codebook_size, device=place.device) == usual[..., None]
-        return logits.masked_fill(never, -torch.inf)
-
-    @staticmethod
-    def _guided(logits: Tensor, guidance: float) -> Tensor:
-        """Return logits ``(B, C)`` of the last step, of the class against those of none where there are both."""
-        last = logits[:, -1].log_softmax(dim=-1)
-        if guidance == 1:
-            return last
-        with_class, without = last.chunk(2)
-        lifted = without + guidance * (with_class - without)
-        return lifted.masked_fill(torch.isinf(with_class), -torch.inf)
+def told_places(near: Tensor) -> Tensor:
+    """Return int64 ``(B, L)``: the places that are true in bool ``(B, N)``, rising; N after the last."""
+    longest = int(near.sum(dim=1).amax())
+    place = (~near).to(torch.uint8).sort(dim=1, stable=True).indices[:, :longest]
+    return place.masked_fill(~near.gather(1, place), near.shape[1])
 
 
 def filled(path: Tensor) -> Tensor:
@@ -385,6 +389,14 @@ def filled(path: Tensor) -> Tensor:
     first = seen.to(torch.uint8).argmax(dim=1, keepdim=True)
     source = torch.where(before < 0, first, before)
     return path.gather(1, source[..., None].expand(-1, -1, 2)).nan_to_num(0.0)
+
+
+def guided(logits: Tensor, guidance: float) -> Tensor:
+    """Return logits ``(B, C)`` of the class against those of none, which follow it unless the guidance is 1."""
+    if guidance == 1:
+        return logits
+    with_class, without = logits.log_softmax(dim=-1).chunk(2)
+    return without + guidance * (with_class - without)
 
 
 def draw(logits: Tensor, uniform: Tensor, how: Sampling) -> Tensor:
@@ -410,7 +422,15 @@ def draw(logits: Tensor, uniform: Tensor, how: Sampling) -> Tensor:
     return chosen.clamp(max=share.shape[1] - 1)
 
 
-def _at(cells: Tensor, place: Tensor) -> Tensor:
-    """Return ``(B, S, D)`` of cells ``(B, N + 1, D)`` at places int64 ``(B, S)``."""
-    found: Tensor = cells.gather(1, place[..., None].expand(-1, -1, cells.shape[2]))
+def _at(values: Tensor, place: Tensor) -> Tensor:
+    """Return ``(B, S, ...)`` of values ``(B, N, ...)`` at places int64 ``(B, S)``; of N, any."""
+    place = place.clamp(max=values.shape[1] - 1)
+    index = place if values.ndim == 2 else place[..., None].expand(-1, -1, values.shape[2])
+    found: Tensor = values.gather(1, index)
+    return found
+
+
+def _log_share(logits: Tensor, code: Tensor) -> Tensor:
+    """Return the logarithm ``(B, S)`` of the share that logits ``(B, S, C)`` give to codes."""
+    found: Tensor = -F.cross_entropy(logits.flatten(0, 1), code.flatten(), reduction="none").view_as(code)
     return found
