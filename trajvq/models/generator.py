@@ -234,12 +234,13 @@ class Generator(nn.Module):
         if not self.plan:
             return Likelihood(plan, told, torch.zeros_like(plan))
         ground = self._ground(torch.where(near, flat, -1), cells)  # (B, N, rest_width)
-        others = told_places(~near)
-        if rest is not None:
-            others = others[:, torch.randperm(others.shape[1], device=tokens.device)[:rest]]
+        others, share = told_places(~near), 1.0
+        if rest is not None and rest < others.shape[1]:
+            share = rest / others.shape[1]
+            others = others.gather(1, torch.rand(others.shape, device=tokens.device).argsort(dim=1)[:, :rest])
         there = others < self.layout.tokens
         found = _log_share(self.rest(_at(ground, others)), _at(flat, others)).masked_fill(~there, 0).sum(dim=1)
-        return Likelihood(plan, told, found * ((~near).sum(dim=1) / there.sum(dim=1).clamp(min=1)))
+        return Likelihood(plan, told, found / share)
 
     @torch.no_grad()
     def rollout(
@@ -357,7 +358,7 @@ class Generator(nn.Module):
     def _step(self, place: Tensor, before: Tensor | None, code: Tensor | None, cells: Tensor, label: Tensor) -> Tensor:
         """Return the transformer's input ``(B, S, D)`` for tokens at ``place``, given those told before each."""
         times = len(label) // len(place)
-        known = self.label(label)[:, None] + _at(cells, place.repeat(times, 1))
+        known: Tensor = self.label(label)[:, None] + _at(cells, place.repeat(times, 1))
         if before is None or code is None:
             return known + self.start
         told = self.embedding(code, before.clamp(max=self.layout.tokens - 1))
