@@ -3,6 +3,7 @@
 from trajvq.models.classifier import Classifier, LinearProbe, TokenClassifier
 from trajvq.models.forecaster import Forecaster
 from trajvq.models.fsq import FSQ
+from trajvq.models.generator import Generator, Sampling
 from trajvq.models.quantizers import LFQ, VQ, SimVQ
 from trajvq.models.tokenizer import CausalTokenizer
 from trajvq.models.transformer import TokenLayout, TokenTransformer
@@ -14,7 +15,9 @@ __all__ = [
     "CausalTokenizer",
     "Classifier",
     "Forecaster",
+    "Generator",
     "LinearProbe",
+    "Sampling",
     "SimVQ",
     "TokenClassifier",
     "TokenLayout",

@@ -76,6 +76,26 @@ class TokenEmbedding(nn.Module):
         return F.embedding(tokens_BN, codes_KD + self.mix(codes_KD)) + F.embedding(places, known_ND)
 
 
+class KeyValues:
+    """Keys and values that one attention layer keeps of the tokens it has seen, so that none is worked on twice.
+
+    Args:
+        length: Tokens there will be.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.length, self.seen = length, 0
+        self.held: Tensor | None = None  # keys and values, (2, B, heads, length, D / heads)
+
+    def add(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Keep keys and values ``(B, heads, N, D / heads)`` of the next N tokens; return those of all so far."""
+        if self.held is None:
+            self.held = key.new_empty((2, *key.shape[:2], self.length, key.shape[3]))
+        start, self.seen = self.seen, self.seen + key.shape[2]
+        self.held[0, :, :, start : self.seen], self.held[1, :, :, start : self.seen] = key, value
+        return self.held[0, :, :, : self.seen], self.held[1, :, :, : self.seen]
+
+
 class Attention(nn.Module):
     """Attention of every token to all, or to itself and those before it.
 
@@ -93,10 +113,16 @@ class Attention(nn.Module):
         self.heads, self.causal, self.dropout = heads, causal, dropout
         self.inward, self.outward = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
-    def forward(self, x_BND: Tensor) -> Tensor:
+    def forward(self, x_BND: Tensor, cache: KeyValues | None = None) -> Tensor:
         query, key, value = self.inward(x_BND).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         share = self.dropout if self.training else 0.0
-        seen = F.scaled_dot_product_attention(query, key, value, is_causal=self.causal, dropout_p=share)
+        causal = self.causal
+        if cache is not None:
+            assert causal
+            assert cache.seen == 0 or x_BND.shape[1] == 1
+            causal = cache.seen == 0
+            key, value = cache.add(key, value)
+        seen = F.scaled_dot_product_attention(query, key, value, is_causal=causal, dropout_p=share)
         made: Tensor = self.outward(seen.transpose(1, 2).flatten(2))
         return made
 
@@ -119,8 +145,8 @@ class Block(nn.Module):
         self.hidden, self.outward = nn.Linear(width, expansion * width), nn.Linear(expansion * width, width)
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, x_BND: Tensor) -> Tensor:
-        x_BND = x_BND + self.drop(self.attention(self.norm_attention(x_BND)))
+    def forward(self, x_BND: Tensor, cache: KeyValues | None = None) -> Tensor:
+        x_BND = x_BND + self.drop(self.attention(self.norm_attention(x_BND), cache))
         made: Tensor = x_BND + self.drop(self.outward(F.gelu(self.hidden(self.norm(x_BND)))))
         return made
 
@@ -150,7 +176,23 @@ class TokenTransformer(nn.Module):
         self.blocks = nn.Sequential(*(Block(width, heads, causal, dropout, expansion) for _ in range(depth)))
         self.norm = nn.LayerNorm(width) if depth else nn.Identity()
 
-    def forward(self, x_BND: Tensor) -> Tensor:
-        """Return features ``(B, N, D)`` of embedded tokens ``(B, N, D)``."""
-        made: Tensor = self.norm(self.blocks(x_BND))
+    def cache(self, length: int) -> list[KeyValues]:
+        """Return an empty cache for `forward`, of a causal transformer: one for each block.
+
+        Args:
+            length: Tokens there will be in all.
+        """
+        return [KeyValues(length) for _ in self.blocks]
+
+    def forward(self, x_BND: Tensor, cache: list[KeyValues] | None = None) -> Tensor:
+        """Return features ``(B, N, D)`` of embedded tokens ``(B, N, D)``.
+
+        Args:
+            x_BND: Embedded tokens; with a cache those that follow the ones it has seen: any number the first time,
+                one a call after that.
+            cache: See `cache`.
+        """
+        for number, block in enumerate(self.blocks):
+            x_BND = block(x_BND, cache[number] if cache else None)
+        made: Tensor = self.norm(x_BND)
         return made

@@ -1,0 +1,437 @@
+"""Generator: clips of tokens along a planned path, those that hold the object one after another, the rest at once.
+
+First the planner says where the object is in every frame. Then a causal transformer tells the tokens of the cells
+that it comes near, in the order of the grid, each given those before it. What the others are, background and what
+little the object changes there, is told last and at once, given those. All of it is exact: any clip can be told,
+and its probability is known. Without a plan every cell is told in turn, which is the plain raster order.
+
+Every part sees only its own latent frame and those before it, so that the first frames of a clip can be given.
+
+B clips, T frames, N tokens of a clip in the order of the grid, L told ones, D channels, C codes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from trajvq.models.causal import ChannelNorm, ResidualBlock
+from trajvq.models.planner import Planner
+from trajvq.models.transformer import TokenEmbedding, TokenLayout, TokenTransformer
+
+WAVES = (0.5, 1.0, 2.0)  # turns a cell of the sines that tell where in a cell something is
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How clips are drawn.
+
+    Attributes:
+        temperature: Of codes; 0 takes the likeliest.
+        top_p: Choose among the likeliest codes that together have this share; at least one.
+        spread: Times the width of the planner's Gaussians; 0 takes the middle of the likeliest.
+        guidance: Weight of the class (Ho and Salimans, 2021): 1 samples as trained, more exaggerates it.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    spread: float = 1.0
+    guidance: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0 or self.spread < 0 or self.guidance < 0 or not 0 < self.top_p <= 1:
+            raise ValueError(f"temperature, spread and guidance are 0 or more and top_p is in (0, 1], not {self}")
+
+
+class Likelihood(NamedTuple):
+    """Natural logarithms of the probability of B clips, each ``(B,)``; their sum is the clip's.
+
+    Attributes:
+        plan: Of the path; 0 without planner.
+        told: Of the tokens near the path, given it.
+        rest: Of all others, given those.
+    """
+
+    plan: Tensor
+    told: Tensor
+    rest: Tensor
+
+
+class Rollout(NamedTuple):
+    """Clips that were drawn.
+
+    Attributes:
+        tokens: int64 ``(B, t, h, w)``.
+        path: float ``(B, T, 2)``, planned, x and y from -1 to 1 between the edges; None without planner.
+    """
+
+    tokens: Tensor
+    path: Tensor | None
+
+
+class CellOffsets(nn.Module):
+    """How the path lies to every cell, as vectors: what a token holds depends on that and not on where its cell is.
+
+    Args:
+        layout: Of the tokens.
+        width: D.
+    """
+
+    centre: Tensor
+
+    def __init__(self, layout: TokenLayout, width: int) -> None:
+        super().__init__()
+        self.layout = layout
+        _, h, w = layout.grid
+        row, column = torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")
+        self.register_buffer("centre", torch.stack([column, row], dim=-1).view(-1, 2), persistent=False)
+        numbers = 2 * 2 * layout.frames * (2 + 2 * len(WAVES))  # of the frames of this latent frame and of the last
+        self.network = nn.Sequential(nn.Linear(numbers, width), nn.GELU(), nn.Linear(width, width))
+
+    def offsets(self, path: Tensor) -> Tensor:
+        """Return where points are from the middle of each cell, in cells: ``(B, t, h * w, frames, 2)``.
+
+        Args:
+            path: float ``(B, T, 2)``, x and y from -1 to 1 between the edges.
+        """
+        t, h, w = self.layout.grid
+        point = (path + 1) / 2 * path.new_tensor([w, h])
+        return point.view(len(path), t, 1, -1, 2) - self.centre[:, None]
+
+    def near(self, path: Tensor, reach: float) -> Tensor:
+        """Return bool ``(B, N)``: whether a point comes within so many cells of the edge of each cell."""
+        near = self.offsets(path).abs().amax(dim=-1).amin(dim=-1) <= 0.5 + reach
+        return near.flatten(1)
+
+    def forward(self, path: Tensor) -> Tensor:
+        """Return ``(B, t, h * w, D)``."""
+        now = self.offsets(path).flatten(3)
+        off = torch.cat([now, torch.cat([now[:, :1], now[:, :-1]], dim=1)], dim=-1)
+        close = torch.exp(-off.square() / 2)  # far off there is nothing to tell
+        waves = [close * f(2 * torch.pi * wave * off) for wave in WAVES for f in (torch.sin, torch.cos)]
+        made: Tensor = self.network(torch.cat([torch.tanh(off), off / max(self.layout.grid[1:]), *waves], dim=-1))
+        return made
+
+
+class CodeHead(nn.Module):
+    """Vectors to logits of codes: codes that share digits share weights.
+
+    Args:
+        layout: Of the tokens.
+        width: D.
+    """
+
+    digits: Tensor
+
+    def __init__(self, layout: TokenLayout, width: int) -> None:
+        super().__init__()
+        self.register_buffer("digits", TokenEmbedding(layout, 1).digits, persistent=False)
+        self.norm = ChannelNorm(width)
+        self.shared = nn.Parameter(torch.randn(self.digits.shape[1], width) * 0.1)
+        self.own = nn.Linear(width, layout.codebook_size)
+        nn.init.zeros_(self.own.weight)
+        nn.init.zeros_(self.own.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits ``(..., C)`` of ``(..., D)``."""
+        return F.linear(self.norm(x), self.digits @ self.shared + self.own.weight, self.own.bias)
+
+
+class Generator(nn.Module):
+    """A generator of clips, by class or of any; its layers are made by `build`, when the tokens are known.
+
+    Args:
+        width: D.
+        depth: Transformer blocks of the teller of tokens near the path.
+        heads: Heads.
+        dropout: Share dropped in training.
+        plan: Plan the object's path before telling tokens; its places are needed in training.
+        reach: How near the path a cell is told in turn, in cells from its edge.
+        plan_width: D of the planner.
+        plan_depth: Its transformer blocks.
+        mixtures: Gaussians of each point planned.
+        rest_width: D of what tells the rest.
+        rest_depth: Its residual blocks.
+        unlabelled: Share of the clips in training that hide their class, for guidance and for clips of any class.
+    """
+
+    def __init__(
+        self,
+        width: int = 128,
+        depth: int = 3,
+        heads: int = 4,
+        dropout: float = 0.0,
+        plan: bool = True,
+        reach: float = 0.5,
+        plan_width: int = 128,
+        plan_depth: int = 4,
+        mixtures: int = 12,
+        rest_width: int = 64,
+        rest_depth: int = 3,
+        unlabelled: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.width, self.depth, self.heads, self.dropout = width, depth, heads, dropout
+        self.plan, self.reach, self.plan_width, self.plan_depth = plan, reach, plan_width, plan_depth
+        self.mixtures, self.rest_width, self.rest_depth = mixtures, rest_width, rest_depth
+        self.unlabelled = unlabelled
+
+    def build(self, layout: TokenLayout, classes: int) -> None:
+        """Make the layers with fresh weights.
+
+        Args:
+            layout: Of the tokens.
+            classes: Number of classes; 0 for clips of no class.
+        """
+        self.layout, self.classes = layout, classes
+        width, rest = self.width, self.rest_width
+        self.embedding = TokenEmbedding(layout, width)
+        self.start = nn.Parameter(torch.randn(width) * 0.3)
+        self.label = nn.Embedding(classes + 1, width)
+        self.axes = nn.ParameterList(torch.randn(size, width) * 0.3 for size in layout.grid)
+        self.transformer = TokenTransformer(width, self.depth, self.heads, causal=True, dropout=self.dropout)
+        self.head = CodeHead(layout, width)
+        if self.plan:
+            self.offsets = CellOffsets(layout, width)
+            self.planner = Planner(
+                layout, classes, self.plan_width, self.plan_depth, self.heads, self.mixtures, self.dropout
+            )
+            self.shown, self.hidden = nn.Linear(width, rest), nn.Linear(width, rest)
+            self.blocks = nn.Sequential(*(ResidualBlock(rest) for _ in range(self.rest_depth)))
+            self.rest = CodeHead(layout, rest)
+
+    def log_likelihood(
+        self, tokens: Tensor, label: Tensor | None = None, path: Tensor | None = None, rest: int | None = None
+    ) -> Likelihood:
+        """Return the likelihood of clips; in training some hide their class.
+
+        Args:
+            tokens: int64 ``(B, t, h, w)``.
+            label: int64 ``(B,)``; None, or -1 for a clip, where the class is not known.
+            path: float ``(B, T, 2)``, where the object is tracked in the decoded tokens, x and y from -1 to 1 between
+                the edges; NaN where nothing is seen.
+            rest: Estimate the likelihood of the rest from so many random ones of each clip; None sums all.
+        """
+        count, label = len(tokens), self._labels(label, len(tokens))
+        if self.training:
+            hide = torch.rand(count, device=label.device) < self.unlabelled
+            label = label.masked_fill(hide, self.classes)
+        plan = torch.zeros(count, device=tokens.device)
+        if self.plan:
+            if path is None:
+                raise ValueError("the planner learns from places: set data.places, or model.network.plan to false")
+            path = self.planner.rounded(filled(path))
+            plan = self.planner.log_probability(path, label).sum(dim=1)
+        cells, near = self._cells(path, count)
+        flat, place = tokens.flatten(1), told_places(near)
+        there = place < self.layout.tokens
+        code = _at(flat, place)
+        hidden = self.transformer(self._steps(place, code, cells, label))
+        told = _log_share(self.head(hidden), code).masked_fill(~there, 0).sum(dim=1)
+        if not self.plan:
+            return Likelihood(plan, told, torch.zeros_like(plan))
+        ground = self._ground(torch.where(near, flat, -1), cells)  # (B, N, rest_width)
+        others, share = told_places(~near), 1.0
+        if rest is not None and rest < others.shape[1]:
+            share = rest / others.shape[1]
+            others = others.gather(1, torch.rand(others.shape, device=tokens.device).argsort(dim=1)[:, :rest])
+        there = others < self.layout.tokens
+        found = _log_share(self.rest(_at(ground, others)), _at(flat, others)).masked_fill(~there, 0).sum(dim=1)
+        return Likelihood(plan, told, found / share)
+
+    @torch.no_grad()
+    def rollout(
+        self,
+        chances: Sequence[torch.Generator],
+        label: Tensor | None = None,
+        prefix: Tensor | None = None,
+        path: Tensor | None = None,
+        frames: int | None = None,
+        how: Sampling | None = None,
+    ) -> Rollout:
+        """Draw clips. Each takes its chance from a generator of its own, whatever is drawn beside it.
+
+        Args:
+            chances: A generator on the CPU for each of B clips.
+            label: int64 ``(B,)``; None, or -1 for a clip, for any class.
+            prefix: int64 ``(B, s, h, w)``, the first latent frames, which stay as they are; None for none.
+            path: float ``(B, S, 2)``, where the object is tracked in the frames of the prefix; see `log_likelihood`.
+            frames: Latent frames to draw, those of the prefix included; None for as many as were trained. Beyond
+                them the last ones are the prefix of the next.
+            how: How to draw; None for as trained.
+        """
+        t, h, w = self.layout.grid
+        how, frames = how or Sampling(), t if frames is None else frames
+        if frames < 1:
+            raise ValueError(f"{frames} latent frames are no clip")
+        device = self.start.device
+        label = self._labels(label, len(chances)).to(device)
+        given = torch.zeros(len(chances), 0, h, w, dtype=torch.int64) if prefix is None else prefix
+        tokens = given.to(device)
+        if self.plan and tokens.shape[1] and path is None:
+            raise ValueError("the planner needs to know where the object is in the frames given")
+        seen = filled(path.to(device)) if self.plan and path is not None else torch.zeros(len(chances), 0, 2).to(device)
+        while tokens.shape[1] < frames:
+            first = max(tokens.shape[1] - (t - 1), 0)
+            context, points = tokens[:, first:], seen[:, first * self.layout.frames :]
+            drawn = self._rollout(chances, label, context, points, min(frames - first, t), how)
+            tokens = torch.cat([tokens, drawn.tokens[:, context.shape[1] :]], dim=1)
+            if drawn.path is not None:
+                seen = torch.cat([seen, drawn.path[:, points.shape[1] :]], dim=1)
+        return Rollout(tokens, seen if self.plan else None)
+
+    def _rollout(
+        self,
+        chances: Sequence[torch.Generator],
+        label: Tensor,
+        prefix: Tensor,
+        path: Tensor,
+        frames: int,
+        how: Sampling,
+    ) -> Rollout:
+        """Draw at most as many latent frames as were trained."""
+        total, (t, h, w), count = self.layout.tokens, self.layout.grid, len(label)
+        draws, points = Planner.draws(how.guidance), frames * self.layout.frames
+        numbers = points * draws * 3 * self.plan
+        chance = torch.stack([torch.rand(numbers + total, generator=g, dtype=torch.float64) for g in chances])
+        chance, uniform = chance.to(label.device).split((numbers, total), dim=1)  # type: ignore[no-untyped-call]
+        planned = None
+        if self.plan:
+            given = chance.reshape(count, points, draws, 3)
+            planned = self.planner.rollout(path, points, label, given, how.spread, how.guidance)
+            missing = t * self.layout.frames - points
+            cells, near = self._cells(torch.cat([planned, planned[:, -1:].expand(-1, missing, -1)], dim=1), count)
+        else:
+            cells, near = self._cells(None, count)
+        near = near.view(count, t, -1).index_fill(1, torch.arange(frames, t, device=near.device), False).flatten(1)
+        begun = prefix.flatten(1)
+        made = torch.cat([begun, begun.new_zeros(count, total - begun.shape[1])], dim=1)
+        made = self._tell(made, begun.shape[1], near, cells, label, uniform, how)
+        if self.plan:
+            logits = self.rest(self._ground(torch.where(near, made, -1), cells))
+            drawn = draw(logits.flatten(0, 1), uniform.flatten(), how).view(count, -1)
+            rest = ~near & (torch.arange(total, device=near.device) >= begun.shape[1])
+            made = torch.where(rest, drawn, made)
+        return Rollout(made.view(count, t, h, w)[:, :frames], planned)
+
+    def _tell(
+        self, made: Tensor, given: int, near: Tensor, cells: Tensor, label: Tensor, uniform: Tensor, how: Sampling
+    ) -> Tensor:
+        """Return tokens ``(B, N)`` in which those near the path, but the first so many of all, are drawn in turn."""
+        asked, place = label, told_places(near)
+        if how.guidance != 1:
+            asked, cells = torch.cat([label, torch.full_like(label, self.classes)]), cells.repeat(2, 1, 1)
+        made = F.pad(made, (0, 1))  # where clips write that have told all
+        uniform = F.pad(uniform, (0, 1))
+        cache = self.transformer.cache(place.shape[1])
+        before: Tensor | None = None
+        for step in range(place.shape[1]):
+            here = place[:, step : step + 1]
+            code = _at(made, before) if before is not None else None
+            hidden = self.transformer(self._step(here, before, code, cells, asked), cache)
+            drawn = draw(guided(self.head(hidden[:, -1]), how.guidance), _at(uniform, here)[:, 0], how)
+            made = made.scatter(1, here, torch.where(here < given, _at(made, here), drawn[:, None]))
+            before = here
+        return made[:, :-1]
+
+    def _labels(self, label: Tensor | None, count: int) -> Tensor:
+        if label is None:
+            return torch.full((count,), self.classes, device=self.start.device)
+        return label.masked_fill(label < 0, self.classes)
+
+    def _cells(self, path: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
+        """Return what is known of every cell beforehand ``(B, N, D)``, and which are told in turn, bool ``(B, N)``."""
+        places = [axis[place] for axis, place in zip(self.axes, self.embedding.place, strict=True)]
+        known = torch.stack(places).sum(dim=0).expand(count, -1, -1)
+        if path is None:
+            return known, torch.ones(count, self.layout.tokens, dtype=torch.bool, device=known.device)
+        return known + self.offsets(path).flatten(1, 2), self.offsets.near(path, self.reach)
+
+    def _steps(self, place: Tensor, code: Tensor, cells: Tensor, label: Tensor) -> Tensor:
+        """Return ``(B, L, D)``: for each token told what is known of its cell, and the token told before it."""
+        first = self._step(place[:, :1], None, None, cells, label)
+        return torch.cat([first, self._step(place[:, 1:], place[:, :-1], code[:, :-1], cells, label)], dim=1)
+
+    def _step(self, place: Tensor, before: Tensor | None, code: Tensor | None, cells: Tensor, label: Tensor) -> Tensor:
+        """Return the transformer's input ``(B, S, D)`` for tokens at ``place``, given those told before each."""
+        times = len(label) // len(place)
+        known: Tensor = self.label(label)[:, None] + _at(cells, place.repeat(times, 1))
+        if before is None or code is None:
+            return known + self.start
+        told = self.embedding(code, before.clamp(max=self.layout.tokens - 1))
+        made: Tensor = known + told.repeat(times, 1, 1) + 0.5 * _at(cells, before.repeat(times, 1))
+        return made
+
+    def _ground(self, told: Tensor, cells: Tensor) -> Tensor:
+        """Return ``(B, N, rest_width)`` of the tokens told, int64 ``(B, N)`` with -1 for the others."""
+        shown = self.shown(self.embedding(told.clamp(min=0))) * (told >= 0)[..., None]
+        made: Tensor = self.blocks((shown + self.hidden(cells)).unflatten(1, self.layout.grid))
+        return made.flatten(1, 3)
+
+
+def told_places(near: Tensor) -> Tensor:
+    """Return int64 ``(B, L)``: the places that are true in bool ``(B, N)``, rising; N after the last."""
+    longest = int(near.sum(dim=1).amax())
+    place = (~near).to(torch.uint8).sort(dim=1, stable=True).indices[:, :longest]
+    return place.masked_fill(~near.gather(1, place), near.shape[1])
+
+
+def filled(path: Tensor) -> Tensor:
+    """Return paths ``(B, T, 2)`` with missing points (NaN) put where the last one before was, or the first after.
+
+    A path without any point stays in the middle.
+    """
+    seen = ~path.isnan().any(dim=-1)
+    moments = torch.arange(path.shape[1], device=path.device)
+    before = moments.where(seen, -1).cummax(dim=1).values
+    first = seen.to(torch.uint8).argmax(dim=1, keepdim=True)
+    source = torch.where(before < 0, first, before)
+    return path.gather(1, source[..., None].expand(-1, -1, 2)).nan_to_num(0.0)
+
+
+def guided(logits: Tensor, guidance: float) -> Tensor:
+    """Return logits ``(B, C)`` of the class against those of none, which follow it unless the guidance is 1."""
+    if guidance == 1:
+        return logits
+    with_class, without = logits.log_softmax(dim=-1).chunk(2)
+    return without + guidance * (with_class - without)
+
+
+def draw(logits: Tensor, uniform: Tensor, how: Sampling) -> Tensor:
+    """Choose by one uniform number a row (inverse distribution function), so that rows do not disturb each other.
+
+    Args:
+        logits: ``(B, C)``.
+        uniform: float64 ``(B,)`` in [0, 1).
+        how: Its temperature and top_p.
+
+    Returns:
+        int64 ``(B,)``.
+    """
+    if how.temperature == 0:
+        return logits.argmax(dim=-1)
+    share = (logits.double() / how.temperature).softmax(dim=-1)
+    if how.top_p < 1:
+        falling, order = share.sort(dim=-1, descending=True, stable=True)
+        out = falling.cumsum(dim=-1) - falling >= how.top_p
+        share = share.scatter(1, order, falling.masked_fill(out, 0.0))
+    ladder = share.cumsum(dim=-1)
+    chosen = torch.searchsorted(ladder, uniform[:, None] * ladder[:, -1:], right=True)[:, 0]
+    return chosen.clamp(max=share.shape[1] - 1)
+
+
+def _at(values: Tensor, place: Tensor) -> Tensor:
+    """Return ``(B, S, ...)`` of values ``(B, N, ...)`` at places int64 ``(B, S)``; of N, any."""
+    place = place.clamp(max=values.shape[1] - 1)
+    index = place if values.ndim == 2 else place[..., None].expand(-1, -1, values.shape[2])
+    found: Tensor = values.gather(1, index)
+    return found
+
+
+def _log_share(logits: Tensor, code: Tensor) -> Tensor:
+    """Return the logarithm ``(B, S)`` of the share that logits ``(B, S, C)`` give to codes."""
+    found: Tensor = -F.cross_entropy(logits.flatten(0, 1), code.flatten(), reduction="none").view_as(code)
+    return found
