@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from trajvq.augment import ClipSymmetries, ObjectWindows
+from trajvq.augment import ClipSymmetries, ObjectWindows, PathSymmetries
 from trajvq.data.scene import make_clips
 
 
@@ -120,3 +120,26 @@ def test_paths_are_turned_like_clips() -> None:
     assert torch.allclose(moved, moved[:, :1].expand_as(moved), atol=1e-6)
     assert moved[..., 0].abs().max() <= 0.2501
     assert moved[..., 1].abs().max() <= 0.5001
+
+
+def test_paths_put_anywhere_keep_their_shape_and_stay_in_the_picture() -> None:
+    torch.manual_seed(0)
+    path = (torch.rand(300, 6, 2) - 0.5) * 0.9
+    path[0, 2] = torch.nan
+    made = PathSymmetries(rotate=True, reverse=False, margin=0.1)(path)
+    assert torch.equal(made.isnan(), path.isnan())
+    apart = [torch.cdist(p.nan_to_num(), p.nan_to_num()) for p in (path[1:], made[1:])]
+    torch.testing.assert_close(apart[0], apart[1], atol=1e-4, rtol=1e-4)
+    assert made[1:].abs().max() <= 0.9 + 1e-5
+    headings = torch.atan2(*(made[1:, 1] - made[1:, 0]).unbind(dim=-1))
+    assert len({round(float(h), 1) for h in headings}) > 50
+    backwards = PathSymmetries(rotate=False)(path[1:])
+    steps = [(p[:, 1] - p[:, 0]).abs().sum(dim=-1) for p in (path[1:], backwards)]
+    assert 0.3 < torch.isclose(steps[0], steps[1], atol=1e-5).float().mean() < 0.7  # half are played backwards
+
+
+def test_a_path_that_does_not_fit_is_put_in_the_middle() -> None:
+    path = torch.tensor([[[-3.0, 0.0], [3.0, 0.0]]])
+    made = PathSymmetries(rotate=False)(path)
+    torch.testing.assert_close(made.mean(dim=1)[0].abs().amin(), torch.tensor(0.0), atol=1e-5, rtol=0)
+    assert made.abs().max() == 3

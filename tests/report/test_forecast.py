@@ -7,10 +7,13 @@ from PIL import Image
 
 from trajvq.report.forecast import GIVEN, PREDICTED, draw_fans, draw_horizons, save_gif
 
+CHANCE = np.random.default_rng(0)
+
 
 def test_a_gif_goes_on_where_the_truth_ends(tmp_path: Path) -> None:
-    truth = [np.full((3, 3, 8, 8), 50, np.uint8)] * 4
-    made = [np.full((5, 3, 8, 8), 200, np.uint8)] * 4
+    moments = np.arange(5, dtype=np.uint8)[:, None, None, None]  # frames that are alike would become one
+    truth = [np.full((3, 3, 8, 8), 50, np.uint8) + moments[:3]] * 4
+    made = [np.full((5, 3, 8, 8), 200, np.uint8) + moments] * 4
     save_gif(truth, made, 2, tmp_path / "a/b.gif")
     with Image.open(tmp_path / "a/b.gif") as gif:
         assert gif.n_frames == 5  # type: ignore[attr-defined]
@@ -29,9 +32,9 @@ def test_horizons_and_fans_are_drawn_with_and_without_classes_and_samples(tmp_pa
     row = {"horizon": [0.1, 0.5]}
     draw_horizons({"quadratic": row, "model": row | {"per_class": {"linear": row}}}, tmp_path / "h.png", "test")
     draw_horizons({"model": row}, tmp_path / "h1.png", "test")
-    places = {"truth": np.random.rand(6, 4, 2) * 64, "model": np.random.rand(6, 2, 2) * 64}  # noqa: NPY002
+    places = {"truth": CHANCE.random((6, 4, 2)) * 64, "model": CHANCE.random((6, 2, 2)) * 64}
     draw_fans(places, 2, [], tmp_path / "f1.png")
-    places |= {"samples": np.random.rand(6, 3, 2, 2) * 64, "label": np.array([0, 1] * 3)}  # noqa: NPY002
+    places |= {"samples": CHANCE.random((6, 3, 2, 2)) * 64, "label": np.array([0, 1] * 3)}
     draw_fans(places, 2, ["linear", "circular"], tmp_path / "f.png")
     for name in ("h.png", "h1.png", "f1.png", "f.png"):
         with Image.open(tmp_path / name) as picture:

@@ -37,12 +37,14 @@ def forecast_figures(truth: Floats, charged: NDArray[np.bool_], predicted: Float
     last = charged.shape[1] - 1 - charged[:, ::-1].argmax(axis=1)
     final = error[np.arange(len(error)), last]
     steps = np.linalg.norm(np.diff(predicted, axis=1) - np.diff(truth, axis=1), axis=-1)
+    steps = np.where(np.isfinite(steps), np.minimum(steps, MISSING), MISSING)
+    both = charged[:, 1:] & charged[:, :-1]
     seen = np.maximum(charged.sum(axis=0), 1)
     return {
         "ade": bootstrap(mean),
         "fde": bootstrap(final),
         "miss_2px": wilson(float((final > MISS).sum()), len(final)),
-        "velocity_error": float(np.where(np.isfinite(steps), np.minimum(steps, MISSING), MISSING).mean()),
+        "velocity_error": float(steps[both].mean()) if both.any() else 0.0,
         "horizon": ((error * charged).sum(axis=0) / seen).tolist(),
     }
 

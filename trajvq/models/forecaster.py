@@ -79,11 +79,9 @@ class Forecaster(Generator):
         if self.ahead:
             frames = layout.grid[0] * layout.frames
             del self.planner
-            self.planner = Foresight(
-                frames, self.sight_width, self.sight_layers, self.sight_noisy_layers, self.noise
-            )
+            self.planner = Foresight(frames, self.sight_width, self.sight_layers, self.sight_noisy_layers, self.noise)
         if self.parallel:
-            del self.transformer, self.head, self.start
+            del self.transformer, self.head
 
     def path_loss(self, path: Tensor, given: Tensor) -> Tensor:
         """Return how badly places after the first ones are foreseen, a mean over those to come.
@@ -112,11 +110,12 @@ class Forecaster(Generator):
             likelihood = self.log_likelihood(tokens, None, path, rest)
             return -(likelihood.told + likelihood.rest).mean() / self.layout.tokens
         cells, _ = self._cells(filled(path), len(tokens))
-        last = torch.randint(1, self.layout.grid[0], (len(tokens), 1, 1, 1), device=tokens.device)
-        frame = torch.arange(self.layout.grid[0], device=tokens.device)[:, None, None]
-        logits = self.rest(self._ground(torch.where(frame < last, tokens, -1).flatten(1), cells))
-        wanted = torch.where(frame == last, tokens, -1)
-        return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=-1)
+        count, (t, *_) = len(tokens), self.layout.grid
+        last, clip = torch.randint(1, t, (count,), device=tokens.device), torch.arange(count, device=tokens.device)
+        later = torch.arange(t, device=tokens.device) >= last[:, None]
+        ground = self._ground(tokens.masked_fill(later[..., None, None], -1).flatten(1), cells)
+        logits = self.rest(ground.unflatten(1, (t, -1))[clip, last])
+        return F.cross_entropy(logits.flatten(0, 1), tokens[clip, last].flatten())
 
     def _rollout(
         self,
@@ -139,7 +138,8 @@ class Forecaster(Generator):
         cells, _ = self._cells(torch.cat([planned, planned[:, -1:].expand(-1, missing, -1)], dim=1), count)
         made = F.pad(prefix, (0, 0, 0, 0, 0, t - prefix.shape[1]), value=-1)
         for step in range(prefix.shape[1], frames):
-            logits = self.rest(self._ground(made.flatten(1), cells).unflatten(1, (t, -1))[:, step])
+            ground = self._ground(made.flatten(1), cells).reshape(count, t, h * w, -1)
+            logits = self.rest(ground[:, step])
             drawn = draw(logits.flatten(0, 1), uniform[:, step].flatten(), how)
             made[:, step] = drawn.view(count, h, w)
         return Rollout(made[:, :frames], planned)

@@ -49,9 +49,7 @@ class Foresight(nn.Module):
 
     fixed: Tensor
 
-    def __init__(
-        self, frames: int, width: int = 256, layers: int = 3, noisy_layers: int = 2, noise: int = 16
-    ) -> None:
+    def __init__(self, frames: int, width: int = 256, layers: int = 3, noisy_layers: int = 2, noise: int = 16) -> None:
         super().__init__()
         self.frames, self.noise = frames, min(noise, 3 * frames)
         self.inward = nn.Linear(2 * frames + 4, width)

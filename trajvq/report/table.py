@@ -31,7 +31,11 @@ COLUMNS: dict[str, tuple[str, bool | None]] = {
     "mse": (".6f", False),
 }
 BELOW = {
-    "ood_over_id": (".3f", "of the accuracy on test"),
+    "ood_over_id": (".3f", "OOD / ID"),
+    "ade_samples": (".3f", "ADE of a sample"),
+    "min_ade_20": (".3f", "of the best of 20"),
+    "energy_score": (".3f", "energy score"),
+    "within_90": (".3f", "truth in the 90 % region"),
     "bits": (",.0f", "bits"),
     "codes_used": (".0f", "codes used"),
     "perplexity": (".1f", "perplexity"),

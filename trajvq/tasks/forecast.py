@@ -147,7 +147,7 @@ class Forecast(TokenTask):
             shown = batch["index"] < self.val_clips
             batch = {name: value[shown] for name, value in batch.items()}
         if len(batch["index"]):
-            self.val_answers.update(self._answer("val", batch["index"], 0))
+            self.val_answers.update(self._answer("val", batch["index"]))
 
     def on_validation_epoch_end(self) -> None:
         found = self.val_answers.compute()
@@ -162,7 +162,7 @@ class Forecast(TokenTask):
         split = self.data.test_splits[dataloader_idx]
         answers = self.test_answers[split]
         assert isinstance(answers, ForecastAnswers)
-        answers.update(self._answer(split, batch["index"], self.samples))
+        answers.update(self._answer(split, batch["index"], full=True))
 
     def on_test_epoch_end(self) -> None:
         ladder, boards = self._ladder(), {}
@@ -215,43 +215,42 @@ class Forecast(TokenTask):
                 f"{self.context} and {self.horizon} more"
             )
 
-    def _truth(self, split: str, index: Tensor) -> tuple[Truth, Tensor, dict[str, Any]]:
-        """Return the truth, the video and the columns of some clips."""
+    def _truth(self, split: str, index: Tensor) -> tuple[Truth, Tensor]:
+        """Return the truth and the video of some clips."""
         batch = self.data.clips(split).batch(index.tolist())
         video = as_model_input(batch["video"])
-        return truth_of(batch | {"video": video}), video.to(self.device), batch
+        return truth_of(batch | {"video": video}), video.to(self.device)
 
-    def _paths(self, split: str, index: Tensor) -> dict[str, Any]:
-        """Return where the object of some clips is and is seen, see `Paths`, over context and horizon."""
-        frames = self.context + self.horizon
-        truth, video, batch = self._truth(split, index)
-        places, charged = fitted(truth.pixel, frames), fitted(truth.charged, frames, False).astype(bool)
-        if frames > truth.pixel.shape[1]:
-            more = continued_paths(self.data.clips(split), index.numpy(force=True), frames)
-            if more is not None:
-                places[:, truth.pixel.shape[1] :] = more[:, truth.pixel.shape[1] :]
-                charged = np.isfinite(places).all(axis=-1) & (charged | (np.arange(frames) >= truth.pixel.shape[1]))
-        found = {"index": index, "truth": places, "charged": charged}
-        found |= {name: batch[name] for name in ("label", "identifiable") if name in batch}
-        whole = self.tokenizer.decode(self.tokenizer.encode(video))
-        first = self.tokenizer.decode(self._context(video))  # as the model sees it: without the frames to come
-        seen = [tracked_as(truth, as_bytes(clips)).pixel for clips in (video, whole, first)]
-        seen[1][:, : self.context] = seen[2]
-        return found | {"tracked": fitted(seen[0], frames), "reconstructed": fitted(seen[1], frames)}
-
-    def _answer(self, split: str, index: Tensor, samples: int) -> dict[str, Any]:
-        """Return what `ForecastAnswers` collects of some clips."""
-        truth, video, _ = self._truth(split, index)
-        found, tokens = self._paths(split, index), self._context(video)
+    def _answer(self, split: str, index: Tensor, full: bool = False) -> dict[str, Any]:
+        """Return what `ForecastAnswers` collects of some clips; ``full`` with samples and all that rows need."""
+        truth, video = self._truth(split, index)
+        tokens = self._context(video)
         made, _ = self(tokens, index)
+        found = self._true_places(split, index, truth)
         found |= pictured(truth, as_bytes(made), found["truth"], self.context)
-        if samples:
-            drawn = []
-            for number in range(samples):
-                made, _ = self(tokens, index, self.sampling, number + 1)
-                drawn.append(tracked_as(truth, as_bytes(made[:, :, self.context :]), self.context).pixel)
-            found["samples"] = np.stack(drawn, axis=1)
-        return found
+        if not full:
+            return found
+        frames, columns = self.context + self.horizon, self.data.clips(split).columns
+        found |= {name: columns[name][index.cpu()] for name in ("label", "identifiable") if name in columns}
+        given, whole = self.tokenizer.decode(tokens), self.tokenizer.decode(self.tokenizer.encode(video))
+        seen = [tracked_as(truth, as_bytes(clips)).pixel for clips in (video, whole, given)]
+        seen[1][:, : self.context] = seen[2]  # as the model sees it: without the frames to come
+        found |= {"tracked": fitted(seen[0], frames), "reconstructed": fitted(seen[1], frames)}
+        drawn = []
+        for number in range(1, self.samples + 1):
+            made, _ = self(tokens, index, self.sampling, number)
+            drawn.append(tracked_as(truth, as_bytes(made[:, :, self.context :]), self.context).pixel)
+        return found | ({"samples": np.stack(drawn, axis=1)} if drawn else {})
+
+    def _true_places(self, split: str, index: Tensor, truth: Truth) -> dict[str, Any]:
+        """Return where the object is, over context and horizon; beyond the clip's end its equation says so."""
+        frames, known = self.context + self.horizon, truth.pixel.shape[1]
+        places, charged = fitted(truth.pixel, frames), fitted(truth.charged, frames, False).astype(bool)
+        more = continued_paths(self.data.clips(split), index.numpy(force=True), frames) if frames > known else None
+        if more is not None:
+            places[:, known:] = more[:, known:]
+            charged[:, known:] = np.isfinite(more[:, known:]).all(axis=-1)
+        return {"index": index, "truth": places, "charged": charged}
 
     def _ladder(self) -> Ladder:
         """Return what the rows know: paths of training clips, and how noisy the sources are on ``val``."""
@@ -260,7 +259,7 @@ class Forecast(TokenTask):
             known = data.clips("train").columns["pixel"].numpy().astype(np.float64)[: data.train_clips]
         val, parts = data.clips("val"), []
         for rows in torch.arange(len(val)).split(data.eval_batch_size):
-            truth, video, _ = self._truth("val", rows)
+            truth, video = self._truth("val", rows)
             made = self.tokenizer.decode(self.tokenizer.encode(video))
             seen = [tracked_as(truth, as_bytes(clips)).pixel for clips in (video, made)]
             parts.append((truth.pixel, truth.charged, *seen))
