@@ -48,7 +48,7 @@ class Forecaster(Generator):
         reach: float = 0.5,
         rest_width: int = 64,
         rest_depth: int = 3,
-        sight_width: int = 256,
+        sight_width: int = 192,
         sight_layers: int = 3,
         sight_noisy_layers: int = 2,
         noise: int = 16,

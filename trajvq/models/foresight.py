@@ -49,7 +49,7 @@ class Foresight(nn.Module):
 
     fixed: Tensor
 
-    def __init__(self, frames: int, width: int = 256, layers: int = 3, noisy_layers: int = 2, noise: int = 16) -> None:
+    def __init__(self, frames: int, width: int = 192, layers: int = 3, noisy_layers: int = 2, noise: int = 16) -> None:
         super().__init__()
         self.frames, self.noise = frames, min(noise, 3 * frames)
         self.inward = nn.Linear(2 * frames + 4, width)
@@ -96,7 +96,8 @@ class Foresight(nn.Module):
         made = self(path, given, torch.randn(len(path), 2, self.noise, device=path.device))
         error = (made - path[:, None]).norm(dim=-1).mean(dim=1)
         spread = (made[:, 0] - made[:, 1]).norm(dim=-1)
-        return ((error - spread / 2) * charged).sum() / charged.sum().clamp(min=1)
+        score: Tensor = ((error - spread / 2) * charged).sum() / charged.sum().clamp(min=1)
+        return score
 
     @staticmethod
     def rounded(path: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from trajvq.metrics.scoreboard import value_of
 from trajvq.models.forecaster import Forecaster
 from trajvq.models.generator import Sampling
 from trajvq.models.transformer import TokenLayout
+from trajvq.tasks.schedule import muon
 from trajvq.tasks.tokens import Batch, TokenTask
 from trajvq.tokens.places import as_path, places_in
 
@@ -47,10 +48,11 @@ class Forecast(TokenTask):
         paths_weight: Of the path's loss beside that of tokens.
         blur: Noise in px, of a path that tokens are taught along, so that a planned one serves as well.
         rest: Of the tokens told at once, so many of each clip are learnt from at a step; None for all.
-        learning_rate: Its peak.
-        warmup_steps: Steps of linear rise to it.
+        learning_rate: Its peak, for all weights that are no matrices; see `trajvq.tasks.schedule.muon`.
+        matrix_learning_rate: The peak for matrices.
+        warmup_steps: Steps of linear rise to both.
         betas: AdamW's running averages.
-        weight_decay: AdamW's weight decay.
+        weight_decay: Of the matrices.
     """
 
     task: ClassVar[str] = "forecast"
@@ -71,12 +73,14 @@ class Forecast(TokenTask):
         paths_weight: float = 10.0,
         blur: float = 0.1,
         rest: int | None = None,
-        learning_rate: float = 2e-3,
+        learning_rate: float = 3e-3,
+        matrix_learning_rate: float = 0.02,
         warmup_steps: int = 100,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
     ) -> None:
         super().__init__(tokenizer_ckpt, network, total_steps, learning_rate, warmup_steps, betas, weight_decay)
+        self.matrix_learning_rate = matrix_learning_rate
         self.context, self.horizon, self.samples, self.val_clips = context, horizon, samples, val_clips
         self.sampling = Sampling(temperature=temperature, spread=spread)
         self.paths, self.paths_weight, self.blur, self.rest = paths, paths_weight, blur, rest
@@ -99,6 +103,17 @@ class Forecast(TokenTask):
         if layout.grid[0] < 2:
             raise UserError(f"clips of {layout.frames} frames are a single token long: there is nothing to go on to")
         self.network.build(layout)
+
+    def configure_optimizers(self) -> Any:
+        return muon(
+            self.network.parameters(),
+            self.learning_rate,
+            self.matrix_learning_rate,
+            self.warmup_steps,
+            self.total_steps,
+            self.betas,
+            self.weight_decay,
+        )
 
     def forward(self, tokens: Tensor, index: Tensor, how: Sampling = GREEDY, draw: int = 0) -> tuple[Tensor, Tensor]:
         """Go on with clips.
