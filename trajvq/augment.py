@@ -176,7 +176,7 @@ class PathSymmetries(nn.Module):
         path = torch.where(chance[2] < 0.5, mirrored, path)
         if self.rotate:
             angle = 2 * torch.pi * chance[3]
-            x, y = path.split(1, dim=-1)
+            x, y = path[..., :1], path[..., 1:]
             path = torch.cat([angle.cos() * x - angle.sin() * y, angle.sin() * x + angle.cos() * y], dim=-1)
         if self.reverse:
             path = torch.where(chance[4] < 0.5, path.flip(1), path)

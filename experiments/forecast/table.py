@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+SHOWN = ("ade_samples", "min_ade", "energy", "within", "visible", "object_psnr", "ood_over", "clips_per")
+
 
 def _text(figure: Any, digits: int = 3) -> str:
     if isinstance(figure, dict):
@@ -32,7 +34,7 @@ def show(board: dict[str, Any]) -> None:
         _line([name, _text(row["ade"]), _text(row["fde"]), _text(row["miss_2px"]), *mine])
     print("\nby frame: " + " ".join(f"{error:.2f}" for error in model["horizon"]))
     for name, figure in model.items():
-        if name.startswith(("ade_samples", "min_ade", "energy", "within", "visible", "object_psnr", "ood_over")):
+        if name.startswith(SHOWN):
             print(f"{name}: {_text(figure)}")
     if "budget" in model:
         print("budget, px²: " + ", ".join(f"{name} {share:.3f}" for name, share in model["budget"].items()))

@@ -72,7 +72,8 @@ def test_the_geometric_median_is_where_distances_are_least() -> None:
     middle = geometric_median(points, 50)
 
     def apart(place: torch.Tensor) -> torch.Tensor:
-        return (points - place[:, None]).norm(dim=-1).mean(dim=1)
+        found: torch.Tensor = (points - place[:, None]).norm(dim=-1).mean(dim=1)
+        return found
 
     for move in F.pad(torch.eye(2), (0, 0)) * 0.2:
         assert (apart(middle) <= apart(middle + move)).all()

@@ -36,6 +36,7 @@ BELOW = {
     "min_ade_20": (".3f", "of the best of 20"),
     "energy_score": (".3f", "energy score"),
     "within_90": (".3f", "truth in the 90 % region"),
+    "clips_per_second": (".0f", "clips a second"),
     "bits": (",.0f", "bits"),
     "codes_used": (".0f", "codes used"),
     "perplexity": (".1f", "perplexity"),

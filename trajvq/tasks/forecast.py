@@ -1,6 +1,7 @@
 """Forecast: go on with a clip from its first frames, and know how good that is."""
 
 import hashlib
+import time
 from typing import Any, ClassVar
 
 import numpy as np
@@ -85,6 +86,7 @@ class Forecast(TokenTask):
         self.sampling = Sampling(temperature=temperature, spread=spread)
         self.paths, self.paths_weight, self.blur, self.rest = paths, paths_weight, blur, rest
         self.symmetries = PathSymmetries()
+        self.timed = np.zeros(2)  # clips forecast greedily in this test, and seconds
         self.val_answers = ForecastAnswers()
         self.test_answers = nn.ModuleDict()
         self.places: dict[str, dict[str, NDArray[Any]]] = {}  # of the last test, by split, for pictures
@@ -171,6 +173,7 @@ class Forecast(TokenTask):
         self.val_answers.reset()
 
     def on_test_epoch_start(self) -> None:
+        self.timed = np.zeros(2)
         self.test_answers = nn.ModuleDict({split: ForecastAnswers() for split in self.data.test_splits}).to(self.device)
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
@@ -190,6 +193,7 @@ class Forecast(TokenTask):
             self.places[split] |= {name: found[name] for name in ("truth", "charged", "tracked") if name in found}
             self.places[split] |= {name: found[name] for name in ("samples", "label") if name in found}
         for split, rows in boards.items():
+            rows["model"]["clips_per_second"] = float(self.timed[0] / max(self.timed[1], 1e-9))
             if split.startswith("ood_") and "test" in boards:
                 known = value_of(boards["test"]["model"]["ade"])
                 rows["model"]["ood_over_id"] = value_of(rows["model"]["ade"]) / max(known, 1e-9)
@@ -239,8 +243,10 @@ class Forecast(TokenTask):
     def _answer(self, split: str, index: Tensor, full: bool = False) -> dict[str, Any]:
         """Return what `ForecastAnswers` collects of some clips; ``full`` with samples and all that rows need."""
         truth, video = self._truth(split, index)
+        start = time.monotonic()
         tokens = self._context(video)
         made, _ = self(tokens, index)
+        self.timed += np.array([len(index), time.monotonic() - start])
         found = self._true_places(split, index, truth)
         found |= pictured(truth, as_bytes(made), found["truth"], self.context)
         if not full:
