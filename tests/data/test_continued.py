@@ -15,7 +15,7 @@ def test_within_the_clip_it_is_the_stored_path_and_beyond_it_leaves_the_picture_
     assert found is not None
     assert found.shape == (3, 40, 2)
     np.testing.assert_allclose(found[:, :8], clips.columns["pixel"].numpy()[rows], atol=2e-3)
-    gone = np.isnan(found).any(axis=-1)
+    gone = np.asarray(np.isnan(found).any(axis=-1))
     assert (np.diff(gone.astype(int), axis=1) >= 0).all()
     assert gone[:, -1].any()  # a thrown ball does not come back
 

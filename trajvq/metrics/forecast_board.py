@@ -15,7 +15,7 @@ from trajvq.metrics.intervals import bootstrap_ratio, wilson
 from trajvq.metrics.reconstruction import PSNR_FLOOR
 
 
-def fitted(places: Floats, frames: int, empty: float = np.nan) -> Floats:
+def fitted(places: NDArray[Any], frames: int, empty: float = np.nan) -> NDArray[Any]:
     """Cut ``(N, T, ...)`` to so many frames, or fill it up with ``empty``."""
     short = max(frames - places.shape[1], 0)
     padding = [(0, 0), (0, short), *[(0, 0)] * (places.ndim - 2)]
@@ -35,7 +35,10 @@ def forecast_rows(
         frames: Frames of the clips themselves; beyond, only the equation says what is true.
     """
     asked = Paths(
-        *(found[name].astype(np.float64) if name != "charged" else found[name] for name in _PATHS),
+        found["truth"].astype(np.float64),
+        found["charged"],
+        found["tracked"].astype(np.float64),
+        found["reconstructed"].astype(np.float64),
         found.get("label"),
         found.get("identifiable"),
     )
@@ -56,9 +59,6 @@ def forecast_rows(
         steps = (truth, asked.tracked[:, given:], asked.reconstructed[:, given:], places["model"])
         rows["model"]["budget"] = error_budget(*(step[seen] for step in steps))
     return rows, places
-
-
-_PATHS = ("truth", "charged", "tracked", "reconstructed")
 
 
 def _picture(found: Mapping[str, NDArray[Any]], charged: NDArray[np.bool_]) -> dict[str, Any]:

@@ -79,7 +79,8 @@ class Forecaster(Generator):
         if self.ahead:
             frames = layout.grid[0] * layout.frames
             del self.planner
-            self.planner = Foresight(frames, self.sight_width, self.sight_layers, self.sight_noisy_layers, self.noise)
+            sight = Foresight(frames, self.sight_width, self.sight_layers, self.sight_noisy_layers, self.noise)
+            self.planner = sight  # type: ignore[assignment]  # it answers like a planner
         if self.parallel:
             del self.transformer, self.head
 
@@ -114,7 +115,7 @@ class Forecaster(Generator):
         last, clip = torch.randint(1, t, (count,), device=tokens.device), torch.arange(count, device=tokens.device)
         later = torch.arange(t, device=tokens.device) >= last[:, None]
         ground = self._ground(tokens.masked_fill(later[..., None, None], -1).flatten(1), cells)
-        logits = self.rest(ground.unflatten(1, (t, -1))[clip, last])
+        logits = self.rest(ground.view(count, t, -1, self.rest_width)[clip, last])
         return F.cross_entropy(logits.flatten(0, 1), tokens[clip, last].flatten())
 
     def _rollout(
@@ -132,7 +133,7 @@ class Forecaster(Generator):
         numbers = points * 3
         chance = torch.stack([torch.rand(numbers + t * h * w, generator=g, dtype=torch.float64) for g in chances])
         chance = chance.to(label.device)
-        uniform = chance[:, numbers:].unflatten(1, (t, h * w))
+        uniform = chance[:, numbers:].reshape(count, t, h * w)
         planned = self.planner.rollout(path, points, label, chance[:, :numbers].view(count, points, 1, 3), how.spread)
         missing = (t - frames) * self.layout.frames
         cells, _ = self._cells(torch.cat([planned, planned[:, -1:].expand(-1, missing, -1)], dim=1), count)

@@ -279,7 +279,7 @@ class Forecast(TokenTask):
         if "train" in data.manifest.splits and "pixel" in data.clips("train").columns:
             known = data.clips("train").columns["pixel"].numpy().astype(np.float64)[: data.train_clips]
         val, parts = data.clips("val"), []
-        for rows in torch.arange(len(val)).split(data.eval_batch_size):
+        for rows in torch.split(torch.arange(len(val)), data.eval_batch_size):
             truth, video = self._truth("val", rows)
             made = self.tokenizer.decode(self.tokenizer.encode(video))
             seen = [tracked_as(truth, as_bytes(clips)).pixel for clips in (video, made)]
