@@ -20,7 +20,10 @@ from trajvq.mirror import fetch_run, mirrored
 
 __all__ = ["impatient", "memory", "s3", "s3_server"]
 
-MIRRORED = ["checkpoints/best.ckpt", "checkpoints/last.ckpt", "complete.json", "config.yaml", "metrics.csv", "wandb.id"]
+MIRRORED = [
+    *("checkpoints/best.ckpt", "checkpoints/last.ckpt"),
+    *("complete.json", "config.yaml", "metrics.csv", "origin.json", "wandb.id"),
+]
 
 
 def step(path: Path) -> int:

@@ -5,6 +5,7 @@ from trajvq.callbacks.confusion import ConfusionPicture
 from trajvq.callbacks.last import LastCheckpoint
 from trajvq.callbacks.media import ReconstructionStrips
 from trajvq.callbacks.mirror import RemoteMirror
+from trajvq.callbacks.origin import OriginNote
 from trajvq.callbacks.predictions import PredictionFile
 from trajvq.callbacks.progress import ProgressLines, progress_bar
 from trajvq.callbacks.scoreboard import ScoreboardFile
@@ -16,6 +17,7 @@ __all__ = [
     "CollapseWatch",
     "ConfusionPicture",
     "LastCheckpoint",
+    "OriginNote",
     "PredictionFile",
     "PredictionTable",
     "ProgressLines",

@@ -28,6 +28,7 @@ from trajvq.files import whole_file
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.reconstruction import as_bytes
 from trajvq.metrics.tracking import track
+from trajvq.progress import progress
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.protocol import spec_of
 
@@ -122,19 +123,24 @@ class TokenCache:
 
     def _encode(self, clips: Clips, version: int, augment: nn.Module | None, device: torch.device | None) -> Tensor:
         made = []
-        for first in range(0, len(clips), BATCH):
-            rows = list(range(first, min(first + BATCH, len(clips))))
-            video = as_model_input(clips.batch(rows)["video"].to(device or self.tokenizer.device))
-            if augment is not None:
-                video = augment(video, [torch.Generator().manual_seed(row << 16 | version) for row in rows])
-            made.append(self.tokenizer.encode(video).to(_integers(self.tokenizer.codebook_size)).cpu())
+        with progress("encoding", len(clips)) as done:
+            for first in range(0, len(clips), BATCH):
+                rows = list(range(first, min(first + BATCH, len(clips))))
+                video = as_model_input(clips.batch(rows)["video"].to(device or self.tokenizer.device))
+                if augment is not None:
+                    video = augment(video, [torch.Generator().manual_seed(row << 16 | version) for row in rows])
+                made.append(self.tokenizer.encode(video).to(_integers(self.tokenizer.codebook_size)).cpu())
+                done(len(rows))
         return torch.cat(made)
 
     def _track(self, tokens: Tensor, device: torch.device | None) -> Tensor:
         made = []
-        for part in torch.split(tokens, BATCH):
-            video = self.tokenizer.decode(part.long().to(device or self.tokenizer.device)).clamp(0, 1)
-            made.append(torch.from_numpy(track(as_bytes(video), as_bytes(estimate_background(video))).pixel).float())
+        with progress("tracking", len(tokens)) as done:
+            for part in torch.split(tokens, BATCH):
+                video = self.tokenizer.decode(part.long().to(device or self.tokenizer.device)).clamp(0, 1)
+                seen = track(as_bytes(video), as_bytes(estimate_background(video)))
+                made.append(torch.from_numpy(seen.pixel).float())
+                done(len(part))
         return torch.cat(made)
 
 
