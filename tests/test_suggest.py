@@ -6,7 +6,10 @@ from tests.conftest import Run
 from trajvq.cli import main
 
 TRAINING = {
-    "a class's own": ("--model.learnig_rate=3", "Reconstruct has no option 'learnig_rate'; did you mean learning_rate?"),
+    "a class's own": (
+        "--model.learnig_rate=3",
+        "Reconstruct has no option 'learnig_rate'; did you mean learning_rate?",
+    ),
     "an inner class's": ("--model.tokenizer.widht=3", "CausalTokenizer has no option 'widht'; did you mean width?"),
     "a group": ("--datas.path=x", "unknown option --datas.path; did you mean --data.path?"),
     "a plain one": ("--run_rot=x", "unknown option --run_rot; did you mean --run_root?"),

@@ -33,6 +33,7 @@ from trajvq.callbacks import (
     ScoreboardFile,
     SpotInterruption,
     StepSeeds,
+    WandbPanels,
     progress_bar,
 )
 from trajvq.checkpoints import WholeCheckpointIO, newest_whole
@@ -42,7 +43,7 @@ from trajvq.data.store import file_sha256
 from trajvq.data.urls import check_url, is_remote, refuse_credentials
 from trajvq.errors import UserError
 from trajvq.files import write_text
-from trajvq.loggers import loggers
+from trajvq.loggers import loggers, test_loggers
 from trajvq.losses import BalancedLoss, PlainLoss
 from trajvq.mirror import fetch_run, run_of
 from trajvq.models import FSQ, LFQ, VQ, CausalTokenizer, LinearProbe, SimVQ, TokenClassifier
@@ -203,7 +204,7 @@ class TrajvqCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         config = self._get(self.config_init, "trainer")
-        standard: list[L.Callback] = [progress_bar(), OriginNote(self.run_folder, self.command)]
+        standard: list[L.Callback] = [progress_bar(), OriginNote(self.run_folder, self.command), WandbPanels()]
         task, monitor = getattr(self.model, "task", "custom"), getattr(self.model, "monitor", None)
         if self.subcommand == "fit":
             folder = self.run_folder / "checkpoints"
@@ -222,7 +223,8 @@ class TrajvqCLI(LightningCLI):
         else:
             standard.append(ScoreboardFile(self.run_folder, self.checkpoint))
             standard.append((PredictionTable if task == "classify" else PredictionFile)(self.run_folder))
-            kwargs["logger"] = False
+            wanted = self.subcommand == "test" and config["logger"] in (None, True)
+            kwargs["logger"] = (wanted and test_loggers(self.run_folder, task)) or False
         if task == "classify":
             standard.append(ConfusionPicture())
         if task != "recon":  # these look at reconstructions

@@ -61,6 +61,14 @@ def make_run(folder: Path, skill: float = 0.9, shift: float = 0.0) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of one run, made once."""
+    folder = tmp_path_factory.mktemp("report")
+    assert main(["report", str(make_run(folder / "runs/recon/a")), "--out", str(folder / "r.html")]) == 0
+    return folder / "r.html"
+
+
 def test_details_come_back_and_the_worst_are_shown(tmp_path: Path) -> None:
     held = details()
     assert held.shown.tolist() == [7, 6, 0]
@@ -115,10 +123,8 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)")
 @pytest.mark.parametrize("screen", ["wide", "narrow dark"])
-def test_a_browser_reads_it_and_plays_the_clips(tmp_path: Path, screen: str) -> None:
+def test_a_browser_reads_it_and_plays_the_clips(report: Path, screen: str) -> None:
     sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install trajvq[dev])")
-    run = make_run(tmp_path / "runs/recon/a")
-    assert main(["report", str(run), "--out", str(tmp_path / "r.html")]) == 0
     said: list[str] = []
     with sync.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -128,14 +134,13 @@ def test_a_browser_reads_it_and_plays_the_clips(tmp_path: Path, screen: str) -> 
         page = browser.new_page(**options, offline=True)
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto((tmp_path / "r.html").as_uri())
+        page.goto(report.as_uri())
         page.wait_for_selector("body[data-ready]", timeout=10_000)
         assert float(page.get_attribute("[data-row=model][data-figure=skill]", "data-value")) == 0.9
         assert page.inner_text("[data-row=model][data-figure=visible]").split() == ["1.0000★", "0.9700", "to", "1.0000"]
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # only tables scroll sideways
-        page.wait_for_function(
-            "document.querySelector('canvas').dataset.frame > 0", timeout=5_000
-        )  # it plays by itself
+        page.evaluate("document.querySelector('canvas').scrollIntoView()")  # what is out of sight stands still
+        page.wait_for_function("document.querySelector('canvas').dataset.frame > 0", timeout=5_000)
         page.click("#play")
         pictures = []
         for frame in (0, 3):

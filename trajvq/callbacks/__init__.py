@@ -6,6 +6,7 @@ from trajvq.callbacks.last import LastCheckpoint
 from trajvq.callbacks.media import ReconstructionStrips
 from trajvq.callbacks.mirror import RemoteMirror
 from trajvq.callbacks.origin import OriginNote
+from trajvq.callbacks.panels import WandbPanels
 from trajvq.callbacks.predictions import PredictionFile
 from trajvq.callbacks.progress import ProgressLines, progress_bar
 from trajvq.callbacks.scoreboard import ScoreboardFile
@@ -26,5 +27,6 @@ __all__ = [
     "ScoreboardFile",
     "SpotInterruption",
     "StepSeeds",
+    "WandbPanels",
     "progress_bar",
 ]

@@ -71,6 +71,7 @@ class Reconstruct(L.LightningModule):
         self.matrix_learning_rate = matrix_learning_rate
         self.betas, self.weight_decay = betas, weight_decay
         self.scoreboards: dict[str, dict[str, Any]] = {}
+        self.code_usage: dict[str, Any] = {}  # of the last validation
         self.val_board = self._board(full=False)
         self.test_boards = nn.ModuleDict()
 
@@ -140,7 +141,10 @@ class Reconstruct(L.LightningModule):
         return {"video": batch["video"], "reconstruction": made, "indices": indices}
 
     def on_validation_epoch_end(self) -> None:
-        row = self.val_board.compute()["rows"]["model"]
+        found = self.val_board.compute()
+        row = found["rows"]["model"]
+        shown = ("codes_used", "perplexity", "object_perplexity")
+        self.code_usage = {"counts": found["counts"]} | {name: row[name] for name in shown if name in row}
         for name in ("mse", "skill", "visible", "centroid_error", "codes_used"):
             if name in row:
                 self.log(f"val/{name}", row[name], prog_bar=name == "skill")
