@@ -52,7 +52,7 @@ def parsing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands parse their words and go no further."""
     whole = Parser.parse_args
 
-    def parse(self: Parser, args: list[str]) -> None:  # type: ignore[misc]
+    def parse(self: Parser, args: list[str]) -> None:
         whole(self, args)
         raise Parsed
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from wandb.proto.wandb_internal_pb2 import Record
+from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]
 
 BLOCK, HEAD, FILE_HEAD = 2**15, 7, 7
 WHOLE, FIRST, MIDDLE, LAST = 1, 2, 3, 4

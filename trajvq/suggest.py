@@ -55,13 +55,12 @@ def unknown_option(message: str, options: Iterable[str]) -> str | None:
     if inner and classes:
         module, _, name = classes[-1].rpartition(".")
         known = inspect.signature(getattr(import_module(module), name)).parameters
-        near = did_you_mean(inner[1], known)
-        return f"{name} has no option {inner[1]!r}{near or '; it has: ' + ', '.join(known)}"
+        said = did_you_mean(inner[1], known) or f"; it has: {', '.join(known)}"
+        return f"{name} has no option {inner[1]!r}{said}"
     unknown = re.search(r"unrecognized arguments: (--[\w.+-]+)", message)
     if unknown is None:
         return None
-    flag = unknown[1]
-    held = [option for option in options if option.startswith("--")]
+    flag, held = str(unknown[1]), [option for option in options if option.startswith("--")]
     head, dot, rest = flag.partition(".")
     heads = {option.partition(".")[0] for option in held}
     if dot and head not in heads:

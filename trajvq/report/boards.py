@@ -115,10 +115,9 @@ def _cell(figure: str, rows: dict[str, dict[str, Any]], name: str) -> Cell:
     others = [value_of(row[figure]) for row in rows.values() if _number(row.get(figure))]
     finite = [v for v in others if np.isfinite(v)] or [value]
     best = more is not None and value == (max(finite) if more else min(finite))
-    ends = isinstance(given, dict) and {"low", "high"} <= given.keys()
-    return Cell(
-        figure, value, f"{value:{form}}", f"{given['low']:{form}} to {given['high']:{form}}" if ends else "", best
-    )
+    ends = given if isinstance(given, dict) and {"low", "high"} <= given.keys() else None
+    interval = f"{ends['low']:{form}} to {ends['high']:{form}}" if ends else ""
+    return Cell(figure, value, f"{value:{form}}", interval, best)
 
 
 def _add_nested(board: Board, rows: dict[str, dict[str, Any]], names: list[str], models: list[str]) -> None:

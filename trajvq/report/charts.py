@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from trajvq.metrics.intervals import Interval
+
 # matplotlib wants colours; the page's own take their place in the SVG.
 INK, FAINT = "#010203", "#040506"
 SERIES = [f"#0a0b{k:02x}" for k in range(8)]
@@ -65,12 +67,12 @@ def lines(found: Lines, title: str, along: str, log: bool = False, rise: bool | 
         return _svg(figure, f"{title}: {ends}")
 
 
-def points(names: Sequence[str], figures: Sequence[Mapping[str, float]], title: str) -> str:
+def points(names: Sequence[str], figures: Sequence[Interval], title: str) -> str:
     """Draw figures with their 95 % intervals, one under the other.
 
     Args:
         names: Of the groups.
-        figures: Each with ``value``, ``low`` and ``high``.
+        figures: One a group.
         title: Above the chart.
     """
     with mpl.rc_context(STYLE):
