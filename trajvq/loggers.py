@@ -99,7 +99,7 @@ def _wandb_logger(run: Path, task: str) -> WandbLogger:
         rank_zero_only(print)(f"W&B: offline; `wandb sync {run}/wandb/offline-*` uploads it")
     return WandbLogger(
         name=run.resolve().name,
-        save_dir=run,
+        save_dir=run.absolute(),  # its service keeps the folder that it was started in
         project="trajvq",
         group=task,
         id=_wandb_id(run),

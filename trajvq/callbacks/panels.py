@@ -13,7 +13,10 @@ from lightning.pytorch.loggers import WandbLogger
 from trajvq.metrics.scoreboard import value_of
 
 BINS = 64  # of the histogram over the codebook
-MORE_IS_BETTER = ("skill", "visible", "accuracy", "codes_used", "class_match")
+BEST = {
+    **dict.fromkeys(("skill", "visible", "accuracy", "codes_used"), "max"),
+    **dict.fromkeys(("mse", "centroid_error", "loss", "nll", "ade"), "min"),
+}
 
 
 class WandbPanels(L.Callback):
@@ -26,10 +29,8 @@ class WandbPanels(L.Callback):
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         for run in _runs(trainer):
-            for name in MORE_IS_BETTER:
-                run.define_metric(f"val/{name}", summary="max")
-            run.define_metric("val/*", summary="min")
-            run.define_metric("train/*", summary="last")
+            for name, best in BEST.items():
+                run.define_metric(f"val/{name}", summary=best, step_metric="trainer/global_step")
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         found = getattr(pl_module, "code_usage", None)

@@ -125,12 +125,15 @@ def _add_nested(board: Board, rows: dict[str, dict[str, Any]], names: list[str],
     groups = dict.fromkeys(f for n in names for f, v in rows[n].items() if isinstance(v, dict) and "value" not in v)
     for figure in groups:
         classes = dict.fromkeys(c for name in names for c in rows[name].get(figure, {}))
-        lines = []
-        for name in names:
-            held = rows[name].get(figure)
-            if held:
-                lines.append((name, [f"{value_of(held[c]):.3f}" if _number(held.get(c)) else "–" for c in classes]))
-        board.classes.append((figure.replace("_", " "), list(classes), lines))
+        inner = dict.fromkeys(f for n in names for v in rows[n].get(figure, {}).values() for f in _figures(v))
+        for one in inner:
+            lines = []
+            for name in names:
+                held = [_figures(rows[name].get(figure, {}).get(c)).get(one) for c in classes]
+                if any(value is not None for value in held):
+                    lines.append((name, ["–" if value is None else f"{value:.3f}" for value in held]))
+            title = f"{one} {figure}" if one else figure
+            board.classes.append((title.replace("_", " "), list(classes), lines))
     known = next((list(rows[n][f]) for n in models for f in groups if f in rows[n]), [])
     for name in names:
         counts = rows[name].get("confusion")
@@ -140,6 +143,14 @@ def _add_nested(board: Board, rows: dict[str, dict[str, Any]], names: list[str],
             board.confusions.append((name, wide[: len(counts)], wide, shares))
         if isinstance(rows[name].get("horizon"), list):
             board.horizons[name] = rows[name]["horizon"]
+
+
+def _figures(value: Any) -> dict[str, float]:
+    """Return the numbers of one class by figure; a plain number has none, and goes by the empty name."""
+    if _number(value):
+        return {"": value_of(value)}
+    held = value.items() if isinstance(value, dict) else ()
+    return {name: value_of(inner) for name, inner in held if name in COLUMNS and _number(inner)}
 
 
 def _differences(runs: list[RunRecord], split: str) -> list[tuple[str, str, Interval]]:

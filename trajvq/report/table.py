@@ -53,7 +53,11 @@ def print_scoreboard(board: Mapping[str, Any]) -> None:
             break
     else:
         table = scoreboard_table(board)
+    around, table.title, table.caption = (table.title, table.caption), None, None  # they would be as narrow as it is
+    console.print(around[0], style="italic")
     console.print(table)
+    if around[1]:
+        console.print(around[1], style="dim")
 
 
 def scoreboard_table(board: Mapping[str, Any], upright: bool = False) -> Table:
