@@ -1,8 +1,8 @@
-# make install, demo, test, check, bench, audit: each installs into .venv from constraints.txt; the second time that does nothing.
+# make install, demo, test, check, docs, pipeline, wheel, bench, audit: each installs into .venv from constraints.txt; the second time that does nothing.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check bench audit
+.PHONY: install demo test check docs pipeline wheel bench audit
 
 install: .venv/installed
 
@@ -15,7 +15,8 @@ install: .venv/installed
 demo: install
 	$(BIN)/trajvq fit --config configs/recon.yaml
 	$(BIN)/trajvq test --config configs/recon.yaml
-	@echo "pictures: runs/recon/latest/media"
+	$(BIN)/trajvq report runs/recon/latest --out runs/recon/latest/report.html
+	@echo "pictures: runs/recon/latest/media; open runs/recon/latest/report.html"
 
 test: install
 	$(BIN)/python -m pytest
@@ -24,6 +25,17 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mkdocs build --strict --quiet
+
+docs: install  # the site, in site/
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "site: site/index.html"
+
+pipeline: install  # all four phases on 200 clips and on the default data
+	$(BIN)/python experiments/pipeline/pipeline.py
+
+wheel: install
+	$(BIN)/python -m build --wheel
 
 bench: install
 	$(BIN)/python experiments/bench/bench.py

@@ -1,9 +1,11 @@
 """The ``trajvq`` command. Starts fast: what a command needs is imported when it is called."""
 
+import re
 import sys
 from collections.abc import Sequence
 
 from trajvq.errors import UserError
+from trajvq.suggest import did_you_mean
 
 USAGE = """usage: trajvq COMMAND ...
 
@@ -17,6 +19,7 @@ Train and measure video tokenizers that keep small moving objects.
   tokenize   a dataset as tokens with label, equation and description: trajvq tokenize --help
   chart      the eye chart: how small and faint may an object be? trajvq chart --help
   score      anyone's clips against a dataset split: trajvq score --help
+  report     one HTML file of one run or many, e.g. trajvq report runs/recon/latest --out report.html
   export     a tokenizer as safetensors with a card, read without Lightning: trajvq export --help
 
 `trajvq COMMAND --help` lists its options; any of a config can be given as --key value.
@@ -43,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from trajvq.commands.score import main as score
 
             return score(arguments[1:])
+        if command == "report":
+            from trajvq.commands.report import main as report
+
+            return report(arguments[1:])
         if command == "export":
             from trajvq.commands.export import main as export
 
@@ -55,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from trajvq.training import main as train
 
             return train(arguments)
-        raise UserError(f"unknown command {command!r}; see `trajvq --help`")
+        known = re.findall(r"^  ([a-z]+)  ", USAGE, re.MULTILINE)
+        raise UserError(f"unknown command {command!r}{did_you_mean(command, known)}; see `trajvq --help`")
     except UserError as error:
         # An error from a loader process arrives wrapped in that process's traceback; its last line is ours.
         line = str(error).strip().splitlines()[-1].removeprefix(f"{type(error).__module__}.{type(error).__name__}: ")

@@ -83,24 +83,30 @@ class AppendingCSVLogger(CSVLogger):
 
 def loggers(run: Path, task: str) -> list[Logger]:
     """Return CSV, and W&B: online where a key is there, else offline."""
+    return [AppendingCSVLogger(run, name="", version=""), _wandb_logger(run, task)]
+
+
+def test_loggers(run: Path, task: str) -> list[Logger]:
+    """Return W&B where the run was logged there, so that its scoreboards stand beside its curves."""
+    return [_wandb_logger(run, task)] if (run / WANDB_ID).exists() else []
+
+
+def _wandb_logger(run: Path, task: str) -> WandbLogger:
     import wandb  # takes a second, so only when a run starts
 
     online = os.environ.get("WANDB_MODE", "online") == "online" and wandb.login(prompt=False)
     if not online:
         rank_zero_only(print)(f"W&B: offline; `wandb sync {run}/wandb/offline-*` uploads it")
-    return [
-        AppendingCSVLogger(run, name="", version=""),
-        WandbLogger(
-            name=run.name,
-            save_dir=run,
-            project="trajvq",
-            group=task,
-            id=_wandb_id(run),
-            resume="allow",
-            mode="online" if online else "offline",
-            settings=wandb.Settings(silent=True),
-        ),
-    ]
+    return WandbLogger(
+        name=run.resolve().name,
+        save_dir=run.absolute(),  # its service keeps the folder that it was started in
+        project="trajvq",
+        group=task,
+        id=_wandb_id(run),
+        resume="allow",
+        mode="online" if online else "offline",
+        settings=wandb.Settings(silent=True),
+    )
 
 
 def _wandb_id(run: Path) -> str | None:

@@ -16,7 +16,8 @@ from trajvq.tokens.checkpoint import read_checkpoint
 LAST, BEFORE, BEST = (f"checkpoints/{name}" for name in (checkpoints.LAST, checkpoints.BEFORE, "best.ckpt"))
 SNAPSHOTS = ".mirror"  # folder in the run for the lock, and for files on their way up
 NAMES = re.compile(
-    r"checkpoints/[A-Za-z0-9_][\w.=+-]*\.ckpt|config\.yaml|metrics\.csv|wandb\.id|complete\.json|scoreboards/\w+\.json"
+    r"checkpoints/[A-Za-z0-9_][\w.=+-]*\.ckpt|config\.yaml|metrics\.csv|origin\.json|wandb\.id|complete\.json"
+    r"|scoreboards/\w+\.(json|npz)"
 )
 
 say = rank_zero_only(print)
@@ -39,7 +40,7 @@ def mirrored(run: Path) -> list[str]:
 
     Not ``last-1.ckpt``: the mirror keeps a checkpoint before its last of its own, without a second upload.
     """
-    found = [*run.glob("checkpoints/*.ckpt"), *run.glob("scoreboards/*.json"), *run.glob("*.*")]
+    found = [*run.glob("checkpoints/*.ckpt"), *run.glob("scoreboards/*.*"), *run.glob("*.*")]
     names = [str(path.relative_to(run)) for path in found if path.is_file()]
     return sorted(name for name in names if NAMES.fullmatch(name) and name != BEFORE)
 

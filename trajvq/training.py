@@ -26,6 +26,7 @@ from trajvq.callbacks import (
     ConfusionPicture,
     ForecastPictures,
     LastCheckpoint,
+    OriginNote,
     PredictionFile,
     PredictionTable,
     ReconstructionStrips,
@@ -33,6 +34,7 @@ from trajvq.callbacks import (
     ScoreboardFile,
     SpotInterruption,
     StepSeeds,
+    WandbPanels,
     progress_bar,
 )
 from trajvq.checkpoints import WholeCheckpointIO, newest_whole
@@ -42,13 +44,14 @@ from trajvq.data.store import file_sha256
 from trajvq.data.urls import check_url, is_remote, refuse_credentials
 from trajvq.errors import UserError
 from trajvq.files import write_text
-from trajvq.loggers import loggers
+from trajvq.loggers import loggers, test_loggers
 from trajvq.losses import BalancedLoss, PlainLoss
 from trajvq.mirror import fetch_run, run_of
 from trajvq.models import FSQ, LFQ, VQ, CausalTokenizer, Forecaster, LinearProbe, SimVQ, TokenClassifier
 from trajvq.resume import changes, check_dataset
 from trajvq.runs import LATEST, best, finish, new_name, open_run
 from trajvq.strategies import Sharded
+from trajvq.suggest import did_you_mean, unknown_option
 from trajvq.tasks import Classify, Forecast, Reconstruct
 from trajvq.tokens.checkpoint import read_checkpoint
 from trajvq.tokens.datamodule import TokenDataModule
@@ -118,15 +121,17 @@ def find_config(name: str) -> str:
         if (folder / f"{short}.yaml").is_file():
             return str(folder / f"{short}.yaml")
     known = sorted({str(p.relative_to(f))[:-5] for f in SHIPPED for p in f.rglob("*.yaml")})
-    raise UserError(f"there is no config {name}; shipped ones: {', '.join(known)}")
+    near = did_you_mean(short, known)
+    raise UserError(f"there is no config {name}{near or '; shipped ones: ' + ', '.join(known)}")
 
 
 class TrajvqCLI(LightningCLI):
     """One run: parse, choose its folder and checkpoint, build, and do it."""
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], command: Sequence[str]) -> None:
         set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
         self.run_folder, self.checkpoint, self.resumed = Path(), "", False
+        self.command = command  # as it was typed
         self.content: dict[str, Any] = {}  # of the checkpoint
         super().__init__(
             model_class=L.LightningModule,
@@ -149,6 +154,15 @@ class TrajvqCLI(LightningCLI):
         parser.add_lightning_class_args(CollapseWatch, "collapse")
         parser.add_lightning_class_args(ReconstructionStrips, "strips")
         parser.add_lightning_class_args(RemoteMirror, "mirror")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse; of an option that there is not, say which was probably meant."""
+        try:
+            super().parse_arguments(parser, args)
+        except ArgumentError as error:
+            verb = self._subcommand_parsers.get(args[0]) if args else None
+            options = list(verb._option_string_actions) if verb else []
+            raise UserError(unknown_option(str(error), options) or _one_line(error)) from None
 
     def _parse_ckpt_path(self) -> None:
         """Leave the settings as they were given; Lightning replaces them by the checkpoint's without a word."""
@@ -193,7 +207,7 @@ class TrajvqCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         config = self._get(self.config_init, "trainer")
-        standard: list[L.Callback] = [progress_bar()]
+        standard: list[L.Callback] = [progress_bar(), OriginNote(self.run_folder, self.command), WandbPanels()]
         task, monitor = getattr(self.model, "task", "custom"), getattr(self.model, "monitor", None)
         if self.subcommand == "fit":
             folder = self.run_folder / "checkpoints"
@@ -212,7 +226,8 @@ class TrajvqCLI(LightningCLI):
         else:
             standard.append(ScoreboardFile(self.run_folder, self.checkpoint))
             standard.append((PredictionTable if task == "classify" else PredictionFile)(self.run_folder))
-            kwargs["logger"] = False
+            wanted = self.subcommand == "test" and config["logger"] in (None, True)
+            kwargs["logger"] = (wanted and test_loggers(self.run_folder, task)) or False
         if task == "classify":
             standard.append(ConfusionPicture())
         if task == "forecast":
@@ -311,7 +326,7 @@ def main(arguments: Sequence[str]) -> int:
         elif word.startswith("--config="):
             resolved[place] = "--config=" + find_config(word.removeprefix("--config="))
     try:
-        TrajvqCLI(resolved)
+        TrajvqCLI(resolved, arguments)
     except (ArgumentError, MisconfigurationException) as error:
         raise UserError(_one_line(error)) from None
     except OSError as error:

@@ -6,6 +6,8 @@ from trajvq.callbacks.forecast import ForecastPictures
 from trajvq.callbacks.last import LastCheckpoint
 from trajvq.callbacks.media import ReconstructionStrips
 from trajvq.callbacks.mirror import RemoteMirror
+from trajvq.callbacks.origin import OriginNote
+from trajvq.callbacks.panels import WandbPanels
 from trajvq.callbacks.predictions import PredictionFile
 from trajvq.callbacks.progress import ProgressLines, progress_bar
 from trajvq.callbacks.scoreboard import ScoreboardFile
@@ -18,6 +20,7 @@ __all__ = [
     "ConfusionPicture",
     "ForecastPictures",
     "LastCheckpoint",
+    "OriginNote",
     "PredictionFile",
     "PredictionTable",
     "ProgressLines",
@@ -26,5 +29,6 @@ __all__ = [
     "ScoreboardFile",
     "SpotInterruption",
     "StepSeeds",
+    "WandbPanels",
     "progress_bar",
 ]

@@ -7,11 +7,11 @@ import lightning as L
 from lightning.pytorch.loggers import WandbLogger
 
 from trajvq.metrics.reconstruction import as_bytes
-from trajvq.report.strips import save_png, sheet
+from trajvq.report.strips import save_gif, save_png, sheet
 
 
 class ReconstructionStrips(L.Callback):
-    """Saves strips of target, reconstruction and error at validation.
+    """Saves strips and an animation of target, reconstruction and error at validation.
 
     Args:
         clips: Clips shown; the first of the validation split.
@@ -32,11 +32,13 @@ class ReconstructionStrips(L.Callback):
             return
         target, made = (as_bytes(outputs[name][: self.clips]) for name in ("video", "reconstruction"))
         picture = sheet(target, made)
-        name = f"reconstruction-step{trainer.global_step:06d}.png"
-        save_png(picture, Path(trainer.default_root_dir) / "media" / name)
+        path = Path(trainer.default_root_dir) / "media" / f"reconstruction-step{trainer.global_step:06d}.png"
+        save_png(picture, path)
+        save_gif(target, made, path.with_suffix(".gif"))
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_image("media/reconstruction", [picture])
+                logger.log_video("media/clips", [str(path.with_suffix(".gif"))], format=["gif"])
 
     def state_dict(self) -> dict[str, Any]:
         return {"validations": self.validations}

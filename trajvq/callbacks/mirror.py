@@ -14,7 +14,7 @@ from trajvq.runs import COMPLETE
 
 
 class RemoteMirror(L.Callback):
-    """Mirrors checkpoints, ``config.yaml``, ``metrics.csv`` and scoreboards to ``URL/TASK/RUN``.
+    """Mirrors checkpoints, config, ``metrics.csv``, origin and scoreboards to ``URL/TASK/RUN``.
 
     New checkpoints are noticed after each step and validation, at the cost of looking into a folder, and are
     uploaded and read back by one thread; a step never waits for it. Where the store fails the run goes on, with one

@@ -5,14 +5,14 @@ import time
 from pathlib import Path
 
 import lightning as L
-from rich.console import Console
 
+from trajvq.files import write_text
 from trajvq.metrics.scoreboard import written
-from trajvq.report.table import scoreboard_table
+from trajvq.report.table import print_scoreboard
 
 
 class ScoreboardFile(L.Callback):
-    """Writes ``scoreboards/SPLIT.json`` into the run folder and prints the table.
+    """Writes ``scoreboards/SPLIT.json`` into the run folder, ``SPLIT.npz`` with single clips, and prints the table.
 
     Args:
         run: The run folder.
@@ -35,6 +35,8 @@ class ScoreboardFile(L.Callback):
         for split, found in pl_module.scoreboards.items():  # type: ignore[union-attr, operator]
             board = written(str(pl_module.task), split, seconds, self.checkpoint, found)
             path = folder / f"{split}.json"
-            path.write_text(json.dumps(board, indent=1))
-            Console(width=None if Console().is_terminal else 120).print(scoreboard_table(board))
+            write_text(path, json.dumps(board, indent=1))
+            if "details" in found:
+                found["details"].save(path.with_suffix(".npz"))
+            print_scoreboard(board)
             print(f"scoreboard: {path}")

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from trajvq.commands.data import Parser
 from trajvq.data.chart import make_chart
+from trajvq.suggest import Parser
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -4,19 +4,12 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from trajvq.data.generate import generate
 from trajvq.data.presets import OOD, PRESETS
 from trajvq.data.store import Manifest
-from trajvq.errors import UserError
-
-
-class Parser(argparse.ArgumentParser):
-    """Reports a mistake in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see `{self.prog} --help`")
+from trajvq.suggest import Parser
 
 
 def _parser() -> argparse.ArgumentParser:

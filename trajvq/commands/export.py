@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from trajvq.commands.data import Parser
 from trajvq.data.cache import local_copy
 from trajvq.data.chart import make_chart
 from trajvq.data.clips import Clips
@@ -22,6 +21,7 @@ from trajvq.metrics.codes import bits
 from trajvq.metrics.reconstruction import as_bytes, truth_of
 from trajvq.report.card import tokenizer_card
 from trajvq.report.chart import draw_chart
+from trajvq.suggest import Parser
 from trajvq.tokens.checkpoint import load_tokenizer, read_checkpoint
 from trajvq.tokens.export import write_folder
 from trajvq.tokens.protocol import spec_of

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
-from trajvq.commands.data import Parser
 from trajvq.data.chart import REPEATS
 from trajvq.data.clips import Clips
 from trajvq.metrics.chart import Chart
@@ -17,7 +15,8 @@ from trajvq.metrics.score import Submission, score_reconstructions
 from trajvq.metrics.score_motion import score_forecasts, score_samples
 from trajvq.metrics.scoreboard import written
 from trajvq.report.chart import draw_chart
-from trajvq.report.table import scoreboard_table
+from trajvq.report.table import print_scoreboard
+from trajvq.suggest import Parser
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     else:
         found = score_samples(asked.path, Clips(asked.data, "val"), asked.reconstructed)
     board = written(asked.task, asked.split, round(time.monotonic() - start, 1), str(asked.path), found)
-    Console(width=None if Console().is_terminal else 120).print(scoreboard_table(board))
+    print_scoreboard(board)
     if "chart" in found:
         board["chart"] = found["chart"].as_json()
         _show_chart(asked.path, clips, found["chart"], (asked.out or Path("chart.json")).with_suffix(".png"))

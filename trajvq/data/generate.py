@@ -6,6 +6,7 @@ workers. ``progress.json`` names the finished ones; the manifest is written last
 
 import fcntl
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -69,7 +70,12 @@ def generate(
         if (out / MANIFEST).exists():
             return read_manifest(out)
         report = _Report(out, plan, done)
-        with Progress(BarColumn(), TextColumn("{task.description}"), transient=True, disable=not progress) as bar:
+        with Progress(
+            BarColumn(),
+            TextColumn("{task.description}"),
+            transient=True,
+            disable=not (progress and sys.stdout.isatty()),
+        ) as bar:
             task = bar.add_task(report.line(), total=report.total, completed=report.made)
 
             rest = [shard for shard in plan.shards() if shard.file not in done]

@@ -12,6 +12,7 @@ from trajvq.data.deal import class_ids, new_dataset, sizes_of, split_by_class, w
 from trajvq.data.readers import Video, pieces, read_collection
 from trajvq.data.render import Bytes
 from trajvq.data.store import DataError, Manifest
+from trajvq.progress import progress
 
 FRAMES, SIZE = 16, 64  # of a clip, where the videos are longer or larger than `LONGEST` or `LARGEST`
 LONGEST, LARGEST = 32, 128
@@ -78,11 +79,12 @@ def import_videos(
 
     def clips(rows: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
         for row in rows:
+            done(1)
             for clip in _cut(videos[row], own, short):
                 video = np.ascontiguousarray(fit_inside(clip, height, width).transpose(0, 3, 1, 2))
                 yield {"video": video} | ({"label": ids[row]} if names else {})
 
-    with new_dataset(out) as folder:
+    with new_dataset(out) as folder, progress("videos", len(videos)) as done:
         for split, rows in split_by_class(ids, sizes, seed, fold).items():
             write_split(folder, manifest, split, clips(rows))
         if "train" not in manifest.splits:

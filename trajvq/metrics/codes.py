@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,8 @@ from torchmetrics import Metric
 class CodeUsage(Metric):
     """Counts how often every code is used, in all tokens and in those whose cell holds the object.
 
-    ``compute`` returns ``codes_used``, ``perplexity`` and, if any object was located,
-    ``object_perplexity``.
+    ``compute`` returns ``codes_used``, ``perplexity`` and, if any object was located, ``object_perplexity``,
+    and ``counts`` as int64 ``(codes,)``, of ``all`` tokens and of those of the ``object``.
 
     Args:
         codebook_size: Number of codes.
@@ -47,11 +48,13 @@ class CodeUsage(Metric):
         b, t, h, w = torch.unique(cell, dim=0).unbind(-1)
         self.object_counts += torch.bincount(indices[b, t, h, w], minlength=self.codebook_size)
 
-    def compute(self) -> dict[str, float]:
-        result = {"codes_used": float((self.counts > 0).sum()), "perplexity": _perplexity(self.counts)}
+    def compute(self) -> dict[str, Any]:
+        result: dict[str, Any] = {"codes_used": float((self.counts > 0).sum()), "perplexity": _perplexity(self.counts)}
+        counts = {"all": self.counts.cpu()}
         if self.object_counts.sum() > 0:
             result["object_perplexity"] = _perplexity(self.object_counts)
-        return result
+            counts["object"] = self.object_counts.cpu()
+        return result | {"counts": {name: value.clone() for name, value in counts.items()}}
 
 
 def _perplexity(counts: Tensor) -> float:

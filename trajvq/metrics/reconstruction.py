@@ -134,8 +134,8 @@ class ReconstructionFigures(Metric):
     """Accumulates `clip_figures` over batches and processes.
 
     ``compute`` returns the number of ``clips``, ``mse``, ``psnr``, ``ssim``, ``object_psnr``, ``visible``,
-    ``centroid_error``, ``centroid_p95``, ``radius_error`` and ``color_error`` as floats, with SSIM also ``intervals``;
-    object figures are means over frames in which the object can be seen.
+    ``centroid_error``, ``centroid_p95``, ``radius_error`` and ``color_error`` as floats, with SSIM also ``intervals``
+    and ``per_clip``; object figures are means over frames in which the object can be seen.
 
     Args:
         with_ssim: Also compute SSIM.
@@ -148,11 +148,14 @@ class ReconstructionFigures(Metric):
         super().__init__()
         self.with_ssim = with_ssim
         self.similarity: list[Tensor]
-        for name in (*self.FIGURES, "similarity"):
+        self.index: list[Tensor]
+        for name in (*self.FIGURES, "similarity", "index"):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
-    def update(self, truth: Truth, video: NDArray[np.uint8]) -> None:
-        """Add a batch of reconstructions, uint8 ``(B, T, 3, H, W)``."""
+    def update(self, truth: Truth, video: NDArray[np.uint8], index: Tensor | None = None) -> None:
+        """Add a batch of reconstructions, uint8 ``(B, T, 3, H, W)``, and the clips' numbers for ``per_clip``."""
+        if index is not None:
+            self.index.append(index)
         for name, value in clip_figures(truth, video).items():
             getattr(self, name).append(torch.from_numpy(value).to(self.device, torch.float32))
         if self.with_ssim:
@@ -169,6 +172,8 @@ class ReconstructionFigures(Metric):
         if self.with_ssim:
             result["intervals"] = self._intervals(figures)
             result["ssim"] = float(dim_zero_cat(self.similarity).double().mean())
+            if len(self.index):
+                result["per_clip"] = self._per_clip(figures)
         if not charged.any():
             return result
         return result | {
@@ -179,6 +184,15 @@ class ReconstructionFigures(Metric):
             "radius_error": float(figures["radius_error"][charged].mean()),
             "color_error": float(figures["color_error"][charged].mean()),
         }
+
+    def _per_clip(self, held: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return ``index`` (N,), and in its order figures of frames ``(N, T)``, NaN where there is nothing to see."""
+        index = dim_zero_cat(self.index)
+        order = index.argsort(stable=True)
+        unseen = held["charged"] == 0
+        named = {n: held[n].masked_fill(unseen, torch.nan) for n in ("centroid_error", "visible", "color_error")}
+        named["mse"] = held["square"]
+        return {"index": index[order].cpu()} | {n: value[order].float().cpu() for n, value in named.items()}
 
     def _intervals(self, held: Mapping[str, Tensor]) -> dict[str, Interval]:
         """Return 95 % intervals of ``visible``, ``centroid_error`` and ``object_psnr``, over clips."""

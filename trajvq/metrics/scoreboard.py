@@ -42,7 +42,7 @@ class ReconstructionScoreboard(nn.Module):
         """
         truth = truth_of(batch)
         self.tracked = "pixel" not in batch
-        self.model.update(truth, as_bytes(reconstruction))
+        self.model.update(truth, as_bytes(reconstruction), batch.get("index"))
         background = background_of(batch)
         for name, row in TRIVIAL.items():
             made, figures = as_bytes(row(batch["video"], background)), self.rows[name]
@@ -57,7 +57,9 @@ class ReconstructionScoreboard(nn.Module):
     def compute(self) -> dict[str, Any]:
         """Return ``{"clips", "truth": "stored" or "tracked", "rows": {name: {figure: number}}}``, the model last.
 
-        A full scoreboard also holds ``"intervals"``: ``{row: {figure: {"value", "low", "high"}}}``.
+        A full scoreboard also holds ``"intervals"``: ``{row: {figure: {"value", "low", "high"}}}``, and, of clips with
+        an ``index``, ``"per_clip"``: ``{"index": (N,), figure: (N, T)}``. With tokens there is ``"counts"``, the usage
+        of every code.
         """
         rows: dict[str, dict[str, Any]] = {}
         for name, figures in self.rows.items():
@@ -68,11 +70,14 @@ class ReconstructionScoreboard(nn.Module):
         intervals = {name: row.pop("intervals", {}) for name, row in rows.items()}
         for row in rows.values():
             row.pop("clips", None)
+        beside: dict[str, Any] = {"per_clip": rows["model"].pop("per_clip")} if "per_clip" in rows["model"] else {}
         if self.codes is not None and self.codebook_size:
-            rows["model"] |= {"bits": bits(self.tokens, self.codebook_size), **self.codes.compute()}
+            usage = self.codes.compute()
+            beside["counts"] = usage.pop("counts")
+            rows["model"] |= {"bits": bits(self.tokens, self.codebook_size), **usage}
         floor = {name: rows[name]["mse"] for name in TRIVIAL}
         scored = {name: {"skill": skill(row["mse"], floor), **row} for name, row in rows.items()}
-        found = {"clips": clips, "truth": "tracked" if self.tracked else "stored", "rows": scored}
+        found = {"clips": clips, "truth": "tracked" if self.tracked else "stored", "rows": scored, **beside}
         return found | {"intervals": intervals} if self.full else found
 
     def reset(self) -> None:

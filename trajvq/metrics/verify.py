@@ -39,6 +39,7 @@ from trajvq.metrics.dataset_checks import (
     check_values,
 )
 from trajvq.metrics.tracking import contrast_of, track
+from trajvq.progress import progress
 
 BLOCK = 50  # clips looked at at once
 
@@ -64,15 +65,17 @@ def verify(folder: Path) -> list[Check]:
         f"{path.name} is not in the manifest" for path in sorted(folder.glob("*.h5")) if path.name not in known
     ]
     splits: dict[str, SplitSeen] = {}
-    for split, entries in manifest.splits.items():
-        splits[split] = SplitSeen()
-        for entry in entries:
-            try:
-                _check_file(folder, entry)
-                with open_shard(folder, entry) as file:
-                    _read(file, manifest, split, entry, splits[split], schema, pixels)
-            except DataError as error:
-                files.faults.append(str(error))
+    with progress("reading clips", sum(manifest.clips(split) for split in manifest.splits)) as done:
+        for split, entries in manifest.splits.items():
+            splits[split] = SplitSeen()
+            for entry in entries:
+                try:
+                    _check_file(folder, entry)
+                    with open_shard(folder, entry) as file:
+                        _read(file, manifest, split, entry, splits[split], schema, pixels)
+                except DataError as error:
+                    files.faults.append(str(error))
+                done(entry["clips"])
     files.found = f"{len(known)} shards, {sum(e['bytes'] for es in manifest.splits.values() for e in es):,} bytes"
     count = sum(len(held.crc) for held in splits.values())
     schema.found = f"{len(next(iter(splits.values())).columns) + 1} columns"

@@ -41,6 +41,22 @@ def sheet(targets: NDArray[np.uint8], made: NDArray[np.uint8], scale: int = 2) -
     return np.concatenate(parts, axis=0)
 
 
+def save_gif(targets: NDArray[np.uint8], made: NDArray[np.uint8], path: Path, scale: int = 3, pause: int = 120) -> None:
+    """Write N clips as an animation, each above its reconstruction and the error.
+
+    Args:
+        targets: uint8 ``(N, T, 3, H, W)``.
+        made: The same shape.
+        path: Where it goes; the folder is made.
+        scale: Whole enlargement.
+        pause: Milliseconds a frame.
+    """
+    frames = [strip(targets[:, k], made[:, k], scale) for k in range(targets.shape[1])]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pictures = [Image.fromarray(frame).quantize(64) for frame in frames]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=pause, loop=0)
+
+
 def save_png(picture: NDArray[np.uint8], path: Path) -> None:
     """Write uint8 ``(height, width, 3)`` as PNG, making the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,11 @@
-"""The scoreboard as a table in the terminal."""
+"""The scoreboard as a table in the terminal: rows of figures, or, where that is too wide, figures of rows."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from trajvq.metrics.scoreboard import value_of
@@ -46,34 +49,66 @@ BELOW = {
 }
 
 
-def scoreboard_table(board: Mapping[str, Any]) -> Table:
-    """Lay out a scoreboard: trivial rows dim, the best figure of each column bold, tokens in the caption."""
-    sure = {name: f for name, f in board["rows"]["model"].items() if isinstance(f, dict) and "low" in f}
-    ends = {end: {name: figure[end] for name, figure in sure.items()} for end in ("low", "high")}
+def print_scoreboard(board: Mapping[str, Any]) -> None:
+    """Print a scoreboard as wide as the terminal is; 120 columns where there is none."""
+    console = Console(width=None if Console().is_terminal else 120)
+    for upright in (False, True):
+        table = scoreboard_table(board, upright)
+        if Measurement.get(console, console.options.update(max_width=1000), table).minimum <= console.width:
+            break
+    else:
+        table = scoreboard_table(board)
+    around, table.title, table.caption = (table.title, table.caption), None, None  # they would be as narrow as it is
+    console.print(around[0], style="italic")
+    console.print(table)
+    if around[1]:
+        console.print(around[1], style="dim")
+
+
+def scoreboard_table(board: Mapping[str, Any], upright: bool = False) -> Table:
+    """Lay out a scoreboard: rows without the model dim, the best of each figure bold with a star, tokens below.
+
+    Args:
+        board: As in ``scoreboards/SPLIT.json``.
+        upright: A line a figure instead of a column a figure, for narrow terminals.
+    """
     shown = COLUMNS.keys() | BELOW.keys()
     rows = {
         label: {name: value_of(figure) for name, figure in row.items() if name in shown}
         for label, row in board["rows"].items()
     }
     names = [name for name in COLUMNS if any(name in row for row in rows.values())]
+    grid = {label: [_cell(name, row, rows) for name in names] for label, row in rows.items()}
+    sure = {name: f for name, f in board["rows"]["model"].items() if isinstance(f, dict) and "low" in f}
+    for end in ("low", "high") if sure else ():
+        grid[f"  95 % {end}"] = [f"{sure[name][end]:{COLUMNS[name][0]}}" if name in sure else "" for name in names]
     title = f"{board['task']} · {board['split']} · {board['clips']} clips · truth {board['truth']}"
     model = rows["model"]
     tokens = " · ".join(f"{text} {model[name]:{form}}" for name, (form, text) in BELOW.items() if name in model)
     table = Table(title=title, caption=tokens or None, title_justify="left", caption_justify="left")
-    table.add_column("row")
+    if upright:
+        table.box = box.SIMPLE
+        table.add_column("", no_wrap=True)
+        for label in rows:
+            style = None if label == "model" else "dim"
+            name = label.replace("_", "\n")
+            table.add_column(name, justify="right", style=style, header_style=style, no_wrap=True)
+        for place, name in enumerate(names):
+            table.add_row(name.replace("_", " "), *(grid[label][place] for label in rows))
+        return table
+    table.add_column("row", no_wrap=True)
     for name in names:
-        table.add_column(name.replace("_", "\n"), justify="right")
-    for label, row in rows.items():
-        cells = []
-        for name in names:
-            form, more = COLUMNS[name]
-            values = [r[name] for r in rows.values() if name in r]
-            best = name in row and row[name] == (max(values) if more else min(values))
-            text = f"{row[name]:{form}}" if name in row else "–"
-            cells.append(f"[bold]{text}[/bold]" if best else text)
+        table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
+    for label, cells in grid.items():
         table.add_row(label, *cells, style=None if label == "model" else "dim")
-    for end, figures in ends.items():
-        if figures:
-            cells = [f"{figures[name]:{COLUMNS[name][0]}}" if name in figures else "" for name in names]
-            table.add_row(f"  95 % {end}", *cells, style="dim")
     return table
+
+
+def _cell(name: str, row: Mapping[str, float], rows: Mapping[str, Mapping[str, float]]) -> str:
+    if name not in row:
+        return "–"
+    form, more = COLUMNS[name]
+    values = [r[name] for r in rows.values() if name in r]
+    text = f"{row[name]:{form}}"
+    best = more is not None and row[name] == (max(values) if more else min(values))
+    return f"[bold green not dim]{text}★[/]" if best else text

@@ -6,9 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trajvq.data.datamodule import as_model_input
 from trajvq.errors import UserError
 from trajvq.metrics.class_rows import ClassRows
 from trajvq.metrics.classification import ClassAnswers, class_figures, confusion_matrix
+from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_show
+from trajvq.metrics.reconstruction import as_bytes
 from trajvq.models.classifier import Classifier
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.tokens import Batch, TokenTask
@@ -118,8 +121,31 @@ class Classify(TokenTask):
             if split.startswith("ood_") and known > 0:
                 model["ood_over_id"] = model["accuracy"]["value"] / known
             self.confusion[split] = torch.tensor(model["confusion"])
-            self.scoreboards[split] = {"clips": len(found["label"]), "truth": "stored", "rows": rows[split]}
+            self.scoreboards[split] = {
+                "clips": len(found["label"]),
+                "truth": "stored",
+                "rows": rows[split],
+                "details": self._details(split, found),
+            }
             self.log(f"{split}/accuracy", model["accuracy"]["value"])
+
+    def _details(self, split: str, found: dict[str, Tensor]) -> ClipDetails:
+        """Return how sure of the wrong class the model was of every clip, and the worst and the first clips."""
+        clips, index = self.data.clips(split), found["index"].numpy()
+        probability, label = found["probability"], found["label"]
+        answer = probability.argmax(dim=1)
+        surprise = -probability.gather(1, label[:, None])[:, 0].clamp(min=1e-6).log()
+        details = ClipDetails(
+            index,
+            {"surprise": surprise.numpy(), "wrong": (answer != label).float().numpy()},
+            clip_facts(clips.columns, index) | {"answer": answer.numpy()},
+            classes=self.classes,
+        )
+        details.shown = clips_to_show(details.figures["surprise"])
+        shown = clips.batch(index[details.shown].tolist())["video"]
+        decoded = self.tokenizer.decode(self.tokenizer.encode(as_model_input(shown.to(self.device))))
+        details.clips = {"target": shown.numpy(), "decoded": as_bytes(decoded)}
+        return details
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         probability = self(batch["tokens"]).softmax(dim=1)

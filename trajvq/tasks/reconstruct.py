@@ -4,6 +4,7 @@ import warnings
 from typing import Any, ClassVar
 
 import lightning as L
+import numpy as np
 import torch
 from lightning.fabric.utilities.data import AttributeDict
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ from trajvq.data.datamodule import TrajectoryDataModule, as_model_input
 from trajvq.errors import UserError
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.codes import linear_probe
+from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_show
+from trajvq.metrics.reconstruction import as_bytes
 from trajvq.metrics.scoreboard import ReconstructionScoreboard
 from trajvq.models.sharding import shard
 from trajvq.tasks.schedule import adamw, muon
@@ -68,6 +71,7 @@ class Reconstruct(L.LightningModule):
         self.matrix_learning_rate = matrix_learning_rate
         self.betas, self.weight_decay = betas, weight_decay
         self.scoreboards: dict[str, dict[str, Any]] = {}
+        self.code_usage: dict[str, Any] = {}  # of the last validation
         self.val_board = self._board(full=False)
         self.test_boards = nn.ModuleDict()
 
@@ -137,7 +141,10 @@ class Reconstruct(L.LightningModule):
         return {"video": batch["video"], "reconstruction": made, "indices": indices}
 
     def on_validation_epoch_end(self) -> None:
-        row = self.val_board.compute()["rows"]["model"]
+        found = self.val_board.compute()
+        row = found["rows"]["model"]
+        shown = ("codes_used", "perplexity", "object_perplexity")
+        self.code_usage = {"counts": found["counts"]} | {name: row[name] for name in shown if name in row}
         for name in ("mse", "skill", "visible", "centroid_error", "codes_used"):
             if name in row:
                 self.log(f"val/{name}", row[name], prog_bar=name == "skill")
@@ -158,10 +165,32 @@ class Reconstruct(L.LightningModule):
         for split, board in self.test_boards.items():
             assert isinstance(board, ReconstructionScoreboard)
             found = board.compute()
+            found["details"] = self._details(split, found)
             found["rows"]["model"] |= probe
             self.scoreboards[split] = found
             for name, value in found["rows"]["model"].items():
                 self.log(f"{split}/{name}", value)
+
+    def _details(self, split: str, found: dict[str, Any]) -> ClipDetails:
+        """Return figures of every clip, and the worst and the first clips with what becomes of them."""
+        clips, per_clip = self._data().clips(split), {n: value.numpy() for n, value in found["per_clip"].items()}
+        index = per_clip.pop("index")
+        known = np.isfinite(per_clip["centroid_error"]).any()
+        ranked = "centroid_error" if known else "mse"
+        order = [ranked, *(name for name in per_clip if name != ranked and (known or name == "mse"))]
+        counts = {name: value.numpy() for name, value in found.get("counts", {}).items()}
+        details = ClipDetails(
+            index,
+            {name: per_clip[name] for name in order},
+            clip_facts(clips.columns, index),
+            counts=counts,
+            classes=clips.manifest.classes,
+        )
+        details.shown = clips_to_show(details.by_clip(ranked))
+        shown = clips.batch(index[details.shown].tolist())["video"]
+        _, made = self.tokenize(as_model_input(shown.to(self.device)))
+        details.clips = {"target": shown.numpy(), "reconstruction": as_bytes(made)}
+        return details
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         indices, made = self.tokenize(batch["video"])

@@ -25,6 +25,7 @@ from trajvq.data.datamodule import as_model_input
 from trajvq.data.store import DAMAGED, first_line
 from trajvq.errors import UserError
 from trajvq.files import whole_file
+from trajvq.progress import progress
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.places import places_in
 from trajvq.tokens.protocol import spec_of
@@ -120,18 +121,22 @@ class TokenCache:
 
     def _encode(self, clips: Clips, version: int, augment: nn.Module | None, device: torch.device | None) -> Tensor:
         made = []
-        for first in range(0, len(clips), BATCH):
-            rows = list(range(first, min(first + BATCH, len(clips))))
-            video = as_model_input(clips.batch(rows)["video"].to(device or self.tokenizer.device))
-            if augment is not None:
-                video = augment(video, [torch.Generator().manual_seed(row << 16 | version) for row in rows])
-            made.append(self.tokenizer.encode(video).to(_integers(self.tokenizer.codebook_size)).cpu())
+        with progress("encoding", len(clips)) as done:
+            for first in range(0, len(clips), BATCH):
+                rows = list(range(first, min(first + BATCH, len(clips))))
+                video = as_model_input(clips.batch(rows)["video"].to(device or self.tokenizer.device))
+                if augment is not None:
+                    video = augment(video, [torch.Generator().manual_seed(row << 16 | version) for row in rows])
+                made.append(self.tokenizer.encode(video).to(_integers(self.tokenizer.codebook_size)).cpu())
+                done(len(rows))
         return torch.cat(made)
 
     def _track(self, tokens: Tensor, device: torch.device | None) -> Tensor:
         made = []
-        for part in torch.split(tokens, BATCH):
-            made.append(places_in(self.tokenizer.decode(part.long().to(device or self.tokenizer.device))).cpu())
+        with progress("tracking", len(tokens)) as done:
+            for part in torch.split(tokens, BATCH):
+                made.append(places_in(self.tokenizer.decode(part.long().to(device or self.tokenizer.device))).cpu())
+                done(len(part))
         return torch.cat(made)
 
 

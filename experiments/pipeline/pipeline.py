@@ -1,0 +1,158 @@
+"""The predecessor's plan, all four phases in one command: reconstruct, classify, sample, forecast, and what came of it.
+
+    python experiments/pipeline/pipeline.py                # 200 clips and the default data
+    python experiments/pipeline/pipeline.py --steps 20     # does it work at all?
+
+Everything goes to ``runs/pipeline``: a run folder a phase and dataset, ``report.html`` and ``table.md``. A command that
+was broken off goes on where it was.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DATASETS = {"seed200": "200 clips", "default": "4,800 clips"}
+LONGER = 15  # times the steps of the tasks, for the tokenizer of a short trial: tasks refuse one that shows nothing
+Rows = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A task, the predecessor's criterion and ours.
+
+    Attributes:
+        task: Name of the task and of its config.
+        figure: Of the scoreboard, shown in the table.
+        theirs: What the predecessor called success.
+        their_test: Whether the rows of a scoreboard meet it.
+        ours: What we call success.
+        our_test: Whether the rows meet it.
+    """
+
+    task: str
+    figure: str
+    theirs: str
+    their_test: Callable[[Rows], bool]
+    ours: str
+    our_test: Callable[[Rows], bool]
+
+
+def value(rows: Rows, figure: str, row: str = "model", end: str = "value") -> float:
+    """Return a figure of a row, or an end of its interval."""
+    found = rows[row][figure]
+    return float(found[end]) if isinstance(found, Mapping) else float(found)
+
+
+def best(rows: Rows, figure: str, names: tuple[str, ...], pick: Callable[..., float]) -> float:
+    """Return the best figure of some rows, of those that there are."""
+    return pick(value(rows, figure, name) for name in names if name in rows and figure in rows[name])
+
+
+TRIVIAL = ("majority", "pixel_probe", "nearest_pixels")
+SIMPLE = ("copy_last", "velocity_2_points", "constant_velocity", "quadratic", "nearest_clip")
+PHASES = (
+    Phase(
+        "recon",
+        "centroid_error",
+        "MSE < 0.1 (a blank clip has 0.002)",
+        lambda rows: value(rows, "mse") < 0.1,
+        "object visible in 99 % of the frames, less than 0.5 px off",
+        lambda rows: value(rows, "visible") > 0.99 and value(rows, "centroid_error") < 0.5,
+    ),
+    Phase(
+        "classify",
+        "accuracy",
+        "accuracy > 90 %",
+        lambda rows: value(rows, "accuracy") > 0.9,
+        "even the low end of its interval above 90 % and above every row without the model",
+        lambda rows: value(rows, "accuracy", end="low") > max(0.9, best(rows, "accuracy", TRIVIAL, max)),
+    ),
+    Phase(
+        "sample",
+        "class_match",
+        "samples match the class asked for",
+        lambda rows: value(rows, "class_match") > 0.5,
+        "90 % judged to be of the class asked for, by physics and without a filter",
+        lambda rows: value(rows, "class_match", end="low") > 0.9,
+    ),
+    Phase(
+        "forecast",
+        "ade",
+        "a prediction beside the ground truth",
+        lambda rows: "ade" in rows["model"],
+        "even the high end of its interval below every simple extrapolation",
+        lambda rows: value(rows, "ade", end="high") < best(rows, "ade", SIMPLE, min),
+    ),
+)
+
+
+def trajvq(*words: str) -> None:
+    """Run a command; its exit code is ours."""
+    print("$ trajvq", *words, flush=True)
+    done = subprocess.run([sys.executable, "-m", "trajvq", *words], check=False)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+
+
+def run_phase(phase: Phase, dataset: str, root: Path, steps: int | None) -> Path:
+    """Train and test one phase, unless that is done; returns the run folder."""
+    folder = root / phase.task
+    run = folder / dataset
+    common = ["--config", phase.task, f"--run_root={folder}", f"--run={dataset}", f"--data.path=datasets/{dataset}"]
+    if phase.task != "recon":
+        common.append(f"--model.tokenizer_ckpt={root}/recon/{dataset}/checkpoints/best.ckpt")
+    elif steps:
+        steps *= LONGER
+    short = [f"--trainer.max_steps={steps}", f"--trainer.val_check_interval={steps}"] if steps else []
+    if not (run / "complete.json").exists():
+        trajvq("fit", *common, *short)
+    if not (run / "scoreboards/test.json").exists():
+        trajvq("test", *common, *short)
+    return run
+
+
+def line(phase: Phase, dataset: str, rows: Rows, minutes: float) -> str:
+    """Return a line of the table."""
+    found = rows["model"][phase.figure]
+    text = f"{value(rows, phase.figure):.3f}"
+    if isinstance(found, Mapping) and "low" in found:
+        text += f" ({found['low']:.3f} to {found['high']:.3f})"
+    met = ["yes" if test(rows) else "**no**" for test in (phase.their_test, phase.our_test)]
+    cells = (DATASETS[dataset], phase.task, f"{phase.figure} {text}", phase.theirs, met[0], phase.ours, met[1])
+    return f"| {' | '.join(cells)} | {minutes:.1f} |"
+
+
+def main() -> None:
+    """Run all phases on all datasets, then write the report and the table."""
+    parser = argparse.ArgumentParser(description="All four phases on 200 clips and on the default data.")
+    parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=list(DATASETS))
+    parser.add_argument("--tasks", nargs="+", choices=[p.task for p in PHASES], default=[p.task for p in PHASES])
+    parser.add_argument("--steps", type=int, help="of a short trial of everything (default: the configs')")
+    parser.add_argument("--out", type=Path, default=Path("runs/pipeline"))
+    asked = parser.parse_args()
+    head = ("data", "phase", "figure", "their criterion", "met", "our criterion", "met", "minutes")
+    table, runs = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"], []
+    for dataset in asked.datasets:
+        trajvq("data", "generate", "--out", f"datasets/{dataset}", "--preset", dataset)
+        for phase in PHASES:
+            if phase.task in asked.tasks:
+                start = time.monotonic()
+                run = run_phase(phase, dataset, asked.out, asked.steps)
+                minutes = (time.monotonic() - start) / 60
+                rows = json.loads((run / "scoreboards/test.json").read_text())["rows"]
+                table.append(line(phase, dataset, rows, minutes))
+                runs.append(str(run))
+    (asked.out / "table.md").write_text("\n".join(table) + "\n")
+    trajvq("report", *runs, "--out", str(asked.out / "report.html"), "--title", "The four phases")
+    print("\n".join(table))
+    print(f"table: {asked.out / 'table.md'}")
+
+
+if __name__ == "__main__":
+    main()

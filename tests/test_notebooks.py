@@ -1,0 +1,45 @@
+"""The notebooks run on a toy run, in one kernel, and are stored without output."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.conftest import Run
+from trajvq.cli import main
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+
+
+def cells_of(path: Path) -> Any:
+    """Read a notebook."""
+    return nbformat.read(path, 4)  # type: ignore[no-untyped-call]
+
+
+def test_all_of_them_run(fit: Run, here: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fit("--run=a") == 0
+    assert main(["test", "--config=recon", f"--data.path={dataset}", "--model.tokenizer.width=16"]) == 0
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]))
+    together = cells_of(NOTEBOOKS[0])
+    for path in NOTEBOOKS[1:]:  # in one kernel, since starting one takes longer; each begins without names
+        cells = cells_of(path).cells
+        first = next(cell for cell in cells if cell.cell_type == "code")
+        first.source = "%reset -f\n" + first.source
+        together.cells += cells
+    NotebookClient(together, timeout=60, kernel_name="python3").execute()
+    outputs = [out for cell in together.cells for out in cell.get("outputs", [])]
+    said = "".join(out.get("text", "") + out.get("data", {}).get("text/plain", "") for out in outputs)
+    assert "mean_frame" in said
+    assert "of the tokens change when the object is there" in said
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_they_hold_no_output(path: Path) -> None:
+    for cell in cells_of(path).cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None

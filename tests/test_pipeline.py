@@ -1,0 +1,46 @@
+"""The table of the four phases says what scoreboards say; a short trial is a matter of minutes and not run here."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "experiments/pipeline/pipeline.py"
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("pipeline", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["pipeline"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def rate(value: float) -> dict[str, float]:
+    return {"value": value, "low": value - 0.02, "high": value + 0.02}
+
+
+def test_a_blank_clip_meets_their_criterion_and_not_ours(pipeline: ModuleType) -> None:
+    recon = pipeline.PHASES[0]
+    blank = {"model": {"mse": 0.0018, "visible": rate(0.0), "centroid_error": rate(32.0)}}
+    good = {"model": {"mse": 0.0001, "visible": rate(1.0), "centroid_error": rate(0.25)}}
+    assert "| yes |" in pipeline.line(recon, "default", blank, 1.0)
+    assert "**no** | 1.0 |" in pipeline.line(recon, "default", blank, 1.0)
+    assert "**no**" not in pipeline.line(recon, "default", good, 1.0)
+    assert "centroid_error 0.250 (0.230 to 0.270)" in pipeline.line(recon, "default", good, 1.0)
+
+
+def test_tasks_must_beat_their_rows_by_more_than_their_interval(pipeline: ModuleType) -> None:
+    _, classify, sample, forecast = pipeline.PHASES
+    rows = {"majority": {"accuracy": rate(0.25)}, "nearest_pixels": {"accuracy": rate(0.94)}}
+    assert classify.our_test(rows | {"model": {"accuracy": rate(0.97)}})
+    assert not classify.our_test(rows | {"model": {"accuracy": rate(0.95)}})
+    assert not sample.our_test({"model": {"class_match": rate(0.91)}})
+    simple = {"constant_velocity": {"ade": rate(2.0)}, "quadratic": {"ade": rate(1.0)}}
+    assert forecast.our_test(simple | {"model": {"ade": rate(0.9)}})
+    assert not forecast.our_test(simple | {"model": {"ade": rate(0.99)}})

@@ -1,0 +1,98 @@
+"use strict";
+// Plays the clips: each picture holds T frames side by side, a row a clip; all of them show the same frame.
+(() => {
+  const SCALE = 4, GAP = 2, PER_SECOND = 8, COLORS = ["#e5484d", "#0090ff", "#30a46c", "#f5a623"];
+  const controls = document.getElementById("controls");
+  if (!controls) return;
+  const play = document.getElementById("play"), slider = document.getElementById("frame");
+  const shown = document.getElementById("shown");
+  const players = [...document.querySelectorAll("figure.clip")].map(player);
+  const visible = new Set(players);
+  let frame = 0, timer = 0;
+
+  function player(figure) {
+    const image = figure.querySelector("img"), data = figure.dataset;
+    const [frames, width, height] = [data.frames, data.width, data.height].map(Number);
+    const rows = JSON.parse(data.rows), paths = Object.values(JSON.parse(data.paths));
+    const canvas = document.createElement("canvas"), context = canvas.getContext("2d");
+    canvas.width = (rows.length * (width + GAP) - GAP) * SCALE;
+    canvas.height = height * SCALE;
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", image.alt);
+    const names = document.createElement("div");
+    names.className = "faint";
+    names.textContent = rows.join(" | ").replaceAll("_", " ");
+    image.hidden = true;
+    image.before(names, canvas);
+
+    function line(points, upTo, left, color, faint) {
+      context.strokeStyle = context.fillStyle = color;
+      context.globalAlpha = faint ? 0.35 : 0.9;
+      context.lineWidth = faint ? 1.5 : 2.5;
+      context.beginPath();
+      let pen = false;
+      points.forEach((point) => {
+        if (!point) { pen = false; return; }
+        const [x, y] = [(left + point[0]) * SCALE, point[1] * SCALE];
+        if (pen) context.lineTo(x, y); else context.moveTo(x, y);
+        pen = true;
+      });
+      context.stroke();
+      if (points[upTo]) {
+        context.beginPath();
+        context.arc((left + points[upTo][0]) * SCALE, points[upTo][1] * SCALE, 4, 0, 7);
+        context.fill();
+      }
+      context.globalAlpha = 1;
+    }
+
+    function draw(now) {
+      const at = Math.min(now, frames - 1);
+      context.imageSmoothingEnabled = false;
+      context.clearRect(0, 0, canvas.width, canvas.height);
+      rows.forEach((name, row) => {
+        const left = row * (width + GAP);
+        context.save();
+        context.beginPath();
+        context.rect(left * SCALE, 0, width * SCALE, height * SCALE);
+        context.clip();
+        context.drawImage(image, at * width, row * height, width, height, left * SCALE, 0, width * SCALE, height * SCALE);
+        if (name !== "error") {
+          paths.forEach((guesses, k) => guesses.forEach((points) => line(points, at, left, COLORS[k % 4], guesses.length > 1)));
+        }
+        context.restore();
+      });
+      canvas.dataset.frame = at;
+    }
+    return { figure, image, draw };
+  }
+
+  function show(now) {
+    frame = now;
+    slider.value = now;
+    shown.textContent = `${now + 1} of ${Number(slider.max) + 1}`;
+    visible.forEach((one) => one.draw(now));
+  }
+
+  function run(on) {
+    clearInterval(timer);
+    timer = on ? setInterval(() => show((frame + 1) % (Number(slider.max) + 1)), 1000 / PER_SECOND) : 0;
+    play.textContent = on ? "Pause" : "Play";
+    play.setAttribute("aria-pressed", String(on));
+  }
+
+  controls.hidden = false;
+  play.addEventListener("click", () => run(!timer));
+  slider.addEventListener("input", () => { run(false); show(Number(slider.value)); });
+  Promise.all(players.map((one) => one.image.decode())).then(() => {
+    players.forEach((one) => one.draw(0));
+    show(0);
+    const watch = new IntersectionObserver((entries) => entries.forEach((entry) => {
+      const one = players.find((each) => each.figure === entry.target);
+      if (entry.isIntersecting) { visible.add(one); one.draw(frame); } else visible.delete(one);
+    }));
+    players.forEach((one) => watch.observe(one.figure));
+    run(!matchMedia("(prefers-reduced-motion: reduce)").matches);
+    document.body.dataset.ready = "true";
+  });
+})();
