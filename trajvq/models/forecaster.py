@@ -83,6 +83,8 @@ class Forecaster(Generator):
             self.planner = sight  # type: ignore[assignment]  # it answers like a planner
         if self.parallel:
             del self.transformer, self.head
+            self.start.requires_grad_(False)
+            self.label.requires_grad_(False)
 
     def path_loss(self, path: Tensor, given: Tensor) -> Tensor:
         """Return how badly places after the first ones are foreseen, a mean over those to come.
