@@ -31,7 +31,8 @@ def test_an_animation_keeps_the_colours_of_small_objects(tmp_path: Path) -> None
     target = np.full((6, 4, 3, 32, 32), 255, dtype=np.uint8)
     colours = np.random.default_rng(0).integers(0, 200, (6, 3))
     for clip, colour in enumerate(colours):
-        target[clip, :, :, 10:12, 10:12] = colour[:, None, None]
+        for frame in range(4):
+            target[clip, frame, :, 10:12, 10 + frame : 12 + frame] = colour[:, None, None]
     save_gif(target, target, tmp_path / "a.gif", scale=1)
     with Image.open(tmp_path / "a.gif") as found:
         assert found.n_frames == 4
