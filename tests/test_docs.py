@@ -13,8 +13,9 @@ from tests.report.test_contents import check_equations
 from trajvq.cli import main
 from trajvq.data.store import read_manifest
 from trajvq.errors import UserError
+from trajvq.shipped import find_config
 from trajvq.suggest import Parser
-from trajvq.training import VERBS, TrajvqCLI, find_config
+from trajvq.training import VERBS, TrajvqCLI
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

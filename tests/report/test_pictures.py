@@ -35,7 +35,7 @@ def test_an_animation_keeps_the_colours_of_small_objects(tmp_path: Path) -> None
             target[clip, frame, :, 10:12, 10 + frame : 12 + frame] = colour[:, None, None]
     save_gif(target, target, tmp_path / "a.gif", scale=1)
     with Image.open(tmp_path / "a.gif") as found:
-        assert found.n_frames == 4
+        assert getattr(found, "n_frames", 1) == 4
         shown = np.asarray(found.convert("RGB")).astype(int)
     for clip, colour in enumerate(colours):
         assert np.abs(shown[10, 10 + 34 * clip] - colour).max() <= 8
