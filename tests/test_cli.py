@@ -14,12 +14,15 @@ def test_help_and_data_start_without_torch_or_lightning() -> None:
         "import sys; from trajvq.cli import main; main(['--help'])\n"
         "try: main(['data', '--help'])\n"
         "except SystemExit: pass\n"
+        "main(['fit', '--help'])\n"
         "print([m for m in ('torch', 'lightning') if m in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.splitlines()[-1] == "[]"
     assert "generate" in said
     assert "fit" in said
+    assert "classify         Classify clips" in said
+    assert "--seed_everything" in said
 
 
 def test_an_unknown_command_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

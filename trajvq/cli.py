@@ -59,6 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return tokenize(arguments[1:])
         if command in ("fit", "validate", "test", "predict"):
+            if {"-h", "--help"} & set(arguments):
+                from trajvq.commands.training import help_text
+
+                print(help_text(command))
+                return 0
             from trajvq.training import main as train
 
             return train(arguments)

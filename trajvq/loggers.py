@@ -97,7 +97,7 @@ def _wandb_logger(run: Path, task: str) -> WandbLogger:
     online = os.environ.get("WANDB_MODE", "online") == "online" and wandb.login(prompt=False)
     if not online:
         rank_zero_only(print)(f"W&B: offline; `wandb sync {run}/wandb/offline-*` uploads it")
-    return WandbLogger(
+    logger = WandbLogger(
         name=run.resolve().name,
         save_dir=run.absolute(),  # its service keeps the folder that it was started in
         project="trajvq",
@@ -107,6 +107,8 @@ def _wandb_logger(run: Path, task: str) -> WandbLogger:
         mode="online" if online else "offline",
         settings=wandb.Settings(silent=True),
     )
+    logger._wandb_init.pop("anonymous", None)  # Lightning always gives it, and W&B warns of it
+    return logger
 
 
 def _wandb_id(run: Path) -> str | None:

@@ -50,8 +50,9 @@ from trajvq.mirror import fetch_run, run_of
 from trajvq.models import FSQ, LFQ, VQ, CausalTokenizer, Forecaster, LinearProbe, SimVQ, TokenClassifier
 from trajvq.resume import changes, check_dataset
 from trajvq.runs import LATEST, best, finish, new_name, open_run
+from trajvq.shipped import find_config
 from trajvq.strategies import Sharded
-from trajvq.suggest import did_you_mean, unknown_option
+from trajvq.suggest import unknown_option
 from trajvq.tasks import Classify, Forecast, Reconstruct
 from trajvq.tokens.checkpoint import read_checkpoint
 from trajvq.tokens.datamodule import TokenDataModule
@@ -93,7 +94,6 @@ MEANT = (
     "It is recommended to use .*sync_dist",  # scoreboards gather from all processes themselves
     "Checkpoint directory .* exists and is not empty",
 )
-SHIPPED = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")
 
 
 say = rank_zero_only(print)
@@ -106,23 +106,6 @@ def _new_name(root: Path) -> str:
     if "TRAJVQ_RUN" not in os.environ:
         raise UserError("processes started by a launcher need a common name for the run; set --run")
     return os.environ["TRAJVQ_RUN"]
-
-
-def find_config(name: str) -> str:
-    """Resolve the value of ``--config``: a file as it is, or a shipped one by its name, with or without ``configs/``.
-
-    Raises:
-        UserError: If there is neither.
-    """
-    if Path(name).is_file():
-        return name
-    short = name.removeprefix("configs/").removesuffix(".yaml")
-    for folder in SHIPPED:
-        if (folder / f"{short}.yaml").is_file():
-            return str(folder / f"{short}.yaml")
-    known = sorted({str(p.relative_to(f))[:-5] for f in SHIPPED for p in f.rglob("*.yaml")})
-    near = did_you_mean(short, known)
-    raise UserError(f"there is no config {name}{near or '; shipped ones: ' + ', '.join(known)}")
 
 
 class TrajvqCLI(LightningCLI):
@@ -319,7 +302,7 @@ def main(arguments: Sequence[str]) -> int:
         warnings.filterwarnings("ignore", message)
     for word in arguments:
         refuse_credentials(word)
-    resolved = list(arguments)
+    resolved = ["--help" if word == "--help_all" else word for word in arguments]
     for place, word in enumerate(resolved):
         if place and resolved[place - 1] in ("--config", "-c"):
             resolved[place] = find_config(word)

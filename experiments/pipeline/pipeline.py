@@ -33,6 +33,7 @@ class Phase:
         their_test: Whether the rows of a scoreboard meet it.
         ours: What we call success.
         our_test: Whether the rows meet it.
+        trial: Settings of a short trial.
     """
 
     task: str
@@ -41,6 +42,7 @@ class Phase:
     their_test: Callable[[Rows], bool]
     ours: str
     our_test: Callable[[Rows], bool]
+    trial: tuple[str, ...] = ()
 
 
 def value(rows: Rows, figure: str, row: str = "model", end: str = "value") -> float:
@@ -80,6 +82,7 @@ PHASES = (
         lambda rows: value(rows, "class_match") > 0.5,
         "90 % judged to be of the class asked for, by physics and without a filter",
         lambda rows: value(rows, "class_match", end="low") > 0.9,
+        ("--model.samples=25",),
     ),
     Phase(
         "forecast",
@@ -88,6 +91,7 @@ PHASES = (
         lambda rows: "ade" in rows["model"],
         "even the high end of its interval below every simple extrapolation",
         lambda rows: value(rows, "ade", end="high") < best(rows, "ade", SIMPLE, min),
+        ("--model.samples=2",),
     ),
 )
 
@@ -109,7 +113,7 @@ def run_phase(phase: Phase, dataset: str, root: Path, steps: int | None) -> Path
         common.append(f"--model.tokenizer_ckpt={root}/recon/{dataset}/checkpoints/best.ckpt")
     elif steps:
         steps *= LONGER
-    short = [f"--trainer.max_steps={steps}", f"--trainer.val_check_interval={steps}"] if steps else []
+    short = [f"--trainer.max_steps={steps}", f"--trainer.val_check_interval={steps}", *phase.trial] if steps else []
     if not (run / "complete.json").exists():
         trajvq("fit", *common, *short)
     if not (run / "scoreboards/test.json").exists():

@@ -53,7 +53,8 @@ def save_gif(targets: NDArray[np.uint8], made: NDArray[np.uint8], path: Path, sc
     """
     frames = [strip(targets[:, k], made[:, k], scale) for k in range(targets.shape[1])]
     path.parent.mkdir(parents=True, exist_ok=True)
-    pictures = [Image.fromarray(frame).quantize(64) for frame in frames]
+    # The default palette, of what is common, turns small objects grey.
+    pictures = [Image.fromarray(frame).quantize(256, method=Image.Quantize.MAXCOVERAGE) for frame in frames]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=pause, loop=0)
 
 

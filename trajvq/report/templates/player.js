@@ -1,7 +1,7 @@
 "use strict";
 // Plays the clips: each picture holds T frames side by side, a row a clip; all of them show the same frame.
 (() => {
-  const SCALE = 4, GAP = 2, PER_SECOND = 8, COLORS = ["#e5484d", "#0090ff", "#30a46c", "#f5a623"];
+  const SCALE = 4, GAP = 2, PER_SECOND = 8, COLORS = ["#30a46c", "#e5484d", "#0090ff", "#f5a623"];
   const controls = document.getElementById("controls");
   if (!controls) return;
   const play = document.getElementById("play"), slider = document.getElementById("frame");
@@ -13,7 +13,9 @@
   function player(figure) {
     const image = figure.querySelector("img"), data = figure.dataset;
     const [frames, width, height] = [data.frames, data.width, data.height].map(Number);
-    const rows = JSON.parse(data.rows), paths = Object.values(JSON.parse(data.paths));
+    const rows = JSON.parse(data.rows);
+    const paths = Object.values(JSON.parse(data.paths)).map((guesses, k) => ({ guesses, color: COLORS[k % 4] }));
+    paths.sort((a, b) => b.guesses.length - a.guesses.length);  // fans below single lines
     const canvas = document.createElement("canvas"), context = canvas.getContext("2d");
     canvas.width = (rows.length * (width + GAP) - GAP) * SCALE;
     canvas.height = height * SCALE;
@@ -58,7 +60,8 @@
         context.clip();
         context.drawImage(image, at * width, row * height, width, height, left * SCALE, 0, width * SCALE, height * SCALE);
         if (name !== "error") {
-          paths.forEach((guesses, k) => guesses.forEach((points) => line(points, at, left, COLORS[k % 4], guesses.length > 1)));
+          paths.forEach(({ guesses, color }) =>
+            guesses.forEach((points) => line(points, at, left, color, guesses.length > 1)));
         }
         context.restore();
       });
