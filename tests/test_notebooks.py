@@ -9,6 +9,7 @@ import pytest
 from nbclient import NotebookClient
 
 from tests.conftest import Run
+from tests.tasks import test_forecast
 from trajvq.cli import main
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
@@ -20,9 +21,17 @@ def cells_of(path: Path) -> Any:
     return nbformat.read(path, 4)  # type: ignore[no-untyped-call]
 
 
-def test_all_of_them_run(fit: Run, here: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+SMALL = {"forecast": test_forecast.SMALL}  # tasks that notebooks look at, small
+
+
+def test_all_of_them_run(fit: Run, here: Path, dataset: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert fit("--run=a") == 0
     assert main(["test", "--config=recon", f"--data.path={dataset}", "--model.tokenizer.width=16"]) == 0
+    for task, small in SMALL.items():
+        words = ["--config", task, f"--data.path={dataset}", f"--model.tokenizer_ckpt={tokenizer}", *small, "--run=a"]
+        short = ["--trainer.max_steps=2", "--trainer.val_check_interval=2", "--trainer.logger=false"]
+        assert main(["fit", *words, *short]) == 0
+        assert main(["test", *words, "--model.total_steps=2"]) == 0
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]))
     together = cells_of(NOTEBOOKS[0])

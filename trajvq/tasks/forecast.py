@@ -22,6 +22,7 @@ from trajvq.metrics.scoreboard import value_of
 from trajvq.models.forecaster import Forecaster
 from trajvq.models.generator import Sampling
 from trajvq.models.transformer import TokenLayout
+from trajvq.tasks.details import forecast_details
 from trajvq.tasks.schedule import muon
 from trajvq.tasks.tokens import Batch, TokenTask
 from trajvq.tokens.places import as_path, places_in
@@ -89,6 +90,7 @@ class Forecast(TokenTask):
         self.timed = np.zeros(2)  # clips forecast greedily in this test, and seconds
         self.val_answers = ForecastAnswers()
         self.test_answers = nn.ModuleDict()
+        self.numbers: dict[str, NDArray[np.int64]] = {}  # of the clips of the last test, by split
         self.places: dict[str, dict[str, NDArray[Any]]] = {}  # of the last test, by split, for pictures
 
     def make(self, layout: TokenLayout, classes: list[str]) -> None:
@@ -187,6 +189,7 @@ class Forecast(TokenTask):
         for split, answers in self.test_answers.items():
             assert isinstance(answers, ForecastAnswers)
             found = answers.compute()
+            self.numbers[split] = found["index"]
             boards[split], self.places[split] = forecast_rows(
                 ladder, split, found, self.context, self.data.manifest.frames
             )
@@ -202,6 +205,9 @@ class Forecast(TokenTask):
                 "clips": len(self.places[split]["truth"]),
                 "truth": "stored" if stored else "tracked",
                 "rows": rows,
+                "details": forecast_details(
+                    self.data.clips(split), self.places[split], self.numbers[split], self.context, self._go_on
+                ),
             }
             self.log(f"{split}/ade", value_of(rows["model"]["ade"]))
 
@@ -212,6 +218,11 @@ class Forecast(TokenTask):
         given = min(self.context, video.shape[2])
         made = torch.cat([video[:, :, :given], made[:, :, given:]], dim=2)
         return {"index": batch["index"], "video": made, "indices": tokens}
+
+    def _go_on(self, video: Tensor, index: Tensor) -> Tensor:
+        """Return clips float ``(B, 3, T, H, W)`` with the frames predicted from the first ones."""
+        made: Tensor = self(self._context(video.to(self.device)), index)[0]
+        return made
 
     def _context(self, video: Tensor) -> Tensor:
         """Return the tokens of the first frames of clips, which are all that is encoded."""
