@@ -27,8 +27,10 @@ def rate(value: float) -> dict[str, float]:
 
 def test_a_blank_clip_meets_their_criterion_and_not_ours(pipeline: ModuleType) -> None:
     recon = pipeline.PHASES[0]
-    blank = {"model": {"mse": 0.0018, "visible": rate(0.0), "centroid_error": rate(32.0)}}
-    good = {"model": {"mse": 0.0001, "visible": rate(1.0), "centroid_error": rate(0.25)}}
+    row = {"mse": 0.0018, "visible": rate(0.0), "centroid_error": rate(32.0)}
+    blank = {"blank": row, "model": row}
+    good = {"blank": row, "model": {"mse": 0.0001, "visible": rate(1.0), "centroid_error": rate(0.25)}}
+    assert "a blank clip has 0.002" in pipeline.line(recon, "default", good, 1.0)
     assert "| yes |" in pipeline.line(recon, "default", blank, 1.0)
     assert "**no** | 1.0 |" in pipeline.line(recon, "default", blank, 1.0)
     assert "**no**" not in pipeline.line(recon, "default", good, 1.0)

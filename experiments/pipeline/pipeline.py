@@ -29,7 +29,7 @@ class Phase:
     Attributes:
         task: Name of the task and of its config.
         figure: Of the scoreboard, shown in the table.
-        theirs: What the predecessor called success.
+        theirs: What the predecessor called success; ``{blank}`` stands for the MSE of blank clips.
         their_test: Whether the rows of a scoreboard meet it.
         ours: What we call success.
         our_test: Whether the rows meet it.
@@ -62,7 +62,7 @@ PHASES = (
     Phase(
         "recon",
         "centroid_error",
-        "MSE < 0.1 (a blank clip has 0.002)",
+        "MSE < 0.1 (a blank clip has {blank:.3f})",
         lambda rows: value(rows, "mse") < 0.1,
         "object visible in 99 % of the frames, less than 0.5 px off",
         lambda rows: value(rows, "visible") > 0.99 and value(rows, "centroid_error") < 0.5,
@@ -128,7 +128,8 @@ def line(phase: Phase, dataset: str, rows: Rows, minutes: float) -> str:
     if isinstance(found, Mapping) and "low" in found:
         text += f" ({found['low']:.3f} to {found['high']:.3f})"
     met = ["yes" if test(rows) else "**no**" for test in (phase.their_test, phase.our_test)]
-    cells = (DATASETS[dataset], phase.task, f"{phase.figure} {text}", phase.theirs, met[0], phase.ours, met[1])
+    theirs = phase.theirs.format(blank=value(rows, "mse", "blank")) if "{" in phase.theirs else phase.theirs
+    cells = (DATASETS[dataset], phase.task, f"{phase.figure} {text}", theirs, met[0], phase.ours, met[1])
     return f"| {' | '.join(cells)} | {minutes:.1f} |"
 
 

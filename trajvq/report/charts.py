@@ -88,6 +88,26 @@ def points(names: Sequence[str], figures: Sequence[Interval], title: str) -> str
         return _svg(figure, f"{title}: " + ", ".join(f"{n} {v:.4g}" for n, v in zip(names, value, strict=True)))
 
 
+def many_lines(found: Lines, title: str, along: str, marked: Sequence[str]) -> str:
+    """Draw many lines on a logarithmic axis, with their names beside them.
+
+    Args:
+        found: x and y by name.
+        title: Above the chart.
+        along: Label of the x axis.
+        marked: Names of lines that are drawn thick.
+    """
+    with mpl.rc_context(STYLE):
+        figure, axes = _axes(title, along, height=max(2.6, 0.9 + 0.19 * len(found)), wide=7.5, right=2.2)
+        for number, (name, (x, y)) in enumerate(found.items()):
+            style, width = ("-", 3.0) if name in marked else (("-", "--", ":")[number // len(SERIES) % 3], 1.2)
+            axes.plot(x, y, style, color=SERIES[number % len(SERIES)], label=name, linewidth=width)
+        axes.set_yscale("log")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.02))
+        ends = ", ".join(f"{name} ends at {y[-1]:.4g}" for name, (_, y) in found.items() if len(y))
+        return _svg(figure, f"{title}: {ends}")
+
+
 def place_map(grid: NDArray[np.float64], size: tuple[int, int], title: str) -> str:
     """Draw means over the frame, rows from the top; cells without clips (NaN) stay empty.
 
@@ -123,13 +143,15 @@ def usage(counts: Mapping[str, NDArray[np.int64]], title: str) -> str:
         return _svg(figure, f"{title}; {', '.join(text)}")
 
 
-def _axes(title: str, along: str, height: float = 2.2, left: float = 0.65) -> tuple[Figure, Axes]:
+def _axes(
+    title: str, along: str, height: float = 2.2, left: float = 0.65, wide: float = 4.0, right: float = 0.16
+) -> tuple[Figure, Axes]:
     """Make one chart with fixed margins in inches: to fit them to the labels takes as long as all the rest."""
-    figure = Figure(figsize=(4.0, height))
+    figure = Figure(figsize=(wide, height))
     below = 0.48 if along else 0.28
-    figure.subplots_adjust(left=left / 4.0, right=0.96, bottom=below / height, top=1 - 0.3 / height)
+    figure.subplots_adjust(left=left / wide, right=1 - right / wide, bottom=below / height, top=1 - 0.3 / height)
     axes = figure.add_subplot()
-    axes.set_title(title, loc="left", x=-left / 3.3, fontweight="bold")
+    axes.set_title(title, loc="left", x=-left / (wide - left - right), fontweight="bold")
     axes.set_xlabel(along)
     return figure, axes
 

@@ -190,5 +190,7 @@ def _usage(runs: Sequence[RunRecord]) -> list[Markup]:
 
 
 def _horizon(board: Board) -> Markup:
-    held = {name: (list(range(1, len(y) + 1)), y) for name, y in board.horizons.items()}
-    return Markup(charts.lines(held, f"{board.split}: error by frame predicted, px", "frames ahead"))
+    """Return the error by frame of every row that sees anything, those of the models thick."""
+    models = [name for name, model, _ in board.rows if model]
+    held = {name: (list(range(1, len(y) + 1)), y) for name, y in board.horizons.items() if name != "blank"}
+    return Markup(charts.many_lines(held, f"{board.split}: error by frame predicted, px", "frames ahead", models))
