@@ -29,6 +29,7 @@ from trajvq.callbacks import (
     PredictionTable,
     ReconstructionStrips,
     RemoteMirror,
+    SamplePictures,
     ScoreboardFile,
     SpotInterruption,
     StepSeeds,
@@ -44,11 +45,11 @@ from trajvq.files import write_text
 from trajvq.loggers import loggers
 from trajvq.losses import BalancedLoss, PlainLoss
 from trajvq.mirror import fetch_run, run_of
-from trajvq.models import FSQ, LFQ, VQ, CausalTokenizer, LinearProbe, SimVQ, TokenClassifier
+from trajvq.models import FSQ, LFQ, VQ, CausalTokenizer, Generator, LinearProbe, SimVQ, TokenClassifier
 from trajvq.resume import changes, check_dataset
 from trajvq.runs import LATEST, best, finish, new_name, open_run
 from trajvq.strategies import Sharded
-from trajvq.tasks import Classify, Reconstruct
+from trajvq.tasks import Classify, Reconstruct, Sample
 from trajvq.tokens.checkpoint import read_checkpoint
 from trajvq.tokens.datamodule import TokenDataModule
 
@@ -61,10 +62,12 @@ __all__ = [
     "CausalTokenizer",
     "Classify",
     "ClipSymmetries",
+    "Generator",
     "LinearProbe",
     "ObjectWindows",
     "PlainLoss",
     "Reconstruct",
+    "Sample",
     "Sharded",
     "SimVQ",
     "SpotInterruption",
@@ -212,6 +215,8 @@ class TrajvqCLI(LightningCLI):
             kwargs["logger"] = False
         if task == "classify":
             standard.append(ConfusionPicture())
+        elif task == "sample":
+            standard.append(SamplePictures())
         if task != "recon":  # these look at reconstructions
             keys = self._parser(self.subcommand).callback_keys
             keys[:] = [key for key in keys if key not in ("collapse", "strips")]

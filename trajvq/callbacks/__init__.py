@@ -7,6 +7,7 @@ from trajvq.callbacks.media import ReconstructionStrips
 from trajvq.callbacks.mirror import RemoteMirror
 from trajvq.callbacks.predictions import PredictionFile
 from trajvq.callbacks.progress import ProgressLines, progress_bar
+from trajvq.callbacks.samples import SamplePictures
 from trajvq.callbacks.scoreboard import ScoreboardFile
 from trajvq.callbacks.seeds import StepSeeds
 from trajvq.callbacks.spot import SpotInterruption
@@ -21,6 +22,7 @@ __all__ = [
     "ProgressLines",
     "ReconstructionStrips",
     "RemoteMirror",
+    "SamplePictures",
     "ScoreboardFile",
     "SpotInterruption",
     "StepSeeds",

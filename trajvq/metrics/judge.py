@@ -28,6 +28,7 @@ QUANTILE = 0.999  # of residuals on the calibration clips, above which a track i
 NOISIEST = 0.99  # of the calibration clips have less noise than the judge allows for
 FEWEST = 13  # points that a track needs to be judged
 STILL = 2.0  # px; what stays within is at rest, which no family is
+LOST = 2.0  # px from the truth, beyond which what is tracked is not the object
 LOWEST = 0.05  # denominators, so that no pole lies on the path
 
 
@@ -96,11 +97,11 @@ def calibrate(points: Floats, truth: Floats, labels: NDArray[np.int64], classes:
     """
     error = points - truth
     seen: NDArray[np.bool_] = np.asarray(np.isfinite(error).all(axis=-1))
-    near = seen & (np.linalg.norm(np.nan_to_num(error), axis=-1) < 2.0)  # a lost object is no noise
+    near = seen & (np.linalg.norm(np.nan_to_num(error), axis=-1) < LOST)  # a lost object is no noise
     square = np.where(near[..., None], np.nan_to_num(error) ** 2, 0.0).sum(axis=(1, 2))
     clips = square[near.any(axis=1)] / (2 * near.sum(axis=1)[near.any(axis=1)])
     # Clips differ in noise, and within a clip it is not white: with the mean, a noisy line is taken for a helix.
-    sigma = max(float(np.sqrt(np.quantile(clips, NOISIEST))), 1e-3)
+    sigma = max(float(np.sqrt(np.quantile(clips, NOISIEST))), 1e-3) if len(clips) else LOST
     fits = fit_families(points)
     usual, ratios = {}, []
     for number, name in enumerate(fits.families):

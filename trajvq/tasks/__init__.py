@@ -2,5 +2,6 @@
 
 from trajvq.tasks.classify import Classify
 from trajvq.tasks.reconstruct import Reconstruct
+from trajvq.tasks.sample import Sample
 
-__all__ = ["Classify", "Reconstruct"]
+__all__ = ["Classify", "Reconstruct", "Sample"]
