@@ -46,20 +46,22 @@ class Cover(NamedTuple):
 def cover(real: Floats, made: Floats) -> Cover:
     """Return density and coverage of made clips, in parts of as many as there are real ones, averaged.
 
-    A neighbourhood reaches to the fifth nearest other real clip; features are scaled by their spread over real clips.
+    A neighbourhood reaches to the fifth nearest other real clip, or the last; features are scaled by their spread over
+    real clips.
 
     Args:
-        real: ``(N, F)`` features of real clips, more than five.
+        real: ``(N, F)`` features of real clips, two or more.
         made: ``(M, F)`` features of made clips.
     """
     scale = real.std(axis=0) + 1e-6
     real, made = real / scale, made / scale
-    reach = np.sort(distances(real, real), axis=1)[:, NEIGHBOURS]  # the first is the clip itself
+    neighbours = min(NEIGHBOURS, len(real) - 1)
+    reach = np.sort(distances(real, real), axis=1)[:, neighbours]  # the first is the clip itself
     parts = [made[start : start + len(real)] for start in range(0, len(made), len(real))]
     whole = [part for part in parts if len(part) == len(real)] or [made]
     inside = [distances(real, part) <= reach[:, None] for part in whole]
     coverage = np.mean([one.any(axis=1).mean() for one in inside])
-    density = np.mean([one.sum() / (NEIGHBOURS * one.shape[1]) for one in inside])
+    density = np.mean([one.sum() / (neighbours * one.shape[1]) for one in inside])
     return Cover(float(coverage), float(density))
 
 

@@ -1,5 +1,6 @@
 """Draw clips with a trained generator: a generator from its checkpoint, and clips with a chance of their own."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -13,7 +14,7 @@ from trajvq.models.generator import Generator, Sampling
 from trajvq.models.transformer import TokenLayout
 from trajvq.tokens.checkpoint import misfits, read_checkpoint
 from trajvq.tokens.frozen import FrozenTokenizer
-from trajvq.tokens.protocol import build
+from trajvq.tokens.protocol import module_of
 
 PREFIX = "network."
 BATCH = 64
@@ -42,7 +43,8 @@ def chance_of(seed: int, label: int, number: int) -> torch.Generator:
         label: Class, or `ANY`.
         number: Of the clip within its class.
     """
-    return torch.Generator().manual_seed((seed & 0xFFFF) << 44 | (label + 1) << 28 | number)
+    stream = int.from_bytes(hashlib.sha256(f"{seed} {label}".encode()).digest()[:4])
+    return torch.Generator().manual_seed((stream + number) % 2**32)  # torch looks at 32 bits
 
 
 def draw_clips(
@@ -104,7 +106,7 @@ def load_generator(path: str | Path, tokenizer_ckpt: str | None = None) -> Loade
     """
     content = read_checkpoint(path)
     spec, made_for = content.get("hyper_parameters", {}).get("network"), dict(content.get("made_for", {}))
-    network = build(spec) if spec and made_for else None
+    network = module_of(spec) if spec and made_for else None
     if not isinstance(network, Generator):
         raise UserError(f"{path} is no checkpoint of a generator; train one with `trajvq fit --config sample`")
     tokenizer = FrozenTokenizer(tokenizer_ckpt or content["tokenizer"]["path"])
