@@ -2,10 +2,12 @@
 
 import math
 import time
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
@@ -17,6 +19,7 @@ from trajvq.models.generator import Generator, Likelihood, Sampling
 from trajvq.models.transformer import TokenLayout
 from trajvq.report.samples import sample_sheet
 from trajvq.report.strips import sheet
+from trajvq.tasks.details import sample_details
 from trajvq.tasks.sample_rows import SampleRows, Seen, closest, look, seen_before
 from trajvq.tasks.schedule import muon
 from trajvq.tasks.tokens import Batch, TokenTask
@@ -150,6 +153,7 @@ class Sample(TokenTask):
         real = {split: self._seen(split) for split in {"train", "val", *self.test_nll}}
         rows = SampleRows(real["train"], real["val"], data.clips("val"), self.layout, data.augment)
         self.pictures = {"samples": self._sheet(drawn)}
+        kept = sample_details(drawn.points, drawn.label, self.classes, rows.judge, partial(self._decoded, drawn.tokens))
         for split, metric in self.test_nll.items():
             found, nearest = rows.compute(real[split], drawn)
             found["model"] |= {
@@ -159,6 +163,7 @@ class Sample(TokenTask):
             }
             judged = {"judge": rows.judge.as_json()} if rows.judge else {}
             self.scoreboards[split] = {"clips": len(drawn.label), "truth": "judged", "rows": found, **judged}
+            self.scoreboards[split]["details"] = kept
             self.log(f"{split}/nll", found["model"]["nll_bits"])
         self.pictures["closest_pairs"] = self._pairs(drawn, nearest.which, closest(nearest))
 
@@ -197,6 +202,9 @@ class Sample(TokenTask):
             size = torch.tensor([self.data.manifest.width, self.data.manifest.height])
             return seen_before(tokens, label, (held.places[:count, 0] + 1) / 2 * size)
         return look(self.tokenizer, tokens, label)
+
+    def _decoded(self, tokens: Tensor, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return as_bytes(self.tokenizer.decode(tokens[rows]))
 
     def _sheet(self, drawn: Seen) -> Any:
         names = self.classes or ["any class"]
