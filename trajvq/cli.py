@@ -16,6 +16,7 @@ Train and measure video tokenizers that keep small moving objects.
   test       scoreboards beside trivial answers, e.g. trajvq test --config configs/recon.yaml
   predict    write what the model makes of a split
   data       make, import, verify and show datasets: trajvq data --help
+  sample     clips by class, as a dataset and as pictures: trajvq sample --help
   tokenize   a dataset as tokens with label, equation and description: trajvq tokenize --help
   chart      the eye chart: how small and faint may an object be? trajvq chart --help
   score      anyone's clips against a dataset split: trajvq score --help
@@ -54,6 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from trajvq.commands.export import main as export
 
             return export(arguments[1:])
+        if command == "sample":
+            from trajvq.commands.sample import main as sample
+
+            return sample(arguments[1:])
         if command == "tokenize":
             from trajvq.commands.tokenize import main as tokenize
 

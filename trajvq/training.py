@@ -31,6 +31,7 @@ from trajvq.callbacks import (
     PredictionTable,
     ReconstructionStrips,
     RemoteMirror,
+    SamplePictures,
     ScoreboardFile,
     SpotInterruption,
     StepSeeds,
@@ -47,13 +48,13 @@ from trajvq.files import write_text
 from trajvq.loggers import loggers, test_loggers
 from trajvq.losses import BalancedLoss, PlainLoss
 from trajvq.mirror import fetch_run, run_of
-from trajvq.models import FSQ, LFQ, VQ, CausalTokenizer, Forecaster, LinearProbe, SimVQ, TokenClassifier
+from trajvq.models import FSQ, LFQ, VQ, CausalTokenizer, Forecaster, Generator, LinearProbe, SimVQ, TokenClassifier
 from trajvq.resume import changes, check_dataset
 from trajvq.runs import LATEST, best, finish, new_name, open_run
 from trajvq.shipped import find_config
 from trajvq.strategies import Sharded
 from trajvq.suggest import unknown_option
-from trajvq.tasks import Classify, Forecast, Reconstruct
+from trajvq.tasks import Classify, Forecast, Reconstruct, Sample
 from trajvq.tokens.checkpoint import read_checkpoint
 from trajvq.tokens.datamodule import TokenDataModule
 
@@ -68,10 +69,12 @@ __all__ = [
     "ClipSymmetries",
     "Forecast",
     "Forecaster",
+    "Generator",
     "LinearProbe",
     "ObjectWindows",
     "PlainLoss",
     "Reconstruct",
+    "Sample",
     "Sharded",
     "SimVQ",
     "SpotInterruption",
@@ -215,6 +218,8 @@ class TrajvqCLI(LightningCLI):
             standard.append(ConfusionPicture())
         if task == "forecast":
             standard.append(ForecastPictures(self.run_folder))
+        if task == "sample":
+            standard.append(SamplePictures())
         if task != "recon":  # these look at reconstructions
             keys = self._parser(self.subcommand).callback_keys
             keys[:] = [key for key in keys if key not in ("collapse", "strips")]

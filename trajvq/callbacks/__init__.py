@@ -10,6 +10,7 @@ from trajvq.callbacks.origin import OriginNote
 from trajvq.callbacks.panels import WandbPanels
 from trajvq.callbacks.predictions import PredictionFile
 from trajvq.callbacks.progress import ProgressLines, progress_bar
+from trajvq.callbacks.samples import SamplePictures
 from trajvq.callbacks.scoreboard import ScoreboardFile
 from trajvq.callbacks.seeds import StepSeeds
 from trajvq.callbacks.spot import SpotInterruption
@@ -26,6 +27,7 @@ __all__ = [
     "ProgressLines",
     "ReconstructionStrips",
     "RemoteMirror",
+    "SamplePictures",
     "ScoreboardFile",
     "SpotInterruption",
     "StepSeeds",

@@ -28,6 +28,7 @@ QUANTILE = 0.999  # of residuals on the calibration clips, above which a track i
 NOISIEST = 0.99  # of the calibration clips have less noise than the judge allows for
 FEWEST = 13  # points that a track needs to be judged
 STILL = 2.0  # px; what stays within is at rest, which no family is
+LOST = 2.0  # px from the truth, beyond which what is tracked is not the object
 LOWEST = 0.05  # denominators, so that no pole lies on the path
 
 
@@ -119,11 +120,11 @@ def noise_of(points: Floats, truth: Floats) -> float:
     """Return the noise of a coordinate in px that nearly all clips stay below; arguments as of `calibrate`."""
     error = points - truth
     seen: NDArray[np.bool_] = np.asarray(np.isfinite(error).all(axis=-1))
-    near = seen & (np.linalg.norm(np.nan_to_num(error), axis=-1) < 2.0)  # a lost object is no noise
+    near = seen & (np.linalg.norm(np.nan_to_num(error), axis=-1) < LOST)  # a lost object is no noise
     square = np.where(near[..., None], np.nan_to_num(error) ** 2, 0.0).sum(axis=(1, 2))
     clips = square[near.any(axis=1)] / (2 * near.sum(axis=1)[near.any(axis=1)])
     # Clips differ in noise, and within a clip it is not white: with the mean, a noisy line is taken for a helix.
-    return max(float(np.sqrt(np.quantile(clips, NOISIEST))), 1e-3)
+    return max(float(np.sqrt(np.quantile(clips, NOISIEST))), 1e-3) if len(clips) else LOST
 
 
 def fit_families(points: Floats) -> Fits:

@@ -59,6 +59,11 @@ class Likelihood(NamedTuple):
     told: Tensor
     rest: Tensor
 
+    @property
+    def total(self) -> Tensor:
+        """Of the whole clip, ``(B,)``."""
+        return self.plan + self.told + self.rest
+
 
 class Rollout(NamedTuple):
     """Clips that were drawn.
@@ -215,24 +220,36 @@ class Generator(nn.Module):
                 the edges; NaN where nothing is seen.
             rest: Estimate the likelihood of the rest from so many random ones of each clip; None sums all.
         """
-        count, label = len(tokens), self._labels(label, len(tokens))
-        if self.training:
-            hide = torch.rand(count, device=label.device) < self.unlabelled
-            label = label.masked_fill(hide, self.classes)
-        plan = torch.zeros(count, device=tokens.device)
+        told, others = self.token_likelihood(tokens, label, path, rest)
+        if path is None or not self.plan:
+            return Likelihood(torch.zeros_like(told), told, others)
+        return Likelihood(self.plan_likelihood(path, label), told, others)
+
+    def plan_likelihood(self, path: Tensor, label: Tensor | None = None) -> Tensor:
+        """Return the natural logarithm ``(B,)`` of the probability of paths; see `log_likelihood`."""
+        found: Tensor = self.planner.log_probability(filled(path), self._hidden(label, len(path))).sum(dim=1)
+        return found
+
+    def token_likelihood(
+        self, tokens: Tensor, label: Tensor | None = None, path: Tensor | None = None, rest: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the natural logarithms, ``(B,)`` each, of the probability of told tokens and of the rest.
+
+        Both are given the path; see `log_likelihood`.
+        """
+        count, label = len(tokens), self._hidden(label, len(tokens))
         if self.plan:
             if path is None:
                 raise ValueError("the planner learns from places: set data.places, or model.network.plan to false")
             path = self.planner.rounded(filled(path))
-            plan = self.planner.log_probability(path, label).sum(dim=1)
-        cells, near = self._cells(path, count)
+        cells, near = self._cells(path if self.plan else None, count)
         flat, place = tokens.flatten(1), told_places(near)
         there = place < self.layout.tokens
         code = _at(flat, place)
         hidden = self.transformer(self._steps(place, code, cells, label))
         told = _log_share(self.head(hidden), code).masked_fill(~there, 0).sum(dim=1)
         if not self.plan:
-            return Likelihood(plan, told, torch.zeros_like(plan))
+            return told, torch.zeros_like(told)
         ground = self._ground(torch.where(near, flat, -1), cells)  # (B, N, rest_width)
         others, share = told_places(~near), 1.0
         if rest is not None and rest < others.shape[1]:
@@ -240,7 +257,7 @@ class Generator(nn.Module):
             others = others.gather(1, torch.rand(others.shape, device=tokens.device).argsort(dim=1)[:, :rest])
         there = others < self.layout.tokens
         found = _log_share(self.rest(_at(ground, others)), _at(flat, others)).masked_fill(~there, 0).sum(dim=1)
-        return Likelihood(plan, told, found / share)
+        return told, found / share
 
     @torch.no_grad()
     def rollout(
@@ -341,6 +358,13 @@ class Generator(nn.Module):
         if label is None:
             return torch.full((count,), self.classes, device=self.start.device)
         return label.masked_fill(label < 0, self.classes)
+
+    def _hidden(self, label: Tensor | None, count: int) -> Tensor:
+        """Return labels of which training hides some."""
+        label = self._labels(label, count)
+        if self.training:
+            label = label.masked_fill(torch.rand(count, device=label.device) < self.unlabelled, self.classes)
+        return label
 
     def _cells(self, path: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
         """Return what is known of every cell beforehand ``(B, N, D)``, and which are told in turn, bool ``(B, N)``."""

@@ -3,5 +3,6 @@
 from trajvq.tasks.classify import Classify
 from trajvq.tasks.forecast import Forecast
 from trajvq.tasks.reconstruct import Reconstruct
+from trajvq.tasks.sample import Sample
 
-__all__ = ["Classify", "Forecast", "Reconstruct"]
+__all__ = ["Classify", "Forecast", "Reconstruct", "Sample"]

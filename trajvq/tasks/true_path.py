@@ -1,7 +1,7 @@
 """The `true_path` row: the classifier's own network trained on the true path, with the same budget."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +71,53 @@ def true_path_answers(
     Returns:
         float ``(M, classes)`` for each of ``asked``.
     """
+    labels = train.columns["label"][:count]
+    return path_answers(
+        network,
+        layout,
+        classes,
+        (path_of(train)[:count], labels),
+        train.shape[2:],
+        asked,
+        augment,
+        steps,
+        batch_size,
+        weights,
+        seed,
+        settings,
+    )
+
+
+def path_answers(
+    network: Classifier,
+    layout: TokenLayout,
+    classes: int,
+    train: tuple[Tensor, Tensor],
+    size: Sequence[int],
+    asked: Mapping[str, Tensor],
+    augment: nn.Module | None,
+    steps: int,
+    batch_size: int,
+    weights: tuple[float, float],
+    seed: int,
+    settings: tuple[float, int, tuple[float, float], float],
+) -> dict[str, Tensor]:
+    """Train a network on any paths ``(N, T, 2)`` and their labels; see `true_path_answers`.
+
+    Args:
+        network: As there.
+        layout: As there.
+        classes: As there.
+        train: Paths and labels.
+        size: Height and width of the picture in px.
+        asked: As there, and all that follow.
+        augment: As there.
+        steps: As there.
+        batch_size: As there.
+        weights: As there.
+        seed: As there.
+        settings: As there.
+    """
     rate, rise, betas, decay = settings
     with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -78,11 +125,11 @@ def true_path_answers(
         made.build(layout, classes, points=True)
         average = copy.deepcopy(made).eval().requires_grad_(False)
         optimizer = adamw(made.parameters(), rate, rise, steps, betas, decay)
-        paths, labels = path_of(train)[:count].clone(), train.columns["label"][:count].clone()
-        for rows in TrainingOrder(count, min(batch_size, count), steps, seed=seed):
+        paths, labels = (part.clone() for part in train)
+        for rows in TrainingOrder(len(paths), min(batch_size, len(paths)), steps, seed=seed):
             path = paths[rows]
             if isinstance(augment, ClipSymmetries):
-                path = augment.paths(path, train.shape[2], train.shape[3])
+                path = augment.paths(path, *size)
             logits, points = made.read(path)
             loss, _ = class_loss(logits, labels[rows], weights[0])
             if points is not None:

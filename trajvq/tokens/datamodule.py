@@ -81,6 +81,7 @@ class TokenDataModule(TrajectoryDataModule):
         augment: Augmentation in pixels that keeps labels, such as `trajvq.augment.ClipSymmetries`.
         places: Add ``places`` to batches of training: where the object is tracked in the clips that the tokens
             decode to, float ``(B, T, 2)``, x and y from -1 to 1 between the edges; NaN where nothing is seen.
+        eval_places: Add them outside of training too.
         labelled: Only the first so many training clips have a label; of the others only tokens and places are used.
         token_folder: Folder of all token caches.
     """
@@ -100,6 +101,7 @@ class TokenDataModule(TrajectoryDataModule):
         versions: int = 1,
         augment: nn.Module | None = None,
         places: bool = False,
+        eval_places: bool = False,
         labelled: int | None = None,
         token_folder: Path = ROOT,
     ) -> None:
@@ -118,11 +120,11 @@ class TokenDataModule(TrajectoryDataModule):
             raise ValueError(f"data.versions is {versions}; the clip itself is the first")
         if versions > 1 and augment is None:
             raise ValueError(f"data.versions is {versions} but data.augment is null; versions would all be alike")
-        if (places or labelled is not None) and not cache_tokens:
-            raise ValueError("data.places and data.labelled need data.cache_tokens")
+        if (places or eval_places or labelled is not None) and not cache_tokens:
+            raise ValueError("data.places, data.eval_places and data.labelled need data.cache_tokens")
         if labelled is not None and labelled < 1:
             raise ValueError(f"data.labelled is {labelled}; classes are learnt from labels")
-        self.places, self.labelled = places, labelled
+        self.places, self.eval_places, self.labelled = places, eval_places, labelled
         self.cache_tokens, self.augment, self.token_folder = cache_tokens, augment, Path(token_folder)
         self.versions = versions
         self.tokenizer: FrozenTokenizer | None = None
@@ -163,7 +165,7 @@ class TokenDataModule(TrajectoryDataModule):
             names = ("label",) if train else tuple(name for name in clips.columns if name != "background")
             columns = {name: clips.columns[name][:count] for name in names if name in clips.columns}
             places = None
-            if train and self.places:
+            if self.places if train else self.eval_places:
                 size = torch.tensor([self.manifest.width, self.manifest.height])
                 places = 2 * cache.places(*given)[:count] / size - 1
             self._tokens[split, train] = TokenClips(tokens, columns, places, self.labelled if train else None)

@@ -84,21 +84,26 @@ def _primitive(value: Any) -> Any:
 
 
 def build(spec: Mapping[str, Any]) -> nn.Module:
+    """Make a tokenizer with fresh weights; see `module_of`.
+
+    Raises:
+        UserError: If it is none.
+    """
+    made = module_of(spec)
+    check_tokenizer(made)
+    return made
+
+
+def module_of(spec: Mapping[str, Any]) -> nn.Module:
     """Make a network with fresh weights from its class path and arguments.
 
     Raises:
         UserError: If there is no such class or it does not take these arguments.
     """
-    made = _made(spec)
-    check_tokenizer(made)
-    return made
-
-
-def _made(spec: Mapping[str, Any]) -> nn.Module:
     path = str(spec["class_path"])
     module, _, name = path.rpartition(".")
     given = spec.get("init_args", {})
-    arguments = {k: _made(v) if isinstance(v, Mapping) and "class_path" in v else v for k, v in given.items()}
+    arguments = {k: module_of(v) if isinstance(v, Mapping) and "class_path" in v else v for k, v in given.items()}
     try:
         made = getattr(import_module(module), name)(**arguments)
     except (ImportError, AttributeError, ValueError, TypeError) as error:

@@ -1,0 +1,220 @@
+"""Sample: clips by class, drawn token after token along a planned path, judged by physics."""
+
+import math
+import time
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+
+from trajvq.augment import ClipSymmetries
+from trajvq.errors import UserError
+from trajvq.metrics.codes import bits
+from trajvq.metrics.reconstruction import as_bytes
+from trajvq.models.generator import Generator, Likelihood, Sampling
+from trajvq.models.transformer import TokenLayout
+from trajvq.report.samples import sample_sheet
+from trajvq.report.strips import sheet
+from trajvq.tasks.details import sample_details
+from trajvq.tasks.sample_rows import SampleRows, Seen, closest, look, seen_before
+from trajvq.tasks.schedule import muon
+from trajvq.tasks.tokens import Batch, TokenTask
+from trajvq.tokens.drawing import ANY, draw_clips
+
+SHOWN = 64  # clips of a class in the picture
+PARTS = ("plan", "told", "rest")
+
+
+class Sample(TokenTask):
+    """Trains a generator of clips on the tokens of a frozen tokenizer.
+
+    Logs ``train/loss``, ``val/nll`` (bits a clip) and its parts: the planned path, the tokens near it, and the rest.
+    ``test`` draws clips of every class, none of them filtered, and leaves a scoreboard for every split in
+    `scoreboards` and pictures in `pictures`.
+
+    Args:
+        tokenizer_ckpt: Checkpoint of the tokenizer.
+        network: The generator.
+        total_steps: Steps until the learning rate has decayed to 0; the trainer's ``max_steps``.
+        rest_weight: Of the loss of tokens away from the object, of which there are ten times as many.
+        rest_tokens: Of those, how many random ones of each clip a step looks at; null for all.
+        plans: Paths that the planner learns from in a step for each clip: the clip's own, and with `ClipSymmetries`
+            as many others that it could have been.
+        samples: Clips of each class that ``test`` draws.
+        sample_seed: Of these clips.
+        temperature: Of codes; see `trajvq.models.Sampling`, as for the next three.
+        top_p: Share of the likeliest codes.
+        spread: Of planned points.
+        guidance: Weight of the class.
+        learning_rate: The peak for vectors, by AdamW; for all weights if ``matrix_learning_rate`` is null.
+        matrix_learning_rate: Muon's peak, for matrices.
+        warmup_steps: Steps of linear rise to them.
+        betas: AdamW's running averages.
+        weight_decay: Decoupled decay of matrices.
+    """
+
+    task: ClassVar[str] = "sample"
+    monitor: ClassVar[str] = "val/nll"
+
+    def __init__(
+        self,
+        tokenizer_ckpt: str,
+        network: Generator,
+        total_steps: int,
+        rest_weight: float = 0.5,
+        rest_tokens: int | None = 48,
+        plans: int = 2,
+        samples: int = 1000,
+        sample_seed: int = 0,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        spread: float = 1.0,
+        guidance: float = 1.0,
+        learning_rate: float = 3e-3,
+        matrix_learning_rate: float | None = 0.02,
+        warmup_steps: int = 100,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(tokenizer_ckpt, network, total_steps, learning_rate, warmup_steps, betas, weight_decay)
+        if plans < 1 or samples < 1:
+            raise ValueError(f"model.plans is {plans} and model.samples {samples}; both are at least 1")
+        self.rest_weight, self.rest_tokens, self.plans = rest_weight, rest_tokens, plans
+        self.samples, self.sample_seed = samples, sample_seed
+        self.how = Sampling(temperature, top_p, spread, guidance)
+        self.matrix_learning_rate = matrix_learning_rate
+        self.test_nll = nn.ModuleDict()
+        self.pictures: dict[str, Any] = {}  # of the last test: uint8 (height, width, 3) by name
+
+    def make(self, layout: TokenLayout, classes: list[str]) -> None:
+        """Make the network's layers; see `TokenTask.make`."""
+        self.generator.build(layout, len(classes))
+
+    @property
+    def generator(self) -> Generator:
+        """The network."""
+        assert isinstance(self.network, Generator)
+        return self.network
+
+    def configure_optimizers(self) -> Any:
+        if self.matrix_learning_rate is None:
+            return super().configure_optimizers()
+        return muon(
+            self.network.parameters(),
+            self.learning_rate,
+            self.matrix_learning_rate,
+            self.warmup_steps,
+            self.total_steps,
+            self.betas,
+            self.weight_decay,
+        )
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        tokens, label, path = self.data.tokens_of(batch), batch.get("label"), batch.get("places")
+        told, rest = self.generator.token_likelihood(tokens, label, path, self.rest_tokens)
+        found = Likelihood(self._plan(path, label), told, rest)
+        weighted = found.plan.mean() + found.told.mean() + self.rest_weight * found.rest.mean()
+        loss = self.checked(-weighted / tokens[0].numel())
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def _plan(self, path: Tensor | None, label: Tensor | None) -> Tensor:
+        """Return the log-likelihood ``(plans * B,)`` of paths and of others that they could have been."""
+        if path is None or not self.generator.plan:
+            return torch.zeros(1, device=self.device)
+        augment, manifest = self.data.augment, self.data.manifest
+        if not isinstance(augment, ClipSymmetries):
+            return self.generator.plan_likelihood(path, label)
+        paths = augment.paths(path.repeat(self.plans, 1, 1), manifest.height, manifest.width)
+        return self.generator.plan_likelihood(paths, None if label is None else label.repeat(self.plans))
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        found = self._likelihood(batch)
+        every: dict[str, Any] = {"batch_size": len(batch["tokens"]), "sync_dist": True}
+        self.log("val/nll", found.total.mean(), prog_bar=True, **every)
+        for name, part in zip(PARTS, found, strict=True):
+            self.log(f"val/nll_{name}", part.mean(), **every)
+
+    def on_test_epoch_start(self) -> None:
+        self.test_nll = nn.ModuleDict({split: MeanMetric() for split in self.data.test_splits}).to(self.device)
+
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        metric = list(self.test_nll.values())[dataloader_idx]
+        metric.update(self._likelihood(batch).total)  # type: ignore[operator]
+
+    def on_test_epoch_end(self) -> None:
+        assert self.layout is not None
+        data = self.data
+        drawn, speed = self._draw()
+        real = {split: self._seen(split) for split in {"train", "val", *self.test_nll}}
+        rows = SampleRows(real["train"], real["val"], data.clips("val"), self.layout, data.augment)
+        self.pictures = {"samples": self._sheet(drawn)}
+        kept = sample_details(drawn.points, drawn.label, self.classes, rows.judge, partial(self._decoded, drawn.tokens))
+        for split, metric in self.test_nll.items():
+            found, nearest = rows.compute(real[split], drawn)
+            found["model"] |= {
+                "nll_bits": float(metric.compute()),  # type: ignore[operator]
+                "bits": bits(self.layout.tokens, self.layout.codebook_size),
+                "clips_per_second": speed,
+            }
+            judged = {"judge": rows.judge.as_json()} if rows.judge else {}
+            self.scoreboards[split] = {"clips": len(drawn.label), "truth": "judged", "rows": found, **judged}
+            self.scoreboards[split]["details"] = kept
+            self.log(f"{split}/nll", found["model"]["nll_bits"])
+        self.pictures["closest_pairs"] = self._pairs(drawn, nearest.which, closest(nearest))
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        raise UserError("this task draws clips of no given ones; use `trajvq sample`")
+
+    def _check_data(self) -> None:
+        super()._check_data()
+        if self.generator.plan and not (self.data.places and self.data.eval_places):
+            raise UserError(
+                "the planner learns from places: set data.places and data.eval_places, or model.network.plan to false"
+            )
+
+    def _likelihood(self, batch: Batch) -> Likelihood:
+        """Return bits of clips."""
+        found = self.generator.log_likelihood(batch["tokens"], batch.get("label"), batch.get("places"))
+        return Likelihood(*(-part / math.log(2) for part in found))
+
+    def _draw(self) -> tuple[Seen, float]:
+        """Draw clips of every class; returns them and how many a second, decoded."""
+        labels = list(range(len(self.classes))) or [ANY]
+        parts, start = [], time.monotonic()
+        for part in draw_clips(self.generator, labels, self.samples, self.sample_seed, self.how):
+            self.tokenizer.decode(part.tokens)
+            parts.append(part)
+        seconds = time.monotonic() - start
+        label, tokens = torch.cat([part.label for part in parts]), torch.cat([part.tokens for part in parts])
+        return look(self.tokenizer, tokens, label), len(label) / seconds
+
+    def _seen(self, split: str) -> Seen:
+        held = self.data.tokens(split)
+        count = len(held.tokens) if split != "train" or not self.data.train_clips else self.data.train_clips
+        tokens = held.tokens[:count, 0].long()
+        label = held.columns.get("label", torch.full((len(held.tokens),), ANY))[:count]
+        if split == "train" and held.places is not None:  # of these only paths are looked at
+            size = torch.tensor([self.data.manifest.width, self.data.manifest.height])
+            return seen_before(tokens, label, (held.places[:count, 0] + 1) / 2 * size)
+        return look(self.tokenizer, tokens, label)
+
+    def _decoded(self, tokens: Tensor, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return as_bytes(self.tokenizer.decode(tokens[rows]))
+
+    def _sheet(self, drawn: Seen) -> Any:
+        names = self.classes or ["any class"]
+        rows = {
+            name: np.flatnonzero(drawn.label == (k if self.classes else ANY))[:SHOWN] for k, name in enumerate(names)
+        }
+        return sample_sheet({name: as_bytes(self.tokenizer.decode(drawn.tokens[r])) for name, r in rows.items()})
+
+    def _pairs(self, drawn: Seen, nearest: Any, rows: Any) -> Any:
+        """Draw the clips nearest to training clips, each above that one."""
+        train = self.data.tokens("train").tokens[nearest[rows], 0].long()
+        made = [as_bytes(self.tokenizer.decode(tokens)) for tokens in (drawn.tokens[rows], train)]
+        return sheet(made[0], made[1])
