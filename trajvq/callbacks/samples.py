@@ -4,16 +4,19 @@ from pathlib import Path
 
 import lightning as L
 
-from trajvq.report.strips import save_png
+from trajvq.report.samples import sample_sheet
+from trajvq.report.strips import save_png, sheet
+from trajvq.tasks import Sample
 
 
 class SamplePictures(L.Callback):
-    """Saves the pictures of a test: sheets of samples, and those nearest to training clips above these."""
+    """Saves pictures of a test: a sheet of samples, and those nearest to training clips above these."""
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not trainer.is_global_zero:
+        if not trainer.is_global_zero or not isinstance(pl_module, Sample):
             return
-        for name, picture in pl_module.pictures.items():  # type: ignore[union-attr, operator]
-            path = Path(trainer.default_root_dir) / "media" / f"{name.replace('_', '-')}.png"
-            save_png(picture, path)
-            print(f"picture: {path}")
+        media = Path(trainer.default_root_dir) / "media"
+        drawn, train = pl_module.pairs
+        for name, picture in (("samples", sample_sheet(pl_module.shown)), ("closest-pairs", sheet(drawn, train))):
+            save_png(picture, media / f"{name}.png")
+            print(f"picture: {media / name}.png")

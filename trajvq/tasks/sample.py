@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -17,8 +18,6 @@ from trajvq.metrics.codes import bits
 from trajvq.metrics.reconstruction import as_bytes
 from trajvq.models.generator import Generator, Likelihood, Sampling
 from trajvq.models.transformer import TokenLayout
-from trajvq.report.samples import sample_sheet
-from trajvq.report.strips import sheet
 from trajvq.tasks.details import sample_details
 from trajvq.tasks.sample_rows import SampleRows, Seen, closest, look, seen_before
 from trajvq.tasks.schedule import muon
@@ -34,7 +33,7 @@ class Sample(TokenTask):
 
     Logs ``train/loss``, ``val/nll`` (bits a clip) and its parts: the planned path, the tokens near it, and the rest.
     ``test`` draws clips of every class, none of them filtered, and leaves a scoreboard for every split in
-    `scoreboards` and pictures in `pictures`.
+    `scoreboards`, and clips to look at in `shown` and `pairs`.
 
     Args:
         tokenizer_ckpt: Checkpoint of the tokenizer.
@@ -88,7 +87,8 @@ class Sample(TokenTask):
         self.how = Sampling(temperature, top_p, spread, guidance)
         self.matrix_learning_rate = matrix_learning_rate
         self.test_nll = nn.ModuleDict()
-        self.pictures: dict[str, Any] = {}  # of the last test: uint8 (height, width, 3) by name
+        self.shown: dict[str, NDArray[np.uint8]] = {}  # of the last test, by class: (N, T, 3, H, W)
+        self.pairs: list[NDArray[np.uint8]] = []  # those nearest to training clips, and these
 
     def make(self, layout: TokenLayout, classes: list[str]) -> None:
         """Make the network's layers; see `TokenTask.make`."""
@@ -152,7 +152,7 @@ class Sample(TokenTask):
         drawn, speed = self._draw()
         real = {split: self._seen(split) for split in {"train", "val", *self.test_nll}}
         rows = SampleRows(real["train"], real["val"], data.clips("val"), self.layout, data.augment)
-        self.pictures = {"samples": self._sheet(drawn)}
+        self.shown = self._shown(drawn)
         kept = sample_details(drawn.points, drawn.label, self.classes, rows.judge, partial(self._decoded, drawn.tokens))
         for split, metric in self.test_nll.items():
             found, nearest = rows.compute(real[split], drawn)
@@ -165,7 +165,7 @@ class Sample(TokenTask):
             self.scoreboards[split] = {"clips": len(drawn.label), "truth": "judged", "rows": found, **judged}
             self.scoreboards[split]["details"] = kept
             self.log(f"{split}/nll", found["model"]["nll_bits"])
-        self.pictures["closest_pairs"] = self._pairs(drawn, nearest.which, closest(nearest))
+        self.pairs = self._pairs(drawn, nearest.which, closest(nearest))
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         raise UserError("this task draws clips of no given ones; use `trajvq sample`")
@@ -206,15 +206,15 @@ class Sample(TokenTask):
     def _decoded(self, tokens: Tensor, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         return as_bytes(self.tokenizer.decode(tokens[rows]))
 
-    def _sheet(self, drawn: Seen) -> Any:
+    def _shown(self, drawn: Seen) -> dict[str, NDArray[np.uint8]]:
+        """Return the first clips of every class."""
         names = self.classes or ["any class"]
         rows = {
             name: np.flatnonzero(drawn.label == (k if self.classes else ANY))[:SHOWN] for k, name in enumerate(names)
         }
-        return sample_sheet({name: as_bytes(self.tokenizer.decode(drawn.tokens[r])) for name, r in rows.items()})
+        return {name: as_bytes(self.tokenizer.decode(drawn.tokens[r])) for name, r in rows.items()}
 
-    def _pairs(self, drawn: Seen, nearest: Any, rows: Any) -> Any:
-        """Draw the clips nearest to training clips, each above that one."""
+    def _pairs(self, drawn: Seen, nearest: NDArray[np.int64], rows: Sequence[int]) -> list[NDArray[np.uint8]]:
+        """Return the clips nearest to training clips, and these."""
         train = self.data.tokens("train").tokens[nearest[rows], 0].long()
-        made = [as_bytes(self.tokenizer.decode(tokens)) for tokens in (drawn.tokens[rows], train)]
-        return sheet(made[0], made[1])
+        return [as_bytes(self.tokenizer.decode(tokens)) for tokens in (drawn.tokens[rows], train)]
