@@ -36,11 +36,15 @@ def common(dataset: Path, tokenizer: Path, here: Path) -> list[str]:
     return ["--config", "sample", f"--data.path={dataset}", f"--model.tokenizer_ckpt={tokenizer}", *SMALL]
 
 
-@pytest.fixture
-def trained(common: list[str], here: Path) -> Path:
+@pytest.fixture(scope="module")
+def trained(dataset: Path, tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoint of a run of six steps."""
-    assert main(["fit", *common, *SHORT, "--run=a", "--trainer.logger=false"]) == 0
-    return here / "runs/sample/a/checkpoints/best.ckpt"
+    folder = tmp_path_factory.mktemp("sample")
+    given = ["--config", "sample", f"--data.path={dataset}", f"--model.tokenizer_ckpt={tokenizer}", *SMALL, *SHORT]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["fit", *given, "--run=a", "--trainer.logger=false"]) == 0
+    return folder / "runs/sample/a/checkpoints/best.ckpt"
 
 
 def test_a_run_leaves_checkpoints_a_scoreboard_and_pictures(
