@@ -140,7 +140,7 @@ def bench_magvit2(layers: str, seconds: float) -> dict[str, float]:
     video = torch.rand(4, 3, 16, 64, 64)
 
     def step() -> int:
-        loss, _ = network(video, return_loss=True)
+        loss, _ = network(video, return_loss=True, video_contains_first_frame=False)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -148,7 +148,7 @@ def bench_magvit2(layers: str, seconds: float) -> dict[str, float]:
 
     def encode() -> int:
         with torch.inference_mode():
-            network.tokenize(video)
+            network(video, return_codes=True, video_contains_first_frame=False)
         return 4
 
     return {"train": rate(step, seconds), "encode": rate(encode, seconds)}

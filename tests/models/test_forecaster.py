@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from trajvq.models import Forecaster, TokenLayout
-from trajvq.models.generator import Generator, Sampling
+from trajvq.models.generator import Generator
+from trajvq.models.sampling import Sampling
 
 LAYOUT = TokenLayout(1000, (8, 5, 5, 5), (3, 4, 4), 4)
 

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from trajvq.models.generator import Generator, Likelihood, Sampling, draw, filled, told_places
+from trajvq.models.cells import filled, told_places
+from trajvq.models.generator import Generator, Likelihood
+from trajvq.models.sampling import Sampling, draw
 from trajvq.models.transformer import TokenLayout, TokenTransformer
 
 TINY = TokenLayout(3, (3,), (2, 1, 2), 2)

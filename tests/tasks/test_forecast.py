@@ -16,7 +16,7 @@ from trajvq.cli import main
 from trajvq.data.clips import Clips
 from trajvq.metrics.score_motion import score_forecasts
 from trajvq.models import Forecaster
-from trajvq.models.generator import Sampling
+from trajvq.models.sampling import Sampling
 from trajvq.tasks import Forecast
 from trajvq.tasks.forecast import GREEDY, seed_of
 from trajvq.tokens.datamodule import TokenDataModule

@@ -12,7 +12,7 @@ from trajvq.data.deal import new_dataset, write_split
 from trajvq.data.store import Manifest, file_sha256
 from trajvq.errors import UserError
 from trajvq.metrics.reconstruction import as_bytes
-from trajvq.models.generator import Sampling
+from trajvq.models.sampling import Sampling
 from trajvq.report.samples import sample_sheet, save_animation
 from trajvq.report.strips import save_png
 from trajvq.runs import LATEST, best

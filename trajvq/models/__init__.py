@@ -3,8 +3,9 @@
 from trajvq.models.classifier import Classifier, LinearProbe, TokenClassifier
 from trajvq.models.forecaster import Forecaster
 from trajvq.models.fsq import FSQ
-from trajvq.models.generator import Generator, Sampling
+from trajvq.models.generator import Generator
 from trajvq.models.quantizers import LFQ, VQ, SimVQ
+from trajvq.models.sampling import Sampling
 from trajvq.models.tokenizer import CausalTokenizer
 from trajvq.models.transformer import TokenLayout, TokenTransformer
 

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from trajvq.models.cells import filled
 from trajvq.models.foresight import Foresight
-from trajvq.models.generator import Generator, Rollout, Sampling, draw, filled
+from trajvq.models.generator import Generator, Rollout
+from trajvq.models.sampling import Sampling, draw
 from trajvq.models.transformer import TokenLayout
 
 

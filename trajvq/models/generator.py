@@ -11,39 +11,17 @@ B clips, T frames, N tokens of a clip in the order of the grid, L told ones, D c
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trajvq.models.causal import ChannelNorm, ResidualBlock
+from trajvq.models.causal import ResidualBlock
+from trajvq.models.cells import CellOffsets, CodeHead, filled, told_places
 from trajvq.models.planner import Planner
+from trajvq.models.sampling import Sampling, draw, guided
 from trajvq.models.transformer import TokenEmbedding, TokenLayout, TokenTransformer
-
-WAVES = (0.5, 1.0, 2.0)  # turns a cell of the sines that tell where in a cell something is
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How clips are drawn.
-
-    Attributes:
-        temperature: Of codes; 0 takes the likeliest.
-        top_p: Choose among the likeliest codes that together have this share; at least one.
-        spread: Times the width of the planner's Gaussians; 0 takes the middle of the likeliest.
-        guidance: Weight of the class (Ho and Salimans, 2021): 1 samples as trained, more exaggerates it.
-    """
-
-    temperature: float = 1.0
-    top_p: float = 1.0
-    spread: float = 1.0
-    guidance: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.temperature < 0 or self.spread < 0 or self.guidance < 0 or not 0 < self.top_p <= 1:
-            raise ValueError(f"temperature, spread and guidance are 0 or more and top_p is in (0, 1], not {self}")
 
 
 class Likelihood(NamedTuple):
@@ -75,74 +53,6 @@ class Rollout(NamedTuple):
 
     tokens: Tensor
     path: Tensor | None
-
-
-class CellOffsets(nn.Module):
-    """How the path lies to every cell, as vectors: what a token holds depends on that and not on where its cell is.
-
-    Args:
-        layout: Of the tokens.
-        width: D.
-    """
-
-    centre: Tensor
-
-    def __init__(self, layout: TokenLayout, width: int) -> None:
-        super().__init__()
-        self.layout = layout
-        _, h, w = layout.grid
-        row, column = torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")
-        self.register_buffer("centre", torch.stack([column, row], dim=-1).view(-1, 2), persistent=False)
-        numbers = 2 * 2 * layout.frames * (2 + 2 * len(WAVES))  # of the frames of this latent frame and of the last
-        self.network = nn.Sequential(nn.Linear(numbers, width), nn.GELU(), nn.Linear(width, width))
-
-    def offsets(self, path: Tensor) -> Tensor:
-        """Return where points are from the middle of each cell, in cells: ``(B, t, h * w, frames, 2)``.
-
-        Args:
-            path: float ``(B, T, 2)``, x and y from -1 to 1 between the edges.
-        """
-        t, h, w = self.layout.grid
-        point = (path + 1) / 2 * path.new_tensor([w, h])
-        return point.view(len(path), t, 1, -1, 2) - self.centre[:, None]
-
-    def near(self, path: Tensor, reach: float) -> Tensor:
-        """Return bool ``(B, N)``: whether a point comes within so many cells of the edge of each cell."""
-        near = self.offsets(path).abs().amax(dim=-1).amin(dim=-1) <= 0.5 + reach
-        return near.flatten(1)
-
-    def forward(self, path: Tensor) -> Tensor:
-        """Return ``(B, t, h * w, D)``."""
-        now = self.offsets(path).flatten(3)
-        off = torch.cat([now, torch.cat([now[:, :1], now[:, :-1]], dim=1)], dim=-1)
-        close = torch.exp(-off.square() / 2)  # far off there is nothing to tell
-        waves = [close * f(2 * torch.pi * wave * off) for wave in WAVES for f in (torch.sin, torch.cos)]
-        made: Tensor = self.network(torch.cat([torch.tanh(off), off / max(self.layout.grid[1:]), *waves], dim=-1))
-        return made
-
-
-class CodeHead(nn.Module):
-    """Vectors to logits of codes: codes that share digits share weights.
-
-    Args:
-        layout: Of the tokens.
-        width: D.
-    """
-
-    digits: Tensor
-
-    def __init__(self, layout: TokenLayout, width: int) -> None:
-        super().__init__()
-        self.register_buffer("digits", TokenEmbedding(layout, 1).digits, persistent=False)
-        self.norm = ChannelNorm(width)
-        self.shared = nn.Parameter(torch.randn(self.digits.shape[1], width) * 0.1)
-        self.own = nn.Linear(width, layout.codebook_size)
-        nn.init.zeros_(self.own.weight)
-        nn.init.zeros_(self.own.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits ``(..., C)`` of ``(..., D)``."""
-        return F.linear(self.norm(x), self.digits @ self.shared + self.own.weight, self.own.bias)
 
 
 class Generator(nn.Module):
@@ -394,57 +304,6 @@ class Generator(nn.Module):
         shown = self.shown(self.embedding(told.clamp(min=0))) * (told >= 0)[..., None]
         made: Tensor = self.blocks((shown + self.hidden(cells)).unflatten(1, self.layout.grid))
         return made.flatten(1, 3)
-
-
-def told_places(near: Tensor) -> Tensor:
-    """Return int64 ``(B, L)``: the places that are true in bool ``(B, N)``, rising; N after the last."""
-    longest = int(near.sum(dim=1).amax())
-    place = (~near).to(torch.uint8).sort(dim=1, stable=True).indices[:, :longest]
-    return place.masked_fill(~near.gather(1, place), near.shape[1])
-
-
-def filled(path: Tensor) -> Tensor:
-    """Return paths ``(B, T, 2)`` with missing points (NaN) put where the last one before was, or the first after.
-
-    A path without any point stays in the middle.
-    """
-    seen = ~path.isnan().any(dim=-1)
-    moments = torch.arange(path.shape[1], device=path.device)
-    before = moments.where(seen, -1).cummax(dim=1).values
-    first = seen.to(torch.uint8).argmax(dim=1, keepdim=True)
-    source = torch.where(before < 0, first, before)
-    return path.gather(1, source[..., None].expand(-1, -1, 2)).nan_to_num(0.0)
-
-
-def guided(logits: Tensor, guidance: float) -> Tensor:
-    """Return logits ``(B, C)`` of the class against those of none, which follow it unless the guidance is 1."""
-    if guidance == 1:
-        return logits
-    with_class, without = logits.log_softmax(dim=-1).chunk(2)
-    return without + guidance * (with_class - without)
-
-
-def draw(logits: Tensor, uniform: Tensor, how: Sampling) -> Tensor:
-    """Choose by one uniform number a row (inverse distribution function), so that rows do not disturb each other.
-
-    Args:
-        logits: ``(B, C)``.
-        uniform: float64 ``(B,)`` in [0, 1).
-        how: Its temperature and top_p.
-
-    Returns:
-        int64 ``(B,)``.
-    """
-    if how.temperature == 0:
-        return logits.argmax(dim=-1)
-    share = (logits.double() / how.temperature).softmax(dim=-1)
-    if how.top_p < 1:
-        falling, order = share.sort(dim=-1, descending=True, stable=True)
-        out = falling.cumsum(dim=-1) - falling >= how.top_p
-        share = share.scatter(1, order, falling.masked_fill(out, 0.0))
-    ladder = share.cumsum(dim=-1)
-    chosen = torch.searchsorted(ladder, uniform[:, None] * ladder[:, -1:], right=True)[:, 0]
-    return chosen.clamp(max=share.shape[1] - 1)
 
 
 def _at(values: Tensor, place: Tensor) -> Tensor:

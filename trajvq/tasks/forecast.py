@@ -20,10 +20,9 @@ from trajvq.metrics.forecast_rows import Ladder, Paths
 from trajvq.metrics.reconstruction import Truth, as_bytes, truth_of
 from trajvq.metrics.scoreboard import value_of
 from trajvq.models.forecaster import Forecaster
-from trajvq.models.generator import Sampling
+from trajvq.models.sampling import Sampling
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.details import forecast_details
-from trajvq.tasks.schedule import muon
 from trajvq.tasks.tokens import Batch, TokenTask
 from trajvq.tokens.places import as_path, places_in
 
@@ -81,8 +80,8 @@ class Forecast(TokenTask):
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
     ) -> None:
-        super().__init__(tokenizer_ckpt, network, total_steps, learning_rate, warmup_steps, betas, weight_decay)
-        self.matrix_learning_rate = matrix_learning_rate
+        weights = (learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
+        super().__init__(tokenizer_ckpt, network, total_steps, *weights)
         self.context, self.horizon, self.samples, self.val_clips = context, horizon, samples, val_clips
         self.sampling = Sampling(temperature=temperature, spread=spread)
         self.paths, self.paths_weight, self.blur, self.rest = paths, paths_weight, blur, rest
@@ -107,17 +106,6 @@ class Forecast(TokenTask):
         if layout.grid[0] < 2:
             raise UserError(f"clips of {layout.frames} frames are a single token long: there is nothing to go on to")
         self.network.build(layout)
-
-    def configure_optimizers(self) -> Any:
-        return muon(
-            self.network.parameters(),
-            self.learning_rate,
-            self.matrix_learning_rate,
-            self.warmup_steps,
-            self.total_steps,
-            self.betas,
-            self.weight_decay,
-        )
 
     def forward(self, tokens: Tensor, index: Tensor, how: Sampling = GREEDY, draw: int = 0) -> tuple[Tensor, Tensor]:
         """Go on with clips.

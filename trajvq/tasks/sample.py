@@ -16,11 +16,11 @@ from trajvq.augment import ClipSymmetries
 from trajvq.errors import UserError
 from trajvq.metrics.codes import bits
 from trajvq.metrics.reconstruction import as_bytes
-from trajvq.models.generator import Generator, Likelihood, Sampling
+from trajvq.models.generator import Generator, Likelihood
+from trajvq.models.sampling import Sampling
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.details import sample_details
 from trajvq.tasks.sample_rows import SampleRows, Seen, closest, look, seen_before
-from trajvq.tasks.schedule import muon
 from trajvq.tasks.tokens import Batch, TokenTask
 from trajvq.tokens.drawing import ANY, draw_clips
 
@@ -79,13 +79,13 @@ class Sample(TokenTask):
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
     ) -> None:
-        super().__init__(tokenizer_ckpt, network, total_steps, learning_rate, warmup_steps, betas, weight_decay)
+        weights = (learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
+        super().__init__(tokenizer_ckpt, network, total_steps, *weights)
         if plans < 1 or samples < 1:
             raise ValueError(f"model.plans is {plans} and model.samples {samples}; both are at least 1")
         self.rest_weight, self.rest_tokens, self.plans = rest_weight, rest_tokens, plans
         self.samples, self.sample_seed = samples, sample_seed
         self.how = Sampling(temperature, top_p, spread, guidance)
-        self.matrix_learning_rate = matrix_learning_rate
         self.test_nll = nn.ModuleDict()
         self.shown: dict[str, NDArray[np.uint8]] = {}  # of the last test, by class: (N, T, 3, H, W)
         self.pairs: list[NDArray[np.uint8]] = []  # those nearest to training clips, and these
@@ -99,19 +99,6 @@ class Sample(TokenTask):
         """The network."""
         assert isinstance(self.network, Generator)
         return self.network
-
-    def configure_optimizers(self) -> Any:
-        if self.matrix_learning_rate is None:
-            return super().configure_optimizers()
-        return muon(
-            self.network.parameters(),
-            self.learning_rate,
-            self.matrix_learning_rate,
-            self.warmup_steps,
-            self.total_steps,
-            self.betas,
-            self.weight_decay,
-        )
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         tokens, label, path = self.data.tokens_of(batch), batch.get("label"), batch.get("places")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from trajvq.errors import UserError
 from trajvq.models.transformer import TokenLayout
-from trajvq.tasks.schedule import adamw
+from trajvq.tasks.schedule import adamw, muon
 from trajvq.tokens.checkpoint import misfits
 from trajvq.tokens.datamodule import TokenDataModule
 from trajvq.tokens.frozen import FrozenTokenizer
@@ -33,7 +33,8 @@ class TokenTask(L.LightningModule):
         learning_rate: Its peak.
         warmup_steps: Steps of linear rise to it.
         betas: AdamW's running averages.
-        weight_decay: AdamW's weight decay.
+        weight_decay: Decoupled weight decay.
+        matrix_learning_rate: Muon's peak, for matrices; None trains all by AdamW.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class TokenTask(L.LightningModule):
         warmup_steps: int,
         betas: tuple[float, float],
         weight_decay: float,
+        matrix_learning_rate: float | None = None,
     ) -> None:
         super().__init__()
         with warnings.catch_warnings():
@@ -57,6 +59,7 @@ class TokenTask(L.LightningModule):
         self.network, self.total_steps = network, total_steps
         self.learning_rate, self.warmup_steps = learning_rate, warmup_steps
         self.betas, self.weight_decay = betas, weight_decay
+        self.matrix_learning_rate = matrix_learning_rate
         self.layout: TokenLayout | None = None
         self.classes: list[str] = []
         self.scoreboards: dict[str, dict[str, Any]] = {}
@@ -104,14 +107,10 @@ class TokenTask(L.LightningModule):
             )
 
     def configure_optimizers(self) -> Any:
-        return adamw(
-            self.network.parameters(),
-            self.learning_rate,
-            self.warmup_steps,
-            self.total_steps,
-            self.betas,
-            self.weight_decay,
-        )
+        weights, rest = self.network.parameters(), (self.warmup_steps, self.total_steps, self.betas, self.weight_decay)
+        if self.matrix_learning_rate is None:
+            return adamw(weights, self.learning_rate, *rest)
+        return muon(weights, self.learning_rate, self.matrix_learning_rate, *rest)
 
     @property
     def data(self) -> TokenDataModule:

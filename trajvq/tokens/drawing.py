@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from trajvq.errors import UserError
-from trajvq.models.generator import Generator, Sampling
+from trajvq.models.generator import Generator
+from trajvq.models.sampling import Sampling
 from trajvq.models.transformer import TokenLayout
 from trajvq.tokens.checkpoint import misfits, read_checkpoint
 from trajvq.tokens.frozen import FrozenTokenizer
