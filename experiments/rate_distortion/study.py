@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from trajvq.data.clips import Clips
-from trajvq.metrics.description import description_bits
+from trajvq.metrics.description import gaussian_bits
 
 HERE = Path(__file__).parent
 CELLS = HERE / "cells"
@@ -87,7 +87,7 @@ def bound(data: Path, errors: list[float]) -> list[float]:
     bits = []
     for error in errors:
         look = np.concatenate([columns["color"].double().numpy(), radius * 10 / error], axis=1)
-        bits.append(description_bits(path, label, error, look, 1.0))
+        bits.append(gaussian_bits(path, label, error, look, 1.0))
     return bits
 
 

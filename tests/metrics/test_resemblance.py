@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trajvq.metrics.budget import description_bits
+from trajvq.metrics.description import parameter_bits
 from trajvq.metrics.resemblance import (
     cover,
     features,
@@ -74,7 +74,7 @@ def test_the_nearest_clip_in_tokens_shares_most_of_them() -> None:
 
 def test_finer_places_and_more_unknowns_are_worth_more_bits() -> None:
     labels = np.zeros(4, dtype=np.int64)
-    line = description_bits(labels, ("linear", "helical"), 64, (0.25, 0.25, 8))
+    line = parameter_bits(labels, ("linear", "helical"), 64, (0.25, 0.25, 8))
     assert line == pytest.approx(5 * 8 + 8 + 3 * 5 + 1)
-    assert description_bits(labels, ("linear", "helical"), 64, (0.125, 0.25, 8)) == pytest.approx(line + 5)
-    assert description_bits(labels + 1, ("linear", "helical"), 64, (0.25, 0.25, 8)) == pytest.approx(line + 7 * 8)
+    assert parameter_bits(labels, ("linear", "helical"), 64, (0.125, 0.25, 8)) == pytest.approx(line + 5)
+    assert parameter_bits(labels + 1, ("linear", "helical"), 64, (0.25, 0.25, 8)) == pytest.approx(line + 7 * 8)

@@ -1,11 +1,9 @@
-"""Budgets: where the error of a predicted path comes from, and how many bits a clip's own numbers are worth."""
+"""Where the error of a predicted path comes from: the extractor, the tokenizer, or the dynamics."""
 
 from typing import TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
-from trajvq.data.projective import FREEDOM
 from trajvq.data.ranges import Floats
 from trajvq.metrics.reconstruction import MISSING
 
@@ -55,25 +53,3 @@ def error_budget(truth: Floats, tracked: Floats, reconstructed: Floats, predicte
         "together": total - sum(squares),
         "total": total,
     }
-
-
-def description_bits(
-    labels: NDArray[np.int64], classes: tuple[str, ...], side: float, errors: tuple[float, float, float]
-) -> float:
-    """Return the bits that the numbers behind a clip are worth, at the precision that a tokenizer reaches.
-
-    The unknowns of the class's family in the picture, each as a place in the frame told as finely as that; the
-    radius, as part of the frame; three colours of 256 values; and which class it is. A plain count (Rissanen, 1978),
-    for comparison with tokens: numbers that matter less could be told more coarsely.
-
-    Args:
-        labels: ``(N,)`` classes.
-        classes: Their names; one that is no motion family counts as the largest.
-        side: Of the frame in px.
-        errors: RMS errors of a coordinate in px, of the radius in px, and of a colour in 256ths.
-    """
-    most = max(FREEDOM.values())
-    unknowns = float(np.mean([FREEDOM.get(classes[k], most) for k in labels]))
-    place, radius, color = (max(error, 1e-3) for error in errors)
-    look = np.log2(max(side / radius, 1)) + 3 * np.log2(max(256 / color, 1))
-    return float(unknowns * np.log2(max(side / place, 1)) + look + np.log2(len(classes)))

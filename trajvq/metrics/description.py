@@ -1,14 +1,15 @@
-"""How many bits the motions of a dataset need at all, to tell each clip's path to a given precision."""
+"""How many bits clips need at all, told to a given precision: by counting their numbers, and by a Gaussian bound."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trajvq.data.projective import FREEDOM
 from trajvq.data.ranges import Floats
 
 DIRECTIONS = 1e-9  # px² of spread below which a direction of path space needs no bits
 
 
-def description_bits(
+def gaussian_bits(
     path: Floats,
     label: NDArray[np.int64],
     path_error: float,
@@ -42,6 +43,28 @@ def description_bits(
     if look is not None:
         bits += _gaussian(look, np.pi / 2 * look_error**2)
     return bits
+
+
+def parameter_bits(
+    labels: NDArray[np.int64], classes: tuple[str, ...], side: float, errors: tuple[float, float, float]
+) -> float:
+    """Return the bits that the numbers behind a clip are worth, at the precision that a tokenizer reaches.
+
+    The unknowns of the class's family in the picture, each as a place in the frame told as finely as that; the
+    radius, as part of the frame; three colours of 256 values; and which class it is. A plain count (Rissanen, 1978),
+    for comparison with tokens: numbers that matter less could be told more coarsely.
+
+    Args:
+        labels: ``(N,)`` classes.
+        classes: Their names; one that is no motion family counts as the largest.
+        side: Of the frame in px.
+        errors: RMS errors of a coordinate in px, of the radius in px, and of a colour in 256ths.
+    """
+    most = max(FREEDOM.values())
+    unknowns = float(np.mean([FREEDOM.get(classes[k], most) for k in labels]))
+    place, radius, color = (max(error, 1e-3) for error in errors)
+    look = np.log2(max(side / radius, 1)) + 3 * np.log2(max(256 / color, 1))
+    return float(unknowns * np.log2(max(side / place, 1)) + look + np.log2(len(classes)))
 
 
 def _gaussian(samples: Floats, distortion: float) -> float:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from trajvq.data.clips import Clips
 from trajvq.data.ranges import Floats
 from trajvq.metrics.background import estimate_background
-from trajvq.metrics.budget import description_bits
+from trajvq.metrics.description import parameter_bits
 from trajvq.metrics.judge import Judge, calibrate
 from trajvq.metrics.reconstruction import as_bytes
 from trajvq.metrics.resemblance import Nearest, cover, features, memorization, nearest_paths, nearest_tokens
@@ -123,7 +123,7 @@ class SampleRows:
             ratio, share = memorization(nearest, self.near_val[what])
             rows["model"] |= {f"memorization_{what}": ratio, f"nearer_{what}": share}
         if self.errors is not None:
-            bits = description_bits(real.label, self.classes, float(self.size[1]), self.errors)
+            bits = parameter_bits(real.label, self.classes, float(self.size[1]), self.errors)
             rows["model"]["description_bits"] = bits
         return {name: row for name, row in rows.items() if row}, near["path"]
 
