@@ -22,6 +22,24 @@ def test_every_index_comes_back_from_its_code(levels: list[int]) -> None:
     assert len(torch.unique(codes.flatten(2)[0].T, dim=0)) == prod(levels)
 
 
+@pytest.mark.parametrize("digits", [[2, 2], [4], [1, 3], [2, 1, 1]])
+def test_digits_number_the_same_codes(digits: list[int]) -> None:
+    quantizer, plain = FSQ([8, 5, 5, 5], digits), FSQ([8, 5, 5, 5])
+    indices = torch.arange(1000).view(1, 1, 1, -1)
+    codes = quantizer.codes(indices)
+    assert codes.shape[1] == len(digits)
+    assert torch.equal(quantizer.indices(codes), indices)
+    first, steps = codes[0, 0, 0, 0], int(quantizer.steps[0])
+    assert torch.allclose(first[:steps], torch.linspace(-1, 1, steps))  # the first channel turns fastest, and rises
+    assert torch.equal(plain.levels, quantizer.levels)
+
+
+@pytest.mark.parametrize("digits", [[2, 1], [3, 2], [4, 0]])
+def test_digits_that_do_not_add_up_are_refused(digits: list[int]) -> None:
+    with pytest.raises(ValueError, match="digits"):
+        FSQ([8, 5, 5, 5], digits)
+
+
 def test_all_codes_are_reached_from_standard_normal_latents() -> None:
     quantizer = FSQ([8, 5, 5, 5])
     latent = torch.randn(1, 4, 1, 1, 200_000, generator=torch.Generator().manual_seed(0))

@@ -30,20 +30,21 @@ class CausalDepthwise(nn.Module):
     Args:
         channels: Channels in and out.
         kernel: Rows and columns; odd.
+        back: Look at the frame before; without, every frame is by itself.
     """
 
-    def __init__(self, channels: int, kernel: int = 3) -> None:
+    def __init__(self, channels: int, kernel: int = 3, back: bool = True) -> None:
         super().__init__()
         edge: dict[str, Any] = {"padding": kernel // 2, "padding_mode": "replicate", "groups": channels}
         self.now = nn.Conv2d(channels, channels, kernel, **edge)
-        self.before = nn.Conv2d(channels, channels, kernel, bias=False, **edge)
+        self.before = nn.Conv2d(channels, channels, kernel, bias=False, **edge) if back else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve ``(B, t, h, w, C)``; returns the same shape."""
         clips, frames = x.shape[:2]
         x = x.permute(0, 1, 4, 2, 3)
         made = self.now(x.flatten(0, 1)).unflatten(0, (clips, frames))
-        if frames > 1:
+        if self.before is not None and frames > 1:
             back = self.before(x[:, :-1].flatten(0, 1)).unflatten(0, (clips, frames - 1))
             made = made + F.pad(back, (0, 0, 0, 0, 0, 0, 1, 0))
         last: Tensor = made.permute(0, 1, 3, 4, 2)
@@ -59,11 +60,13 @@ class ResidualBlock(nn.Module):
         channels: Channels in and out.
         expansion: Channels inside the perceptron, as a multiple.
         mix: Look at neighbouring places; without, each place is by itself.
+        back: Look at the frame before, too.
     """
 
-    def __init__(self, channels: int, expansion: int = 4, mix: bool = True) -> None:
+    def __init__(self, channels: int, expansion: int = 4, mix: bool = True, back: bool = True) -> None:
         super().__init__()
-        self.mix, self.norm = CausalDepthwise(channels) if mix else nn.Identity(), ChannelNorm(channels)
+        self.mix = CausalDepthwise(channels, back=back) if mix else nn.Identity()
+        self.norm = ChannelNorm(channels)
         self.widen = nn.Linear(channels, expansion * channels)
         self.narrow = nn.Linear(expansion * channels, channels)
         nn.init.zeros_(self.narrow.weight)

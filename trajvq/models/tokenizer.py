@@ -22,7 +22,8 @@ Strides = tuple[int, int, int]
 class CellEncoder(nn.Module):
     """Cells to latents. Each cell's mean, least and greatest colour enter beside the deviations from its mean.
 
-    So colour does not drown in shape: the least or greatest value of a channel is that of a small object.
+    So colour does not drown in shape: the least or greatest value of a channel is that of a small object. A token sees its
+    own frames alone, no earlier ones: they would change twice as many tokens and made none of them better.
 
     Args:
         strides: Frames, rows and columns of a cell.
@@ -30,7 +31,7 @@ class CellEncoder(nn.Module):
         hidden: Channels between a frame's pixels and what it contributes to its cell.
         thin: Channels that a frame contributes to its cell.
         blocks: Residual blocks.
-        reach: The first so many of them look at neighbouring cells and the frame of cells before.
+        reach: The first so many of them look at neighbouring cells.
         latent: Channels out.
     """
 
@@ -44,7 +45,7 @@ class CellEncoder(nn.Module):
         self.tone = nn.Linear(3 * 3, hidden, bias=False)
         self.frame = nn.Linear(hidden, thin)
         self.inward = nn.Linear(frames * thin, width)
-        self.blocks = nn.Sequential(*(ResidualBlock(width, mix=k < reach) for k in range(blocks)))
+        self.blocks = nn.Sequential(*(ResidualBlock(width, mix=k < reach, back=False) for k in range(blocks)))
         self.outward = nn.Sequential(ChannelNorm(width), nn.Linear(width, latent))
 
     def forward(self, video: Tensor) -> Tensor:
@@ -103,20 +104,23 @@ class CausalTokenizer(nn.Module):
 
     Args:
         strides: Frames, rows and columns that a token covers.
-        levels: FSQ levels of each channel of a code; their product is the codebook.
+        levels: FSQ levels of each digit of a code; their product is the codebook.
+        digits: How many of them each channel of a code has; None for one each. See `trajvq.models.FSQ`.
         width: Channels on the grid of cells.
         hidden: Channels between a frame's pixels and its cells.
         thin: Channels that a frame and its cell exchange.
         blocks: Residual blocks in encoder and in decoder.
-        reach: Cells away, and cells back in time, that a token can still see: beyond that an object changes no token,
-            so that tokens say where it is and a model of tokens has little to tell.
-        quantizer: Another quantizer than FSQ, such as those of `trajvq.models.quantizers`; ``levels`` is then unused.
+        reach: Cells away that a token can still see: beyond that an object changes no token, so that tokens say where it
+            is and a model of tokens has little to tell.
+        quantizer: Another quantizer than FSQ, such as those of `trajvq.models.quantizers`; ``levels`` and ``digits``
+            are then unused.
     """
 
     def __init__(
         self,
         strides: Sequence[int] = (4, 8, 8),
         levels: Sequence[int] = (8, 5, 5, 5),
+        digits: Sequence[int] | None = None,
         width: int = 64,
         hidden: int = 128,
         thin: int = 48,
@@ -131,8 +135,8 @@ class CausalTokenizer(nn.Module):
             raise ValueError(f"reach is {reach} with {blocks} blocks; give 0 to {blocks}")
         self.strides: Strides = (strides[0], strides[1], strides[2])
         self.levels, self.width, self.hidden, self.thin, self.blocks = list(levels), width, hidden, thin, blocks
-        self.reach = reach
-        self.quantizer = cast(Any, FSQ(levels) if quantizer is None else quantizer)
+        self.digits, self.reach = None if digits is None else list(digits), reach
+        self.quantizer = cast(Any, FSQ(levels, digits) if quantizer is None else quantizer)
         self.codebook_size: int = self.quantizer.codebook_size
         channels: int = self.quantizer.dim
         self.encoder = CellEncoder(self.strides, width, hidden, thin, blocks, reach, channels)

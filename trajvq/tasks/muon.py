@@ -21,9 +21,13 @@ def orthogonalize(matrix: Tensor) -> Tensor:
     tall = matrix.shape[0] > matrix.shape[1]
     wide = matrix.float().mT if tall else matrix.float()
     wide = wide / (wide.norm() + 1e-7)
+    gram = wide @ wide.mT  # all iterates are this matrix's polynomials times the first, so only small ones are multiplied
+    turn = torch.eye(len(gram), device=gram.device)
     for _ in range(ITERATIONS):
-        gram = wide @ wide.mT
-        wide = a * wide + (b * gram + c * gram @ gram) @ wide
+        factor = b * gram + c * gram @ gram
+        factor.diagonal().add_(a)
+        turn, gram = factor @ turn, factor @ gram @ factor
+    wide = turn @ wide
     made: Tensor = wide.mT if tall else wide
     return made
 
