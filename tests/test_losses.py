@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from trajvq.data.scene import make_clips
-from trajvq.losses import BalancedLoss, PlainLoss
+from trajvq.losses import BalancedLoss, PlainLoss, _patches
 from trajvq.metrics.background import estimate_background
 
 
@@ -39,7 +39,7 @@ def test_the_mask_holds_the_object_and_its_surroundings(video: torch.Tensor) -> 
 
 
 def test_all_the_background_weighs_as_much_as_the_object(video: torch.Tensor) -> None:
-    loss = BalancedLoss(object_weight=0.5)
+    loss = BalancedLoss(object_weight=0.5, patch_weight=0.0)
     near = loss.mask(video, video, white(video)).expand_as(video)
     off_object, off_background = video.clone(), video.clone()
     off_object[near] += 0.1
@@ -47,6 +47,24 @@ def test_all_the_background_weighs_as_much_as_the_object(video: torch.Tensor) ->
     assert float(loss(off_object, video, white(video))) == pytest.approx(
         float(loss(off_background, video, white(video))), rel=1e-3
     )
+
+
+def test_patches_charge_a_wrong_colour_more_than_noise_of_the_same_size(video: torch.Tensor) -> None:
+    near = BalancedLoss().mask(video, video, white(video)).expand_as(video)
+    noise = torch.randn(video.shape, generator=torch.Generator().manual_seed(0)).sign() * 0.1
+
+    def cost(weight: float, error: torch.Tensor) -> float:
+        return float(BalancedLoss(patch_weight=weight)(video + error * near, video, white(video)))
+
+    flat = torch.full_like(video, 0.1)
+    assert cost(0.0, flat) == pytest.approx(cost(0.0, noise), rel=1e-3)
+    assert cost(0.3, flat) > 1.5 * cost(0.3, noise)
+
+
+def test_patches_are_sums_of_nine_pixels() -> None:
+    error = torch.randn(2, 3, 4, 7, 9, generator=torch.Generator().manual_seed(0))
+    summed = torch.nn.functional.avg_pool2d(error.flatten(0, 2)[:, None], 3, stride=1, padding=1) * 3
+    assert torch.allclose(_patches(error), summed.view_as(error), atol=1e-5)
 
 
 def test_a_second_object_costs_about_as_much_as_a_missing_one(video: torch.Tensor) -> None:
