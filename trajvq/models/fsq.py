@@ -35,7 +35,7 @@ class FSQ(nn.Module):
             raise ValueError(f"FSQ digits are {list(digits)}; give 1 or more a channel, {len(levels)} together")
         ends = list(accumulate(digits))
         steps = [prod(levels[end - count : end]) for end, count in zip(ends, digits, strict=True)]
-        self.dim, self.codebook_size = len(steps), prod(steps)
+        self.dim, self.codebook_size, self.digits = len(steps), prod(steps), list(digits)
         self.register_buffer("levels", torch.tensor(levels, dtype=torch.int64), persistent=False)
         self.register_buffer("steps", torch.tensor(steps, dtype=torch.int64), persistent=False)
         self.register_buffer("basis", torch.cumprod(self.steps, dim=0) // self.steps, persistent=False)
