@@ -63,7 +63,7 @@ class BalancedLoss(nn.Module):
 
 
 def _patches(error: Tensor) -> Tensor:
-    """Return a third of the sum over the 3 x 3 pixels around each, ``(..., H, W)``; beyond the edge nothing is wrong."""
+    """Return a third of the sum over the 3 x 3 pixels around each, ``(..., H, W)``; zeros beyond the edge."""
     for dim in (-1, -2):
         size = error.shape[dim]
         if size > 1:

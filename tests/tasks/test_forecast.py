@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.wandb_file import read_back
 from trajvq.cli import main
 from trajvq.data.clips import Clips
 from trajvq.metrics.score_motion import score_forecasts
@@ -89,6 +90,10 @@ def test_a_run_leaves_a_scoreboard_pictures_and_clips_that_go_on(
     for name in ("horizon-test.png", "fans-test.png", "fans-ood_speed.png"):
         with Image.open(run / "media" / name) as picture:
             assert min(picture.size) > 200
+    seen = read_back(run / "wandb")["history"]
+    for split in ("test", "ood_speed"):
+        assert seen[f"{split}/horizon_table/_type"] == ["table-file"]
+        assert seen[f"media/fans_{split}/_type"] == ["images/separated"]
 
     assert main(["predict", *common]) == 0
     with h5py.File(run / "predictions.h5") as file:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.wandb_file import read_back
 from trajvq.cli import main
 from trajvq.data.clips import Clips
 from trajvq.data.store import read_manifest
@@ -71,6 +72,8 @@ def test_a_run_leaves_checkpoints_a_scoreboard_and_pictures(
     assert (run / "scoreboards/ood_size.json").is_file()
     for name in ("samples", "closest-pairs"):
         assert Image.open(run / f"media/{name}.png").width > 100
+    seen = read_back(run / "wandb")["history"]
+    assert seen["media/samples/_type"] == seen["media/closest-pairs/_type"] == ["images/separated"]
     assert "nll bits" in capsys.readouterr().out
     assert main(["predict", *common]) == 2
     assert "use `trajvq sample`" in capsys.readouterr().err

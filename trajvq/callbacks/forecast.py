@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning as L
 import numpy as np
+from lightning.pytorch.loggers import WandbLogger
 from numpy.typing import NDArray
 
 from trajvq.metrics.reconstruction import as_bytes
@@ -17,7 +18,7 @@ SHOWN = 12  # clips in a picture
 class ForecastPictures(L.Callback):
     """Draws error by horizon, by class and row, and fans of samples over the truth for every split tested.
 
-    After ``predict`` the first clips go on beside the truth in ``predictions.gif`` in the run folder.
+    Fans go to W&B, too. After ``predict`` the first clips go on beside the truth in ``predictions.gif`` in the run folder.
 
     Args:
         run: The run folder.
@@ -36,6 +37,9 @@ class ForecastPictures(L.Callback):
             draw_horizons(board["rows"], media / f"horizon-{split}.png", split)
             draw_fans(task.places[split], task.context, task.classes, media / f"fans-{split}.png")
             print(f"pictures: {media}/horizon-{split}.png, fans-{split}.png")
+            for logger in trainer.loggers:
+                if isinstance(logger, WandbLogger):
+                    logger.log_image(f"media/fans_{split}", [str(media / f"fans-{split}.png")])
 
     def on_predict_batch_end(
         self,

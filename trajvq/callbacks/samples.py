@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import lightning as L
+from lightning.pytorch.loggers import WandbLogger
 
 from trajvq.report.samples import sample_sheet
 from trajvq.report.strips import save_png, sheet
@@ -10,7 +11,7 @@ from trajvq.tasks import Sample
 
 
 class SamplePictures(L.Callback):
-    """Saves pictures of a test: a sheet of samples, and those nearest to training clips above these."""
+    """Shows pictures of a test: a sheet of samples, and those nearest to training clips above these; also in W&B."""
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if not trainer.is_global_zero or not isinstance(pl_module, Sample):
@@ -20,3 +21,6 @@ class SamplePictures(L.Callback):
         for name, picture in (("samples", sample_sheet(pl_module.shown)), ("closest-pairs", sheet(drawn, train))):
             save_png(picture, media / f"{name}.png")
             print(f"picture: {media / name}.png")
+            for logger in trainer.loggers:
+                if isinstance(logger, WandbLogger):
+                    logger.log_image(f"media/{name}", [picture])

@@ -22,8 +22,8 @@ Strides = tuple[int, int, int]
 class CellEncoder(nn.Module):
     """Cells to latents. Each cell's mean, least and greatest colour enter beside the deviations from its mean.
 
-    So colour does not drown in shape: the least or greatest value of a channel is that of a small object. A token sees its
-    own frames alone, no earlier ones: they would change twice as many tokens and made none of them better.
+    So colour does not drown in shape: the least or greatest value of a channel is that of a small object. A token sees
+    its own frames alone, no earlier ones: those would change twice as many tokens and made none of them better.
 
     Args:
         strides: Frames, rows and columns of a cell.
@@ -110,8 +110,8 @@ class CausalTokenizer(nn.Module):
         hidden: Channels between a frame's pixels and its cells.
         thin: Channels that a frame and its cell exchange.
         blocks: Residual blocks in encoder and in decoder.
-        reach: Cells away that a token can still see: beyond that an object changes no token, so that tokens say where it
-            is and a model of tokens has little to tell.
+        reach: Cells away that a token can still see: beyond that an object changes no token, so that tokens say where
+            it is and a model of tokens has little to tell.
         quantizer: Another quantizer than FSQ, such as those of `trajvq.models.quantizers`; ``levels`` and ``digits``
             are then unused.
     """

@@ -21,7 +21,7 @@ def orthogonalize(matrix: Tensor) -> Tensor:
     tall = matrix.shape[0] > matrix.shape[1]
     wide = matrix.float().mT if tall else matrix.float()
     wide = wide / (wide.norm() + 1e-7)
-    gram = wide @ wide.mT  # all iterates are this matrix's polynomials times the first, so only small ones are multiplied
+    gram = wide @ wide.mT  # iterates are its polynomials times the first, so that only small matrices are multiplied
     turn = torch.eye(len(gram), device=gram.device)
     for _ in range(ITERATIONS):
         factor = b * gram + c * gram @ gram
