@@ -18,7 +18,8 @@ SHOWN = 12  # clips in a picture
 class ForecastPictures(L.Callback):
     """Draws error by horizon, by class and row, and fans of samples over the truth for every split tested.
 
-    Fans go to W&B, too. After ``predict`` the first clips go on beside the truth in ``predictions.gif`` in the run folder.
+    Fans go to W&B, too. After ``predict`` the first clips go on beside the truth in ``predictions.gif`` in the run
+    folder.
 
     Args:
         run: The run folder.
