@@ -21,17 +21,9 @@ def orthogonalize(matrix: Tensor) -> Tensor:
     tall = matrix.shape[0] > matrix.shape[1]
     wide = matrix.float().mT if tall else matrix.float()
     wide = wide / (wide.norm() + 1e-7)
-    # Every iterate is a polynomial of the first Gram matrix times the first matrix, so that only small ones are
-    # multiplied; that polynomial is `scale` times the identity plus `turn`.
-    gram, scale = wide @ wide.mT, 1.0
-    turn = torch.zeros_like(gram)
     for _ in range(ITERATIONS):
-        step = b * gram + c * gram @ gram
-        turn = a * turn + scale * step + step @ turn
-        scale *= a
-        half = a * gram + step @ gram
-        gram = a * half + half @ step
-    wide = scale * wide + turn @ wide
+        gram = wide @ wide.mT
+        wide = a * wide + (b * gram + c * gram @ gram) @ wide
     made: Tensor = wide.mT if tall else wide
     return made
 
