@@ -292,6 +292,13 @@ def test_damage_in_a_loader_process_is_one_line(
     assert said.startswith("trajvq: clip 7 of split 'train'")
 
 
+def test_steps_after_the_last_validation_are_told(fit: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("--trainer.max_steps=5", "--run=a") == 0
+    assert "will not know its last 1 batches" in capsys.readouterr().out
+    assert fit("--trainer.max_steps=6", "--run=b") == 0
+    assert "is not validated" not in capsys.readouterr().out
+
+
 def test_the_collapse_watch_names_the_fault_and_stops(fit: Run, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     collapse = ["--model.loss=PlainLoss", "--model.learning_rate=0", "--collapse.patience=2"]
     assert fit("--run=a", "--collapse.on_collapse=stop", *collapse) == 3

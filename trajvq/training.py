@@ -206,6 +206,12 @@ class TrajvqCLI(LightningCLI):
             if config["logger"] is None or config["logger"] is True:
                 kwargs["logger"] = loggers(self.run_folder, task)
             self._save_config()
+            every, batches = config["val_check_interval"], config["max_steps"] * config["accumulate_grad_batches"]
+            if isinstance(every, int) and batches > every and batches % every:
+                say(
+                    f"the end of the run is not validated: best.ckpt will not know its last {batches % every:,} batches"
+                    "; set trainer.val_check_interval to a divisor of trainer.max_steps"
+                )
             weights = sum(p.numel() for p in self.model.parameters())
             size = f"{weights:,} weights, " if weights else ""  # some networks are made when the data are known
             say(f"run: {self.run_folder}  {size}{config['max_steps']:,} steps", flush=True)

@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 CELLS = HERE / "cells"
 KEPT = ("bits", "skill", "visible", "centroid_error", "centroid_p95", "object_psnr", "color_error", "radius_error")
 KEPT += ("codes_used", "object_perplexity", "probe_accuracy", "probe_accuracy_true")
-STEPS = {"160": 1250, "640": 1400, "2551": 1800, "10000": 1000}  # about 4 minutes on one core of 2026
+STEPS = {"160": 1500, "640": 1800, "2551": 2600, "10000": 1500}  # about 4 minutes on one core of 2026
 QUANTIZERS = {
     "FSQ": [],
     "VQ": ["--model.tokenizer.quantizer", "trajvq.models.VQ"],
@@ -51,7 +51,9 @@ def fit(quantizer: str, rate: str, seed: int, data: Path) -> dict[str, Any]:
     subprocess.run([*program, "test", *given], check=True)
     row = json.loads(Path(f"runs/recon/{name}/scoreboards/test.json").read_text())["rows"]["model"]
     figures = {key: row[key]["value"] if isinstance(row[key], dict) else row[key] for key in KEPT if key in row}
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE).stdout
     about = {"quantizer": quantizer, "rate": rate, "seed": seed, "steps": steps, "seconds": round(seconds)}
+    about |= {"commit": commit.strip()}
     return {**about, "command": " ".join(["trajvq", "fit", *given, *asked]), "test": figures}
 
 
