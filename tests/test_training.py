@@ -228,6 +228,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "missing dataset": (["--data.path=nowhere"], "no dataset in nowhere"),
     "too large a batch": (["--data.batch_size=99"], "fewer than a batch"),
     "bad levels": (["--model.tokenizer.levels=[1]"], "levels"),
+    "levels without their digits": (["--model.tokenizer.levels=[8,8,8]"], "digits"),
     "missing checkpoint": (["--ckpt_path=no.ckpt"], "no checkpoint no.ckpt"),
     "unwritable folder": (["--run_root=/proc/runs"], "cannot write"),
     "not a name": (["--run=a/b"], "no name"),

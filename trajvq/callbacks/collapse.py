@@ -57,7 +57,10 @@ class CollapseWatch(L.Callback):
             f"skill {skill:.3f} is below {self.threshold}"
         )
         if self.on_collapse == "stop":
-            raise CollapseError(f"{line}. Use BalancedLoss, a lower learning rate or --collapse.patience")
+            raise CollapseError(
+                f"{line}. Use BalancedLoss, lower model.matrix_learning_rate and model.learning_rate, or raise "
+                "--collapse.patience"
+            )
         rank_zero_warn(line)
 
     def fault(self, found: dict[str, float]) -> str:

@@ -149,8 +149,9 @@ class LastCheckpoint(Checkpoint):
             return
         if not self._finite(trainer):
             raise UserError(
-                f"weights are not finite at step {trainer.global_step}; lower model.learning_rate and start the same "
-                "command again, it goes on from the checkpoint before"
+                f"weights are not finite at step {trainer.global_step}; lower model.learning_rate (and "
+                "model.matrix_learning_rate, if there is one) and start the same command again, it goes on from the "
+                "checkpoint before"
             )
         started = time.monotonic()
         for logger in _tables(trainer):

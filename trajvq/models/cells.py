@@ -58,7 +58,7 @@ class CellOffsets(nn.Module):
 
 
 class CodeHead(nn.Module):
-    """Vectors to logits of codes: codes that share digits share weights.
+    """Vectors to logits of codes: codes that share digits share weights, beside weights of their own.
 
     Args:
         layout: Of the tokens.

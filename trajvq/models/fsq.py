@@ -18,8 +18,9 @@ class FSQ(nn.Module):
         levels: Levels of each digit of a code, at least 2, the first turning fastest. ``[8, 5, 5, 5]`` makes
             1,000 codes.
         digits: How many consecutive digits write the number of each channel; None for one each, as in the paper. With
-            ``[2, 2]`` the same 1,000 codes are two channels of 8 x 5 = 40 and 5 x 5 = 25 steps: few fine channels
-            carry a place further than many coarse ones, since what reads them out need not unfold it.
+            ``[2, 2]`` the same 1,000 codes are two channels of 8 x 5 = 40 and 5 x 5 = 25 steps. Where a channel has
+            only a few steps, a fine place has to be folded over several channels, which is learnt slowly; a channel
+            of many steps follows the place by itself.
     """
 
     levels: Tensor
@@ -32,7 +33,8 @@ class FSQ(nn.Module):
             raise ValueError(f"FSQ levels are {list(levels)}; give at least one, each 2 or more")
         digits = [1] * len(levels) if digits is None else digits
         if sum(digits) != len(levels) or min(digits) < 1:
-            raise ValueError(f"FSQ digits are {list(digits)}; give 1 or more a channel, {len(levels)} together")
+            wanted = f"give 1 or more a channel, {len(levels)} together, or null for one each"
+            raise ValueError(f"FSQ digits are {list(digits)}; {wanted}")
         ends = list(accumulate(digits))
         steps = [prod(levels[end - count : end]) for end, count in zip(ends, digits, strict=True)]
         self.dim, self.codebook_size, self.digits = len(steps), prod(steps), list(digits)

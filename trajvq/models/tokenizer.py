@@ -23,7 +23,8 @@ class CellEncoder(nn.Module):
     """Cells to latents. Each cell's mean, least and greatest colour enter beside the deviations from its mean.
 
     So colour does not drown in shape: the least or greatest value of a channel is that of a small object. A token sees
-    its own frames alone, no earlier ones: those would change twice as many tokens and made none of them better.
+    its own frames alone: earlier ones would change twice as many tokens and placed the object no better
+    (experiments/rate_distortion/trials.md).
 
     Args:
         strides: Frames, rows and columns of a cell.

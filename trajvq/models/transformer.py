@@ -37,7 +37,8 @@ class TokenLayout:
 class TokenEmbedding(nn.Module):
     """Tokens to vectors: a small network of their digits, and a sum over frame, row and column of their place.
 
-    Neighbouring codes share digits, so what is learnt of one helps the others. The network sees each code of the
+    Codes that share digits share weights, so what is learnt of one helps the others. Where FSQ writes a channel with
+    several digits, those that share one need not be neighbours on the channel. The network sees each code of the
     codebook once a call, not each token.
 
     Args:

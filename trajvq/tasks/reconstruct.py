@@ -130,7 +130,8 @@ class Reconstruct(L.LightningModule):
         if extra is not None:
             loss = loss + extra
         if not torch.isfinite(loss):
-            raise UserError(f"the loss is {loss.item()} at step {self.global_step}; lower model.learning_rate")
+            lower = "lower model.matrix_learning_rate and model.learning_rate"
+            raise UserError(f"the loss is {loss.item()} at step {self.global_step}; {lower}")
         self.log("train/loss", loss, prog_bar=True)
         self.log("train/mse", (made.detach() - video).square().mean())
         return loss

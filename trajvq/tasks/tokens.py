@@ -131,7 +131,8 @@ class TokenTask(L.LightningModule):
             UserError: If it is not.
         """
         if not torch.isfinite(loss):
-            raise UserError(f"the loss is {loss.item()} at step {self.global_step}; lower model.learning_rate")
+            lower = "" if self.matrix_learning_rate is None else "model.matrix_learning_rate and "
+            raise UserError(f"the loss is {loss.item()} at step {self.global_step}; lower {lower}model.learning_rate")
         return loss
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -64,7 +64,10 @@ def load_tokenizer(path: str | Path) -> nn.Module:
     tokenizer = build(spec)
     misfit = misfits(tokenizer.state_dict(), state)
     if misfit:
-        raise UserError(f"the weights in {path} do not fit {spec['class_path']}: {misfit}")
+        raise UserError(
+            f"the weights in {path} do not fit {spec['class_path']}: {misfit}; an older trajvq may have written it: "
+            "train it again"
+        )
     tokenizer.load_state_dict(state)
     return tokenizer.eval().requires_grad_(False)
 
