@@ -65,7 +65,7 @@ def test_a_run_leaves_checkpoints_a_scoreboard_and_pictures(
     assert set(model["class_match_per_class"]) <= set(read_manifest(dataset).classes)
     for name in ("coverage", "density", "train_on", "nll_bits", "bits", "clips_per_second"):
         assert model[name] >= 0, name
-    assert "description_bits" in model  # unknown, nan, where nothing the tokenizer draws can be tracked
+    assert model.get("description_bits", 0) >= 0  # unknown where the tokenizer draws nothing that can be tracked
     for name in ("memorization_path", "nearer_path", "memorization_tokens", "nearer_tokens"):
         assert model[name] >= 0, name
     assert board["judge"]["sigma"] > 0

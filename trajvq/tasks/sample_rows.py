@@ -122,7 +122,7 @@ class SampleRows:
         for what, nearest in near.items():
             ratio, share = memorization(nearest, self.near_val[what])
             rows["model"] |= {f"memorization_{what}": ratio, f"nearer_{what}": share}
-        if self.errors is not None:
+        if self.errors is not None and np.isfinite(self.errors).all():  # a tokenizer may draw nothing to be tracked
             bits = parameter_bits(real.label, self.classes, float(self.size[1]), self.errors)
             rows["model"]["description_bits"] = bits
         return {name: row for name, row in rows.items() if row}, near["path"]
