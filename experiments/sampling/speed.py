@@ -12,6 +12,7 @@ import argparse
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from trajvq.models.sampling import Sampling
-from trajvq.tokens.drawing import BATCH, chance_of, draw_clips, load_generator
+from trajvq.tokens.drawing import BATCH, draw_clips, load_generator
 
 
 def speed(work: Callable[[], Any], amount: float, seconds: float = 2.0) -> float:
@@ -33,18 +34,30 @@ def speed(work: Callable[[], Any], amount: float, seconds: float = 2.0) -> float
     return rounds * amount / (time.perf_counter() - begun)
 
 
-def timed(owner: object, name: str, seconds: dict[str, float], part: str) -> None:
-    """Let a method add its time to a part's."""
-    method = getattr(owner, name)
+class Parts:
+    """Seconds that the parts took, and their floating-point operations in the first batch."""
 
-    def call(*given: Any, **named: Any) -> Any:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.operations: dict[str, float] = defaultdict(float)
+        self.counting = True
+
+    def run(self, part: str, work: Callable[[], Any]) -> Any:
+        """Do some work of a part; the first batch is counted, those after it are timed."""
+        if self.counting:
+            with FlopCounterMode(display=False) as counter:
+                made = work()
+            self.operations[part] += counter.get_total_flops()
+            return made
         begun = time.perf_counter()
-        try:
-            return method(*given, **named)
-        finally:
-            seconds[part] += time.perf_counter() - begun
+        made = work()
+        self.seconds[part] += time.perf_counter() - begun
+        return made
 
-    object.__setattr__(owner, name, call)
+    def watch(self, owner: object, name: str, part: str) -> None:
+        """Let a method belong to a part."""
+        method = getattr(owner, name)
+        object.__setattr__(owner, name, lambda *given, **named: self.run(part, lambda: method(*given, **named)))
 
 
 def weights(*modules: nn.Module) -> int:
@@ -63,50 +76,34 @@ def main() -> None:
     torch.set_flush_denormal(True)
     loaded = load_generator(asked.ckpt_path)
     network, how = loaded.network, Sampling(**loaded.sampling)
+    if not network.plan:
+        parser.error(f"{asked.ckpt_path} draws in raster order; this measures a generator with a planner")
     big, copy = torch.randn(2048, 2048), torch.empty(2**26)
     peak = speed(lambda: big @ big, 2 * 2048**3)
     read = speed(copy.clone, 2 * copy.numel() * 4)  # it is read and written
     print(f"{asked.threads} threads: {peak / 1e9:.0f} Gflop/s, {read / 1e9:.1f} GB/s")
 
-    with torch.no_grad():  # operations of every part, for one batch
-        chances = [chance_of(0, k % len(loaded.classes), k) for k in range(BATCH)]
-        label = torch.arange(BATCH) % max(len(loaded.classes), 1)
-        counts: dict[str, float] = {}
-        with FlopCounterMode(display=False, depth=6) as counter:
-            made = network.rollout(chances, label, how=how)
-        found = counter.get_flop_counts()
-        whole = {name.removeprefix("Generator."): sum(ops.values()) for name, ops in found.items()}
-        with FlopCounterMode(display=False) as counter:
-            loaded.tokenizer.decode(made.tokens)
-        counts["decoder"] = counter.get_total_flops()
-        for part, names in {
-            "planner": ("planner",),
-            "in turn": ("transformer", "head", "embedding", "offsets", "label"),
-            "rest": ("rest", "blocks", "shown", "hidden"),
-        }.items():
-            counts[part] = sum(whole.get(name, 0) for name in names)
-
-    seconds: dict[str, float] = defaultdict(float)
-    timed(network.planner, "rollout", seconds, "planner")
-    timed(network, "_tell", seconds, "in turn")
-    timed(network, "_ground", seconds, "rest")
-    timed(network.rest, "forward", seconds, "rest")
-    steps, total = 0, 0.0
-    for number in range(asked.batches):
+    parts, steps, total = Parts(), 0, 0.0
+    parts.watch(network.planner, "rollout", "planner")
+    parts.watch(network, "_tell", "in turn")
+    parts.watch(network, "_ground", "rest")
+    parts.watch(network.rest, "forward", "rest")
+    for number in range(-1, asked.batches):
+        parts.counting = number < 0
         begun = time.perf_counter()
-        for drawn in draw_clips(network, [number % max(len(loaded.classes), 1)], BATCH, seed=number, how=how):
-            middle = time.perf_counter()
-            loaded.tokenizer.decode(drawn.tokens)
-            seconds["decoder"] += time.perf_counter() - middle
-            near = network.offsets.near(drawn.path, network.reach).sum(dim=1).amax() if drawn.path is not None else 256
-            steps += int(near)
-        total += time.perf_counter() - begun
+        label = [max(number, 0) % max(len(loaded.classes), 1)]
+        for drawn in draw_clips(network, label, BATCH, seed=number + 1, how=how):
+            parts.run("decoder", partial(loaded.tokenizer.decode, drawn.tokens))
+        if number >= 0:
+            total += time.perf_counter() - begun
+            steps += int(network.offsets.near(drawn.path, network.reach).sum(dim=1).amax())
+    seconds, counts = parts.seconds, parts.operations
     t, frames = asked.batches, network.layout.grid[0] * network.layout.frames
     bytes_read = {
         "planner": weights(network.planner) * frames,
         "in turn": weights(network.transformer, network.head, network.embedding) * steps / t,
         "rest": weights(network.blocks, network.rest, network.shown, network.hidden),
-        "decoder": weights(loaded.tokenizer.network),
+        "decoder": weights(loaded.tokenizer.network.decoder),
     }
     seconds["everything else"] = total - sum(seconds.values())
     print(f"{t * BATCH / total:.1f} clips/s in batches of {BATCH}; {steps / t:.0f} tokens told in turn a batch")

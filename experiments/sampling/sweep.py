@@ -1,0 +1,64 @@
+"""How to draw: match, physics and coverage on ``val`` for some temperatures, spreads and guidances.
+
+python experiments/sampling/sweep.py --settings 0.5,0.5,1 0.5,0.3,1 0.3,0.3,1 0.3,0.3,2
+
+Each setting is temperature, spread, guidance. As many clips of each class as asked for are drawn and judged as
+``trajvq test`` does, none filtered; the judge is calibrated on reconstructions of ``val``, and coverage is of these.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from trajvq.data.clips import Clips
+from trajvq.data.datamodule import as_model_input
+from trajvq.metrics.judge import calibrate
+from trajvq.metrics.resemblance import cover, features
+from trajvq.metrics.sampling import sample_figures, usual_residuals
+from trajvq.models.sampling import Sampling
+from trajvq.tasks.sample_rows import look
+from trajvq.tokens.drawing import draw_clips, load_generator
+
+
+def main() -> None:
+    """Draw, judge and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ckpt_path", type=Path, default=Path("runs/sample/latest/checkpoints/best.ckpt"))
+    parser.add_argument("--data", type=Path, default=Path("datasets/default"))
+    parser.add_argument("--settings", nargs="+", default=["0.5,0.5,1"], help="temperature,spread,guidance")
+    parser.add_argument("--num", type=int, default=100, help="clips of each class")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    torch.set_flush_denormal(True)
+    loaded, clips = load_generator(asked.ckpt_path), Clips(asked.data, "val")
+    rows = torch.arange(len(clips)).split(50)
+    with torch.no_grad():
+        tokens = torch.cat([loaded.tokenizer.encode(as_model_input(clips.batch(r.tolist())["video"])) for r in rows])
+    real = look(loaded.tokenizer, tokens, clips.columns["label"])
+    classes = tuple(clips.manifest.classes)
+    judge = calibrate(real.tracks.pixel, clips.columns["pixel"].numpy().astype(float), real.label, classes)
+    usual = usual_residuals(real.tracks.pixel, real.label, classes)
+    print("| temperature | spread | guidance | class match | lowest | physics residual | none | visible | coverage |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for setting in asked.settings:
+        temperature, spread, guidance = (float(word) for word in setting.split(","))
+        how = Sampling(temperature=temperature, spread=spread, guidance=guidance)
+        parts = list(draw_clips(loaded.network, list(range(len(classes))), asked.num, asked.seed, how))
+        label = torch.cat([part.label for part in parts])
+        drawn = look(loaded.tokenizer, torch.cat([part.tokens for part in parts]), label)
+        found = sample_figures(drawn.tracks, drawn.label, judge, usual)
+        lowest = min(rate["value"] for rate in found["class_match_per_class"].values())
+        shuffled = np.random.default_rng(0).permutation(len(drawn.label))
+        held = cover(features(real.tracks), features(drawn.tracks)[shuffled])
+        match, visible = found["class_match"]["value"], found["visible"]["value"]
+        print(
+            f"| {temperature} | {spread} | {guidance} | {match:.3f} | {lowest:.2f} | {found['physics_residual']:.2f} "
+            f"| {found['none']:.3f} | {visible:.4f} | {held.coverage:.3f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
