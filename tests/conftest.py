@@ -59,7 +59,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert isinstance(last, torch.nn.Linear)
         with torch.no_grad():
             last.weight.mul_(30)  # so that the object changes codes, from the middle of all where there is none
-            last.bias -= network.encoder(torch.ones(1, 3, 4, 8, 8)).flatten()
+            last.bias.sub_(network.encoder(torch.ones(1, 3, 4, 8, 8)).flatten())
         save_tokenizer(network, path, 0.5)
     return path
 
