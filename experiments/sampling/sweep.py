@@ -4,6 +4,7 @@ python experiments/sampling/sweep.py --settings 0.5,0.5,1 0.5,0.3,1 0.3,0.3,1 0.
 
 Each setting is temperature, spread, guidance. As many clips of each class as asked for are drawn and judged as
 ``trajvq test`` does, none filtered; the judge is calibrated on reconstructions of ``val``, and coverage is of these.
+Colours: how much those of clips differ, over how much those of ``val`` do.
 """
 
 import argparse
@@ -17,9 +18,15 @@ from trajvq.data.datamodule import as_model_input
 from trajvq.metrics.judge import calibrate
 from trajvq.metrics.resemblance import cover, features
 from trajvq.metrics.sampling import sample_figures, usual_residuals
+from trajvq.metrics.tracking import Tracks
 from trajvq.models.sampling import Sampling
 from trajvq.tasks.sample_rows import look
 from trajvq.tokens.drawing import draw_clips, load_generator
+
+
+def spread_of(tracks: Tracks) -> float:
+    """Return how much the colours of clips differ: the mean standard deviation of a channel."""
+    return float(np.nanmean(np.nanstd(np.nanmedian(tracks.color, axis=1), axis=0)))
 
 
 def main() -> None:
@@ -40,8 +47,10 @@ def main() -> None:
     classes = tuple(clips.manifest.classes)
     judge = calibrate(real.tracks.pixel, clips.columns["pixel"].numpy().astype(float), real.label, classes)
     usual = usual_residuals(real.tracks.pixel, real.label, classes)
-    print("| temperature | spread | guidance | class match | lowest | physics residual | none | visible | coverage |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| temperature | spread | guidance | class match | lowest | physics residual | none | visible | coverage | colours |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for setting in asked.settings:
         temperature, spread, guidance = (float(word) for word in setting.split(","))
         how = Sampling(temperature=temperature, spread=spread, guidance=guidance)
@@ -52,10 +61,12 @@ def main() -> None:
         lowest = min(rate["value"] for rate in found["class_match_per_class"].values())
         shuffled = np.random.default_rng(0).permutation(len(drawn.label))
         held = cover(features(real.tracks), features(drawn.tracks)[shuffled])
+        colours = spread_of(drawn.tracks) / spread_of(real.tracks)
         match, visible = found["class_match"]["value"], found["visible"]["value"]
         print(
             f"| {temperature} | {spread} | {guidance} | {match:.3f} | {lowest:.2f} | {found['physics_residual']:.2f} "
-            f"| {found['none']:.3f} | {visible:.4f} | {held.coverage:.3f} |",
+            f"| {found['none']:.3f} | {visible:.4f} | {held.coverage:.3f} "
+            f"| {colours:.2f} |",
             flush=True,
         )
 
