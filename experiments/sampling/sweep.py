@@ -47,9 +47,8 @@ def main() -> None:
     classes = tuple(clips.manifest.classes)
     judge = calibrate(real.tracks.pixel, clips.columns["pixel"].numpy().astype(float), real.label, classes)
     usual = usual_residuals(real.tracks.pixel, real.label, classes)
-    print(
-        "| temperature | spread | guidance | class match | lowest | physics residual | none | visible | coverage | colours |"
-    )
+    names = ("temperature", "spread", "guidance", "class match", "lowest", "physics residual", "none", "visible")
+    print("| " + " | ".join([*names, "coverage", "colours"]) + " |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for setting in asked.settings:
         temperature, spread, guidance = (float(word) for word in setting.split(","))
