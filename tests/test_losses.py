@@ -82,3 +82,13 @@ def test_no_labels_are_needed_on_a_textured_video() -> None:
         video[:, :, frame, 10:14, frame : frame + 4] = torch.tensor([1.0, 0.0, 0.0])[None, :, None, None]
     mask = BalancedLoss(dilate=0).mask(video, video, estimate_background(video))[0, 0]
     assert 12 <= mask.sum(dim=(1, 2)).float().mean() <= 16
+
+
+def test_changed_light_and_noise_are_no_object(video: torch.Tensor) -> None:
+    generator = torch.Generator().manual_seed(0)
+    light = torch.linspace(0.95, 1.05, 16)[:, None, None]
+    shot = 0.8 * video * light + 0.02 * torch.randn(video.shape, generator=generator)
+    found = BalancedLoss(dilate=0).mask(shot, shot, 0.8 * white(video))
+    clear = BalancedLoss(dilate=0, threshold=0.3).mask(video, video, white(video))
+    assert found[clear].float().mean() > 0.95
+    assert float(found.float().mean()) < 3 * float(clear.float().mean())

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from trajvq.metrics.background import stands_out
+
 THRESHOLD = 0.04  # difference from the background, in any channel, that shows an object
 
 
@@ -64,7 +66,7 @@ class ObjectWindows(nn.Module):
         chosen = (start + torch.randint(frames, (count, self.windows))).to(video.device)
         clip = torch.arange(count, device=video.device)[:, None]
         moment = video[clip, :, chosen]  # (B, windows, 3, H, W): the frame each window is placed by
-        shown = ((moment - background[:, None, :, 0]).abs().amax(dim=2) > THRESHOLD).float()
+        shown = stands_out((moment - background[:, None, :, 0]).abs().amax(dim=2), THRESHOLD).float()
         corners = []
         for axis, (side, size) in enumerate(zip(picture, sizes, strict=True)):
             line = shown.sum(dim=2 if axis else 3)  # (B, windows, side): how much of an object rows or columns show

@@ -5,10 +5,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import lightning as L
+import numpy as np
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.utilities import rank_zero_only
+from numpy.typing import NDArray
 
 from trajvq.files import whole_file, write_text
 
@@ -89,6 +92,22 @@ def loggers(run: Path, task: str) -> list[Logger]:
 def test_loggers(run: Path, task: str) -> list[Logger]:
     """Return W&B where the run was logged there, so that its scoreboards stand beside its curves."""
     return [_wandb_logger(run, task)] if (run / WANDB_ID).exists() else []
+
+
+def show(trainer: L.Trainer, name: str, picture: str | NDArray[np.uint8], motion: str | None = None) -> None:
+    """Show a picture in the W&B runs that this process logs to.
+
+    Args:
+        trainer: Whose loggers are looked through.
+        name: Of the panel, ``media/`` is put before it.
+        picture: A file, or uint8 ``(H, W, 3)``.
+        motion: A GIF, shown as ``media/clips``.
+    """
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_image(f"media/{name}", [picture])
+            if motion is not None:
+                logger.log_video("media/clips", [motion], format=["gif"])
 
 
 def _wandb_logger(run: Path, task: str) -> WandbLogger:

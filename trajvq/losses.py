@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
+from trajvq.metrics.background import stands_out
+
 
 class PlainLoss(nn.Module):
     """Mean square error. On small objects its easiest answer is to draw nothing."""
@@ -22,7 +24,8 @@ class BalancedLoss(nn.Module):
 
     Args:
         object_weight: Share of the loss that the object and its surroundings get, in [0, 1].
-        threshold: Difference from the background in any channel that makes a pixel part of an object, in [0, 1].
+        threshold: Difference from the background in any channel that makes a pixel part of an object, in [0, 1]; more
+            is asked where light or noise change the whole frame, see `trajvq.metrics.background.stands_out`.
         dilate: Pixels of surroundings that count with the object.
         drawn: The same difference for the reconstruction's pixels, in [0, 1]; larger, since it is never exact.
         patch_weight: Weight of the error summed over the 3 x 3 pixels around each, divided by 3 and squared, added to
@@ -44,7 +47,7 @@ class BalancedLoss(nn.Module):
 
     def mask(self, reconstruction: Tensor, video: Tensor, background: Tensor) -> Tensor:
         """Return bool ``(B, 1, T, H, W)``: objects and surroundings of the clips, and what is drawn."""
-        near = (video - background).abs_().amax(dim=1) > self.threshold
+        near = stands_out((video - background).abs_().amax(dim=1), self.threshold)
         for dim in (-1, -2):
             near = _widened(near, self.dilate, dim)
         return (near | ((reconstruction - background).abs_().amax(dim=1) > self.drawn))[:, None]

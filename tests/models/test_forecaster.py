@@ -50,7 +50,7 @@ def test_told_at_once_a_latent_frame_rests_on_those_before() -> None:
     with torch.no_grad():
         for block in network.blocks:
             torch.nn.init.normal_(block.narrow.weight, std=0.5)  # type: ignore[union-attr, arg-type]
-        cells, _ = network._cells(path, 2)
+        cells, _ = network._cells(path, None, 2)
         other = tokens.clone()
         other[:, 1] = 7
         told = [

@@ -15,6 +15,7 @@ TINY = TokenLayout(3, (3,), (2, 1, 2), 2)
 SMALL = TokenLayout(12, (4, 3), (3, 2, 2), 2)
 CLIPS = torch.tensor(list(itertools.product(range(3), repeat=4))).view(-1, 2, 1, 2)  # all there are of TINY
 PATH = torch.tensor([[0.4, 0.0], [0.5, 0.1], [0.5, 0.1], [0.6, 0.0]])  # in the right one of two cells
+LOOKS = torch.tensor([[-0.8, 0.1, 0.5, -0.4], [0.2, 0.9, -1.0, 0.3], [0.0, 0.0, 1.0, -0.6]])
 DIGITS = torch.tensor([27, 9, 3, 1])
 
 
@@ -48,10 +49,10 @@ def tokens_share(found: Likelihood) -> Tensor:
 @pytest.mark.parametrize("plan", [False, True])
 def test_the_probabilities_of_all_clips_sum_to_one(plan: bool) -> None:
     made = generator(TINY, plan)
-    path = PATH.expand(81, -1, -1) if plan else None
+    path, look = (PATH.expand(81, -1, -1), LOOKS[:1].expand(81, -1)) if plan else (None, None)
     with torch.no_grad():
         for label in (None, torch.ones(81, dtype=torch.int64)):
-            found = made.log_likelihood(CLIPS, label, path)
+            found = made.log_likelihood(CLIPS, label, path, look)
             assert abs(float(tokens_share(found).sum()) - 1) < 1e-5
     assert bool((found.rest == 0).all()) != plan
 
@@ -69,8 +70,10 @@ def test_clips_are_drawn_as_often_as_their_probability_says() -> None:
 def test_along_a_plan_too() -> None:
     made = generator(TINY, plan=True)
     with torch.no_grad():
-        share = tokens_share(made.log_likelihood(CLIPS, None, PATH.expand(81, -1, -1)))
-        cells, near = made._cells(made.planner.rounded(PATH).expand(4000, -1, -1), 4000)
+        share = tokens_share(made.log_likelihood(CLIPS, None, PATH.expand(81, -1, -1), LOOKS[:1].expand(81, -1)))
+        cells, near = made._cells(
+            made.planner.rounded(PATH).expand(4000, -1, -1), made.palette.rounded(LOOKS[:1]).expand(4000, -1), 4000
+        )
         uniform = torch.rand(4000, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
         label = torch.full((4000,), 2)
         told = made._tell(torch.zeros(4000, 4, dtype=torch.int64), 0, near, cells, label, uniform, Sampling())
@@ -108,12 +111,12 @@ def test_no_part_looks_ahead_of_its_latent_frame() -> None:
     later[:, 2], other[:, 4:] = (tokens[:, 2] + 1) % 12, torch.rand(3, 2, 2) * 2 - 1
     grounds = []
     for given, points in ((tokens, path), (later, other)):
-        cells, near = made._cells(points, 3)
+        cells, near = made._cells(points, LOOKS, 3)
         grounds.append(made._ground(torch.where(near, given.flatten(1), -1), cells).view(3, 3, 4, -1))
     assert torch.allclose(grounds[0][:, :2], grounds[1][:, :2], atol=1e-6)
     assert not torch.allclose(grounds[0][:, 2], grounds[1][:, 2], atol=1e-3)
     first, second = (
-        made.rollout(chances(3), prefix=given[:, :2], path=points[:, :4])
+        made.rollout(chances(3), prefix=given[:, :2], path=points[:, :4], look=LOOKS)
         for given, points in ((tokens, path), (later, other))
     )
     assert torch.equal(first.tokens, second.tokens)
@@ -149,6 +152,9 @@ def test_longer_clips_than_trained_go_on_from_the_last_frames() -> None:
     assert drawn.path.shape == (4, 10, 2)
     assert torch.equal(drawn.tokens[:, :3], whole.tokens)
     assert torch.equal(drawn.path[:, :6], whole.path)
+    assert drawn.look is not None
+    assert whole.look is not None
+    assert torch.equal(drawn.look, whole.look)
     with pytest.raises(ValueError, match="0 latent frames"):
         made.rollout(chances(4), frames=0)
 
@@ -157,7 +163,9 @@ def test_some_of_the_rest_stands_for_all_of_it_on_average() -> None:
     made = generator(SMALL, plan=True)
     tokens, path = torch.randint(12, (400, 3, 2, 2)), torch.rand(400, 6, 2) * 2 - 1
     with torch.no_grad():
-        whole, some = (made.log_likelihood(tokens, None, path, rest).rest for rest in (None, 3))
+        whole, some = (
+            made.log_likelihood(tokens, None, path, LOOKS[:1].expand(400, -1), rest).rest for rest in (None, 3)
+        )
     assert not torch.equal(whole, some)
     assert abs(float((whole - some).mean())) < 4 * float((whole - some).std()) / 20
 
@@ -182,6 +190,11 @@ def test_a_planner_without_places_is_refused() -> None:
         made.log_likelihood(tokens)
     with pytest.raises(ValueError, match="where the object is"):
         made.rollout(chances(2), prefix=tokens[:, :1])
+    path = torch.zeros(2, 6, 2)
+    with pytest.raises(ValueError, match=r"model\.network\.look to false"):
+        made.log_likelihood(tokens, None, path)
+    with pytest.raises(ValueError, match="how the object looks"):
+        made.rollout(chances(2), prefix=tokens[:, :1], path=path[:, :2])
 
 
 def test_missing_points_are_where_the_last_one_was() -> None:

@@ -55,7 +55,7 @@ def test_a_run_leaves_checkpoints_a_scoreboard_and_pictures(
     run = here / "runs/sample/a"
     rows = list(csv.DictReader((run / "metrics.csv").open()))
     found = {name: [float(row[name]) for row in rows if row[name]] for name in rows[0] if name.startswith("val/nll")}
-    whole = np.sum([found[f"val/nll_{part}"] for part in ("plan", "told", "rest")], axis=0)
+    whole = np.sum([found[f"val/nll_{part}"] for part in ("plan", "look", "told", "rest")], axis=0)
     assert found["val/nll"] == pytest.approx(whole, rel=1e-4)
     assert main(["test", *common, "--data.test_splits=[ood_size,test]", "--model.total_steps=6"]) == 0
     board = json.loads((run / "scoreboards/test.json").read_text())

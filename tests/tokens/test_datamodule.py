@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -63,10 +64,16 @@ def test_places_are_tracked_in_what_the_tokens_decode_to(dataset: Path, tokenize
     assert data.tokenizer is not None
     batch = next(iter(data.loader("train", True)))
     assert batch["places"].shape == (4, 8, 2)
-    for tokens, found in zip(batch["tokens"], batch["places"], strict=True):
+    for tokens, found, look in zip(batch["tokens"], batch["places"], batch["look"], strict=True):
         video = data.tokenizer.decode(tokens[None]).clamp(0, 1)
-        wanted = track(as_bytes(video), as_bytes(estimate_background(video))).pixel[0] / 16 - 1
+        tracks = track(as_bytes(video), as_bytes(estimate_background(video)))
+        wanted = tracks.pixel[0] / 16 - 1
         assert torch.allclose(found.double(), torch.from_numpy(wanted), atol=1e-5, equal_nan=True)
+        seen = tracks.color[0][tracks.count[0] > 0]
+        assert look.shape == (4,)
+        assert (
+            len(seen) == 0 or (np.abs(seen * 2 - 1 - look[1:].numpy()).min(axis=0) < 1e-5).all()
+        )  # one of the frames'
     assert "places" not in next(iter(data.loader("val")))
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import lightning as L
-from lightning.pytorch.loggers import WandbLogger
 
+from trajvq.loggers import show
 from trajvq.report.confusion import draw_confusion
 from trajvq.report.strips import save_png
 
@@ -28,6 +28,4 @@ class ConfusionPicture(L.Callback):
                 continue
             picture = draw_confusion(counts.numpy(), list(pl_module.classes), split)  # type: ignore[arg-type]
             save_png(picture, Path(trainer.default_root_dir) / "media" / f"confusion-{split}{suffix}.png")
-            for logger in trainer.loggers:
-                if isinstance(logger, WandbLogger):
-                    logger.log_image(f"media/confusion_{split}", [picture])
+            show(trainer, f"confusion_{split}", picture)

@@ -6,9 +6,9 @@ from typing import Any
 
 import lightning as L
 import numpy as np
-from lightning.pytorch.loggers import WandbLogger
 from numpy.typing import NDArray
 
+from trajvq.loggers import show
 from trajvq.metrics.reconstruction import as_bytes
 from trajvq.report.forecast import draw_fans, draw_horizons, save_gif
 
@@ -38,9 +38,7 @@ class ForecastPictures(L.Callback):
             draw_horizons(board["rows"], media / f"horizon-{split}.png", split)
             draw_fans(task.places[split], task.context, task.classes, media / f"fans-{split}.png")
             print(f"pictures: {media}/horizon-{split}.png, fans-{split}.png")
-            for logger in trainer.loggers:
-                if isinstance(logger, WandbLogger):
-                    logger.log_image(f"media/fans_{split}", [str(media / f"fans-{split}.png")])
+            show(trainer, f"fans_{split}", str(media / f"fans-{split}.png"))
 
     def on_predict_batch_end(
         self,

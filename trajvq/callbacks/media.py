@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.loggers import WandbLogger
 
+from trajvq.loggers import show
 from trajvq.metrics.reconstruction import as_bytes
 from trajvq.report.strips import save_gif, save_png, sheet
 
@@ -35,10 +35,7 @@ class ReconstructionStrips(L.Callback):
         path = Path(trainer.default_root_dir) / "media" / f"reconstruction-step{trainer.global_step:06d}.png"
         save_png(picture, path)
         save_gif(target, made, path.with_suffix(".gif"))
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.log_image("media/reconstruction", [picture])
-                logger.log_video("media/clips", [str(path.with_suffix(".gif"))], format=["gif"])
+        show(trainer, "reconstruction", picture, motion=str(path.with_suffix(".gif")))
 
     def state_dict(self) -> dict[str, Any]:
         return {"validations": self.validations}

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import lightning as L
-from lightning.pytorch.loggers import WandbLogger
 
+from trajvq.loggers import show
 from trajvq.report.samples import sample_sheet
 from trajvq.report.strips import save_png, sheet
 from trajvq.tasks import Sample
@@ -21,6 +21,4 @@ class SamplePictures(L.Callback):
         for name, picture in (("samples", sample_sheet(pl_module.shown)), ("closest-pairs", sheet(drawn, train))):
             save_png(picture, media / f"{name}.png")
             print(f"picture: {media / name}.png")
-            for logger in trainer.loggers:
-                if isinstance(logger, WandbLogger):
-                    logger.log_image(f"media/{name}", [picture])
+            show(trainer, name, picture)

@@ -10,6 +10,8 @@ from torch import Tensor
 BINS = 32  # colours are told apart in steps of 1/32
 PLAIN = 0.5  # share of a clip's pixels that one colour must have to be its background
 SAMPLE = 4096  # pixels of a clip, about, that are looked at to find that colour
+USUAL = 0.06  # differences beyond count as this, so that an object hardly moves what is usual in its frame
+TIMES = 3.0  # so many times the usual difference stands out
 
 
 def estimate_background(video: Tensor) -> Tensor:
@@ -37,6 +39,17 @@ def estimate_background(video: Tensor) -> Tensor:
         else:
             background.append(clip.median(dim=1, keepdim=True).values)
     return torch.stack(background)
+
+
+def stands_out(difference: Tensor, threshold: float) -> Tensor:
+    """Return bool ``(..., H, W)``: where a frame shows an object rather than changed light or the noise of a sensor.
+
+    Args:
+        difference: From the background, in [0, 1], the largest of the channels, ``(..., H, W)``.
+        threshold: The least difference that counts. Where all of a frame differs, as in changed light, more is asked.
+    """
+    usual = difference.clamp(max=USUAL).mean(dim=(-2, -1), keepdim=True)
+    return difference > (TIMES * usual).clamp(min=threshold)
 
 
 def stored_background(background: Tensor, like: Tensor) -> Tensor:

@@ -19,18 +19,19 @@ class CellOffsets(nn.Module):
     Args:
         layout: Of the tokens.
         width: D.
+        numbers: That say how the object looks; a token depends on these, too.
     """
 
     centre: Tensor
 
-    def __init__(self, layout: TokenLayout, width: int) -> None:
+    def __init__(self, layout: TokenLayout, width: int, numbers: int = 0) -> None:
         super().__init__()
         self.layout = layout
         _, h, w = layout.grid
         row, column = torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")
         self.register_buffer("centre", torch.stack([column, row], dim=-1).view(-1, 2), persistent=False)
-        numbers = 2 * 2 * layout.frames * (2 + 2 * len(WAVES))  # of the frames of this latent frame and of the last
-        self.network = nn.Sequential(nn.Linear(numbers, width), nn.GELU(), nn.Linear(width, width))
+        places = 2 * 2 * layout.frames * (2 + 2 * len(WAVES))  # of the frames of this latent frame and of the last
+        self.network = nn.Sequential(nn.Linear(places + numbers, width), nn.GELU(), nn.Linear(width, width))
 
     def offsets(self, path: Tensor) -> Tensor:
         """Return where points are from the middle of each cell, in cells: ``(B, t, h * w, frames, 2)``.
@@ -47,13 +48,21 @@ class CellOffsets(nn.Module):
         near = self.offsets(path).abs().amax(dim=-1).amin(dim=-1) <= 0.5 + reach
         return near.flatten(1)
 
-    def forward(self, path: Tensor) -> Tensor:
-        """Return ``(B, t, h * w, D)``."""
+    def forward(self, path: Tensor, look: Tensor | None = None) -> Tensor:
+        """Return ``(B, t, h * w, D)``.
+
+        Args:
+            path: float ``(B, T, 2)``; see `offsets`.
+            look: float ``(B, numbers)``; None where there are none.
+        """
         now = self.offsets(path).flatten(3)
         off = torch.cat([now, torch.cat([now[:, :1], now[:, :-1]], dim=1)], dim=-1)
         close = torch.exp(-off.square() / 2)  # far off there is nothing to tell
         waves = [close * f(2 * torch.pi * wave * off) for wave in WAVES for f in (torch.sin, torch.cos)]
-        made: Tensor = self.network(torch.cat([torch.tanh(off), off / max(self.layout.grid[1:]), *waves], dim=-1))
+        known = [torch.tanh(off), off / max(self.layout.grid[1:]), *waves]
+        if look is not None:
+            known.append(look[:, None, None].expand(-1, *off.shape[1:3], -1))
+        made: Tensor = self.network(torch.cat(known, dim=-1))
         return made
 
 

@@ -63,6 +63,7 @@ class Forecaster(Generator):
             depth=depth,
             heads=heads,
             dropout=dropout,
+            look=False,
             reach=reach,
             plan_width=plan_width,
             plan_depth=plan_depth,
@@ -112,9 +113,9 @@ class Forecaster(Generator):
             rest: Of the tokens told at once, so many random ones of each clip are looked at; None for all.
         """
         if not self.parallel:
-            likelihood = self.log_likelihood(tokens, None, path, rest)
+            likelihood = self.log_likelihood(tokens, None, path, rest=rest)
             return -(likelihood.told + likelihood.rest).mean() / self.layout.tokens
-        cells, _ = self._cells(filled(path), len(tokens))
+        cells, _ = self._cells(filled(path), None, len(tokens))
         count, (t, *_) = len(tokens), self.layout.grid
         last, clip = torch.randint(1, t, (count,), device=tokens.device), torch.arange(count, device=tokens.device)
         later = torch.arange(t, device=tokens.device) >= last[:, None]
@@ -128,11 +129,12 @@ class Forecaster(Generator):
         label: Tensor,
         prefix: Tensor,
         path: Tensor,
+        look: Tensor | None,
         frames: int,
         how: Sampling,
     ) -> Rollout:
         if not self.parallel:
-            return super()._rollout(chances, label, prefix, path, frames, how)
+            return super()._rollout(chances, label, prefix, path, look, frames, how)
         (t, h, w), count, points = self.layout.grid, len(label), frames * self.layout.frames
         numbers = points * 3
         chance = torch.stack([torch.rand(numbers + t * h * w, generator=g, dtype=torch.float64) for g in chances])
@@ -140,11 +142,11 @@ class Forecaster(Generator):
         uniform = chance[:, numbers:].reshape(count, t, h * w)
         planned = self.planner.rollout(path, points, label, chance[:, :numbers].view(count, points, 1, 3), how.spread)
         missing = (t - frames) * self.layout.frames
-        cells, _ = self._cells(torch.cat([planned, planned[:, -1:].expand(-1, missing, -1)], dim=1), count)
+        cells, _ = self._cells(torch.cat([planned, planned[:, -1:].expand(-1, missing, -1)], dim=1), None, count)
         made = F.pad(prefix, (0, 0, 0, 0, 0, t - prefix.shape[1]), value=-1)
         for step in range(prefix.shape[1], frames):
             ground = self._ground(made.flatten(1), cells).reshape(count, t, h * w, -1)
             logits = self.rest(ground[:, step])
             drawn = draw(logits.flatten(0, 1), uniform[:, step].flatten(), how)
             made[:, step] = drawn.view(count, h, w)
-        return Rollout(made[:, :frames], planned)
+        return Rollout(made[:, :frames], planned, None)

@@ -1,9 +1,9 @@
 """Generator: clips of tokens along a planned path, those that hold the object one after another, the rest at once.
 
-First the planner says where the object is in every frame. Then a causal transformer tells the tokens of the cells
-that it comes near, in the order of the grid, each given those before it. What the others are, background and what
-little the object changes there, is told last and at once, given those. All of it is exact: any clip can be told,
-and its probability is known. Without a plan every cell is told in turn, which is the plain raster order.
+First the planner says where the object is in every frame, and the palette how it looks. Then a causal transformer tells
+the tokens of the cells that the path comes near, in the order of the grid, each given those before it. What the others
+are, background and what little the object changes there, is told last and at once, given those. All of it is exact: any
+clip can be told, and its probability is known. Without a plan every cell is told in turn: the plain raster order.
 
 Every part sees only its own latent frame and those before it, so that the first frames of a clip can be given.
 
@@ -19,9 +19,12 @@ from torch.nn import functional as F
 
 from trajvq.models.causal import ResidualBlock
 from trajvq.models.cells import CellOffsets, CodeHead, filled, told_places
+from trajvq.models.palette import Palette
 from trajvq.models.planner import Planner
 from trajvq.models.sampling import Sampling, draw, guided
 from trajvq.models.transformer import TokenEmbedding, TokenLayout, TokenTransformer
+
+LOOK = 4  # numbers that say how an object looks
 
 
 class Likelihood(NamedTuple):
@@ -29,18 +32,20 @@ class Likelihood(NamedTuple):
 
     Attributes:
         plan: Of the path; 0 without planner.
-        told: Of the tokens near the path, given it.
+        look: Of how the object looks, which does not depend on the path; 0 without palette.
+        told: Of the tokens near the path, given these.
         rest: Of all others, given those.
     """
 
     plan: Tensor
+    look: Tensor
     told: Tensor
     rest: Tensor
 
     @property
     def total(self) -> Tensor:
         """Of the whole clip, ``(B,)``."""
-        return self.plan + self.told + self.rest
+        return self.plan + self.look + self.told + self.rest
 
 
 class Rollout(NamedTuple):
@@ -49,10 +54,12 @@ class Rollout(NamedTuple):
     Attributes:
         tokens: int64 ``(B, t, h, w)``.
         path: float ``(B, T, 2)``, planned, x and y from -1 to 1 between the edges; None without planner.
+        look: float ``(B, 4)``, planned, see `trajvq.tokens.places.as_look`; None without palette.
     """
 
     tokens: Tensor
     path: Tensor | None
+    look: Tensor | None
 
 
 class Generator(nn.Module):
@@ -64,6 +71,7 @@ class Generator(nn.Module):
         heads: Heads.
         dropout: Share dropped in training.
         plan: Plan the object's path before telling tokens; its places are needed in training.
+        look: Plan how the object looks, too: its radius and colour, which all tokens then agree on.
         reach: How near the path a cell is told in turn, in cells from its edge.
         plan_width: D of the planner.
         plan_depth: Its transformer blocks.
@@ -80,6 +88,7 @@ class Generator(nn.Module):
         heads: int = 4,
         dropout: float = 0.0,
         plan: bool = True,
+        look: bool = True,
         reach: float = 0.5,
         plan_width: int = 128,
         plan_depth: int = 4,
@@ -90,7 +99,8 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         self.width, self.depth, self.heads, self.dropout = width, depth, heads, dropout
-        self.plan, self.reach, self.plan_width, self.plan_depth = plan, reach, plan_width, plan_depth
+        self.plan, self.look, self.reach = plan, plan and look, reach
+        self.plan_width, self.plan_depth = plan_width, plan_depth
         self.mixtures, self.rest_width, self.rest_depth = mixtures, rest_width, rest_depth
         self.unlabelled = unlabelled
 
@@ -110,16 +120,23 @@ class Generator(nn.Module):
         self.transformer = TokenTransformer(width, self.depth, self.heads, causal=True, dropout=self.dropout)
         self.head = CodeHead(layout, width)
         if self.plan:
-            self.offsets = CellOffsets(layout, width)
+            self.offsets = CellOffsets(layout, width, LOOK if self.look else 0)
             self.planner = Planner(
                 layout, classes, self.plan_width, self.plan_depth, self.heads, self.mixtures, self.dropout
             )
             self.shown, self.hidden = nn.Linear(width, rest), nn.Linear(width, rest)
             self.blocks = nn.Sequential(*(ResidualBlock(rest) for _ in range(self.rest_depth)))
             self.rest = CodeHead(layout, rest)
+        if self.look:
+            self.palette = Palette(classes, LOOK, self.plan_width)
 
     def log_likelihood(
-        self, tokens: Tensor, label: Tensor | None = None, path: Tensor | None = None, rest: int | None = None
+        self,
+        tokens: Tensor,
+        label: Tensor | None = None,
+        path: Tensor | None = None,
+        look: Tensor | None = None,
+        rest: int | None = None,
     ) -> Likelihood:
         """Return the likelihood of clips; in training some hide their class.
 
@@ -128,31 +145,47 @@ class Generator(nn.Module):
             label: int64 ``(B,)``; None, or -1 for a clip, where the class is not known.
             path: float ``(B, T, 2)``, where the object is tracked in the decoded tokens, x and y from -1 to 1 between
                 the edges; NaN where nothing is seen.
+            look: float ``(B, 4)``, how it looks there; see `trajvq.tokens.places.as_look`.
             rest: Estimate the likelihood of the rest from so many random ones of each clip; None sums all.
         """
-        told, others = self.token_likelihood(tokens, label, path, rest)
+        told, others = self.token_likelihood(tokens, label, path, look, rest)
         if path is None or not self.plan:
-            return Likelihood(torch.zeros_like(told), told, others)
-        return Likelihood(self.plan_likelihood(path, label), told, others)
+            return Likelihood(torch.zeros_like(told), torch.zeros_like(told), told, others)
+        return Likelihood(self.plan_likelihood(path, label), self.look_likelihood(look, label), told, others)
 
     def plan_likelihood(self, path: Tensor, label: Tensor | None = None) -> Tensor:
         """Return the natural logarithm ``(B,)`` of the probability of paths; see `log_likelihood`."""
         found: Tensor = self.planner.log_probability(filled(path), self._hidden(label, len(path))).sum(dim=1)
         return found
 
+    def look_likelihood(self, look: Tensor | None, label: Tensor | None = None) -> Tensor:
+        """Return the natural logarithm ``(B,)`` of the probability of looks, 0 without palette."""
+        if look is None or not self.look:
+            return torch.zeros((), device=self.start.device)
+        return self.palette.log_probability(look, self._hidden(label, len(look)))
+
     def token_likelihood(
-        self, tokens: Tensor, label: Tensor | None = None, path: Tensor | None = None, rest: int | None = None
+        self,
+        tokens: Tensor,
+        label: Tensor | None = None,
+        path: Tensor | None = None,
+        look: Tensor | None = None,
+        rest: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return the natural logarithms, ``(B,)`` each, of the probability of told tokens and of the rest.
 
-        Both are given the path; see `log_likelihood`.
+        Both are given path and look; see `log_likelihood`.
         """
         count, label = len(tokens), self._hidden(label, len(tokens))
         if self.plan:
             if path is None:
                 raise ValueError("the planner learns from places: set data.places, or model.network.plan to false")
             path = self.planner.rounded(filled(path))
-        cells, near = self._cells(path if self.plan else None, count)
+        if self.look:
+            if look is None:
+                raise ValueError("the palette learns from looks: set data.places, or model.network.look to false")
+            look = self.palette.rounded(look)
+        cells, near = self._cells(path if self.plan else None, look if self.look else None, count)
         flat, place = tokens.flatten(1), told_places(near)
         there = place < self.layout.tokens
         code = _at(flat, place)
@@ -176,6 +209,7 @@ class Generator(nn.Module):
         label: Tensor | None = None,
         prefix: Tensor | None = None,
         path: Tensor | None = None,
+        look: Tensor | None = None,
         frames: int | None = None,
         how: Sampling | None = None,
     ) -> Rollout:
@@ -186,6 +220,7 @@ class Generator(nn.Module):
             label: int64 ``(B,)``; None, or -1 for a clip, for any class.
             prefix: int64 ``(B, s, h, w)``, the first latent frames, which stay as they are; None for none.
             path: float ``(B, S, 2)``, where the object is tracked in the frames of the prefix; see `log_likelihood`.
+            look: float ``(B, 4)``, how it looks there.
             frames: Latent frames to draw, those of the prefix included; None for as many as were trained. Beyond
                 them the last ones are the prefix of the next.
             how: How to draw; None for as trained.
@@ -200,15 +235,18 @@ class Generator(nn.Module):
         tokens = given.to(device)
         if self.plan and tokens.shape[1] and path is None:
             raise ValueError("the planner needs to know where the object is in the frames given")
+        if self.look and tokens.shape[1] and look is None:
+            raise ValueError("the palette needs to know how the object looks in the frames given")
         seen = filled(path.to(device)) if self.plan and path is not None else torch.zeros(len(chances), 0, 2).to(device)
         while tokens.shape[1] < frames:
             first = max(tokens.shape[1] - (t - 1), 0)
             context, points = tokens[:, first:], seen[:, first * self.layout.frames :]
-            drawn = self._rollout(chances, label, context, points, min(frames - first, t), how)
+            drawn = self._rollout(chances, label, context, points, look, min(frames - first, t), how)
             tokens = torch.cat([tokens, drawn.tokens[:, context.shape[1] :]], dim=1)
             if drawn.path is not None:
                 seen = torch.cat([seen, drawn.path[:, points.shape[1] :]], dim=1)
-        return Rollout(tokens, seen if self.plan else None)
+            look = drawn.look
+        return Rollout(tokens, seen if self.plan else None, look)
 
     def _rollout(
         self,
@@ -216,23 +254,27 @@ class Generator(nn.Module):
         label: Tensor,
         prefix: Tensor,
         path: Tensor,
+        look: Tensor | None,
         frames: int,
         how: Sampling,
     ) -> Rollout:
         """Draw at most as many latent frames as were trained."""
         total, (t, h, w), count = self.layout.tokens, self.layout.grid, len(label)
         draws, points = Planner.draws(how.guidance), frames * self.layout.frames
-        numbers = points * draws * 3 * self.plan
-        chance = torch.stack([torch.rand(numbers + total, generator=g, dtype=torch.float64) for g in chances])
-        chance, uniform = chance.to(label.device).split((numbers, total), dim=1)  # type: ignore[no-untyped-call]
+        parts = (points * draws * 3 * self.plan, LOOK * self.look, total)
+        chance = torch.stack([torch.rand(sum(parts), generator=g, dtype=torch.float64) for g in chances])
+        chance, colours, uniform = chance.to(label.device).split(parts, dim=1)  # type: ignore[no-untyped-call]
         planned = None
+        if self.look:
+            look = self.palette.draw(label, colours) if look is None else self.palette.rounded(look)
         if self.plan:
             given = chance.reshape(count, points, draws, 3)
             planned = self.planner.rollout(path, points, label, given, how.spread, how.guidance)
             missing = t * self.layout.frames - points
-            cells, near = self._cells(torch.cat([planned, planned[:, -1:].expand(-1, missing, -1)], dim=1), count)
+            whole = torch.cat([planned, planned[:, -1:].expand(-1, missing, -1)], dim=1)
+            cells, near = self._cells(whole, look, count)
         else:
-            cells, near = self._cells(None, count)
+            cells, near = self._cells(None, None, count)
         near = near.view(count, t, -1).index_fill(1, torch.arange(frames, t, device=near.device), False).flatten(1)
         begun = prefix.flatten(1)
         made = torch.cat([begun, begun.new_zeros(count, total - begun.shape[1])], dim=1)
@@ -242,7 +284,7 @@ class Generator(nn.Module):
             drawn = draw(logits.flatten(0, 1), uniform.flatten(), how).view(count, -1)
             rest = ~near & (torch.arange(total, device=near.device) >= begun.shape[1])
             made = torch.where(rest, drawn, made)
-        return Rollout(made.view(count, t, h, w)[:, :frames], planned)
+        return Rollout(made.view(count, t, h, w)[:, :frames], planned, look)
 
     def _tell(
         self, made: Tensor, given: int, near: Tensor, cells: Tensor, label: Tensor, uniform: Tensor, how: Sampling
@@ -276,13 +318,13 @@ class Generator(nn.Module):
             label = label.masked_fill(torch.rand(count, device=label.device) < self.unlabelled, self.classes)
         return label
 
-    def _cells(self, path: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
+    def _cells(self, path: Tensor | None, look: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
         """Return what is known of every cell beforehand ``(B, N, D)``, and which are told in turn, bool ``(B, N)``."""
         places = [axis[place] for axis, place in zip(self.axes, self.embedding.place, strict=True)]
         known = torch.stack(places).sum(dim=0).expand(count, -1, -1)
         if path is None:
             return known, torch.ones(count, self.layout.tokens, dtype=torch.bool, device=known.device)
-        return known + self.offsets(path).flatten(1, 2), self.offsets.near(path, self.reach)
+        return known + self.offsets(path, look).flatten(1, 2), self.offsets.near(path, self.reach)
 
     def _steps(self, place: Tensor, code: Tensor, cells: Tensor, label: Tensor) -> Tensor:
         """Return ``(B, L, D)``: for each token told what is known of its cell, and the token told before it."""

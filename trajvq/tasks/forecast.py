@@ -131,7 +131,7 @@ class Forecast(TokenTask):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         assert isinstance(self.network, Forecaster)
         assert self.layout is not None
-        pool = self.data.tokens("train", train=True).places
+        pool = self.data.tokens("train", train=True).versioned.get("places")
         if pool is None or "places" not in batch:
             raise UserError("a forecaster learns where things are: set data.places and data.cache_tokens to true")
         pool = pool.flatten(0, 1)

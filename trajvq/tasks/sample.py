@@ -25,13 +25,14 @@ from trajvq.tasks.tokens import Batch, TokenTask
 from trajvq.tokens.drawing import ANY, draw_clips
 
 SHOWN = 64  # clips of a class in the picture
-PARTS = ("plan", "told", "rest")
+PARTS = ("plan", "look", "told", "rest")
 
 
 class Sample(TokenTask):
     """Trains a generator of clips on the tokens of a frozen tokenizer.
 
-    Logs ``train/loss``, ``val/nll`` (bits a clip) and its parts: the planned path, the tokens near it, and the rest.
+    Logs ``train/loss``, ``val/nll`` (bits a clip) and its parts: the planned path, how the object looks,
+    the tokens near it, and the rest.
     ``test`` draws clips of every class, none of them filtered, and leaves a scoreboard for every split in
     `scoreboards`, and clips to look at in `shown` and `pairs`.
 
@@ -102,9 +103,10 @@ class Sample(TokenTask):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         tokens, label, path = self.data.tokens_of(batch), batch.get("label"), batch.get("places")
-        told, rest = self.generator.token_likelihood(tokens, label, path, self.rest_tokens)
-        found = Likelihood(self._plan(path, label), told, rest)
-        weighted = found.plan.mean() + found.told.mean() + self.rest_weight * found.rest.mean()
+        look = batch.get("look")
+        told, rest = self.generator.token_likelihood(tokens, label, path, look, self.rest_tokens)
+        found = Likelihood(self._plan(path, label), self.generator.look_likelihood(look, label), told, rest)
+        weighted = found.plan.mean() + found.look.mean() + found.told.mean() + self.rest_weight * found.rest.mean()
         loss = self.checked(-weighted / tokens[0].numel())
         self.log("train/loss", loss, prog_bar=True)
         return loss
@@ -166,7 +168,8 @@ class Sample(TokenTask):
 
     def _likelihood(self, batch: Batch) -> Likelihood:
         """Return bits of clips."""
-        found = self.generator.log_likelihood(batch["tokens"], batch.get("label"), batch.get("places"))
+        seen = batch.get("places"), batch.get("look")
+        found = self.generator.log_likelihood(batch["tokens"], batch.get("label"), *seen)
         return Likelihood(*(-part / math.log(2) for part in found))
 
     def _draw(self) -> tuple[Seen, float]:
@@ -185,9 +188,9 @@ class Sample(TokenTask):
         count = len(held.tokens) if split != "train" or not self.data.train_clips else self.data.train_clips
         tokens = held.tokens[:count, 0].long()
         label = held.columns.get("label", torch.full((len(held.tokens),), ANY))[:count]
-        if split == "train" and held.places is not None:  # of these only paths are looked at
+        if split == "train" and "places" in held.versioned:  # of these only paths are looked at
             size = torch.tensor([self.data.manifest.width, self.data.manifest.height])
-            return seen_before(tokens, label, (held.places[:count, 0] + 1) / 2 * size)
+            return seen_before(tokens, label, (held.versioned["places"][:count, 0] + 1) / 2 * size)
         return look(self.tokenizer, tokens, label)
 
     def _decoded(self, tokens: Tensor, rows: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -27,7 +27,7 @@ from trajvq.errors import UserError
 from trajvq.files import whole_file
 from trajvq.progress import progress
 from trajvq.tokens.frozen import FrozenTokenizer
-from trajvq.tokens.places import places_in
+from trajvq.tokens.places import seen_in
 from trajvq.tokens.protocol import spec_of
 
 ROOT = Path("runs/tokens")
@@ -69,22 +69,22 @@ class TokenCache:
         """
         return torch.stack([self._tokens(clips, k, augment if k else None, device) for k in range(versions)], dim=1)
 
-    def places(
+    def seen(
         self,
         clips: Clips,
         versions: int = 1,
         augment: nn.Module | None = None,
         device: torch.device | None = None,
     ) -> Tensor:
-        """Return where the object is tracked in the clips that the tokens decode to: px, float32 ``(N, V, T, 2)``.
+        """Return what is tracked in the clips that the tokens decode to, float32 ``(N, V, T, 6)``: see `seen_in`.
 
-        The tokens alone say so, no label and no truth; NaN where nothing is seen. Arguments as for `tokens`.
+        The tokens alone say so, no label and no truth. Arguments as for `tokens`.
         """
         found = []
         for version in range(versions):
             used = augment if version else None
             tokens = self._tokens(clips, version, used, device)
-            found.append(self._stored("places", clips, version, used, partial(self._track, tokens, device)))
+            found.append(self._stored("seen", clips, version, used, partial(self._track, tokens, device)))
         return torch.stack(found, dim=1)
 
     def _tokens(self, clips: Clips, version: int, augment: nn.Module | None, device: torch.device | None) -> Tensor:
@@ -104,7 +104,7 @@ class TokenCache:
         }
         folder = self.root / f"{self.tokenizer.sha256[:12]}-{clips.manifest.sha256[:12]}"
         name = f"-{version}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}" if recipe else ""
-        path = folder / f"{clips.split}{name}{'-places' if what == 'places' else ''}.h5"
+        path = folder / f"{clips.split}{name}{'-seen' if what == 'seen' else ''}.h5"
         found = _read(path, what, about, len(clips))
         if found is None:
             with _lock(path):
@@ -135,7 +135,7 @@ class TokenCache:
         made = []
         with progress("tracking", len(tokens)) as done:
             for part in torch.split(tokens, BATCH):
-                made.append(places_in(self.tokenizer.decode(part.long().to(device or self.tokenizer.device))).cpu())
+                made.append(seen_in(self.tokenizer.decode(part.long().to(device or self.tokenizer.device))).cpu())
                 done(len(part))
         return torch.cat(made)
 

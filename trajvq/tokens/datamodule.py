@@ -11,6 +11,7 @@ from trajvq.data.datamodule import DEFAULT, Batch, TrajectoryDataModule
 from trajvq.errors import UserError
 from trajvq.tokens.cache import ROOT, TokenCache
 from trajvq.tokens.frozen import FrozenTokenizer
+from trajvq.tokens.places import as_look, as_path
 
 
 class TokenClips:
@@ -22,7 +23,7 @@ class TokenClips:
     Args:
         tokens: ``(N, V, t, h, w)``, any integers.
         columns: ``(N, ...)`` of the clips, in every version alike.
-        places: float ``(N, V, T, 2)``, added to batches as ``places`` ``(B, T, 2)``.
+        versioned: Other columns that differ between versions, ``(N, V, ...)``, by name.
         labelled: The first so many keep their label, and come up as often as all others together; the label of the
             others is -1.
     """
@@ -31,10 +32,10 @@ class TokenClips:
         self,
         tokens: Tensor,
         columns: dict[str, Tensor],
-        places: Tensor | None = None,
+        versioned: dict[str, Tensor] | None = None,
         labelled: int | None = None,
     ) -> None:
-        self.tokens, self.columns, self.places = tokens, columns, places
+        self.tokens, self.columns, self.versioned = tokens, columns, versioned or {}
         self.items = torch.arange(len(tokens) * tokens.shape[1])
         if labelled is not None and labelled < len(tokens):
             clip = self.items % len(tokens)
@@ -52,8 +53,7 @@ class TokenClips:
         items = self.items[indices]
         clip, version = items % len(self.tokens), items // len(self.tokens)
         made = {"tokens": self.tokens[clip, version].long(), "index": clip}
-        if self.places is not None:
-            made["places"] = self.places[clip, version]
+        made |= {name: column[clip, version] for name, column in self.versioned.items()}
         return made | {name: column[clip] for name, column in self.columns.items()}
 
 
@@ -80,7 +80,8 @@ class TokenDataModule(TrajectoryDataModule):
         versions: Versions of each training clip in the cache: the clip itself, and what ``augment`` makes of it.
         augment: Augmentation in pixels that keeps labels, such as `trajvq.augment.ClipSymmetries`.
         places: Add ``places`` to batches of training: where the object is tracked in the clips that the tokens
-            decode to, float ``(B, T, 2)``, x and y from -1 to 1 between the edges; NaN where nothing is seen.
+            decode to, float ``(B, T, 2)``, x and y from -1 to 1 between the edges, NaN where nothing is seen; and
+            ``look``, how it looks there, float ``(B, 4)``, see `trajvq.tokens.places.as_look`.
         eval_places: Add them outside of training too.
         labelled: Only the first so many training clips have a label; of the others only tokens and places are used.
         token_folder: Folder of all token caches.
@@ -164,11 +165,14 @@ class TokenDataModule(TrajectoryDataModule):
             tokens = cache.tokens(*given)[:count]
             names = ("label",) if train else tuple(name for name in clips.columns if name != "background")
             columns = {name: clips.columns[name][:count] for name in names if name in clips.columns}
-            places = None
+            versioned = {}
             if self.places if train else self.eval_places:
-                size = torch.tensor([self.manifest.width, self.manifest.height])
-                places = 2 * cache.places(*given)[:count] / size - 1
-            self._tokens[split, train] = TokenClips(tokens, columns, places, self.labelled if train else None)
+                seen, width = cache.seen(*given)[:count], self.manifest.width
+                versioned = {
+                    "places": as_path(seen[..., :2], self.manifest.height, width),
+                    "look": as_look(seen, width),
+                }
+            self._tokens[split, train] = TokenClips(tokens, columns, versioned, self.labelled if train else None)
         return self._tokens[split, train]
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
