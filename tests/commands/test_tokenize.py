@@ -25,7 +25,7 @@ def test_both_formats_hold_the_same_and_decode(
     assert len(lines) == sum(manifest.clips(split) for split in manifest.splits)
     with h5py.File(here / "t.h5") as file:
         assert file.attrs["codebook_size"] == 1000
-        assert file.attrs["digits"].tolist() == [8, 5, 5, 5]
+        assert file.attrs["levels"].tolist() == [8, 5, 5, 5]
         assert file.attrs["tokenizer"] == FrozenTokenizer(str(tokenizer)).sha256
         for line in lines:
             held = {name: file[line["split"]][name][line["index"]] for name in file[line["split"]]}

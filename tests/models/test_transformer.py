@@ -11,7 +11,7 @@ LAYOUT = TokenLayout(1000, (8, 5, 5, 5), (2, 4, 4), 4)
 def test_codes_are_made_of_the_digits_that_fsq_numbers() -> None:
     from trajvq.models import FSQ
 
-    embedding, quantizer = TokenEmbedding(LAYOUT, 16), FSQ(LAYOUT.digits)
+    embedding, quantizer = TokenEmbedding(LAYOUT, 16), FSQ(LAYOUT.levels)
     tokens = torch.arange(1000)
     digits = (quantizer.codes(tokens.view(-1, 1, 1, 1))[..., 0, 0, 0] + 1) / 2
     place = (digits * (quantizer.levels - 1)).round().long()

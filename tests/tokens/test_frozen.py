@@ -48,13 +48,13 @@ def test_the_fingerprint_sees_weights_mode_and_gradients(tokenizer: Path) -> Non
 def test_the_layout_knows_fsq_digits_and_anyone_elses_codes(tokenizer: Path, dataset: Path, here: Path) -> None:
     manifest = read_manifest(dataset)
     layout = FrozenTokenizer(str(tokenizer)).layout(manifest)
-    assert (layout.codebook_size, layout.digits, layout.grid, layout.frames) == (1000, (8, 5, 5, 5), (2, 4, 4), 4)
+    assert (layout.codebook_size, layout.levels, layout.grid, layout.frames) == (1000, (8, 5, 5, 5), (2, 4, 4), 4)
     (here / "pixelnet.py").write_text(NETWORK)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(here))
         save_tokenizer(build({"class_path": "pixelnet.Pixels", "init_args": {"levels": 32}}), here / "mine.ckpt", 0.9)
         own = FrozenTokenizer("mine.ckpt").layout(manifest)
-    assert (own.codebook_size, own.digits, own.grid) == (32, (32,), (4, 8, 8))
+    assert (own.codebook_size, own.levels, own.grid) == (32, (32,), (4, 8, 8))
     manifest.height = 36
     with pytest.raises(UserError, match="36x32"):
         FrozenTokenizer(str(tokenizer)).layout(manifest)

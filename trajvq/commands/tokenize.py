@@ -78,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
 def _write_h5(path: Path, found: dict[str, Columns], layout: TokenLayout, about: dict[str, Any]) -> None:
     """Write a group for each split: ``tokens`` (N, t, h, w), and ``label``, ``equation``, ``description`` (N,)."""
     with h5py.File(path, "w") as file:
-        file.attrs.update({"codebook_size": layout.codebook_size, "digits": layout.digits, **about})
+        file.attrs.update({"codebook_size": layout.codebook_size, "levels": layout.levels, **about})
         for split, columns in found.items():
             for name, column in columns.items():
                 file.create_dataset(f"{split}/{name}", data=column, fletcher32=True, **hdf5plugin.Zstd(clevel=3))

@@ -166,7 +166,7 @@ class LinearProbe(Classifier):
     def build(self, layout: TokenLayout, classes: int, points: bool = False) -> None:
         """Make the layer with fresh weights; see `Classifier.build`."""
         self.layout, self.points = layout, points
-        inputs = 2 * layout.grid[0] * layout.frames if points else layout.tokens * sum(layout.digits)
+        inputs = 2 * layout.grid[0] * layout.frames if points else layout.tokens * sum(layout.levels)
         self.linear = nn.Linear(inputs, classes)
         nn.init.zeros_(self.linear.weight)
 
@@ -174,7 +174,7 @@ class LinearProbe(Classifier):
         """Return logits ``(B, classes)``."""
         if not self.points:
             hot, basis = [], 1
-            for level in self.layout.digits:
+            for level in self.layout.levels:
                 hot.append(F.one_hot(x // basis % level, level))
                 basis *= level
             x = torch.cat(hot, dim=-1)

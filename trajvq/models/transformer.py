@@ -17,14 +17,14 @@ class TokenLayout:
 
     Attributes:
         codebook_size: Number of different tokens.
-        digits: Levels of the digits that a token is made of, the first one turning fastest, as FSQ numbers its
+        levels: Of the digits that a token is made of, the first one turning fastest, as FSQ numbers its
             codes; ``(codebook_size,)`` where a code is but a number.
         grid: Tokens over frames, rows and columns.
         frames: Frames that a token covers.
     """
 
     codebook_size: int
-    digits: tuple[int, ...]
+    levels: tuple[int, ...]
     grid: tuple[int, int, int]
     frames: int = 1
 
@@ -53,13 +53,13 @@ class TokenEmbedding(nn.Module):
         super().__init__()
         self.layout = layout
         codes, columns, basis = torch.arange(layout.codebook_size), [], 1
-        for level in layout.digits:
+        for level in layout.levels:
             columns.append(F.one_hot(codes // basis % level, level))
             basis *= level
         self.register_buffer("digits", torch.cat(columns, dim=1).float(), persistent=False)
         axes = torch.meshgrid(*(torch.arange(size) for size in layout.grid), indexing="ij")
         self.register_buffer("place", torch.stack([axis.flatten() for axis in axes]), persistent=False)
-        self.code = nn.Parameter(torch.randn(sum(layout.digits), width) * 0.3)
+        self.code = nn.Parameter(torch.randn(sum(layout.levels), width) * 0.3)
         self.mix = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
         self.axes = nn.ParameterList(torch.randn(size, width) * 0.3 for size in layout.grid)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from trajvq.errors import UserError
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.schedule import adamw, muon
-from trajvq.tokens.checkpoint import misfits
+from trajvq.tokens.checkpoint import made_for, misfits
 from trajvq.tokens.datamodule import TokenDataModule
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.protocol import spec_of
@@ -144,9 +144,7 @@ class TokenTask(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse another tokenizer; make the network, if there is none yet, and refuse other weights than its own."""
         self.tokenizer.check(checkpoint.get("tokenizer"), "the checkpoint")
-        held = dict(checkpoint["made_for"])
-        classes = held.pop("classes")
-        layout = TokenLayout(**held | {name: tuple(held[name]) for name in ("digits", "grid")})
+        layout, classes = made_for(checkpoint["made_for"], "the checkpoint")
         if self.layout is None:
             self._make(layout, classes)
         if (layout, classes) != (self.layout, self.classes):

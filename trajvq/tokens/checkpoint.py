@@ -2,6 +2,7 @@
 
 import pickle
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import nn
 
 from trajvq.data.cache import local_copy
 from trajvq.errors import UserError
+from trajvq.models.transformer import TokenLayout
 from trajvq.tokens.export import read_folder
 from trajvq.tokens.protocol import build
 
@@ -79,6 +81,24 @@ def _of_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Te
         raise UserError(f"checkpoint {path} holds no tokenizer")
     state = content["state_dict"].items()
     return spec, {key.removeprefix(PREFIX): value for key, value in state if key.startswith(PREFIX)}
+
+
+def made_for(held: dict[str, Any], path: str) -> tuple[TokenLayout, list[str]]:
+    """Return the tokens and the classes that a task's checkpoint was trained for.
+
+    Args:
+        held: Its ``made_for``.
+        path: Of the checkpoint, for messages.
+
+    Raises:
+        UserError: If it says something else.
+    """
+    known = {field.name for field in fields(TokenLayout)}
+    if held.keys() != known | {"classes"}:
+        raise UserError(f"{path} does not say what tokens it was trained for as this trajvq does: train it again")
+    t, h, w = held["grid"]
+    layout = TokenLayout(held["codebook_size"], tuple(held["levels"]), (t, h, w), held["frames"])
+    return layout, list(held["classes"])
 
 
 def misfits(wanted: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> str:

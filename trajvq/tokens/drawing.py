@@ -12,8 +12,7 @@ from torch import Tensor
 from trajvq.errors import UserError
 from trajvq.models.generator import Generator
 from trajvq.models.sampling import Sampling
-from trajvq.models.transformer import TokenLayout
-from trajvq.tokens.checkpoint import misfits, read_checkpoint
+from trajvq.tokens.checkpoint import made_for, misfits, read_checkpoint
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.protocol import module_of
 
@@ -106,14 +105,13 @@ def load_generator(path: str | Path, tokenizer_ckpt: str | None = None) -> Loade
         UserError: If the checkpoint is none of a generator, or the tokenizer is another one.
     """
     content = read_checkpoint(path)
-    spec, made_for = content.get("hyper_parameters", {}).get("network"), dict(content.get("made_for", {}))
-    network = module_of(spec) if spec and made_for else None
+    spec = content.get("hyper_parameters", {}).get("network")
+    network = module_of(spec) if spec and "made_for" in content else None
     if not isinstance(network, Generator):
         raise UserError(f"{path} is no checkpoint of a generator; train one with `trajvq fit --config sample`")
     tokenizer = FrozenTokenizer(tokenizer_ckpt or content["tokenizer"]["path"])
     tokenizer.check(content["tokenizer"], str(path))
-    classes = list(made_for.pop("classes"))
-    layout = TokenLayout(**made_for | {name: tuple(made_for[name]) for name in ("digits", "grid")})
+    layout, classes = made_for(content["made_for"], str(path))
     network.build(layout, len(classes))
     state = {name.removeprefix(PREFIX): value for name, value in content["state_dict"].items()}
     wrong = misfits(network.state_dict(), state)

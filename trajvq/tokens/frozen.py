@@ -81,9 +81,9 @@ class FrozenTokenizer:
                 f"strides {list(strides)} of the tokenizer {self.path}; choose another tokenizer or other clips"
             )
         quantizer = getattr(self.network, "quantizer", None)
-        digits = tuple(quantizer.levels.tolist()) if isinstance(quantizer, FSQ) else (self.codebook_size,)
+        levels = tuple(quantizer.levels.tolist()) if isinstance(quantizer, FSQ) else (self.codebook_size,)
         t, h, w = (size // stride for size, stride in zip(sizes, strides, strict=True))
-        return TokenLayout(self.codebook_size, digits, (t, h, w), strides[0])
+        return TokenLayout(self.codebook_size, levels, (t, h, w), strides[0])
 
     def encode(self, video: Tensor) -> Tensor:
         """Return tokens int64 ``(B, t, h, w)`` of clips float ``(B, 3, T, H, W)`` in [0, 1], without gradients.
