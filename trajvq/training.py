@@ -51,12 +51,12 @@ from trajvq.mirror import fetch_run, run_of
 from trajvq.models import FSQ, LFQ, VQ, CausalTokenizer, Forecaster, Generator, LinearProbe, SimVQ, TokenClassifier
 from trajvq.resume import changes, check_dataset
 from trajvq.runs import LATEST, best, finish, new_name, open_run
-from trajvq.shipped import find_config
 from trajvq.strategies import Sharded
 from trajvq.suggest import unknown_option
 from trajvq.tasks import Classify, Forecast, Reconstruct, Sample
 from trajvq.tokens.checkpoint import read_checkpoint
 from trajvq.tokens.datamodule import TokenDataModule
+from trajvq.words import resolved
 
 # Importing these lets a config name them in a word.
 __all__ = [
@@ -313,14 +313,8 @@ def main(arguments: Sequence[str]) -> int:
         warnings.filterwarnings("ignore", message)
     for word in arguments:
         refuse_credentials(word)
-    resolved = ["--help" if word == "--help_all" else word for word in arguments]
-    for place, word in enumerate(resolved):
-        if place and resolved[place - 1] in ("--config", "-c"):
-            resolved[place] = find_config(word)
-        elif word.startswith("--config="):
-            resolved[place] = "--config=" + find_config(word.removeprefix("--config="))
     try:
-        TrajvqCLI(resolved, arguments)
+        TrajvqCLI(resolved(arguments), arguments)
     except (ArgumentError, MisconfigurationException) as error:
         raise UserError(_one_line(error)) from None
     except OSError as error:
