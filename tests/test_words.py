@@ -26,3 +26,4 @@ def test_a_null_reaches_a_class_within_a_class(fit: Run, here: Path, words: list
     assert fit("--run=a", "--trainer.max_steps=1", "--model.tokenizer.digits=[2,2]", *words) == 0
     held = torch.load(here / "runs/recon/a/checkpoints/last.ckpt", weights_only=True)["hyper_parameters"]
     assert held["tokenizer"]["init_args"]["digits"] is None
+    assert held["tokenizer"]["init_args"]["width"] == 16  # what was said of the others stays

@@ -26,8 +26,11 @@ def resolved(words: Sequence[str]) -> list[str]:
         elif word == "--help_all":
             found.append("--help")
         elif DEEP.fullmatch(option) and not equals:
-            value = next(pairs, "")
-            found += [f"--config={_null(option)}"] if value == "null" else [word, *([value] if value else [])]
+            following = next(pairs, None)
+            if following == "null":
+                found.append(f"--config={_null(option)}")
+            else:
+                found += [word] if following is None else [word, following]
         elif DEEP.fullmatch(option) and value == "null":
             found.append(f"--config={_null(option)}")
         else:

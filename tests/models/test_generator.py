@@ -139,8 +139,27 @@ def test_a_clip_does_not_depend_on_what_is_drawn_beside_it(how: Sampling) -> Non
 def test_without_temperature_and_spread_chance_has_no_say() -> None:
     made = generator(SMALL, plan=True)
     how = Sampling(temperature=0, spread=0)
-    first, second = (made.rollout(chances(3, seed), how=how).tokens for seed in (0, 1))
-    assert torch.equal(first, second)
+    first, second = (made.rollout(chances(3, seed), how=how) for seed in (0, 1))
+    assert torch.equal(first.tokens, second.tokens)
+    assert first.look is not None
+    assert second.look is not None
+    assert torch.equal(first.look, second.look)
+
+
+def test_tokens_depend_on_the_look() -> None:
+    made = generator(SMALL, plan=True)
+    tokens, path = torch.randint(12, (3, 3, 2, 2)), torch.rand(3, 6, 2) * 2 - 1
+    with torch.no_grad():
+        found = [made.log_likelihood(tokens, None, path, look) for look in (LOOKS, LOOKS.flip(0))]
+    assert not torch.allclose(found[0].told, found[1].told)
+    assert not torch.allclose(found[0].rest, found[1].rest)
+    assert torch.equal(found[0].plan, found[1].plan)
+    prefix, points = tokens[:1, :1].expand(200, -1, -1, -1), path[:1, :2].expand(200, -1, -1)
+    drawn = [
+        made.rollout(chances(200), prefix=prefix, path=points, look=look.expand(200, -1)).tokens
+        for look in (LOOKS[:1], LOOKS[1:2])
+    ]
+    assert not torch.equal(drawn[0], drawn[1])
 
 
 def test_longer_clips_than_trained_go_on_from_the_last_frames() -> None:

@@ -5,7 +5,8 @@ the tokens of the cells that the path comes near, in the order of the grid, each
 are, background and what little the object changes there, is told last and at once, given those. All of it is exact: any
 clip can be told, and its probability is known. Without a plan every cell is told in turn: the plain raster order.
 
-Every part sees only its own latent frame and those before it, so that the first frames of a clip can be given.
+Every part sees only its own latent frame and those before it, so that the first frames of a clip can be given; but for
+the look, which is one for the whole clip.
 
 B clips, T frames, N tokens of a clip in the order of the grid, L told ones, D channels, C codes.
 """
@@ -151,7 +152,9 @@ class Generator(nn.Module):
         told, others = self.token_likelihood(tokens, label, path, look, rest)
         if path is None or not self.plan:
             return Likelihood(torch.zeros_like(told), torch.zeros_like(told), told, others)
-        return Likelihood(self.plan_likelihood(path, label), self.look_likelihood(look, label), told, others)
+        return Likelihood(
+            self.plan_likelihood(path, label), self.look_likelihood(look, label).expand_as(told), told, others
+        )
 
     def plan_likelihood(self, path: Tensor, label: Tensor | None = None) -> Tensor:
         """Return the natural logarithm ``(B,)`` of the probability of paths; see `log_likelihood`."""
@@ -220,7 +223,7 @@ class Generator(nn.Module):
             label: int64 ``(B,)``; None, or -1 for a clip, for any class.
             prefix: int64 ``(B, s, h, w)``, the first latent frames, which stay as they are; None for none.
             path: float ``(B, S, 2)``, where the object is tracked in the frames of the prefix; see `log_likelihood`.
-            look: float ``(B, 4)``, how it looks there.
+            look: float ``(B, 4)``, how it looks there; in training it is that of the whole clip.
             frames: Latent frames to draw, those of the prefix included; None for as many as were trained. Beyond
                 them the last ones are the prefix of the next.
             how: How to draw; None for as trained.
@@ -238,6 +241,7 @@ class Generator(nn.Module):
         if self.look and tokens.shape[1] and look is None:
             raise ValueError("the palette needs to know how the object looks in the frames given")
         seen = filled(path.to(device)) if self.plan and path is not None else torch.zeros(len(chances), 0, 2).to(device)
+        look = look.to(device) if self.look and look is not None else None
         while tokens.shape[1] < frames:
             first = max(tokens.shape[1] - (t - 1), 0)
             context, points = tokens[:, first:], seen[:, first * self.layout.frames :]
@@ -266,7 +270,7 @@ class Generator(nn.Module):
         chance, colours, uniform = chance.to(label.device).split(parts, dim=1)  # type: ignore[no-untyped-call]
         planned = None
         if self.look:
-            look = self.palette.draw(label, colours) if look is None else self.palette.rounded(look)
+            look = self.palette.draw(label, colours, how.spread == 0) if look is None else self.palette.rounded(look)
         if self.plan:
             given = chance.reshape(count, points, draws, 3)
             planned = self.planner.rollout(path, points, label, given, how.spread, how.guidance)

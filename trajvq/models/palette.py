@@ -45,14 +45,17 @@ class Palette(nn.Module):
         logits = self.head(self._mixed(before + self.start, label))
         return -F.cross_entropy(logits.flatten(0, 1), bins.flatten(), reduction="none").view_as(bins).sum(dim=1)
 
-    def draw(self, label: Tensor, chance: Tensor) -> Tensor:
-        """Return looks ``(B, L)`` by uniform numbers float64 ``(B, L)``, one for each."""
+    def draw(self, label: Tensor, chance: Tensor, likeliest: bool = False) -> Tensor:
+        """Return looks ``(B, L)`` by uniform numbers float64 ``(B, L)``, one for each; or the likeliest ones."""
         said, made = torch.zeros(len(label), 1, self.told.shape[-1], device=label.device), []
         for k in range(self.numbers):
             share = self.head(self._mixed(said + self.start[k], label))[:, 0].double().softmax(dim=-1)
-            ladder = share.cumsum(dim=-1)
-            found = torch.searchsorted(ladder, chance[:, k : k + 1] * ladder[:, -1:], right=True)[:, 0]
-            bins = found.clamp(max=BINS - 1)
+            if likeliest:
+                bins = share.argmax(dim=-1)
+            else:
+                ladder = share.cumsum(dim=-1)
+                found = torch.searchsorted(ladder, chance[:, k : k + 1] * ladder[:, -1:], right=True)[:, 0]
+                bins = found.clamp(max=BINS - 1)
             said = said + self.told[k, bins][:, None]
             made.append((bins + 0.5) * (2 / BINS) - 1)
         return torch.stack(made, dim=1).to(self.told.dtype)

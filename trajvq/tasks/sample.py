@@ -103,9 +103,9 @@ class Sample(TokenTask):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         tokens, label, path = self.data.tokens_of(batch), batch.get("label"), batch.get("places")
-        look = batch.get("look")
-        told, rest = self.generator.token_likelihood(tokens, label, path, look, self.rest_tokens)
-        found = Likelihood(self._plan(path, label), self.generator.look_likelihood(look, label), told, rest)
+        seen = batch.get("look")
+        told, rest = self.generator.token_likelihood(tokens, label, path, seen, self.rest_tokens)
+        found = Likelihood(self._plan(path, label), self.generator.look_likelihood(seen, label), told, rest)
         weighted = found.plan.mean() + found.look.mean() + found.told.mean() + self.rest_weight * found.rest.mean()
         loss = self.checked(-weighted / tokens[0].numel())
         self.log("train/loss", loss, prog_bar=True)
