@@ -65,8 +65,8 @@ def stands_out(difference: Tensor, threshold: float) -> Tensor:
 
     Args:
         difference: From the background, in [0, 1], the largest of the channels, ``(..., H, W)``.
-        threshold: The least difference that counts. Where all of a frame differs, as in changed light, more is asked; so
-            it is where an object covers more than a fifth of it.
+        threshold: The least difference that counts. Where all of a frame differs, as in changed light, more is asked;
+            so it is where an object covers more than a fifth of it.
     """
     usual = difference.clamp(max=USUAL).mean(dim=(-2, -1), keepdim=True)
     return difference > (TIMES * usual).clamp(min=threshold)

@@ -18,7 +18,7 @@ from trajvq.models.transformer import KeyValues, TokenLayout, TokenTransformer
 FINE = 64  # grid lines of places in a token's cell
 NARROW, WIDE = -6.0, 3.0  # logarithms of the least and greatest widths, relative to a step's usual one
 CANDIDATES = 16  # that guidance chooses among
-SHAPE = 3  # points that say where a path is, how fast and how bent
+BEND = 2  # the point that first says how a path bends
 SPREADS = (0.5, 0.1, 0.03)  # usual widths of the first, second and later points, in half frames
 
 
@@ -103,8 +103,9 @@ class Planner(nn.Module):
             frames: At most T.
             label: int64 ``(B,)``.
             chance: ``(B, frames, M, 3)`` uniform numbers, of which each point takes its own; `draws` says M.
-            spread: Times the width of each Gaussian after the first three points: these say what path it is, and what
-                is unsure of the others is mostly the tracker's noise. With 0 all points are the means of the likeliest.
+            spread: Times the width of each Gaussian but the third point's, which says how the path bends. What is unsure
+                of later points is mostly the tracker's noise, and wide draws of the first two lead out of the picture.
+                With 0 all points are the means of the likeliest Gaussians.
             guidance: Weight of the class: probabilities to this power, over those without class to one less.
         """
         doubled = torch.cat([label, torch.full_like(label, self.label.num_embeddings - 1)])
@@ -117,7 +118,7 @@ class Planner(nn.Module):
             mixture = self._mixture(self.transformer(self._embed(last, moment, asked), cache), last, moment)
             if step < path.shape[1]:
                 continue
-            width = spread if step >= SHAPE or spread == 0 else 1.0
+            width = 1.0 if step == BEND and spread else spread
             made = torch.cat([made, self._choose(mixture, chance[:, step], width, guidance)[:, None]], dim=1)
         return made[:, 3:]
 
