@@ -4,7 +4,8 @@ python experiments/sampling/sweep.py --settings 0.5,0.5,1 0.5,0.3,1 0.3,0.3,1 0.
 
 Each setting is temperature, spread, guidance. As many clips of each class as asked for are drawn and judged as
 ``trajvq test`` does, none filtered; the judge is calibrated on reconstructions of ``val``, and coverage is of these.
-Colours: how much those of clips differ, over how much those of ``val`` do.
+Trained on: accuracy on ``val`` of a classifier that learnt from the drawn clips. Colours: how much those of clips
+differ, over how much those of ``val`` do.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from trajvq.augment import ClipSymmetries
 from trajvq.data.clips import Clips
 from trajvq.data.datamodule import as_model_input
 from trajvq.metrics.judge import calibrate
@@ -20,7 +22,7 @@ from trajvq.metrics.resemblance import cover, features
 from trajvq.metrics.sampling import sample_figures, usual_residuals
 from trajvq.metrics.tracking import Tracks
 from trajvq.models.sampling import Sampling
-from trajvq.tasks.sample_rows import look
+from trajvq.tasks.sample_rows import look, trained_on
 from trajvq.tokens.drawing import draw_clips, load_generator
 
 
@@ -48,8 +50,8 @@ def main() -> None:
     judge = calibrate(real.tracks.pixel, clips.columns["pixel"].numpy().astype(float), real.label, classes)
     usual = usual_residuals(real.tracks.pixel, real.label, classes)
     names = ("temperature", "spread", "guidance", "class match", "lowest", "physics residual", "none", "visible")
-    print("| " + " | ".join([*names, "coverage", "colours"]) + " |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("| " + " | ".join([*names, "coverage", "trained on", "colours"]) + " |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for setting in asked.settings:
         temperature, spread, guidance = (float(word) for word in setting.split(","))
         how = Sampling(temperature=temperature, spread=spread, guidance=guidance)
@@ -60,12 +62,13 @@ def main() -> None:
         lowest = min(rate["value"] for rate in found["class_match_per_class"].values())
         shuffled = np.random.default_rng(0).permutation(len(drawn.label))
         held = cover(features(real.tracks), features(drawn.tracks)[shuffled])
+        taught = trained_on(drawn, real, loaded.network.layout, clips.shape[2:], ClipSymmetries(shift=2))
         colours = spread_of(drawn.tracks) / spread_of(real.tracks)
         match, visible = found["class_match"]["value"], found["visible"]["value"]
         print(
             f"| {temperature} | {spread} | {guidance} | {match:.3f} | {lowest:.2f} | {found['physics_residual']:.2f} "
             f"| {found['none']:.3f} | {visible:.4f} | {held.coverage:.3f} "
-            f"| {colours:.2f} |",
+            f"| {taught:.4f} | {colours:.2f} |",
             flush=True,
         )
 

@@ -103,8 +103,8 @@ class Planner(nn.Module):
             frames: At most T.
             label: int64 ``(B,)``.
             chance: ``(B, frames, M, 3)`` uniform numbers, of which each point takes its own; `draws` says M.
-            spread: Times the width of each Gaussian but the third point's, which says how the path bends. What is unsure
-                of later points is mostly the tracker's noise, and wide draws of the first two lead out of the picture.
+            spread: Times the width of each Gaussian but the third point's, which says how the path bends. What is
+                unsure of later points is mostly the tracker's noise; wide first ones lead out of the picture.
                 With 0 all points are the means of the likeliest Gaussians.
             guidance: Weight of the class: probabilities to this power, over those without class to one less.
         """

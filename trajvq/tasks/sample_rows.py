@@ -115,8 +115,8 @@ class SampleRows:
         for name, made in (("reconstructed", features(self.val.tracks)), ("model", features(drawn.tracks)[shuffled])):
             rows[name] |= cover(features(real.tracks), made)._asdict()
         if len(self.classes) > 1:
-            rows["reconstructed"]["train_on"] = self._train_on(self.train, real)
-            rows["model"]["train_on"] = self._train_on(drawn, real)
+            rows["reconstructed"]["train_on"] = trained_on(self.train, real, self.layout, self.size, self.augment)
+            rows["model"]["train_on"] = trained_on(drawn, real, self.layout, self.size, self.augment)
         near = {"path": nearest_paths(drawn.tracks.pixel, self.train.tracks.pixel)}
         near["tokens"] = nearest_tokens(drawn.tokens.numpy(), self.train.tokens.numpy())
         for what, nearest in near.items():
@@ -127,25 +127,36 @@ class SampleRows:
             rows["model"]["description_bits"] = bits
         return {name: row for name, row in rows.items() if row}, near["path"]
 
-    def _train_on(self, train: Seen, test: Seen) -> float:
-        """Return the accuracy on real paths of a classifier trained on others: the classify task's network."""
-        scale = torch.tensor([self.size[1] / 2, self.size[0] / 2])
-        paths = [torch.from_numpy(np.nan_to_num(s.tracks.pixel, nan=0.0)).float() / scale - 1 for s in (train, test)]
-        answers = path_answers(
-            TokenClassifier(hidden=128),
-            self.layout,
-            len(self.classes),
-            (paths[0], torch.from_numpy(train.label)),
-            self.size,
-            {"test": paths[1]},
-            self.augment,
-            STEPS,
-            128,
-            (SMOOTHING, 0.0),
-            0,
-            BOTH,
-        )
-        return float((answers["test"].argmax(dim=1).numpy() == test.label).mean())
+
+def trained_on(
+    train: Seen, test: Seen, layout: TokenLayout, picture: Sequence[int], augment: nn.Module | None
+) -> float:
+    """Return the accuracy on real paths of a classifier trained on others: the classify task's network.
+
+    Args:
+        train: Clips to learn from.
+        test: Clips to tell the class of.
+        layout: Of the tokens.
+        picture: Rows and columns, pixels.
+        augment: The augmentation of training.
+    """
+    scale = torch.tensor([picture[1] / 2, picture[0] / 2])
+    paths = [torch.from_numpy(np.nan_to_num(s.tracks.pixel, nan=0.0)).float() / scale - 1 for s in (train, test)]
+    answers = path_answers(
+        TokenClassifier(hidden=128),
+        layout,
+        int(max(train.label.max(), test.label.max())) + 1,
+        (paths[0], torch.from_numpy(train.label)),
+        picture,
+        {"test": paths[1]},
+        augment,
+        STEPS,
+        128,
+        (SMOOTHING, 0.0),
+        0,
+        BOTH,
+    )
+    return float((answers["test"].argmax(dim=1).numpy() == test.label).mean())
 
 
 def closest(nearest: Nearest, count: int = CLOSEST) -> Sequence[int]:
