@@ -18,7 +18,6 @@ from trajvq.models.transformer import KeyValues, TokenLayout, TokenTransformer
 FINE = 64  # grid lines of places in a token's cell
 NARROW, WIDE = -6.0, 3.0  # logarithms of the least and greatest widths, relative to a step's usual one
 CANDIDATES = 16  # that guidance chooses among
-BEND = 2  # the point that first says how a path bends
 SPREADS = (0.5, 0.1, 0.03)  # usual widths of the first, second and later points, in half frames
 
 
@@ -103,9 +102,7 @@ class Planner(nn.Module):
             frames: At most T.
             label: int64 ``(B,)``.
             chance: ``(B, frames, M, 3)`` uniform numbers, of which each point takes its own; `draws` says M.
-            spread: Times the width of each Gaussian but the third point's, which says how the path bends. What is
-                unsure of later points is mostly the tracker's noise; wide first ones lead out of the picture.
-                With 0 all points are the means of the likeliest Gaussians.
+            spread: Times the width of each Gaussian; with 0 points are the means of the likeliest ones.
             guidance: Weight of the class: probabilities to this power, over those without class to one less.
         """
         doubled = torch.cat([label, torch.full_like(label, self.label.num_embeddings - 1)])
@@ -118,8 +115,7 @@ class Planner(nn.Module):
             mixture = self._mixture(self.transformer(self._embed(last, moment, asked), cache), last, moment)
             if step < path.shape[1]:
                 continue
-            width = 1.0 if step == BEND and spread else spread
-            made = torch.cat([made, self._choose(mixture, chance[:, step], width, guidance)[:, None]], dim=1)
+            made = torch.cat([made, self._choose(mixture, chance[:, step], spread, guidance)[:, None]], dim=1)
         return made[:, 3:]
 
     def _choose(self, mixture: Mixture, chance: Tensor, spread: float, guidance: float) -> Tensor:

@@ -16,8 +16,7 @@ class Sampling:
     Attributes:
         temperature: Of codes; 0 takes the likeliest.
         top_p: Choose among the likeliest codes that together have this share; at least one.
-        spread: Times the width of the planner's Gaussians, but for the third point, which says how the path bends; 0
-            takes the middle of the likeliest for all points, and the likeliest look.
+        spread: Times the width of the planner's Gaussians; 0 takes the middle of the likeliest, and the likeliest look.
         guidance: Weight of the class (Ho and Salimans, 2021): 1 samples as trained, more exaggerates it.
     """
 
