@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from trajvq.models.cells import filled, told_places
-from trajvq.models.generator import Generator, Likelihood
+from trajvq.models.generator import Generator
+from trajvq.models.rollout import Likelihood
 from trajvq.models.sampling import Sampling, draw
 from trajvq.models.transformer import TokenLayout, TokenTransformer
 

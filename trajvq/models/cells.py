@@ -108,3 +108,17 @@ def filled(path: Tensor) -> Tensor:
     first = seen.to(torch.uint8).argmax(dim=1, keepdim=True)
     source = torch.where(before < 0, first, before)
     return path.gather(1, source[..., None].expand(-1, -1, 2)).nan_to_num(0.0)
+
+
+def at(values: Tensor, place: Tensor) -> Tensor:
+    """Return ``(B, S, ...)`` of values ``(B, N, ...)`` at places int64 ``(B, S)``; of N, any."""
+    place = place.clamp(max=values.shape[1] - 1)
+    index = place if values.ndim == 2 else place[..., None].expand(-1, -1, values.shape[2])
+    found: Tensor = values.gather(1, index)
+    return found
+
+
+def log_share(logits: Tensor, code: Tensor) -> Tensor:
+    """Return the logarithm ``(B, S)`` of the share that logits ``(B, S, C)`` give to codes."""
+    found: Tensor = -F.cross_entropy(logits.flatten(0, 1), code.flatten(), reduction="none").view_as(code)
+    return found

@@ -12,55 +12,20 @@ B clips, T frames, N tokens of a clip in the order of the grid, L told ones, D c
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trajvq.models.causal import ResidualBlock
-from trajvq.models.cells import CellOffsets, CodeHead, filled, told_places
+from trajvq.models.cells import CellOffsets, CodeHead, at, filled, log_share, told_places
 from trajvq.models.palette import Palette
 from trajvq.models.planner import Planner
+from trajvq.models.rollout import Likelihood, Rollout
 from trajvq.models.sampling import Sampling, draw, guided
 from trajvq.models.transformer import TokenEmbedding, TokenLayout, TokenTransformer
 
 LOOK = 4  # numbers that say how an object looks
-
-
-class Likelihood(NamedTuple):
-    """Natural logarithms of the probability of B clips, each ``(B,)``; their sum is the clip's.
-
-    Attributes:
-        plan: Of the path; 0 without planner.
-        look: Of how the object looks, which does not depend on the path; 0 without palette.
-        told: Of the tokens near the path, given these.
-        rest: Of all others, given those.
-    """
-
-    plan: Tensor
-    look: Tensor
-    told: Tensor
-    rest: Tensor
-
-    @property
-    def total(self) -> Tensor:
-        """Of the whole clip, ``(B,)``."""
-        return self.plan + self.look + self.told + self.rest
-
-
-class Rollout(NamedTuple):
-    """Clips that were drawn.
-
-    Attributes:
-        tokens: int64 ``(B, t, h, w)``.
-        path: float ``(B, T, 2)``, planned, x and y from -1 to 1 between the edges; None without planner.
-        look: float ``(B, 4)``, planned, see `trajvq.tokens.places.as_look`; None without palette.
-    """
-
-    tokens: Tensor
-    path: Tensor | None
-    look: Tensor | None
 
 
 class Generator(nn.Module):
@@ -191,9 +156,9 @@ class Generator(nn.Module):
         cells, near = self._cells(path if self.plan else None, look if self.look else None, count)
         flat, place = tokens.flatten(1), told_places(near)
         there = place < self.layout.tokens
-        code = _at(flat, place)
+        code = at(flat, place)
         hidden = self.transformer(self._steps(place, code, cells, label))
-        told = _log_share(self.head(hidden), code).masked_fill(~there, 0).sum(dim=1)
+        told = log_share(self.head(hidden), code).masked_fill(~there, 0).sum(dim=1)
         if not self.plan:
             return told, torch.zeros_like(told)
         ground = self._ground(torch.where(near, flat, -1), cells)  # (B, N, rest_width)
@@ -202,7 +167,7 @@ class Generator(nn.Module):
             share = rest / others.shape[1]
             others = others.gather(1, torch.rand(others.shape, device=tokens.device).argsort(dim=1)[:, :rest])
         there = others < self.layout.tokens
-        found = _log_share(self.rest(_at(ground, others)), _at(flat, others)).masked_fill(~there, 0).sum(dim=1)
+        found = log_share(self.rest(at(ground, others)), at(flat, others)).masked_fill(~there, 0).sum(dim=1)
         return told, found / share
 
     @torch.no_grad()
@@ -303,10 +268,10 @@ class Generator(nn.Module):
         before: Tensor | None = None
         for step in range(place.shape[1]):
             here = place[:, step : step + 1]
-            code = _at(made, before) if before is not None else None
+            code = at(made, before) if before is not None else None
             hidden = self.transformer(self._step(here, before, code, cells, asked), cache)
-            drawn = draw(guided(self.head(hidden[:, -1]), how.guidance), _at(uniform, here)[:, 0], how)
-            made = made.scatter(1, here, torch.where(here < given, _at(made, here), drawn[:, None]))
+            drawn = draw(guided(self.head(hidden[:, -1]), how.guidance), at(uniform, here)[:, 0], how)
+            made = made.scatter(1, here, torch.where(here < given, at(made, here), drawn[:, None]))
             before = here
         return made[:, :-1]
 
@@ -338,11 +303,11 @@ class Generator(nn.Module):
     def _step(self, place: Tensor, before: Tensor | None, code: Tensor | None, cells: Tensor, label: Tensor) -> Tensor:
         """Return the transformer's input ``(B, S, D)`` for tokens at ``place``, given those told before each."""
         times = len(label) // len(place)
-        known: Tensor = self.label(label)[:, None] + _at(cells, place.repeat(times, 1))
+        known: Tensor = self.label(label)[:, None] + at(cells, place.repeat(times, 1))
         if before is None or code is None:
             return known + self.start
         told = self.embedding(code, before.clamp(max=self.layout.tokens - 1))
-        made: Tensor = known + told.repeat(times, 1, 1) + 0.5 * _at(cells, before.repeat(times, 1))
+        made: Tensor = known + told.repeat(times, 1, 1) + 0.5 * at(cells, before.repeat(times, 1))
         return made
 
     def _ground(self, told: Tensor, cells: Tensor) -> Tensor:
@@ -350,17 +315,3 @@ class Generator(nn.Module):
         shown = self.shown(self.embedding(told.clamp(min=0))) * (told >= 0)[..., None]
         made: Tensor = self.blocks((shown + self.hidden(cells)).unflatten(1, self.layout.grid))
         return made.flatten(1, 3)
-
-
-def _at(values: Tensor, place: Tensor) -> Tensor:
-    """Return ``(B, S, ...)`` of values ``(B, N, ...)`` at places int64 ``(B, S)``; of N, any."""
-    place = place.clamp(max=values.shape[1] - 1)
-    index = place if values.ndim == 2 else place[..., None].expand(-1, -1, values.shape[2])
-    found: Tensor = values.gather(1, index)
-    return found
-
-
-def _log_share(logits: Tensor, code: Tensor) -> Tensor:
-    """Return the logarithm ``(B, S)`` of the share that logits ``(B, S, C)`` give to codes."""
-    found: Tensor = -F.cross_entropy(logits.flatten(0, 1), code.flatten(), reduction="none").view_as(code)
-    return found

@@ -16,7 +16,8 @@ from trajvq.augment import ClipSymmetries
 from trajvq.errors import UserError
 from trajvq.metrics.codes import bits
 from trajvq.metrics.reconstruction import as_bytes
-from trajvq.models.generator import Generator, Likelihood
+from trajvq.models.generator import Generator
+from trajvq.models.rollout import Likelihood
 from trajvq.models.sampling import Sampling
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.details import sample_details
