@@ -29,7 +29,7 @@ def muon(model: nn.Module, rate: float = 1e-2, matrix_rate: float = 2e-2) -> Muo
 @pytest.mark.parametrize("shape", [(16, 40), (40, 16), (8, 8), (1, 5)])
 def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    values = torch.linalg.svdvals(orthogonalize(matrix))
+    values = torch.linalg.svdvals(orthogonalize(matrix[None]))
     assert values.min() > 0.6
     assert values.max() < 1.3
 
@@ -37,8 +37,26 @@ def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
 def test_directions_are_kept() -> None:
     matrix = torch.randn(16, 40, generator=torch.Generator().manual_seed(0))
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
-    assert (left.T @ orthogonalize(matrix) @ right.T).diagonal().min() > 0.6
-    torch.testing.assert_close(orthogonalize(1000 * matrix), orthogonalize(matrix))
+    made = orthogonalize(torch.stack([matrix, 1000 * matrix]))
+    assert (left.T @ made[0] @ right.T).diagonal().min() > 0.6
+    torch.testing.assert_close(made[1], made[0])
+
+
+def test_matrices_of_one_shape_are_stepped_together_as_they_are_alone() -> None:
+    def weights() -> list[nn.Parameter]:
+        made = torch.Generator().manual_seed(0)
+        found = [nn.Parameter(torch.randn(shape, generator=made)) for shape in [(4, 12), (12, 4), (4, 3, 2, 2), (5, 5)]]
+        for weight in found:
+            weight.grad = torch.randn(weight.shape, generator=made)
+        return found
+
+    together, alone = weights(), weights()
+    Muon(together, 1e-2, 2e-2, (0.9, 0.99), 0.01).step()
+    for weight in alone:
+        Muon([weight], 1e-2, 2e-2, (0.9, 0.99), 0.01).step()
+    for one, other, before in zip(together, alone, weights(), strict=True):
+        torch.testing.assert_close(one, other)
+        assert (one - before).abs().max() > 1e-3
 
 
 def test_vectors_and_depthwise_kernels_are_stepped_as_by_adamw() -> None:

@@ -1,30 +1,31 @@
 """Muon: steps of equal size in every direction of a weight matrix (Jordan et al., 2024), AdamW for the rest."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adamw import adamw
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # a quintic that drives singular values to about 1 in few steps
 ITERATIONS = 5
 MOMENTUM = 0.95
 
 
-def orthogonalize(matrix: Tensor) -> Tensor:
-    """Return the nearest matrix with all singular values about 1 (0.7 to 1.2), by Newton-Schulz iteration.
+def orthogonalize(matrices: Tensor) -> Tensor:
+    """Return the nearest matrices with all singular values about 1 (0.7 to 1.2), by Newton-Schulz iteration.
 
     Args:
-        matrix: float ``(rows, columns)``; the result is float32 of the same shape.
+        matrices: float ``(matrices, rows, columns)``, fastest with no more rows than columns; the result is float32 of
+            the same shape.
     """
     a, b, c = NEWTON_SCHULZ
-    tall = matrix.shape[0] > matrix.shape[1]
-    wide = matrix.float().mT if tall else matrix.float()
-    wide = wide / (wide.norm() + 1e-7)
+    made = matrices.float()
+    made = made / (made.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(ITERATIONS):
-        gram = wide @ wide.mT
-        wide = a * wide + (b * gram + c * gram @ gram) @ wide
-    made: Tensor = wide.mT if tall else wide
+        gram = made @ made.mT
+        made = torch.baddbmm(made, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), made, beta=a)
     return made
 
 
@@ -69,9 +70,8 @@ class Muon(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    (self._matrix if group["matrices"] else self._vector)(weight, group)
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            (self._matrices if group["matrices"] else self._vectors)(weights, group)
         return loss
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -81,27 +81,45 @@ class Muon(torch.optim.Optimizer):
         for group, own in zip(self.param_groups, settings, strict=True):
             group.update(own)
 
-    def _matrix(self, weight: nn.Parameter, group: dict[str, Any]) -> None:
-        assert weight.grad is not None
-        state = self.state[weight]
-        if not state:
-            state["momentum"] = torch.zeros_like(weight)
-        state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
-        ahead = weight.grad.lerp(state["momentum"], MOMENTUM).flatten(1)  # Nesterov
-        scale = max(1.0, ahead.shape[0] / ahead.shape[1]) ** 0.5
-        weight.mul_(1 - group["lr"] * group["weight_decay"])
-        weight.add_(orthogonalize(ahead).view_as(weight), alpha=-group["lr"] * scale)
+    def _matrices(self, weights: list[nn.Parameter], group: dict[str, Any]) -> None:
+        alike = defaultdict(list)  # those of one shape, lying, are made orthogonal together
+        for weight in weights:
+            assert weight.grad is not None
+            state = self.state[weight]
+            if not state:
+                state["momentum"] = torch.zeros_like(weight)
+            state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
+            ahead = weight.grad.lerp(state["momentum"], MOMENTUM).flatten(1)  # Nesterov
+            lying = ahead.mT if ahead.shape[0] > ahead.shape[1] else ahead
+            alike[lying.shape].append((weight, lying))
+        for same in alike.values():
+            steps = orthogonalize(torch.stack([lying for _, lying in same]))
+            for (weight, _), step in zip(same, steps, strict=True):
+                ratio = weight.shape[0] ** 2 / weight.numel()  # rows of a column
+                step = (step.mT if ratio > 1 else step).reshape(weight.shape)
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
+                weight.add_(step, alpha=-group["lr"] * max(1.0, ratio) ** 0.5)
 
-    def _vector(self, weight: nn.Parameter, group: dict[str, Any]) -> None:
-        assert weight.grad is not None
-        state = self.state[weight]
-        if not state:
-            state["mean"], state["square"] = torch.zeros_like(weight), torch.zeros_like(weight)
-            state["step"] = torch.zeros(())
-        state["step"] += 1
+    def _vectors(self, weights: list[nn.Parameter], group: dict[str, Any]) -> None:
+        for weight in weights:
+            if not self.state[weight]:
+                self.state[weight] = {"mean": torch.zeros_like(weight), "square": torch.zeros_like(weight)}
+                self.state[weight]["step"] = torch.zeros((), device=weight.device)
+        states = [self.state[weight] for weight in weights]
         first, second = group["betas"]
-        state["mean"].lerp_(weight.grad, 1 - first)
-        state["square"].lerp_(weight.grad.square(), 1 - second)
-        mean = state["mean"] / (1 - first ** state["step"])
-        square = state["square"] / (1 - second ** state["step"])
-        weight.add_(mean / (square.sqrt() + 1e-8), alpha=-group["lr"])
+        adamw(
+            list(weights),
+            [weight.grad for weight in weights if weight.grad is not None],
+            [state["mean"] for state in states],
+            [state["square"] for state in states],
+            [],
+            [state["step"] for state in states],
+            fused=True,
+            amsgrad=False,
+            beta1=first,
+            beta2=second,
+            lr=group["lr"],
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
