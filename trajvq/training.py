@@ -38,6 +38,7 @@ from trajvq.callbacks import (
     WandbPanels,
     progress_bar,
 )
+from trajvq.callbacks.panels import BEST
 from trajvq.checkpoints import WholeCheckpointIO, newest_whole
 from trajvq.data.cache import local_copy
 from trajvq.data.datamodule import TrajectoryDataModule
@@ -199,7 +200,7 @@ class TrajvqCLI(LightningCLI):
             folder = self.run_folder / "checkpoints"
             common: dict[str, Any] = {"dirpath": folder, "enable_version_counter": False}
             if monitor:
-                mode = "min" if monitor in ("val/nll", "val/ade") else "max"
+                mode = BEST.get(monitor.rpartition("/")[2], "max")
                 standard.append(ModelCheckpoint(filename="best", monitor=monitor, mode=mode, **common))
             seed = self.config[self.subcommand].seed_everything
             standard.append(StepSeeds(int(os.environ.get("PL_GLOBAL_SEED", seed))))

@@ -1,9 +1,13 @@
 """The watch tells the ways of collapsing apart."""
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 import torch
 
 from trajvq.callbacks import CollapseWatch
+from trajvq.errors import CollapseError
 
 
 @pytest.mark.parametrize(
@@ -21,3 +25,17 @@ def test_faults_are_named(made: torch.Tensor, found: dict[str, float], words: st
     outputs = {"reconstruction": made, "video": torch.rand(2, 3, 8, 8, 8)}
     watch.on_validation_batch_end(None, None, outputs, None, 0)  # type: ignore[arg-type]
     assert words in watch.fault(found)
+
+
+def test_only_validations_in_a_row_count() -> None:
+    watch = CollapseWatch(patience=3)
+    watch.on_validation_batch_end(
+        cast(Any, None), cast(Any, None), dict.fromkeys(("reconstruction", "video"), torch.rand(2, 3, 8, 8, 8)), None, 0
+    )
+    for skill in (0.0, 0.01, 0.9, 0.0, 0.04, 0.6, 0.0, 0.0):
+        found = SimpleNamespace(
+            sanity_checking=False, global_step=5, callback_metrics={"val/skill": torch.tensor(skill)}
+        )
+        watch.on_validation_end(cast(Any, found), cast(Any, None))
+    with pytest.raises(CollapseError, match="collapse after 3 validations"):
+        watch.on_validation_end(cast(Any, found), cast(Any, None))

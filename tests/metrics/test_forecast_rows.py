@@ -26,7 +26,7 @@ def paths(split: str, count: int, noise: float) -> Paths:
 def ladder() -> Ladder:
     known = lay_out(PRESET, 3, "train", 0, 400, 16, 64)["pixel"].astype(float)
     splits = {name: [dict(region) for region in regions] for name, regions in PRESET.regions.items()}
-    return Ladder(known, paths("val", 40, 0.2), CLASSES, {"splits": splits}, (64, 64))
+    return Ladder(known, paths("val", 40, 0.2), CLASSES, {"splits": splits}, (64, 64), 16)
 
 
 def test_rows_see_no_frame_beyond_the_context(ladder: Ladder) -> None:

@@ -42,7 +42,10 @@ def test_the_true_future_is_no_error_and_a_frozen_one_is(
     rows = score(tmp_path, folder, "forecast", truth["video"])
     assert value_of(rows["model"]["ade"]) < 0.03
     assert value_of(rows["model"]["miss_2px"]) == 0
-    assert rows["model"]["visible"] == 1
+    assert value_of(rows["model"]["visible"]) == 1
+    assert {"nearest_clip", "best_family_tracked", "true_family_tracked"} < set(rows)
+    assert set(rows["model"]["per_class"]) == {"linear", "circular", "helical", "parabolic"}
+    assert value_of(rows["true_family_tracked"]["ade"]) < value_of(rows["constant_velocity"]["ade"])
     assert value_of(rows["blank"]["ade"]) == 32
     assert value_of(rows["copy_last"]["ade"]) > 4
     assert len(rows["model"]["horizon"]) == 8
@@ -58,7 +61,7 @@ def test_vanishing_half_way_is_charged(tmp_path: Path, folder: Path, truth: dict
     row = score(tmp_path, folder, "forecast", gone)["model"]
     assert value_of(row["ade"]) == pytest.approx(16, abs=0.1)
     assert value_of(row["fde"]) == 32
-    assert row["visible"] == 0.5
+    assert value_of(row["visible"]) == 0.5
 
 
 def test_a_linear_path_is_continued_by_constant_velocity(

@@ -14,6 +14,7 @@ from tests.wandb_file import read_back
 from trajvq.cli import main
 from trajvq.data.clips import Clips
 from trajvq.data.store import read_manifest
+from trajvq.metrics.scoreboard import value_of
 from trajvq.tasks import Sample
 from trajvq.tokens.drawing import draw_clips, load_generator
 
@@ -64,12 +65,13 @@ def test_a_run_leaves_checkpoints_a_scoreboard_and_pictures(
     model = board["rows"]["model"]
     assert set(model["class_match_per_class"]) <= set(read_manifest(dataset).classes)
     for name in ("coverage", "density", "train_on", "nll_bits", "bits", "clips_per_second"):
-        assert model[name] >= 0, name
+        assert value_of(model[name]) >= 0, name
     assert model.get("description_bits", 0) >= 0  # unknown where the tokenizer draws nothing that can be tracked
     for name in ("memorization_path", "nearer_path", "memorization_tokens", "nearer_tokens"):
-        assert model[name] >= 0, name
+        assert value_of(model[name]) >= 0, name
+    beyond = json.loads((run / "scoreboards/ood_size.json").read_text())["rows"]["model"]
+    assert beyond["ood_over_id"] == pytest.approx(beyond["nll_bits"] / model["nll_bits"])
     assert board["judge"]["sigma"] > 0
-    assert (run / "scoreboards/ood_size.json").is_file()
     for name in ("samples", "closest-pairs"):
         assert Image.open(run / f"media/{name}.png").width > 100
     seen = read_back(run / "wandb")["history"]

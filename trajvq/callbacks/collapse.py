@@ -13,13 +13,13 @@ MOVING = 0.05  # share of the target's variance over time below which a reconstr
 
 
 class CollapseWatch(L.Callback):
-    """Stops a run, or warns, when ``val/skill`` is still near 0 after a number of validations.
+    """Stops a run, or warns, when ``val/skill`` stays near 0 for a number of validations in a row.
 
     Faults, in the order they are looked for: *wrong range* (values far outside [0, 1]), *one code*
     (a single token for everything), *blank* (no object is drawn) and *static* (nothing moves).
 
     Args:
-        patience: Validations that a run is given to rise above ``threshold``.
+        patience: So many validations in a row may be below ``threshold``.
         threshold: Skill below which the tokenizer is as good as nothing.
         on_collapse: ``stop`` ends the run with exit code 3; ``warn`` lets it go on, for sweeps.
     """
@@ -47,9 +47,9 @@ class CollapseWatch(L.Callback):
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.sanity_checking or "val/skill" not in trainer.callback_metrics:
             return
-        self.validations += 1
         skill = float(trainer.callback_metrics["val/skill"])
-        if self.validations < self.patience or skill >= self.threshold:
+        self.validations = self.validations + 1 if skill < self.threshold else 0  # in a row
+        if self.validations < self.patience:
             return
         fault = self.fault({name: float(value) for name, value in trainer.callback_metrics.items()})
         line = (

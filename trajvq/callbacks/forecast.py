@@ -36,7 +36,8 @@ class ForecastPictures(L.Callback):
         for split, board in task.scoreboards.items():
             media = self.run / "media"
             draw_horizons(board["rows"], media / f"horizon-{split}.png", split)
-            draw_fans(task.places[split], task.context, task.classes, media / f"fans-{split}.png")
+            size = task.data.manifest.height
+            draw_fans(task.places[split], task.context, task.classes, media / f"fans-{split}.png", size=size)
             print(f"pictures: {media}/horizon-{split}.png, fans-{split}.png")
             show(trainer, f"fans_{split}", str(media / f"fans-{split}.png"))
 

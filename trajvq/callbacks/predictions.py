@@ -30,6 +30,7 @@ class PredictionFile(BasePredictionWriter):
 
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         suffix = f"-{trainer.global_rank}" if trainer.world_size > 1 else ""
+        self.run.mkdir(parents=True, exist_ok=True)  # of a checkpoint elsewhere there may be none
         self.path = self.run / f"predictions{suffix}.h5"
         self.file = h5py.File(self.path, "w")
         size = getattr(getattr(pl_module, "tokenizer", None), "codebook_size", None)

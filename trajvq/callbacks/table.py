@@ -27,6 +27,7 @@ class PredictionTable(BasePredictionWriter):
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         suffix = f"-{trainer.global_rank}" if trainer.world_size > 1 else ""
         self.path = self.run / f"predictions{suffix}.csv"
+        self.run.mkdir(parents=True, exist_ok=True)  # of a checkpoint elsewhere there may be none
         self.file = self.path.open("w", newline="")
         self.writer = csv.writer(self.file)
         self.classes: list[str] = list(pl_module.classes)  # type: ignore[arg-type]

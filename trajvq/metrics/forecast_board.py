@@ -23,30 +23,31 @@ def fitted(places: NDArray[Any], frames: int, empty: float = np.nan) -> NDArray[
 
 
 def forecast_rows(
-    ladder: Ladder, split: str, found: Mapping[str, NDArray[Any]], given: int, frames: int
+    ladder: Ladder, split: str, found: Mapping[str, NDArray[Any]], given: int
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Floats]]:
     """Return the figures of every row, the model's last, and the places ``(N, M, 2)`` that each predicts.
 
     Args:
         ladder: What the rows know.
         split: The split.
-        found: Of `trajvq.metrics.forecast_answers.ForecastAnswers`.
+        found: Of `trajvq.metrics.forecast_answers.ForecastAnswers`; without ``reconstructed`` and ``samples`` there
+            are no rows of them.
         given: Frames given.
-        frames: Frames of the clips themselves; beyond, only the equation says what is true.
     """
     asked = Paths(
         found["truth"].astype(np.float64),
         found["charged"],
         found["tracked"].astype(np.float64),
-        found["reconstructed"].astype(np.float64),
+        found["reconstructed"].astype(np.float64) if "reconstructed" in found else None,
         found.get("label"),
         found.get("identifiable"),
     )
     truth, charged = asked.truth[:, given:], asked.charged[:, given:]
     about = (asked.label, ladder.classes, asked.identifiable)
     places = ladder.predictions(split, asked, given, truth.shape[1])
-    if truth.shape[1] + given <= frames:
-        places["tokenizer"] = asked.reconstructed[:, given:]
+    whole = asked.reconstructed if truth.shape[1] + given <= ladder.frames else None
+    if whole is not None:
+        places["tokenizer"] = whole[:, given:]
     if "samples" in found:
         places["samples_middle"] = middle_path(found["samples"].astype(np.float64))
     places["model"] = found["pixel"].astype(np.float64)
@@ -54,9 +55,9 @@ def forecast_rows(
     rows["model"] |= _picture(found, charged)
     if "samples" in found:
         rows["model"] |= sample_forecast_figures(truth, charged, found["samples"].astype(np.float64))
-    if truth.shape[1] + given <= frames:
+    if whole is not None:
         seen = charged.all(axis=1)
-        steps = (truth, asked.tracked[:, given:], asked.reconstructed[:, given:], places["model"])
+        steps = (truth, asked.tracked[:, given:], whole[:, given:], places["model"])
         rows["model"]["budget"] = error_budget(*(step[seen] for step in steps))
     return rows, places
 

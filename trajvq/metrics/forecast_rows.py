@@ -27,7 +27,7 @@ class Paths:
         truth: Stored, or tracked where nothing is stored.
         charged: bool ``(N, T)``: frames in which it can be seen.
         tracked: In the clips themselves.
-        reconstructed: In what their tokens decode to.
+        reconstructed: In what their tokens decode to; None where nothing is known of tokens.
         label: ``(N,)`` classes; None where the dataset has none.
         identifiable: bool ``(N,)``; None where the dataset does not say.
     """
@@ -35,7 +35,7 @@ class Paths:
     truth: Floats
     charged: NDArray[np.bool_]
     tracked: Floats
-    reconstructed: Floats
+    reconstructed: Floats | None
     label: NDArray[np.int64] | None = None
     identifiable: NDArray[np.bool_] | None = None
 
@@ -46,17 +46,19 @@ class Ladder:
 
     Attributes:
         known: ``(K, T, 2)`` paths of the training clips.
-        val: The calibration clips, which say how noisy each source is.
+        val: The calibration clips, which say how noisy each source is; without them no family is fitted freely.
         classes: Names of the classes.
         ranges: The ``ranges`` of the dataset's manifest; without its regions there is no oracle.
         size: Height and width of the picture in pixels.
+        frames: Of the clips themselves; beyond, only the equation says what is true.
     """
 
     known: Floats
-    val: Paths
+    val: Paths | None
     classes: Sequence[str]
     ranges: Mapping[str, Any]
     size: tuple[int, int]
+    frames: int
 
     def predictions(self, split: str, asked: Paths, given: int, horizon: int) -> dict[str, Floats]:
         """Return the predicted places of every row, ``(N, M, 2)`` px, the oracle's last.
@@ -67,20 +69,21 @@ class Ladder:
             given: n.
             horizon: M.
         """
-        contexts = {source: getattr(asked, source)[:, :given] for source in SOURCES}
+        sources = {source: getattr(asked, source) for source in SOURCES}
+        contexts = {source: paths[:, :given] for source, paths in sources.items() if paths is not None}
         made = {name: predict(contexts["tracked"], horizon) for name, predict in SIMPLE.items()}
-        span = self.val.truth.shape[1]
         if self.known.shape[1] >= given + horizon:
             made["nearest_clip"] = nearest_clip(contexts["tracked"], horizon, self.known)
-        for source, context in contexts.items():
-            sigma = noise_of(getattr(self.val, source), self.val.truth)
-            made[f"best_family_{source}"] = forecast_best_family(context, horizon, span, sigma)
+        if self.val is not None:
+            for source, context in contexts.items():
+                sigma = noise_of(getattr(self.val, source), self.val.truth)
+                made[f"best_family_{source}"] = forecast_best_family(context, horizon, self.frames, sigma)
         regions = self._regions(split)
         if asked.label is not None and regions:
             family = [self.classes[k] for k in asked.label]
             for source, context in contexts.items():
                 made[f"true_family_{source}"] = forecast_true_family(
-                    context, family, regions, span, given + horizon, self.size[0]
+                    context, family, regions, self.frames, given + horizon, self.size[0]
                 )
         return made
 

@@ -83,13 +83,14 @@ class Nearest(NamedTuple):
     which: NDArray[np.int64]
 
 
-def nearest_paths(path: Floats, train: Floats) -> Nearest:
+def nearest_paths(path: Floats, train: Floats, size: tuple[int, int] = (64, 64)) -> Nearest:
     """Find the training paths ``(M, T, 2)`` nearest to ``(N, T, 2)``, px RMS, mirrored, turned or reversed as may be.
 
-    Training shows its clips in all these ways, so that a copy of a mirrored clip is a copy.
+    Training shows its clips in all these ways, so that a copy of a mirrored clip is a copy. The pictures are of
+    ``size`` rows and columns.
     """
-    middle = np.nan_to_num(train, nan=FAR) - 32.0
-    given = np.nan_to_num(path, nan=FAR) - 32.0
+    center = np.array([size[1] / 2, size[0] / 2])
+    middle, given = (np.nan_to_num(paths, nan=FAR) - center for paths in (train, path))
     best, which = np.full(len(path), np.inf), np.zeros(len(path), dtype=np.int64)
     for number in range(SYMMETRIES):
         turned = middle * np.array([1 - 2 * (number & 1), 1 - (number & 2)])

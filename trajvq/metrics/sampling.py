@@ -39,7 +39,7 @@ def sample_figures(seen: Tracks, asked: NDArray[np.int64], judge: Judge, usual: 
     return {
         "class_match": wilson(float((judged == asked).sum()), len(asked)),
         "class_match_per_class": per_class,
-        "none": float((judged == NONE).mean()),
+        "none": wilson(float((judged == NONE).sum()), len(asked)),
         "visible": wilson(float((seen.count == 1).mean()) * len(asked), len(asked)),
         "physics_residual": float(np.median(residual)),
         "confusion": confusion(asked, judged, len(judge.classes)).tolist(),

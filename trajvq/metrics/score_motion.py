@@ -6,15 +6,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from trajvq.data.clips import Clips
 from trajvq.data.ranges import Floats
 from trajvq.data.readers import class_names, read_collection
 from trajvq.data.store import DataError
 from trajvq.metrics.background import estimate_background
-from trajvq.metrics.forecast import SIMPLE, forecast_figures
+from trajvq.metrics.forecast_answers import pictured
+from trajvq.metrics.forecast_board import forecast_rows
+from trajvq.metrics.forecast_rows import Ladder, Paths
 from trajvq.metrics.judge import Judge, calibrate
-from trajvq.metrics.reconstruction import NEAR, Truth, as_bytes, truth_of
+from trajvq.metrics.reconstruction import Truth, as_bytes, truth_of
 from trajvq.metrics.sampling import sample_figures, usual_residuals
 from trajvq.metrics.score import BATCH, Submission
 from trajvq.metrics.tracking import Tracks, track
@@ -25,39 +28,47 @@ def _tracked(truth: Truth, video: NDArray[np.uint8]) -> Tracks:
 
 
 def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
-    """Return the scoreboard of predictions: whole clips of which the first frames were given.
+    """Return the scoreboard of predictions, with every row of `trajvq.tasks.Forecast` that needs no tokens.
 
     Args:
-        path: See `Submission`; frames before ``context`` are not looked at.
-        clips: The split whose clips were continued.
+        path: See `Submission`: whole clips, of which the frames before ``context`` are not looked at.
+        clips: The split whose clips were continued; of others of its dataset, ``train`` and ``val`` are taken.
         context: Frames given.
 
     Raises:
-        DataError: If the split has no true places, or nothing is left to predict.
+        DataError: If nothing is left to predict.
     """
-    if "pixel" not in clips.columns:
-        raise DataError(f"{clips.folder} has no true places (`pixel`), which forecasts are measured against")
     if not 1 <= context < clips.shape[0]:
         raise DataError(
             f"{context} frames of context leave nothing of {clips.shape[0]}; give 1 to {clips.shape[0] - 1}"
         )
-    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ("truth", "charged", "model", "visible", *SIMPLE)}
+    parts = []
     for batch, made, _ in Submission(path, clips).batches():
         truth = truth_of(batch)
-        seen, given = _tracked(truth, as_bytes(made)), _tracked(truth, truth.video).pixel[:, :context]
-        ahead = slice(context, None)
-        near = np.linalg.norm(np.nan_to_num(seen.pixel, nan=np.inf) - truth.pixel, axis=-1) <= NEAR
-        parts["truth"].append(truth.pixel[:, ahead])
-        parts["charged"].append(truth.charged[:, ahead])
-        parts["model"].append(seen.pixel[:, ahead])
-        parts["visible"].append(((seen.count == 1) & near)[:, ahead])
-        for name, predict in SIMPLE.items():
-            parts[name].append(predict(given, clips.shape[0] - context))
-    whole = {name: np.concatenate(of) for name, of in parts.items()}
-    charged = whole["charged"].astype(bool)
-    rows = {name: forecast_figures(whole["truth"], charged, whole[name]) for name in (*SIMPLE, "model")}
-    rows["model"]["visible"] = float(whole["visible"][charged].mean())
-    return {"clips": len(clips), "truth": "stored", "rows": rows}
+        found = {"truth": truth.pixel, "charged": truth.charged, "tracked": _tracked(truth, truth.video).pixel}
+        found |= {name: batch[name].numpy() for name in ("label", "identifiable") if name in batch}
+        parts.append(found | pictured(truth, as_bytes(made), truth.pixel, context))
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    rows, _ = forecast_rows(_ladder(clips), clips.split, whole, context)
+    return {"clips": len(clips), "truth": "stored" if "pixel" in clips.columns else "tracked", "rows": rows}
+
+
+def _ladder(clips: Clips) -> Ladder:
+    """Return what the rows know: true paths of ``train``, and on ``val`` how noisy tracking is."""
+    manifest, known, val = clips.manifest, np.zeros((0, 0, 2)), None
+    if "train" in manifest.splits and "pixel" in clips.columns:
+        known = Clips(clips.folder, "train").columns["pixel"].numpy().astype(np.float64)
+    if "val" in manifest.splits:
+        seen = [truth_of(batch | {"video": _pixels(batch)}) for batch in Clips(clips.folder, "val").loader(BATCH)]
+        parts = [(one.pixel, one.charged, _tracked(one, one.video).pixel) for one in seen]
+        truth, charged, tracked = (np.concatenate(part) for part in zip(*parts, strict=True))
+        val = Paths(truth, charged, tracked, reconstructed=None)
+    size = (manifest.height, manifest.width)
+    return Ladder(known, val, tuple(manifest.classes), manifest.ranges, size, manifest.frames)
+
+
+def _pixels(batch: dict[str, Tensor]) -> Tensor:
+    return batch["video"].transpose(1, 2).float() / 255
 
 
 def judge_of(clips: Clips, reconstructed: Path | None) -> tuple[Judge, Floats]:
@@ -73,7 +84,7 @@ def judge_of(clips: Clips, reconstructed: Path | None) -> tuple[Judge, Floats]:
     true, seen = [], []
     given = Submission(reconstructed, clips) if reconstructed else None
     for batch in clips.loader(BATCH):
-        truth = truth_of(batch | {"video": batch["video"].transpose(1, 2).float() / 255})
+        truth = truth_of(batch | {"video": _pixels(batch)})
         video = truth.video if given is None else given.answers(batch["index"].tolist())
         true.append(truth.pixel)
         seen.append(_tracked(truth, video).pixel)

@@ -100,6 +100,19 @@ def value_of(figure: Any) -> float:
     return float(figure["value"] if isinstance(figure, dict) else figure)
 
 
+def add_ood_ratios(models: Mapping[str, dict[str, Any]], figure: str) -> None:
+    """Put ``ood_over_id`` beside the figures of every ``ood_`` split: one of them over the same on ``test``.
+
+    Args:
+        models: The row ``model`` of every split that was scored; without ``test`` there are no ratios.
+        figure: Which.
+    """
+    known = value_of(models["test"][figure]) if "test" in models else 0.0
+    for split, row in models.items():
+        if split.startswith("ood_") and known > 0:
+            row["ood_over_id"] = value_of(row[figure]) / known
+
+
 def _mean_square(video: Tensor, made: Tensor) -> Tensor:
     """Return the mean square error ``(B,)`` of clips as they would be stored; faster than by way of uint8."""
     steps = (made.clamp(0, 1) * 255).round_() - (video * 255).round_()

@@ -12,6 +12,7 @@ from trajvq.metrics.class_rows import ClassRows
 from trajvq.metrics.classification import ClassAnswers, class_figures, confusion_matrix
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_show
 from trajvq.metrics.reconstruction import as_bytes
+from trajvq.metrics.scoreboard import add_ood_ratios
 from trajvq.models.classifier import Classifier
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.tokens import Batch, TokenTask
@@ -113,13 +114,10 @@ class Classify(TokenTask):
             assert isinstance(answers, ClassAnswers)
             asked[split] = answers.compute()
         rows = self._rows(asked)
+        models = {split: self._figures(found, found["probability"]) for split, found in asked.items()}
+        add_ood_ratios(models, "accuracy")
         for split, found in asked.items():
-            rows[split]["model"] = self._figures(found, found["probability"])
-        for split, found in asked.items():
-            model = rows[split]["model"]
-            known = rows["test"]["model"]["accuracy"]["value"] if "test" in rows else 0.0
-            if split.startswith("ood_") and known > 0:
-                model["ood_over_id"] = model["accuracy"]["value"] / known
+            rows[split]["model"] = model = models[split]
             self.confusion[split] = torch.tensor(model["confusion"])
             self.scoreboards[split] = {
                 "clips": len(found["label"]),

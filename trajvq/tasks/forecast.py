@@ -18,7 +18,7 @@ from trajvq.metrics.forecast_answers import ForecastAnswers, pictured, tracked_a
 from trajvq.metrics.forecast_board import fitted, forecast_rows
 from trajvq.metrics.forecast_rows import Ladder, Paths
 from trajvq.metrics.reconstruction import Truth, as_bytes, truth_of
-from trajvq.metrics.scoreboard import value_of
+from trajvq.metrics.scoreboard import add_ood_ratios, value_of
 from trajvq.models.forecaster import Forecaster
 from trajvq.models.sampling import Sampling
 from trajvq.models.transformer import TokenLayout
@@ -178,16 +178,12 @@ class Forecast(TokenTask):
             assert isinstance(answers, ForecastAnswers)
             found = answers.compute()
             self.numbers[split] = found["index"]
-            boards[split], self.places[split] = forecast_rows(
-                ladder, split, found, self.context, self.data.manifest.frames
-            )
+            boards[split], self.places[split] = forecast_rows(ladder, split, found, self.context)
             self.places[split] |= {name: found[name] for name in ("truth", "charged", "tracked") if name in found}
             self.places[split] |= {name: found[name] for name in ("samples", "label") if name in found}
+        add_ood_ratios({split: rows["model"] for split, rows in boards.items()}, "ade")
         for split, rows in boards.items():
             rows["model"]["clips_per_second"] = float(self.timed[0] / max(self.timed[1], 1e-9))
-            if split.startswith("ood_") and "test" in boards:
-                known = value_of(boards["test"]["model"]["ade"])
-                rows["model"]["ood_over_id"] = value_of(rows["model"]["ade"]) / max(known, 1e-9)
             stored = "pixel" in self.data.clips(split).columns
             self.scoreboards[split] = {
                 "clips": len(self.places[split]["truth"]),
@@ -285,7 +281,7 @@ class Forecast(TokenTask):
             parts.append((truth.pixel, truth.charged, *seen))
         paths = Paths(*(np.concatenate(part) for part in zip(*parts, strict=True)))
         size = (data.manifest.height, data.manifest.width)
-        return Ladder(known, paths, self.classes, data.manifest.ranges, size)
+        return Ladder(known, paths, self.classes, data.manifest.ranges, size, data.manifest.frames)
 
 
 def seed_of(clip: int, draw: int) -> int:

@@ -15,7 +15,7 @@ from trajvq.metrics.background import estimate_background
 from trajvq.metrics.codes import linear_probe
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_show
 from trajvq.metrics.reconstruction import as_bytes
-from trajvq.metrics.scoreboard import ReconstructionScoreboard
+from trajvq.metrics.scoreboard import ReconstructionScoreboard, add_ood_ratios
 from trajvq.models.sharding import shard
 from trajvq.tasks.schedule import adamw, muon
 from trajvq.tokens.checkpoint import misfits
@@ -165,10 +165,11 @@ class Reconstruct(L.LightningModule):
         probe = self._probe_accuracy()
         for split, board in self.test_boards.items():
             assert isinstance(board, ReconstructionScoreboard)
-            found = board.compute()
+            self.scoreboards[split] = board.compute()
+        add_ood_ratios({split: found["rows"]["model"] for split, found in self.scoreboards.items()}, "centroid_error")
+        for split, found in self.scoreboards.items():
             found["details"] = self._details(split, found)
             found["rows"]["model"] |= probe
-            self.scoreboards[split] = found
             for name, value in found["rows"]["model"].items():
                 self.log(f"{split}/{name}", value)
 

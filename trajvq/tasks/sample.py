@@ -16,6 +16,7 @@ from trajvq.augment import ClipSymmetries
 from trajvq.errors import UserError
 from trajvq.metrics.codes import bits
 from trajvq.metrics.reconstruction import as_bytes
+from trajvq.metrics.scoreboard import add_ood_ratios
 from trajvq.models.generator import Generator
 from trajvq.models.rollout import Likelihood
 from trajvq.models.sampling import Sampling
@@ -155,6 +156,7 @@ class Sample(TokenTask):
             self.scoreboards[split] = {"clips": len(drawn.label), "truth": "judged", "rows": found, **judged}
             self.scoreboards[split]["details"] = kept
             self.log(f"{split}/nll", found["model"]["nll_bits"])
+        add_ood_ratios({split: board["rows"]["model"] for split, board in self.scoreboards.items()}, "nll_bits")
         self.pairs = self._pairs(drawn, nearest.which, closest(nearest))
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:

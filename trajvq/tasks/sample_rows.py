@@ -16,6 +16,7 @@ from trajvq.data.clips import Clips
 from trajvq.data.ranges import Floats
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.description import parameter_bits
+from trajvq.metrics.intervals import wilson
 from trajvq.metrics.judge import Judge, calibrate
 from trajvq.metrics.reconstruction import as_bytes
 from trajvq.metrics.resemblance import Nearest, cover, features, memorization, nearest_paths, nearest_tokens
@@ -90,7 +91,7 @@ class SampleRows:
             self.judge = calibrate(val.tracks.pixel, true, val.label, self.classes)
             self.usual = usual_residuals(val.tracks.pixel, val.label, self.classes)
             self.errors = _errors(val.tracks, clips)
-        self.near_val = {"path": nearest_paths(val.tracks.pixel, train.tracks.pixel)}
+        self.near_val = {"path": nearest_paths(val.tracks.pixel, train.tracks.pixel, self.size)}
         self.near_val["tokens"] = nearest_tokens(val.tokens.numpy(), train.tokens.numpy())
 
     def compute(self, real: Seen, drawn: Seen) -> tuple[dict[str, dict[str, Any]], Nearest]:
@@ -115,13 +116,15 @@ class SampleRows:
         for name, made in (("reconstructed", features(self.val.tracks)), ("model", features(drawn.tracks)[shuffled])):
             rows[name] |= cover(features(real.tracks), made)._asdict()
         if len(self.classes) > 1:
-            rows["reconstructed"]["train_on"] = trained_on(self.train, real, self.layout, self.size, self.augment)
-            rows["model"]["train_on"] = trained_on(drawn, real, self.layout, self.size, self.augment)
-        near = {"path": nearest_paths(drawn.tracks.pixel, self.train.tracks.pixel)}
+            for name, seen in (("reconstructed", self.train), ("model", drawn)):
+                right = trained_on(seen, real, self.layout, self.size, self.augment)
+                rows[name]["train_on"] = wilson(right * len(real.label), len(real.label))
+        near = {"path": nearest_paths(drawn.tracks.pixel, self.train.tracks.pixel, self.size)}
         near["tokens"] = nearest_tokens(drawn.tokens.numpy(), self.train.tokens.numpy())
         for what, nearest in near.items():
             ratio, share = memorization(nearest, self.near_val[what])
-            rows["model"] |= {f"memorization_{what}": ratio, f"nearer_{what}": share}
+            count = len(drawn.label)
+            rows["model"] |= {f"memorization_{what}": ratio, f"nearer_{what}": wilson(share * count, count)}
         if self.errors is not None and np.isfinite(self.errors).all():  # a tokenizer may draw nothing to be tracked
             bits = parameter_bits(real.label, self.classes, float(self.size[1]), self.errors)
             rows["model"]["description_bits"] = bits
