@@ -117,7 +117,7 @@ def serve(rate: float) -> tuple[list[subprocess.Popen[str]], str, str]:
 
 
 def train(scratch: Path, phases: int, steps: int) -> tuple[Phases, Path]:
-    """Train the default tokenizer with the mirror on in every second phase."""
+    """Train a tokenizer of about the default size with the mirror on in every second phase."""
     generate(scratch / "clips", {"train": 1000, "val": 50, "test": 50}, progress=False)
     total = phases * steps
     tokenizer, windows = CausalTokenizer(width=64, hidden=256, blocks=2), ObjectWindows(8, 32, 3, until=1.0)

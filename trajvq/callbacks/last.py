@@ -26,7 +26,8 @@ class LastCheckpoint(Checkpoint):
     The checkpoint before is kept as ``last-1.ckpt``.
 
     Args:
-        every_seconds: Seconds of training that a killed run may lose; 0 saves after every step.
+        every_seconds: Seconds of training that a killed run may lose, more where saving would take over 2 % of the
+            time; 0 saves after every step.
     """
 
     def __init__(self, every_seconds: float = 15) -> None:

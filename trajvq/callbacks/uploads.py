@@ -36,7 +36,7 @@ class Uploads:
     """Takes versions of files and uploads them, verified, in a thread of its own.
 
     `take` costs a hard link and never waits for the network. Of a file that changes faster than it can be uploaded
-    only the newest version goes up. What fails is warned of once a file and tried again until `close`.
+    only the newest version goes up. What fails is warned of once a file and tried again until `stop`.
 
     Args:
         run: The run folder.

@@ -21,9 +21,13 @@ from trajvq.suggest import Parser
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="trajvq score", description="Score anyone's clips against a dataset split.")
-    parser.add_argument("path", type=Path, help=".npz or .h5 with `video`, perhaps `index`, `indices`, `codebook_size`")
+    parser.add_argument(
+        "path",
+        type=Path,
+        help=".npz or .h5 with `video`, of samples `label`; perhaps `index`, `indices`, `codebook_size`",
+    )
     parser.add_argument("--data", type=Path, required=True, help="dataset folder")
-    parser.add_argument("--split", default="test", help="split that was answered (default: test)")
+    parser.add_argument("--split", default="test", help="split that was answered; samples answer none (default: test)")
     tasks = ("recon", "sample", "forecast")
     parser.add_argument("--task", choices=tasks, default="recon", help="what the clips are (default: recon)")
     parser.add_argument("--context", type=int, default=8, help="forecast: frames that were given (default: 8)")

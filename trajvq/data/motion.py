@@ -44,7 +44,8 @@ class Motion(ABC):
     Attributes:
         name: Class name, as in the manifest.
         ranges: What is drawn for a clip of this family.
-        basis: Basis functions as printed in the equation; ``omega`` stands for the last parameter.
+        basis: Basis functions as printed in the equation, of ``1``, ``t``, ``t^2``, ``cos(omega*t)`` and
+            ``sin(omega*t)``; ``omega`` stands for the last parameter.
         coefficients: A prefix for the three coefficients of each basis function.
     """
 

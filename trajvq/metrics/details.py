@@ -28,7 +28,7 @@ class ClipDetails:
     Names are free, and shown as they are. Arrays of groups are stored as ``GROUP/NAME``, the others under their name.
 
     Attributes:
-        index: int64 ``(N,)``: number of each clip in its split.
+        index: int64 ``(N,)``: number of each clip in its split, of a drawn one among those drawn.
         figures: float ``(N,)`` or ``(N, T)``: how good each clip is, NaN where nothing is charged. By the first, of
             which more is worse, clips are ranked.
         facts: ``(N,)`` or ``(N, T)``: what each clip is. ``label`` and ``answer`` are classes, ``x`` and ``y`` places

@@ -111,7 +111,7 @@ class Forecaster(Generator):
         Args:
             tokens: int64 ``(B, t, h, w)``.
             path: float ``(B, T, 2)``; see `path_loss`.
-            rest: Of the tokens told at once, so many random ones of each clip are looked at; None for all.
+            rest: Where tokens are told in turn, so many random ones of those told at once are looked at; None for all.
         """
         if not self.parallel:
             likelihood = self.log_likelihood(tokens, None, path, rest=rest)

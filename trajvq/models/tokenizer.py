@@ -144,7 +144,7 @@ class CausalTokenizer(nn.Module):
         self.decoder = CellDecoder(self.strides, width, hidden, thin, blocks, channels)
 
     def quantize(self, video: Tensor) -> Tensor:
-        """Return codes ``(B, d, t, h, w)``, float32 in [-1, 1].
+        """Return codes ``(B, d, t, h, w)``, float32, with FSQ in [-1, 1].
 
         Args:
             video: float ``(B, 3, T, H, W)`` in [0, 1]; T, H and W multiples of the strides.

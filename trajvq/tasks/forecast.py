@@ -48,7 +48,7 @@ class Forecast(TokenTask):
         paths: Paths a step that the planner learns from, turned and mirrored ones of the training clips.
         paths_weight: Of the path's loss beside that of tokens.
         blur: Noise in px, of a path that tokens are taught along, so that a planned one serves as well.
-        rest: Of the tokens told at once, so many of each clip are learnt from at a step; None for all.
+        rest: Where tokens are told in turn, so many of those told at once are learnt from at a step; None for all.
         learning_rate: Its peak, for all weights that are no matrices; see `trajvq.tasks.schedule.muon`.
         matrix_learning_rate: The peak for matrices.
         warmup_steps: Steps of linear rise to both.

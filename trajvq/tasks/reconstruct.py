@@ -41,7 +41,7 @@ class Reconstruct(L.LightningModule):
         warmup_steps: Steps of linear rise to it.
         total_steps: Steps until it has decayed to 0; the trainer's ``max_steps``.
         betas: AdamW's running averages.
-        weight_decay: AdamW's weight decay.
+        weight_decay: Decoupled decay of the matrices, whichever optimizer steps them.
     """
 
     task: ClassVar[str] = "recon"

@@ -44,8 +44,8 @@ class Sample(TokenTask):
         total_steps: Steps until the learning rate has decayed to 0; the trainer's ``max_steps``.
         rest_weight: Of the loss of tokens away from the object, of which there are ten times as many.
         rest_tokens: Of those, how many random ones of each clip a step looks at; null for all.
-        plans: Paths that the planner learns from in a step for each clip: the clip's own, and with `ClipSymmetries`
-            as many others that it could have been.
+        plans: With `ClipSymmetries`, so many random versions of each clip's path teach the planner in a step; without
+            it the path itself does.
         samples: Clips of each class that ``test`` draws.
         sample_seed: Of these clips.
         temperature: Of codes; see `trajvq.models.Sampling`, as for the next three.
