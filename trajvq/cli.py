@@ -28,7 +28,10 @@ Train and measure video tokenizers that keep small moving objects.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code: 0, 1 for damaged data, 2 for a mistake, 3 for a collapse, 128 + N for signal N."""
+    """Run the command line; returns the exit code.
+
+    It is 0, or 1 for damaged data, 2 for a mistake, 3 for a collapse, 128 + N for signal N.
+    """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     command = arguments[0] if arguments else "--help"
     try:
