@@ -23,8 +23,8 @@ class WandbPanels(L.Callback):
     """Fills W&B's panels where the run logs there, offline as well as online; gradients are left out.
 
     In training: the summary keeps the best value of the ``val/`` figures in `BEST`, and after each validation
-    ``codes/`` shows how often each part of the codebook is used, and perplexities. In a test: a table a scoreboard, ``test/scoreboard``,
-    and the error by frame predicted, ``test/horizon``, where there is one.
+    ``codes/`` shows how often each part of the codebook is used, and perplexities. In a test: a table a scoreboard,
+    ``test/scoreboard``, and the error by frame predicted, ``test/horizon``, where there is one.
     """
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
