@@ -1,11 +1,18 @@
-"""Print scoreboards of forecasts as Markdown: rows, classes, samples, the error budget, and OOD over ID."""
+"""Print scoreboards of forecasts as Markdown: rows, classes, samples, the error budget, and OOD over ID.
+
+With --mean: the models of several seeds, or of several ways, beside one another, and their mean and deviation.
+"""
 
 import argparse
 import json
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
+from trajvq.metrics.scoreboard import value_of
+
 SHOWN = ("ade_samples", "min_ade", "energy", "within", "visible", "object_psnr", "ood_over", "clips_per")
+NESTED = ("horizon", "per_class", "budget")
 
 
 def _text(figure: Any, digits: int = 3) -> str:
@@ -40,12 +47,31 @@ def show(board: dict[str, Any]) -> None:
         print("budget, px²: " + ", ".join(f"{name} {share:.3f}" for name, share in model["budget"].items()))
 
 
+def compare(boards: list[dict[str, Any]]) -> None:
+    """Print the models' figures, a column a scoreboard, with mean and standard deviation."""
+    models = [board["rows"]["model"] for board in boards]
+    found = {name: [value_of(m[name]) for m in models] for name in models[0] if name not in NESTED}
+    for kind in models[0]["per_class"]:
+        found[f"ade, {kind}"] = [value_of(m["per_class"][kind]["ade"]) for m in models]
+    for part in models[0].get("budget", {}):
+        found[f"budget, {part}, px²"] = [m["budget"][part] for m in models]
+    _head(["figure", *(Path(board["checkpoint"]).parts[-3] for board in boards), "mean", "SD"])
+    for name, values in found.items():
+        _line([name, *(f"{value:.3f}" for value in (*values, mean(values), stdev(values)))])
+
+
 def main() -> None:
     """Print the scoreboards given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("boards", type=Path, nargs="+", help="runs/forecast/RUN/scoreboards/SPLIT.json")
-    for path in parser.parse_args().boards:
-        show(json.loads(path.read_text()))
+    parser.add_argument("--mean", action="store_true", help="two or more beside one another")
+    asked = parser.parse_args()
+    boards = [json.loads(path.read_text()) for path in asked.boards]
+    if asked.mean:
+        compare(boards)
+    else:
+        for board in boards:
+            show(board)
 
 
 if __name__ == "__main__":
