@@ -13,8 +13,16 @@ TRAINING = {
     "an inner class's": ("--model.tokenizer.widht=3", "CausalTokenizer has no option 'widht'; did you mean width?"),
     "a group": ("--datas.path=x", "unknown option --datas.path; did you mean --data.path?"),
     "a plain one": ("--run_rot=x", "unknown option --run_rot; did you mean --run_root?"),
+    "an abbreviation": ("--trainer.max_step=1", "unknown option --trainer.max_step; did you mean --trainer.max_steps?"),
+    "a class": ("--model.loss=PlainLos", "there is no class PlainLos; did you mean PlainLoss?"),
+    "a class by path": (
+        "--model.loss=trajvq.losses.PlainLos",
+        "Problem with given class_path 'trajvq.losses.PlainLos': module 'trajvq.losses' has no attribute 'PlainLos'",
+    ),
 }
 OTHERS = {
+    "nothing": (["fit"], "what is to be trained? Give a config, such as `--config recon`"),
+    "preset": (["data", "generate", "--out", "x", "--preset", "hrd"], "unknown preset 'hrd'; did you mean hard?"),
     "fitt": (["fitt"], "unknown command 'fitt'; did you mean fit?"),
     "data": (["data", "generat"], "unknown 'generat'; did you mean generate?"),
     "generate": (["data", "generate", "--ot", "x"], "unknown option --ot; did you mean --out?"),

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Sequence
 
+from trajvq import __version__
 from trajvq.errors import UserError
 from trajvq.suggest import did_you_mean
 
@@ -24,6 +25,7 @@ Train and measure video tokenizers that keep small moving objects.
   export     a tokenizer as safetensors with a card, read without Lightning: trajvq export --help
 
 `trajvq COMMAND --help` lists its options; any of a config can be given as --key value.
+`trajvq --version` says which this is.
 """
 
 
@@ -37,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if command in ("-h", "--help"):
             print(USAGE)
+            return 0
+        if command == "--version":
+            print(f"trajvq {__version__}")
             return 0
         if command == "data":
             from trajvq.commands.data import main as data

@@ -40,20 +40,27 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see `{self.prog} --help`")
 
 
-def unknown_option(message: str, options: Iterable[str]) -> str | None:
-    """Turn the message of the training commands' parser about an unknown option into one that names the right one.
+def unknown_option(message: str, options: Iterable[str], classes: Iterable[str] = ()) -> str | None:
+    """Turn what the training commands' parser says of an unknown option or class into words that name the right one.
 
     Args:
         message: Of jsonargparse.
         options: Of the command, such as ``--trainer.max_steps``.
+        classes: That may be named in a word.
 
     Returns:
         The new message, or None if that is not what the message is about.
     """
+    if "the following arguments are required: " in message:
+        return "what is to be trained? Give a config, such as `--config recon`; see --help"
+    word = re.search(r"Expected a dot import path string: (\w+)", message)
+    if word:
+        meant = did_you_mean(word[1], classes) or "; a class of your own is named as module.Class"
+        return f"there is no class {word[1]}{meant}"
     inner = re.search(r"Option '(.*?)' is not accepted", message)
-    classes = re.findall(r"Problem with given class_path '([\w.]+)'", message[: inner.start()] if inner else "")
-    if inner and classes:
-        module, _, name = classes[-1].rpartition(".")
+    inside = re.findall(r"Problem with given class_path '([\w.]+)'", message[: inner.start()] if inner else "")
+    if inner and inside:
+        module, _, name = inside[-1].rpartition(".")
         known = inspect.signature(getattr(import_module(module), name)).parameters
         said = did_you_mean(inner[1], known) or f"; it has: {', '.join(known)}"
         return f"{name} has no option {inner[1]!r}{said}"

@@ -85,6 +85,7 @@ __all__ = [
     "main",
 ]
 
+STRICT = {"parser_mode": "omegaconf+", "exit_on_error": False, "allow_abbrev": False}
 VERBS = ("fit", "validate", "test", "predict")
 # What Lightning says about settings that are meant.
 MEANT = (
@@ -128,8 +129,7 @@ class TrajvqCLI(LightningCLI):
             save_config_callback=None,
             seed_everything_default=0,
             auto_configure_optimizers=False,
-            parser_kwargs={"parser_mode": "omegaconf+", "exit_on_error": False}
-            | {verb: {"parser_mode": "omegaconf+", "exit_on_error": False} for verb in VERBS},
+            parser_kwargs=STRICT | {verb: STRICT for verb in VERBS},
             args=list(arguments),
         )
 
@@ -149,7 +149,7 @@ class TrajvqCLI(LightningCLI):
         except ArgumentError as error:
             verb = self._subcommand_parsers.get(args[0]) if args else None
             options = list(verb._option_string_actions) if verb else []
-            raise UserError(unknown_option(str(error), options) or _one_line(error)) from None
+            raise UserError(unknown_option(str(error), options, __all__) or _one_line(error)) from None
 
     def _parse_ckpt_path(self) -> None:
         """Leave the settings as they were given; Lightning replaces them by the checkpoint's without a word."""
@@ -286,7 +286,8 @@ class TrajvqCLI(LightningCLI):
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, RemoteMirror):
                 callback.complete()
-        print(f"finished: {self.run_folder}; pictures: {self.run_folder / 'media'}")
+        media = self.run_folder / "media"
+        print(f"finished: {self.run_folder}" + (f"; pictures: {media}" if media.exists() else ""))
 
 
 def _listed(value: Any) -> list[Any]:
@@ -298,7 +299,10 @@ def _one_line(error: BaseException) -> str:
     lines = [line.strip(" -") for line in str(error).splitlines() if line.strip(" -")]
     if lines[0].startswith("Does not validate") and "Errors:" in lines:
         lines = lines[lines.index("Errors:") + 1 :]  # what the wanted class says comes first
-    return re.sub(r"\s+", " ", "; ".join(lines))[:600]
+    inner = [number for number, line in enumerate(lines) if line.startswith("Problem with given class_path")]
+    lines = lines[inner[-1] if inner else 0 :]
+    lines = [line for line in lines if line != "Expected a <class 'NoneType'>" and not line.startswith("Given value")]
+    return re.sub(r"\s+", " ", "; ".join(lines)).replace(":;", ":")[:600]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -27,15 +27,20 @@ def test_faults_are_named(made: torch.Tensor, found: dict[str, float], words: st
     assert words in watch.fault(found)
 
 
-def test_only_validations_in_a_row_count() -> None:
+def test_only_validations_in_a_row_that_do_not_rise_count() -> None:
     watch = CollapseWatch(patience=3)
     watch.on_validation_batch_end(
         cast(Any, None), cast(Any, None), dict.fromkeys(("reconstruction", "video"), torch.rand(2, 3, 8, 8, 8)), None, 0
     )
-    for skill in (0.0, 0.01, 0.9, 0.0, 0.04, 0.6, 0.0, 0.0):
+
+    def see(skill: float) -> None:
         found = SimpleNamespace(
             sanity_checking=False, global_step=5, callback_metrics={"val/skill": torch.tensor(skill)}
         )
         watch.on_validation_end(cast(Any, found), cast(Any, None))
+        watch.on_train_batch_start(cast(Any, None), cast(Any, None))
+
+    for skill in (-85.0, -21.0, -2.0, -0.5, 0.0, 0.01, 0.9, 0.0, 0.0, 0.6, -0.2, -0.21):
+        see(skill)
     with pytest.raises(CollapseError, match="collapse after 3 validations"):
-        watch.on_validation_end(cast(Any, found), cast(Any, None))
+        see(-0.19)

@@ -9,17 +9,19 @@ from torchmetrics import MeanMetric
 from trajvq.errors import CollapseError
 
 OUTSIDE = 0.05  # share of values beyond [-0.1, 1.1] that makes a wrong range
+RISING = 0.75  # of the gap to the threshold that may be left from one validation to the next, if skill rises
 MOVING = 0.05  # share of the target's variance over time below which a reconstruction is static
 
 
 class CollapseWatch(L.Callback):
-    """Stops a run, or warns, when ``val/skill`` stays near 0 for a number of validations in a row.
+    """Stops a run, or warns, when ``val/skill`` stays near 0 for a number of validations and does not rise either.
 
     Faults, in the order they are looked for: *wrong range* (values far outside [0, 1]), *one code*
     (a single token for everything), *blank* (no object is drawn) and *static* (nothing moves).
 
     Args:
-        patience: So many validations in a row may be below ``threshold``.
+        patience: So many validations in a row may be below ``threshold``; not counted are those that come a quarter
+            nearer to it than the one before.
         threshold: Skill below which the tokenizer is as good as nothing.
         on_collapse: ``stop`` ends the run with exit code 3; ``warn`` lets it go on, for sweeps.
     """
@@ -28,7 +30,8 @@ class CollapseWatch(L.Callback):
         self, patience: int = 3, threshold: float = 0.05, on_collapse: Literal["stop", "warn"] = "stop"
     ) -> None:
         self.patience, self.threshold, self.on_collapse = patience, threshold, on_collapse
-        self.validations = 0
+        self.validations, self.gap = 0, 0.0
+        self.collapsed: str | None = None
         self.outside, self.motion = MeanMetric(), MeanMetric()
         self.target_motion = MeanMetric()
 
@@ -48,8 +51,13 @@ class CollapseWatch(L.Callback):
         if trainer.sanity_checking or "val/skill" not in trainer.callback_metrics:
             return
         skill = float(trainer.callback_metrics["val/skill"])
-        self.validations = self.validations + 1 if skill < self.threshold else 0  # in a row
-        if self.validations < self.patience:
+        gap = self.threshold - skill
+        rises, self.gap = gap < RISING * self.gap, gap
+        if gap <= 0:
+            self.validations = 0
+        elif not rises:
+            self.validations += 1
+        if gap <= 0 or rises or self.validations < self.patience:
             return
         fault = self.fault({name: float(value) for name, value in trainer.callback_metrics.items()})
         line = (
@@ -57,11 +65,22 @@ class CollapseWatch(L.Callback):
             f"skill {skill:.3f} is below {self.threshold}"
         )
         if self.on_collapse == "stop":
-            raise CollapseError(
+            self.collapsed = (
                 f"{line}. Use BalancedLoss, lower model.matrix_learning_rate and model.learning_rate, or raise "
                 "--collapse.patience"
             )
-        rank_zero_warn(line)
+        else:
+            rank_zero_warn(line)
+
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
+        self._stop()  # not before this validation is in the checkpoints
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if self.collapsed:
+            raise CollapseError(self.collapsed)
 
     def fault(self, found: dict[str, float]) -> str:
         """Name the fault from validation figures and what the reconstructions of this validation looked like."""
@@ -77,7 +96,7 @@ class CollapseWatch(L.Callback):
         return "no better than a trivial answer"
 
     def state_dict(self) -> dict[str, Any]:
-        return {"validations": self.validations}
+        return {"validations": self.validations, "gap": self.gap}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.validations = state_dict["validations"]
+        self.validations, self.gap = state_dict["validations"], state_dict["gap"]

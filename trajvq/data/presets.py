@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from trajvq.data.looks import LOOKS, Look
 from trajvq.data.ranges import Band, Region
 from trajvq.data.store import DataError
+from trajvq.suggest import did_you_mean
 
 OOD = ("ood_speed", "ood_size", "ood_color", "ood_hole", "ood_combo")
 
@@ -106,5 +107,5 @@ def preset_named(name: str) -> Preset:
         DataError: If there is none of that name.
     """
     if name not in PRESETS:
-        raise DataError(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
+        raise DataError(f"unknown preset {name!r}{did_you_mean(name, PRESETS)} (one of: {', '.join(PRESETS)})")
     return PRESETS[name]

@@ -93,8 +93,8 @@ def scoreboard_table(board: Mapping[str, Any], upright: bool = False) -> Table:
         grid[f"  95 % {end}"] = [f"{sure[name][end]:{COLUMNS[name][0]}}" if name in sure else "" for name in names]
     title = f"{board['task']} · {board['split']} · {board['clips']} clips · truth {board['truth']}"
     model = rows["model"]
-    tokens = " · ".join(f"{text} {model[name]:{form}}" for name, (form, text) in BELOW.items() if name in model)
-    table = Table(title=title, caption=tokens or None, title_justify="left", caption_justify="left")
+    tokens = [f"{text} {model[name]:{form}}" for name, (form, text) in BELOW.items() if name in model]
+    table = Table(title=title, caption=" · ".join(["★ best", *tokens]), title_justify="left", caption_justify="left")
     if upright:
         table.box = box.SIMPLE
         table.add_column("", no_wrap=True)

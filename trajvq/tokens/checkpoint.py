@@ -16,6 +16,7 @@ from trajvq.tokens.export import read_folder
 from trajvq.tokens.protocol import build
 
 PREFIX = "tokenizer."
+TASKS = ("recon", "classify", "sample", "forecast")
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -29,9 +30,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         _check_sums(file)
         content = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise UserError(
-            f"there is no checkpoint {path}; train one with `trajvq fit --config configs/recon.yaml`"
-        ) from None
+        parts = Path(path).parts[-4:]  # of TASK/RUN/checkpoints/FILE
+        task = parts[0] if len(parts) == 4 and parts[0] in TASKS else "recon"
+        raise UserError(f"there is no checkpoint {path}; train one with `trajvq fit --config {task}`") from None
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0].split(". ")[0] if str(error) else type(error).__name__
         raise UserError(f"checkpoint {path} cannot be read: {reason}") from None
