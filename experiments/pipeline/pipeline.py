@@ -141,14 +141,16 @@ def run_dataset(dataset: str, tasks: list[str], root: Path, steps: int | None, t
     """Generate a dataset and run its phases; returns a line of the table and a run folder for each of them."""
     log = root / f"{dataset}.log"
     trajvq("data", "generate", "--out", f"datasets/{dataset}", "--preset", dataset, log=log, threads=threads)
-    done = []
+    done, kept = [], root / f"{dataset}-minutes.json"
+    minutes: dict[str, float] = json.loads(kept.read_text()) if kept.exists() else {}
     for phase in PHASES:
         if phase.task in tasks:
             start = time.monotonic()
             run = run_phase(phase, dataset, root, steps, threads)
-            minutes = (time.monotonic() - start) / 60
+            minutes[phase.task] = minutes.get(phase.task, 0.0) + (time.monotonic() - start) / 60
+            kept.write_text(json.dumps(minutes))
             rows = json.loads((run / "scoreboards/test.json").read_text())["rows"]
-            done.append((line(phase, dataset, rows, minutes), run))
+            done.append((line(phase, dataset, rows, minutes[phase.task]), run))
             print(done[-1][0], flush=True)
     return done
 
@@ -174,7 +176,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/pipeline"))
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
-    threads = max(1, (os.cpu_count() or 1) // len(asked.datasets))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = max(1, cores // len(asked.datasets))
     start = time.monotonic()
     with ThreadPoolExecutor(len(asked.datasets)) as pool:
         running = [pool.submit(run_dataset, d, asked.tasks, asked.out, asked.steps, threads) for d in asked.datasets]
