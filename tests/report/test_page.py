@@ -11,7 +11,9 @@ import pytest
 
 from trajvq.cli import main
 from trajvq.metrics.details import ClipDetails, clips_to_show
+from trajvq.report.boards import merge
 from trajvq.report.breakdown import by_place, groups
+from trajvq.report.runs import RunRecord, read_run
 
 CLASSES = ["linear", "circular"]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -153,3 +155,15 @@ def test_a_browser_reads_it_and_plays_the_clips(report: Path, screen: str) -> No
         assert ink == ("rgb(31, 35, 40)" if screen == "wide" else "rgb(230, 237, 243)")
         browser.close()
     assert said == []
+
+
+def test_runs_of_different_datasets_have_tables_of_their_own(tmp_path: Path) -> None:
+    runs = [read_run(make_run(tmp_path / f"recon/{name}", 0.9)) for name in ("a", "b", "c")]
+    for run, sha256 in zip(runs, ("1", "2", "1"), strict=True):
+        run.commands.append({"dataset": {"path": f"datasets/{sha256}", "sha256": sha256}})
+    theirs = RunRecord(tmp_path / "t.json", "theirs", "recon", {"test": runs[0].boards["test"]})
+    boards = merge([*runs, theirs])
+    assert [board.data for board in boards] == ["datasets/1", "datasets/2"]
+    assert [[name for name, model, _ in board.rows if model] for board in boards] == [["a", "c", "theirs"], ["model"]]
+    assert [name for board in boards for name, *_ in board.differences] == ["c − a"]
+    assert [board.data for board in merge([runs[0], runs[2]])] == [""]

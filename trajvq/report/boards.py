@@ -34,6 +34,7 @@ class Board:
         split: Such as ``test``.
         clips: Scored.
         truth: ``stored``, ``tracked`` or ``judged``.
+        data: Path of the dataset, where runs are of several.
         columns: Figures.
         rows: Name, whether it is a model's, and its cells.
         notes: Figures of the models that no trivial row has.
@@ -47,6 +48,7 @@ class Board:
     split: str
     clips: int
     truth: str
+    data: str = ""
     columns: list[str] = field(default_factory=list)
     rows: list[tuple[str, bool, list[Cell]]] = field(default_factory=list)
     notes: list[tuple[str, list[tuple[str, str]]]] = field(default_factory=list)
@@ -57,9 +59,21 @@ class Board:
 
 
 def merge(runs: Sequence[RunRecord]) -> list[Board]:
-    """Return a table for every task and split that some run was scored on, in the order of the runs."""
-    keys = dict.fromkeys((run.task, split) for run in runs for split in run.boards)
-    return [_merged(task, split, [r for r in runs if r.task == task and split in r.boards]) for task, split in keys]
+    """Return a table for every task, dataset and split that some run was scored on, in the order of the runs.
+
+    Scoreboards that do not say what dataset they are of, such as those of `trajvq score`, go with the first one's.
+    """
+    known = {run.dataset["sha256"]: run.dataset["path"] for run in runs if run.dataset}
+    first = next(iter(known), "")
+    groups: dict[tuple[str, str, str], list[RunRecord]] = {}
+    for run in runs:
+        for split in run.boards:
+            groups.setdefault((run.task, split, run.dataset["sha256"] if run.dataset else first), []).append(run)
+    boards = [_merged(task, split, held) for (task, split, _), held in groups.items()]
+    if len(known) > 1:
+        for board, (_, _, sha256) in zip(boards, groups, strict=True):
+            board.data = known[sha256]
+    return boards
 
 
 def _merged(task: str, split: str, runs: list[RunRecord]) -> Board:
@@ -90,7 +104,7 @@ def _merged(task: str, split: str, runs: list[RunRecord]) -> Board:
         ]
         board.notes.append((name, beside + others))
     _add_nested(board, rows, names, models)
-    board.differences = _differences(runs, split)
+    board.differences = _differences(runs, split) if task != "sample" else []  # each draws clips of its own
     return board
 
 

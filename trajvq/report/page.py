@@ -79,7 +79,7 @@ def render(runs: Sequence[RunRecord], title: str) -> str:
         title=title,
         runs=runs,
         boards=boards,
-        horizons={(b.task, b.split): _horizon(b) for b in boards if b.horizons},
+        horizons={number: _horizon(board) for number, board in enumerate(boards) if board.horizons},
         galleries=_galleries(runs),
         breakdowns=_all_breakdowns(runs),
         curves=_curves(runs),

@@ -37,6 +37,11 @@ class RunRecord:
     config: str = ""
     commands: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def dataset(self) -> dict[str, str] | None:
+        """``path`` and ``sha256`` of the dataset it was used with last; None where nobody noted it."""
+        return next((command["dataset"] for command in reversed(self.commands) if "dataset" in command), None)
+
 
 def read_run(path: Path) -> RunRecord:
     """Read a run folder, or one scoreboard as ``trajvq score --out`` writes it.
