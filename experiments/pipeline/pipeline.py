@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 DATASETS = {"seed200": "200 clips", "default": "4,800 clips"}
-FEW = ["--data.versions=32"]  # of the 144 training clips: as many as there are of the default data's 4,000
 LONGER = 15  # times the steps of the tasks, for the tokenizer of a short trial: tasks refuse one that shows nothing
 Rows = Mapping[str, Mapping[str, Any]]
 
@@ -124,8 +123,7 @@ def run_phase(phase: Phase, dataset: str, root: Path, steps: int | None, threads
     run = folder / dataset
     common = ["--config", phase.task, f"--run_root={folder}", f"--run={dataset}", f"--data.path=datasets/{dataset}"]
     if phase.task != "recon":
-        common += [f"--model.tokenizer_ckpt={root}/recon/{dataset}/checkpoints/best.ckpt"]
-        common += FEW if dataset == "seed200" else []
+        common.append(f"--model.tokenizer_ckpt={root}/recon/{dataset}/checkpoints/best.ckpt")
     elif steps:
         steps *= LONGER
     short = [f"--trainer.max_steps={steps}", f"--trainer.val_check_interval={steps}", *phase.trial] if steps else []
