@@ -99,4 +99,4 @@ class CollapseWatch(L.Callback):
         return {"validations": self.validations, "gap": self.gap}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.validations, self.gap = state_dict["validations"], state_dict["gap"]
+        self.validations, self.gap = state_dict["validations"], state_dict.get("gap", 0.0)  # older ones have none
