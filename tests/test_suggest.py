@@ -21,7 +21,7 @@ TRAINING = {
     ),
 }
 OTHERS = {
-    "nothing": (["fit"], "what is to be trained? Give a config, such as `--config recon`"),
+    "nothing": (["fit"], "nothing says what to fit: give a config, such as `--config recon`"),
     "preset": (["data", "generate", "--out", "x", "--preset", "hrd"], "unknown preset 'hrd'; did you mean hard?"),
     "fitt": (["fitt"], "unknown command 'fitt'; did you mean fit?"),
     "data": (["data", "generat"], "unknown 'generat'; did you mean generate?"),

@@ -309,4 +309,5 @@ def test_the_collapse_watch_names_the_fault_and_stops(fit: Run, here: Path, caps
     assert not (here / "runs/recon/a/complete.json").exists()
     last = torch.load(here / "runs/recon/a/checkpoints/last.ckpt", weights_only=True)
     assert (last["global_step"], last["callbacks"]["CollapseWatch"]["validations"]) == (4, 2)
-    assert fit("--run=b", "--collapse.on_collapse=warn", *collapse) == 0
+    assert fit("--run=a", "--collapse.on_collapse=stop", *collapse) == 3  # it is not finished by asking again
+    assert fit("--run=a", "--collapse.on_collapse=warn", *collapse) == 0

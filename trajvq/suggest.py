@@ -51,9 +51,10 @@ def unknown_option(message: str, options: Iterable[str], classes: Iterable[str] 
     Returns:
         The new message, or None if that is not what the message is about.
     """
-    if "the following arguments are required: " in message:
-        return "what is to be trained? Give a config, such as `--config recon`; see --help"
-    word = re.search(r"Expected a dot import path string: (\w+)", message)
+    required = re.search(r"the following arguments are required: ([\w.]+)\.data, ([\w.]+)\.model", message)
+    if required:
+        return f"nothing says what to {required[1]}: give a config, such as `--config recon`; see --help"
+    word = re.search(r"Expected a dot import path string: (\S+)", message)
     if word:
         meant = did_you_mean(word[1], classes) or "; a class of your own is named as module.Class"
         return f"there is no class {word[1]}{meant}"

@@ -149,7 +149,8 @@ class TrajvqCLI(LightningCLI):
         except ArgumentError as error:
             verb = self._subcommand_parsers.get(args[0]) if args else None
             options = list(verb._option_string_actions) if verb else []
-            raise UserError(unknown_option(str(error), options, __all__) or _one_line(error)) from None
+            classes = [name for name in __all__ if name != "main"]
+            raise UserError(unknown_option(str(error), options, classes) or _one_line(error)) from None
 
     def _parse_ckpt_path(self) -> None:
         """Leave the settings as they were given; Lightning replaces them by the checkpoint's without a word."""

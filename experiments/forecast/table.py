@@ -50,8 +50,9 @@ def show(board: dict[str, Any]) -> None:
 def compare(boards: list[dict[str, Any]]) -> None:
     """Print the models' figures, a column a scoreboard, with mean and standard deviation."""
     models = [board["rows"]["model"] for board in boards]
-    found = {name: [value_of(m[name]) for m in models] for name in models[0] if name not in NESTED}
-    for kind in models[0]["per_class"]:
+    shared = [name for name in models[0] if name not in NESTED and all(name in m for m in models)]
+    found = {name: [value_of(m[name]) for m in models] for name in shared}
+    for kind in models[0].get("per_class", {}):
         found[f"ade, {kind}"] = [value_of(m["per_class"][kind]["ade"]) for m in models]
     for part in models[0].get("budget", {}):
         found[f"budget, {part}, px²"] = [m["budget"][part] for m in models]
@@ -67,7 +68,7 @@ def main() -> None:
     parser.add_argument("--mean", action="store_true", help="two or more beside one another")
     asked = parser.parse_args()
     boards = [json.loads(path.read_text()) for path in asked.boards]
-    if asked.mean:
+    if asked.mean and len(boards) > 1:
         compare(boards)
     else:
         for board in boards:

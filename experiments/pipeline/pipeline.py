@@ -114,7 +114,9 @@ def trajvq(*words: str, log: Path, threads: int) -> None:
             [sys.executable, "-m", "trajvq", *words], check=False, env=environment, stdout=out, stderr=subprocess.STDOUT
         )
     if done.returncode:
-        raise SystemExit(f"trajvq {words[0]} ended with exit code {done.returncode}; why is at the end of {log}")
+        said = f"trajvq {words[0]} ended with exit code {done.returncode}; why is at the end of {log}"
+        print(said, flush=True)  # at once: other datasets go on to their end
+        raise SystemExit(said)
 
 
 def run_phase(phase: Phase, dataset: str, root: Path, steps: int | None, threads: int) -> Path:
@@ -144,9 +146,11 @@ def run_dataset(dataset: str, tasks: list[str], root: Path, steps: int | None, t
     for phase in PHASES:
         if phase.task in tasks:
             start = time.monotonic()
-            run = run_phase(phase, dataset, root, steps, threads)
-            minutes[phase.task] = minutes.get(phase.task, 0.0) + (time.monotonic() - start) / 60
-            kept.write_text(json.dumps(minutes))
+            try:
+                run = run_phase(phase, dataset, root, steps, threads)
+            finally:
+                minutes[phase.task] = minutes.get(phase.task, 0.0) + (time.monotonic() - start) / 60
+                kept.write_text(json.dumps(minutes))
             rows = json.loads((run / "scoreboards/test.json").read_text())["rows"]
             done.append((line(phase, dataset, rows, minutes[phase.task]), run))
             print(done[-1][0], flush=True)

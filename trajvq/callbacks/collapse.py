@@ -72,6 +72,12 @@ class CollapseWatch(L.Callback):
         else:
             rank_zero_warn(line)
 
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """A run that collapsed stays so when it is continued, unless that is no longer what is asked."""
+        if self.on_collapse == "warn" or self.validations < self.patience:
+            self.collapsed = None
+        self._stop()
+
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         self._stop()  # not before this validation is in the checkpoints
 
@@ -96,7 +102,8 @@ class CollapseWatch(L.Callback):
         return "no better than a trivial answer"
 
     def state_dict(self) -> dict[str, Any]:
-        return {"validations": self.validations, "gap": self.gap}
+        return {"validations": self.validations, "gap": self.gap, "collapsed": self.collapsed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.validations, self.gap = state_dict["validations"], state_dict.get("gap", 0.0)  # older ones have none
+        self.validations = state_dict["validations"]
+        self.gap, self.collapsed = state_dict.get("gap", 0.0), state_dict.get("collapsed")  # older ones have neither

@@ -72,8 +72,9 @@ class Ladder:
         sources = {source: getattr(asked, source) for source in SOURCES}
         contexts = {source: paths[:, :given] for source, paths in sources.items() if paths is not None}
         made = {name: predict(contexts["tracked"], horizon) for name, predict in SIMPLE.items()}
-        if self.known.shape[1] >= given + horizon:
-            made["nearest_clip"] = nearest_clip(contexts["tracked"], horizon, self.known)
+        whole = self.known[np.isfinite(self.known).all(axis=(1, 2))]
+        if len(whole) and whole.shape[1] >= given + horizon:
+            made["nearest_clip"] = nearest_clip(contexts["tracked"], horizon, whole)
         if self.val is not None:
             for source, context in contexts.items():
                 sigma = noise_of(getattr(self.val, source), self.val.truth)

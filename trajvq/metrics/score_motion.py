@@ -56,8 +56,9 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
 def _ladder(clips: Clips) -> Ladder:
     """Return what the rows know: true paths of ``train``, and on ``val`` how noisy tracking is."""
     manifest, known, val = clips.manifest, np.zeros((0, 0, 2)), None
-    if "train" in manifest.splits and "pixel" in clips.columns:
-        known = Clips(clips.folder, "train").columns["pixel"].numpy().astype(np.float64)
+    train = Clips(clips.folder, "train").columns if "train" in manifest.splits else {}
+    if "pixel" in train:
+        known = train["pixel"].numpy().astype(np.float64)
     if "val" in manifest.splits:
         seen = [truth_of(batch | {"video": _pixels(batch)}) for batch in Clips(clips.folder, "val").loader(BATCH)]
         parts = [(one.pixel, one.charged, _tracked(one, one.video).pixel) for one in seen]

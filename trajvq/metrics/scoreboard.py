@@ -107,9 +107,9 @@ def add_ood_ratios(models: Mapping[str, dict[str, Any]], figure: str) -> None:
         models: The row ``model`` of every split that was scored; without ``test`` there are no ratios.
         figure: Which.
     """
-    known = value_of(models["test"][figure]) if "test" in models else 0.0
+    known = value_of(models.get("test", {}).get(figure, 0.0))  # where nothing can be tracked there is no such figure
     for split, row in models.items():
-        if split.startswith("ood_") and known > 0:
+        if split.startswith("ood_") and known > 0 and figure in row:
             row["ood_over_id"] = value_of(row[figure]) / known
 
 

@@ -80,6 +80,9 @@ class Muon(torch.optim.Optimizer):
         super().load_state_dict(state_dict)
         for group, own in zip(self.param_groups, settings, strict=True):
             group.update(own)
+        for weight, state in self.state.items():
+            if "step" in state:  # nobody else moves it, and fused AdamW wants it beside the weight
+                state["step"] = state["step"].to(weight.device)
 
     def _matrices(self, weights: list[nn.Parameter], group: dict[str, Any]) -> None:
         alike = defaultdict(list)  # those of one shape, lying, are made orthogonal together

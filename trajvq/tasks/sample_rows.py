@@ -111,7 +111,7 @@ class SampleRows:
             ):
                 rows[name] = sample_figures(seen.tracks, asked, self.judge, self.usual)
         else:
-            rows["model"]["visible"] = float((drawn.tracks.count == 1).mean())
+            rows["model"]["visible"] = wilson((drawn.tracks.count == 1).mean() * len(drawn.label), len(drawn.label))
         shuffled = np.random.default_rng(0).permutation(len(drawn.label))  # parts hold all classes alike
         for name, made in (("reconstructed", features(self.val.tracks)), ("model", features(drawn.tracks)[shuffled])):
             rows[name] |= cover(features(real.tracks), made)._asdict()
