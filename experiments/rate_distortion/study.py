@@ -100,7 +100,7 @@ def plot(found: list[dict[str, Any]], data: Path, path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4))
+    figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
     shown = (("centroid_error", "centroid error, px"), ("object_psnr", "object PSNR, dB"), ("probe_accuracy", "probe"))
     for axis, (name, title) in zip(axes, shown, strict=True):
         for quantizer in QUANTIZERS:
@@ -111,8 +111,8 @@ def plot(found: list[dict[str, Any]], data: Path, path: Path) -> None:
     errors = [0.05, 0.1, 0.2, 0.4, 0.8]
     axes[0].plot(bound(data, errors), errors, "k--", label="enough for the data (Gaussian bound)")
     axes[0].set(yscale="log")
-    axes[0].legend(fontsize=8)
-    figure.tight_layout()
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=9)
     figure.savefig(path, dpi=110)
 
 
