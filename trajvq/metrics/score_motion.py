@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from trajvq.data.clips import Clips
@@ -13,18 +12,14 @@ from trajvq.data.ranges import Floats
 from trajvq.data.readers import class_names, read_collection
 from trajvq.data.store import DataError
 from trajvq.metrics.background import estimate_background
-from trajvq.metrics.forecast_answers import pictured
+from trajvq.metrics.forecast_answers import pictured, tracked_as
 from trajvq.metrics.forecast_board import forecast_rows
 from trajvq.metrics.forecast_rows import Ladder, Paths
 from trajvq.metrics.judge import Judge, calibrate
-from trajvq.metrics.reconstruction import Truth, as_bytes, truth_of
+from trajvq.metrics.reconstruction import as_bytes, truth_of
 from trajvq.metrics.sampling import sample_figures, usual_residuals
 from trajvq.metrics.score import BATCH, Submission
 from trajvq.metrics.tracking import Tracks, track
-
-
-def _tracked(truth: Truth, video: NDArray[np.uint8]) -> Tracks:
-    return track(video, truth.background, truth.contrast, np.pi * truth.radius**2)
 
 
 def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
@@ -45,7 +40,7 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
     parts = []
     for batch, made, _ in Submission(path, clips).batches():
         truth = truth_of(batch)
-        found = {"truth": truth.pixel, "charged": truth.charged, "tracked": _tracked(truth, truth.video).pixel}
+        found = {"truth": truth.pixel, "charged": truth.charged, "tracked": tracked_as(truth, truth.video).pixel}
         found |= {name: batch[name].numpy() for name in ("label", "identifiable") if name in batch}
         parts.append(found | pictured(truth, as_bytes(made), truth.pixel, context))
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -61,7 +56,7 @@ def _ladder(clips: Clips) -> Ladder:
         known = train["pixel"].numpy().astype(np.float64)
     if "val" in manifest.splits:
         seen = [truth_of(batch | {"video": _pixels(batch)}) for batch in Clips(clips.folder, "val").loader(BATCH)]
-        parts = [(one.pixel, one.charged, _tracked(one, one.video).pixel) for one in seen]
+        parts = [(one.pixel, one.charged, tracked_as(one, one.video).pixel) for one in seen]
         truth, charged, tracked = (np.concatenate(part) for part in zip(*parts, strict=True))
         val = Paths(truth, charged, tracked, reconstructed=None)
     size = (manifest.height, manifest.width)
@@ -88,7 +83,7 @@ def judge_of(clips: Clips, reconstructed: Path | None) -> tuple[Judge, Floats]:
         truth = truth_of(batch | {"video": _pixels(batch)})
         video = truth.video if given is None else given.answers(batch["index"].tolist())
         true.append(truth.pixel)
-        seen.append(_tracked(truth, video).pixel)
+        seen.append(tracked_as(truth, video).pixel)
     points, label = np.concatenate(seen), clips.columns["label"].numpy()
     classes = tuple(clips.manifest.classes)
     return calibrate(points, np.concatenate(true), label, classes), usual_residuals(points, label, classes)
