@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from trajvq.cli import main
-from trajvq.data.generate import generate
+from trajvq.data.synthetic.generate import generate
 from trajvq.models import CausalTokenizer
 from trajvq.tokens.protocol import spec_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from trajvq.data import remote
+from trajvq.io import remote
 
 _numbers = itertools.count()
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDNOBODYSHOULDSEE", "AWS_SECRET_ACCESS_KEY": "SecretNobodyShouldSee/+x"}

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from trajvq.augment import ClipSymmetries, ObjectWindows, PathSymmetries
-from trajvq.data.scene import make_clips
+from trajvq.data.synthetic.scene import make_clips
 
 
 def clips() -> tuple[torch.Tensor, torch.Tensor]:

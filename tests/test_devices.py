@@ -13,12 +13,12 @@ import pytest
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 
-from trajvq import training
 from trajvq.cli import main
-from trajvq.loggers import AppendingCSVLogger
+from trajvq.commands import fit as training
+from trajvq.runs.loggers import AppendingCSVLogger
 
 SPAWN = mp.get_context("forkserver")
-SPAWN.set_forkserver_preload(["trajvq.training"])
+SPAWN.set_forkserver_preload(["trajvq.commands.fit"])
 
 SETTINGS = [
     "--config=recon",
@@ -89,7 +89,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset whose validation clips do not divide among two processes."""
-    from trajvq.data.generate import generate
+    from trajvq.data.synthetic.generate import generate
 
     folder = tmp_path_factory.mktemp("odd") / "data"
     generate(folder, {"train": 32, "val": 9}, seed=3, frames=8, size=32, progress=False)

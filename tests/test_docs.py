@@ -11,11 +11,11 @@ import pytest
 
 from tests.report.test_contents import check_equations
 from trajvq.cli import main
-from trajvq.data.store import read_manifest
+from trajvq.commands.configs import find_config
+from trajvq.commands.fit import VERBS, TrajvqCLI
+from trajvq.commands.parser import Parser
+from trajvq.data.storage.shards import read_manifest
 from trajvq.errors import UserError
-from trajvq.shipped import find_config
-from trajvq.suggest import Parser
-from trajvq.training import VERBS, TrajvqCLI
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from trajvq.data.scene import make_clips
+from trajvq.data.synthetic.scene import make_clips
 from trajvq.losses import BalancedLoss, PlainLoss, _patches
 from trajvq.metrics.background import estimate_background
 

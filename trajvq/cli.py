@@ -5,8 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from trajvq import __version__
-from trajvq.errors import UserError
-from trajvq.suggest import did_you_mean
+from trajvq.errors import UserError, did_you_mean
 
 USAGE = """usage: trajvq COMMAND ...
 
@@ -73,11 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return tokenize(arguments[1:])
         if command in ("fit", "validate", "test", "predict"):
             if {"-h", "--help"} & set(arguments):
-                from trajvq.commands.training import help_text
+                from trajvq.commands.help import help_text
 
                 print(help_text(command))
                 return 0
-            from trajvq.training import main as train
+            from trajvq.commands.fit import main as train
 
             return train(arguments)
         known = re.findall(r"^  ([a-z]+)  ", USAGE, re.MULTILINE)

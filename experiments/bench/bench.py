@@ -27,9 +27,9 @@ from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
 from trajvq.augment import ObjectWindows
-from trajvq.data.clips import Clips
-from trajvq.data.datamodule import as_model_input
-from trajvq.data.generate import generate
+from trajvq.data.storage.clips import Clips
+from trajvq.data.synthetic.generate import generate
+from trajvq.io.arrays import as_model_input
 from trajvq.losses import BalancedLoss
 from trajvq.metrics.background import estimate_background
 from trajvq.models import CausalTokenizer

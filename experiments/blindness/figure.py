@@ -14,7 +14,7 @@ import hdf5plugin  # noqa: F401 - registers the filter
 import matplotlib
 import numpy as np
 
-from trajvq.data.clips import Clips
+from trajvq.data.storage.clips import Clips
 from trajvq.metrics.scoreboard import value_of
 
 matplotlib.use("Agg")

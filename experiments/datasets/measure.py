@@ -21,9 +21,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from trajvq.data.clips import Clips, _as_it_is
-from trajvq.data.scene import make_clips
-from trajvq.data.store import FILTER, DataError, file_sha256, read_manifest
+from trajvq.data.storage.clips import Clips, _as_it_is
+from trajvq.data.storage.shards import FILTER, DataError, read_manifest
+from trajvq.data.synthetic.scene import make_clips
+from trajvq.io.files import file_sha256
 
 Made = tuple[int, float, float]  # exit code, seconds, peak MB of the process and its workers
 
@@ -107,7 +108,7 @@ def kills(scratch: Path) -> None:
 
 def flips(scratch: Path) -> None:
     """One flipped bit at 200 random places of a shard and of the manifest."""
-    from trajvq.metrics.verify import verify
+    from trajvq.metrics.dataset.verify import verify
 
     out, rng = scratch / "flips", np.random.default_rng(0)
     generate(out, "--train=200", "--val=4", "--test=4", "--ood=0")

@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trajvq.augment import ClipSymmetries
-from trajvq.data.clips import Clips
 from trajvq.data.order import TrainingOrder
+from trajvq.data.storage.clips import Clips
+from trajvq.io.arrays import as_bytes
 from trajvq.losses import BalancedLoss
-from trajvq.metrics.forecast import forecast_figures
-from trajvq.metrics.forecast_answers import tracked_as
-from trajvq.metrics.reconstruction import as_bytes, background_of, truth_of
-from trajvq.tasks.schedule import adamw
+from trajvq.metrics.forecast.errors import forecast_figures
+from trajvq.metrics.forecast.predictions import tracked_as
+from trajvq.metrics.reconstruction.metric import background_of, truth_of
+from trajvq.optim.schedule import adamw
 
 BATCH, EVALUATED = 16, 50
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from trajvq.data.clips import Clips
+from trajvq.data.storage.clips import Clips
 
 COARSEST = 51
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from trajvq.data.clips import Clips
-from trajvq.data.datamodule import as_model_input
-from trajvq.data.scene import make_clips
-from trajvq.metrics.budget import error_budget
+from trajvq.data.storage.clips import Clips
+from trajvq.data.synthetic.scene import make_clips
+from trajvq.io.arrays import as_bytes, as_model_input
+from trajvq.metrics.forecast.budget import error_budget
 from trajvq.metrics.judge import calibrate, confusion, fit_families
-from trajvq.metrics.reconstruction import as_bytes, truth_of
+from trajvq.metrics.reconstruction.metric import truth_of
 from trajvq.metrics.tracking import track
 from trajvq.tokens import load_tokenizer
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from trajvq.data.clips import Clips
-from trajvq.metrics.description import gaussian_bits
+from trajvq.data.storage.clips import Clips
+from trajvq.metrics.sampling.description import gaussian_bits
 
 HERE = Path(__file__).parent
 CELLS = HERE / "cells"

@@ -28,8 +28,8 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from trajvq.augment import ObjectWindows
 from trajvq.callbacks import RemoteMirror
 from trajvq.data.datamodule import TrajectoryDataModule
-from trajvq.data.generate import generate
-from trajvq.data.remote import UserError, digest_of, fetch_verified, names_below
+from trajvq.data.synthetic.generate import generate
+from trajvq.io.remote import UserError, digest_of, fetch_verified, names_below
 from trajvq.losses import BalancedLoss
 from trajvq.models import CausalTokenizer
 from trajvq.tasks import Reconstruct

@@ -21,7 +21,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from trajvq.models.sampling import Sampling
-from trajvq.tokens.drawing import BATCH, draw_clips, load_generator
+from trajvq.tokens.sampling import BATCH, draw_clips, load_generator
 
 
 def speed(work: Callable[[], Any], amount: float, seconds: float = 2.0) -> float:

@@ -15,15 +15,15 @@ import numpy as np
 import torch
 
 from trajvq.augment import ClipSymmetries
-from trajvq.data.clips import Clips
-from trajvq.data.datamodule import as_model_input
+from trajvq.data.storage.clips import Clips
+from trajvq.io.arrays import as_model_input
 from trajvq.metrics.judge import calibrate
-from trajvq.metrics.resemblance import cover, features
-from trajvq.metrics.sampling import sample_figures, usual_residuals
+from trajvq.metrics.sampling.physics import sample_figures, usual_residuals
+from trajvq.metrics.sampling.prdc import cover, features
 from trajvq.metrics.tracking import Tracks
 from trajvq.models.sampling import Sampling
 from trajvq.tasks.sample_rows import look, trained_on
-from trajvq.tokens.drawing import draw_clips, load_generator
+from trajvq.tokens.sampling import draw_clips, load_generator
 
 
 def spread_of(tracks: Tracks) -> float:

@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import Run
 from tests.wandb_file import read_back
 from trajvq.cli import main
-from trajvq.data.store import read_manifest
+from trajvq.data.storage.shards import read_manifest
 from trajvq.tokens import FrozenTokenizer
 
 

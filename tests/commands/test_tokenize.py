@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from trajvq.cli import main
-from trajvq.data.store import read_column, read_manifest
+from trajvq.data.storage.shards import read_column, read_manifest
 from trajvq.tokens import FrozenTokenizer
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from trajvq.data.datamodule import TrajectoryDataModule
-from trajvq.data.store import DataError
+from trajvq.data.storage.shards import DataError
 
 
 def order(data: TrajectoryDataModule, split: str, train: bool) -> list[int]:

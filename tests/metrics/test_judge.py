@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from trajvq.data.presets import PRESETS
-from trajvq.data.scene import lay_out
-from trajvq.data.store import Columns
+from trajvq.data.storage.shards import Columns
+from trajvq.data.synthetic.presets import PRESETS
+from trajvq.data.synthetic.scene import lay_out
 from trajvq.metrics.judge import NONE, Judge, calibrate, confusion, fit_families
 
 CLASSES = ("linear", "circular", "helical", "parabolic")

@@ -10,7 +10,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor
 
-from trajvq.data.scene import make_clips
+from trajvq.data.synthetic.scene import make_clips
 from trajvq.metrics.scoreboard import ReconstructionScoreboard
 
 CLIPS, FIRST = 9, 6

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from trajvq.data.render import draw_discs
-from trajvq.data.scene import make_clips
+from trajvq.data.synthetic.render import draw_discs
+from trajvq.data.synthetic.scene import make_clips
 from trajvq.metrics.tracking import track
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.equations import evaluate
 from trajvq.cli import main
-from trajvq.data.store import read_column, read_manifest
+from trajvq.data.storage.shards import read_column, read_manifest
 
 
 def check_equations(folder: Path, jsonl: Path) -> int:

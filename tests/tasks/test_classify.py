@@ -15,7 +15,7 @@ from tests.conftest import save_tokenizer
 from trajvq.augment import ClipSymmetries
 from trajvq.callbacks import LastCheckpoint
 from trajvq.cli import main
-from trajvq.data.store import read_manifest
+from trajvq.data.storage.shards import read_manifest
 from trajvq.models import CausalTokenizer, TokenClassifier, TokenLayout
 from trajvq.tasks import Classify
 from trajvq.tokens import FrozenTokenizer

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from trajvq.data.clips import Clips
-from trajvq.metrics.forecast import forecast_figures
+from trajvq.data.storage.clips import Clips
+from trajvq.metrics.forecast.errors import forecast_figures
 from trajvq.metrics.scoreboard import value_of
 from trajvq.tasks.details import forecast_details, sample_details
 

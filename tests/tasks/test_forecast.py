@@ -14,8 +14,8 @@ from PIL import Image
 
 from tests.wandb_file import read_back
 from trajvq.cli import main
-from trajvq.data.clips import Clips
-from trajvq.metrics.score_motion import score_forecasts
+from trajvq.data.storage.clips import Clips
+from trajvq.metrics.submissions.motion import score_forecasts
 from trajvq.models import Forecaster
 from trajvq.models.sampling import Sampling
 from trajvq.tasks import Forecast

@@ -12,11 +12,11 @@ from PIL import Image
 
 from tests.wandb_file import read_back
 from trajvq.cli import main
-from trajvq.data.clips import Clips
-from trajvq.data.store import read_manifest
+from trajvq.data.storage.clips import Clips
+from trajvq.data.storage.shards import read_manifest
 from trajvq.metrics.scoreboard import value_of
 from trajvq.tasks import Sample
-from trajvq.tokens.drawing import draw_clips, load_generator
+from trajvq.tokens.sampling import draw_clips, load_generator
 
 SMALL = [
     "--model.network.width=16",

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from trajvq.augment import ClipSymmetries
-from trajvq.data.clips import Clips
-from trajvq.data.datamodule import as_model_input
+from trajvq.data.storage.clips import Clips
 from trajvq.errors import UserError
+from trajvq.io.arrays import as_model_input
 from trajvq.tokens import FrozenTokenizer
 from trajvq.tokens.cache import TokenCache
 

@@ -8,12 +8,12 @@ import torch
 
 from trajvq.augment import ClipSymmetries
 from trajvq.data.datamodule import TrajectoryDataModule
+from trajvq.io.arrays import as_bytes
 from trajvq.metrics.background import estimate_background
-from trajvq.metrics.reconstruction import as_bytes
 from trajvq.metrics.tracking import track
 from trajvq.tokens import FrozenTokenizer
 from trajvq.tokens.datamodule import TokenDataModule
-from trajvq.tokens.places import as_look, seen_in
+from trajvq.tokens.tracks import as_look, seen_in
 
 
 def module(dataset: Path, tokenizer: Path, **settings: object) -> TokenDataModule:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.commands.test_fit import NETWORK
 from tests.conftest import save_tokenizer
-from tests.test_training import NETWORK
-from trajvq.data.store import read_manifest
+from trajvq.data.storage.shards import read_manifest
 from trajvq.errors import UserError
 from trajvq.models import CausalTokenizer
 from trajvq.tokens import FrozenTokenizer, load_tokenizer

@@ -6,10 +6,10 @@ from trajvq.callbacks.forecast import ForecastPictures
 from trajvq.callbacks.last import LastCheckpoint
 from trajvq.callbacks.media import ReconstructionStrips
 from trajvq.callbacks.mirror import RemoteMirror
-from trajvq.callbacks.origin import OriginNote
 from trajvq.callbacks.panels import WandbPanels
 from trajvq.callbacks.predictions import PredictionFile
 from trajvq.callbacks.progress import ProgressLines, progress_bar
+from trajvq.callbacks.provenance import OriginNote
 from trajvq.callbacks.samples import SamplePictures
 from trajvq.callbacks.scoreboard import ScoreboardFile
 from trajvq.callbacks.seeds import StepSeeds

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import lightning as L
 
-from trajvq.loggers import show
 from trajvq.report.confusion import draw_confusion
 from trajvq.report.strips import save_png
+from trajvq.runs.loggers import show
 
 
 class ConfusionPicture(L.Callback):

@@ -8,9 +8,9 @@ import lightning as L
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.loggers import show
-from trajvq.metrics.reconstruction import as_bytes
+from trajvq.io.arrays import as_bytes
 from trajvq.report.forecast import draw_fans, draw_horizons, save_gif
+from trajvq.runs.loggers import show
 
 SHOWN = 12  # clips in a picture
 

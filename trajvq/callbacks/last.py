@@ -9,11 +9,11 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
-from trajvq.callbacks.stop import StopSignals
-from trajvq.checkpoints import FORMAT, LAST
 from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.errors import StoppedError, UserError
-from trajvq.loggers import AppendingCSVLogger
+from trajvq.runs.checkpoints import FORMAT, LAST
+from trajvq.runs.loggers import AppendingCSVLogger
+from trajvq.runs.signals import StopSignals
 
 SHARE = 0.02  # of the time that saving may take: slow disks and large networks are saved less often
 

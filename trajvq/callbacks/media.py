@@ -5,9 +5,9 @@ from typing import Any
 
 import lightning as L
 
-from trajvq.loggers import show
-from trajvq.metrics.reconstruction import as_bytes
+from trajvq.io.arrays import as_bytes
 from trajvq.report.strips import save_gif, save_png, sheet
+from trajvq.runs.loggers import show
 
 
 class ReconstructionStrips(L.Callback):

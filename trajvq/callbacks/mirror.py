@@ -7,10 +7,10 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.utilities import rank_zero_warn
 
-from trajvq.callbacks.uploads import Uploads, Version
-from trajvq.data.urls import check_url
-from trajvq.mirror import BEFORE, NAMES, mirrored, run_url
-from trajvq.runs import COMPLETE
+from trajvq.io.urls import check_url
+from trajvq.runs.folder import COMPLETE
+from trajvq.runs.mirror import BEFORE, NAMES, mirrored, run_url
+from trajvq.runs.uploads import Uploads, Version
 
 
 class RemoteMirror(L.Callback):

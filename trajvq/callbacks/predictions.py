@@ -11,7 +11,7 @@ import numpy as np
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
 
-from trajvq.metrics.reconstruction import as_bytes
+from trajvq.io.arrays import as_bytes
 
 
 class PredictionFile(BasePredictionWriter):

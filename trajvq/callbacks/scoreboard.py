@@ -6,7 +6,7 @@ from pathlib import Path
 
 import lightning as L
 
-from trajvq.files import write_text
+from trajvq.io.files import write_text
 from trajvq.metrics.scoreboard import written
 from trajvq.report.table import print_scoreboard
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from trajvq.data.chart import make_chart
-from trajvq.suggest import Parser
+from trajvq.commands.parser import Parser
+from trajvq.data.synthetic.chart import make_chart
 
 
 def main(arguments: Sequence[str]) -> int:

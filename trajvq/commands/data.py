@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from trajvq.data.generate import generate
-from trajvq.data.presets import OOD, PRESETS
-from trajvq.data.store import Manifest
-from trajvq.suggest import Parser
+from trajvq.commands.parser import Parser
+from trajvq.data.storage.shards import Manifest
+from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.presets import OOD, PRESETS
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,11 +75,11 @@ def main(arguments: Sequence[str]) -> int:
     if command == "generate":
         made = _generate(**asked)
     elif command == "import-videos":
-        from trajvq.data.imports import import_videos
+        from trajvq.data.imports.videos import import_videos
 
         made = import_videos(**asked)
     else:
-        from trajvq.data.tracks import import_tracks
+        from trajvq.data.imports.tracks import import_tracks
 
         made = import_tracks(**asked)
     print(_summary(asked["out"], made))

@@ -10,20 +10,22 @@ import numpy as np
 import torch
 from torch import nn
 
-from trajvq.data.cache import local_copy
-from trajvq.data.chart import make_chart
-from trajvq.data.clips import Clips
-from trajvq.data.store import file_sha256, read_column
+from trajvq.commands.parser import Parser
+from trajvq.data.storage.clips import Clips
+from trajvq.data.storage.shards import read_column
+from trajvq.data.synthetic.chart import make_chart
 from trajvq.errors import UserError
-from trajvq.files import write_text
-from trajvq.metrics.chart import Chart, ChartReader
-from trajvq.metrics.codes import bits
-from trajvq.metrics.reconstruction import as_bytes, truth_of
+from trajvq.io.arrays import as_bytes
+from trajvq.io.cache import local_copy
+from trajvq.io.checkpoint import read_checkpoint
+from trajvq.io.files import file_sha256, write_text
+from trajvq.metrics.reconstruction.codes import bits
+from trajvq.metrics.reconstruction.metric import truth_of
+from trajvq.metrics.submissions.chart import Chart, ChartReader
 from trajvq.report.card import tokenizer_card
 from trajvq.report.chart import draw_chart
-from trajvq.suggest import Parser
-from trajvq.tokens.checkpoint import load_tokenizer, read_checkpoint
 from trajvq.tokens.export import write_folder
+from trajvq.tokens.loading import load_tokenizer
 from trajvq.tokens.protocol import spec_of
 
 DEFAULT = Path("runs/recon/latest/checkpoints/best.ckpt")

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from trajvq.commands.parser import Parser
 from trajvq.errors import UserError
-from trajvq.files import write_text
-from trajvq.suggest import Parser
+from trajvq.io.files import write_text
 
 
 def main(arguments: Sequence[str]) -> int:

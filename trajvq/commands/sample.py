@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from trajvq.data.deal import new_dataset, write_split
-from trajvq.data.store import Manifest, file_sha256
+from trajvq.commands.parser import Parser
+from trajvq.data.storage.shards import Manifest
+from trajvq.data.storage.splits import new_dataset, write_split
 from trajvq.errors import UserError
-from trajvq.metrics.reconstruction import as_bytes
+from trajvq.io.arrays import as_bytes
+from trajvq.io.files import file_sha256
 from trajvq.models.sampling import Sampling
 from trajvq.report.samples import sample_sheet, save_animation
 from trajvq.report.strips import save_png
-from trajvq.runs import LATEST, best
-from trajvq.suggest import Parser
-from trajvq.tokens.drawing import ANY, BATCH, Loaded, draw_clips, load_generator
+from trajvq.runs.folder import LATEST, best
+from trajvq.tokens.sampling import ANY, BATCH, Loaded, draw_clips, load_generator
 
 SHOWN = 64  # clips of a class on the sheet, and half as many in all that move
 SPLITS = ("train", "val", "test")
@@ -140,6 +141,6 @@ def _latent_frames(frames: int | None, made: Loaded) -> int | None:
 
 
 def _hash(path: str) -> str:
-    from trajvq.data.cache import local_copy
+    from trajvq.io.cache import local_copy
 
     return file_sha256(local_copy(path))[:12]

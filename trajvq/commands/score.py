@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from trajvq.data.chart import REPEATS
-from trajvq.data.clips import Clips
-from trajvq.metrics.chart import Chart
-from trajvq.metrics.score import Submission, score_reconstructions
-from trajvq.metrics.score_motion import score_forecasts, score_samples
+from trajvq.commands.parser import Parser
+from trajvq.data.storage.clips import Clips
+from trajvq.data.synthetic.chart import REPEATS
 from trajvq.metrics.scoreboard import written
+from trajvq.metrics.submissions.chart import Chart
+from trajvq.metrics.submissions.motion import score_forecasts, score_samples
+from trajvq.metrics.submissions.reconstruction import Submission, score_reconstructions
 from trajvq.report.chart import draw_chart
 from trajvq.report.table import print_scoreboard
-from trajvq.suggest import Parser
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,13 +11,13 @@ import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.data.clips import Clips
-from trajvq.data.store import DataError, read_column, read_manifest
+from trajvq.commands.parser import Parser
+from trajvq.data.storage.clips import Clips
+from trajvq.data.storage.shards import DataError, read_column, read_manifest
 from trajvq.errors import UserError
-from trajvq.files import whole_file
+from trajvq.io.files import whole_file
 from trajvq.models.transformer import TokenLayout
-from trajvq.runs import LATEST, best
-from trajvq.suggest import Parser
+from trajvq.runs.folder import LATEST, best
 from trajvq.tokens.cache import ROOT, TokenCache
 from trajvq.tokens.frozen import FrozenTokenizer
 

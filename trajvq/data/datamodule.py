@@ -8,27 +8,23 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from trajvq.data.cache import fetch_dataset
-from trajvq.data.clips import Batched, Clips, First, batch_loader
-from trajvq.data.generate import generate
 from trajvq.data.order import Share, TrainingOrder
-from trajvq.data.store import MANIFEST, DataError, Manifest, read_manifest
-from trajvq.data.urls import check_url, is_remote
+from trajvq.data.storage.clips import Batched, Clips, First, batch_loader
+from trajvq.data.storage.remote import fetch_dataset
+from trajvq.data.storage.shards import MANIFEST, DataError, Manifest, read_manifest
+from trajvq.data.synthetic.generate import generate
+from trajvq.io.arrays import as_model_input
+from trajvq.io.urls import check_url, is_remote
 
 DEFAULT = Path("datasets/default")
 Batch = dict[str, Tensor]
-
-
-def as_model_input(video: Tensor) -> Tensor:
-    """Turn uint8 ``(B, T, 3, H, W)`` into float32 ``(B, 3, T, H, W)`` in [0, 1], on its device."""
-    return video.transpose(1, 2).float() / 255
 
 
 class TrajectoryDataModule(L.LightningDataModule):
     """Clips of a dataset folder in batches; ``video`` stays uint8 until it is on the device.
 
     Batches are dictionaries: ``video`` float32 ``(B, 3, T, H, W)`` in [0, 1] and the other
-    columns of `trajvq.data.clips.Clips`. The order of the training clips depends on
+    columns of `trajvq.data.storage.clips.Clips`. The order of the training clips depends on
     ``seed`` alone, whatever the number of workers, and goes on where a run broke off.
     For the trainer a whole run of ``max_steps`` is one epoch.
 

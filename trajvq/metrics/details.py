@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trajvq.data.store import DataError
-from trajvq.files import whole_file
+from trajvq.data.storage.shards import DataError
+from trajvq.io.files import whole_file
 
 WORST, FIRST = 8, 4  # clips kept: the worst, and the first of the split, whatever they are like
 GROUPS = ("figures", "facts", "clips", "paths", "counts")
@@ -106,7 +106,7 @@ def clip_facts(columns: Mapping[str, Tensor], index: Array) -> dict[str, Array]:
     """Return what a dataset knows of some clips: ``label``, ``radius``, ``speed``, ``x`` and ``y``, where it does.
 
     Args:
-        columns: Of the split, as in `trajvq.data.clips.Clips`.
+        columns: Of the split, as in `trajvq.data.storage.clips.Clips`.
         index: int64 ``(N,)``.
     """
     found: dict[str, Array] = {}

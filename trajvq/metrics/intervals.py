@@ -4,7 +4,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from trajvq.data.ranges import Floats
+from trajvq.io.arrays import Floats
 
 Z = 1.959964  # two-sided 95 %
 DRAWS = 1000  # resamples of a bootstrap

@@ -1,7 +1,7 @@
 """Say from points in the picture which motion they follow: projective fits, no learned weights.
 
 Every family, seen through a pinhole camera, is a ratio of basis functions of time (see
-`trajvq.data.projective`). Each is fitted by least squares in the picture (Levenberg and Marquardt), the
+`trajvq.data.synthetic.projective`). Each is fitted by least squares in the picture (Levenberg and Marquardt), the
 angular velocity included, from several starts. The families nest, so the choice is by the Bayesian
 information criterion (Schwarz, 1978) with a noise that is measured for the source of the points; what no
 family fits is ``none``.
@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from trajvq.data.projective import FREEDOM, TURNING, TURNS, basis, fit_ratio
-from trajvq.data.ranges import Floats
+from trajvq.data.synthetic.projective import FREEDOM, TURNING, TURNS, basis, fit_ratio
+from trajvq.io.arrays import Floats
 
 NONE = -1
 STARTS = 4  # angular velocities refined

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from trajvq.metrics.baselines import TRIVIAL
-from trajvq.metrics.codes import CodeUsage, bits
-from trajvq.metrics.reconstruction import ReconstructionFigures, as_bytes, background_of, skill, truth_of
+from trajvq.io.arrays import as_bytes
+from trajvq.metrics.reconstruction.baselines import TRIVIAL
+from trajvq.metrics.reconstruction.codes import CodeUsage, bits
+from trajvq.metrics.reconstruction.metric import ReconstructionFigures, background_of, skill, truth_of
 
 
 class ReconstructionScoreboard(nn.Module):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-Floats = NDArray[np.float64]
+from trajvq.io.arrays import Floats
 
 SHARE = 0.3  # of the contrast, and of the area, that makes a component an object
 NOISE = 4 / 255  # contrast below which nothing is seen

@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from trajvq.models.cells import filled
-from trajvq.models.foresight import Foresight
 from trajvq.models.generator import Generator
 from trajvq.models.rollout import Rollout
 from trajvq.models.sampling import Sampling, draw
+from trajvq.models.trajectory_predictor import Foresight
 from trajvq.models.transformer import TokenLayout
 
 

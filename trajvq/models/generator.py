@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trajvq.models.appearance import Palette
+from trajvq.models.autoregressive_trajectory import Planner
 from trajvq.models.causal import ResidualBlock
 from trajvq.models.cells import CellOffsets, CodeHead, at, filled, log_share, told_places
-from trajvq.models.palette import Palette
-from trajvq.models.planner import Planner
 from trajvq.models.rollout import Likelihood, Rollout
 from trajvq.models.sampling import Sampling, draw, guided
 from trajvq.models.transformer import TokenEmbedding, TokenLayout, TokenTransformer
@@ -111,7 +111,7 @@ class Generator(nn.Module):
             label: int64 ``(B,)``; None, or -1 for a clip, where the class is not known.
             path: float ``(B, T, 2)``, where the object is tracked in the decoded tokens, x and y from -1 to 1 between
                 the edges; NaN where nothing is seen.
-            look: float ``(B, 4)``, how it looks there; see `trajvq.tokens.places.as_look`.
+            look: float ``(B, 4)``, how it looks there; see `trajvq.tokens.tracks.as_look`.
             rest: Estimate the likelihood of the rest from so many random ones of each clip; None sums all.
         """
         told, others = self.token_likelihood(tokens, label, path, look, rest)

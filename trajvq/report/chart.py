@@ -6,8 +6,8 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.data.chart import CONTRASTS, RADII, REPEATS, SHIFTS, SPEEDS
-from trajvq.metrics.chart import Chart
+from trajvq.data.synthetic.chart import CONTRASTS, RADII, REPEATS, SHIFTS, SPEEDS
+from trajvq.metrics.submissions.chart import Chart
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt

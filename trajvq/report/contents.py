@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.table import Table
 
-from trajvq.data.store import Manifest, open_shard, read_column, read_manifest
+from trajvq.data.storage.shards import Manifest, open_shard, read_column, read_manifest
 from trajvq.report.strips import save_png
 
 ACROSS = 8  # frames of a clip on the sheet

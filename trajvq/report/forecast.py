@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from trajvq.data.ranges import Floats
+from trajvq.io.arrays import Floats
 
 MODEL, ORACLE, ROW, SIMPLE = "#0969da", "#1a7f37", "#9a6700", "#8c959f"
 LINES: dict[str, tuple[str, str]] = {

@@ -11,12 +11,12 @@ import numpy as np
 from markupsafe import Markup
 
 from trajvq.metrics.details import ClipDetails
-from trajvq.origin import versions
 from trajvq.report import charts
 from trajvq.report.boards import Board, meaning, merge
 from trajvq.report.breakdown import UNITS, Group, by_place, groups
 from trajvq.report.runs import RunRecord
 from trajvq.report.sprites import sprite, with_error
+from trajvq.runs.provenance import versions
 
 LIMIT = 7_500_000  # bytes of all clips together; the rest of the page takes well under 1 MB
 BROKEN_DOWN = 2  # figures of a split that are shown by class, speed, size and place

@@ -8,7 +8,7 @@ from typing import Any
 
 from trajvq.errors import UserError
 from trajvq.metrics.details import ClipDetails
-from trajvq.origin import ORIGIN
+from trajvq.runs.provenance import ORIGIN
 
 Curve = tuple[list[float], list[float]]  # steps and values
 

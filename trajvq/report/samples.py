@@ -4,13 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from trajvq.io.arrays import Bytes, as_bytes
 from trajvq.metrics.background import estimate_background
-from trajvq.metrics.reconstruction import as_bytes
 
-Bytes = NDArray[np.uint8]
 FAINT = 0.25  # of its contrast that the object has in the first frame of a trail; in the last all
 GAP, LINE, TITLE = 2, (205, 205, 205), 14
 MILLISECONDS = 90  # a frame of an animation

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from trajvq.metrics.verify import verify
+from trajvq.metrics.dataset.verify import verify
 
 SHOWN = 5  # faults or warnings of a check that are printed
 

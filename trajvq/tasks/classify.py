@@ -6,16 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trajvq.data.datamodule import as_model_input
 from trajvq.errors import UserError
-from trajvq.metrics.class_rows import ClassRows
-from trajvq.metrics.classification import ClassAnswers, class_figures, confusion_matrix
+from trajvq.io.arrays import as_bytes, as_model_input
+from trajvq.metrics.classification.accuracy import ClassAnswers, class_figures, confusion_matrix
+from trajvq.metrics.classification.rows import ClassRows
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_show
-from trajvq.metrics.reconstruction import as_bytes
 from trajvq.metrics.scoreboard import add_ood_ratios
 from trajvq.models.classifier import Classifier
 from trajvq.models.transformer import TokenLayout
-from trajvq.tasks.tokens import Batch, TokenTask
+from trajvq.tasks.token_task import Batch, TokenTask
 from trajvq.tasks.true_path import class_loss, path_of, place_loss, true_path_answers
 
 

@@ -11,12 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trajvq.data.clips import Clips
-from trajvq.data.datamodule import as_model_input
-from trajvq.data.ranges import Floats
+from trajvq.data.storage.clips import Clips
+from trajvq.io.arrays import Floats, as_bytes, as_model_input
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_show
 from trajvq.metrics.judge import Judge, fit_families
-from trajvq.metrics.reconstruction import MISSING, as_bytes
+from trajvq.metrics.reconstruction.metric import MISSING
 
 JUDGED = 100  # samples of each class that are looked at one by one
 

@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trajvq.augment import PathSymmetries
-from trajvq.data.continued import continued_paths
-from trajvq.data.datamodule import as_model_input
+from trajvq.data.synthetic.extrapolate import continued_paths
 from trajvq.errors import UserError
-from trajvq.metrics.forecast import forecast_figures
-from trajvq.metrics.forecast_answers import ForecastAnswers, pictured, tracked_as
-from trajvq.metrics.forecast_board import fitted, forecast_rows
-from trajvq.metrics.forecast_rows import Ladder, Paths
-from trajvq.metrics.reconstruction import Truth, as_bytes, truth_of
+from trajvq.io.arrays import as_bytes, as_model_input
+from trajvq.metrics.forecast.errors import forecast_figures
+from trajvq.metrics.forecast.predictions import ForecastAnswers, pictured, tracked_as
+from trajvq.metrics.forecast.rows import Ladder, Paths
+from trajvq.metrics.forecast.scoreboard import fitted, forecast_rows
+from trajvq.metrics.reconstruction.metric import Truth, truth_of
 from trajvq.metrics.scoreboard import add_ood_ratios, value_of
 from trajvq.models.forecaster import Forecaster
 from trajvq.models.sampling import Sampling
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.details import forecast_details
-from trajvq.tasks.tokens import Batch, TokenTask
-from trajvq.tokens.places import as_path, places_in
+from trajvq.tasks.token_task import Batch, TokenTask
+from trajvq.tokens.tracks import as_path, places_in
 
 GREEDY = Sampling(temperature=0.0, spread=0.0)
 
@@ -49,7 +49,7 @@ class Forecast(TokenTask):
         paths_weight: Of the path's loss beside that of tokens.
         blur: Noise in px, of a path that tokens are taught along, so that a planned one serves as well.
         rest: Where tokens are told in turn, so many of those told at once are learnt from at a step; None for all.
-        learning_rate: Its peak, for all weights that are no matrices; see `trajvq.tasks.schedule.muon`.
+        learning_rate: Its peak, for all weights that are no matrices; see `trajvq.optim.schedule.muon`.
         matrix_learning_rate: The peak for matrices.
         warmup_steps: Steps of linear rise to both.
         betas: AdamW's running averages.

@@ -9,16 +9,16 @@ import torch
 from lightning.fabric.utilities.data import AttributeDict
 from torch import Tensor, nn
 
-from trajvq.data.datamodule import TrajectoryDataModule, as_model_input
+from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.errors import UserError
+from trajvq.io.arrays import as_bytes, as_model_input
 from trajvq.metrics.background import estimate_background
-from trajvq.metrics.codes import linear_probe
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_show
-from trajvq.metrics.reconstruction import as_bytes
+from trajvq.metrics.reconstruction.codes import linear_probe
 from trajvq.metrics.scoreboard import ReconstructionScoreboard, add_ood_ratios
-from trajvq.models.sharding import shard
-from trajvq.tasks.schedule import adamw, muon
-from trajvq.tokens.checkpoint import misfits
+from trajvq.optim.schedule import adamw, muon
+from trajvq.optim.sharding import shard
+from trajvq.tokens.loading import misfits
 from trajvq.tokens.protocol import check_tokenizer, spec_of
 
 Batch = dict[str, Tensor]

@@ -14,8 +14,8 @@ from torchmetrics import MeanMetric
 
 from trajvq.augment import ClipSymmetries
 from trajvq.errors import UserError
-from trajvq.metrics.codes import bits
-from trajvq.metrics.reconstruction import as_bytes
+from trajvq.io.arrays import as_bytes
+from trajvq.metrics.reconstruction.codes import bits
 from trajvq.metrics.scoreboard import add_ood_ratios
 from trajvq.models.generator import Generator
 from trajvq.models.rollout import Likelihood
@@ -23,8 +23,8 @@ from trajvq.models.sampling import Sampling
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.details import sample_details
 from trajvq.tasks.sample_rows import SampleRows, Seen, closest, look, seen_before
-from trajvq.tasks.tokens import Batch, TokenTask
-from trajvq.tokens.drawing import ANY, draw_clips
+from trajvq.tasks.token_task import Batch, TokenTask
+from trajvq.tokens.sampling import ANY, draw_clips
 
 SHOWN = 64  # clips of a class in the picture
 PARTS = ("plan", "look", "told", "rest")

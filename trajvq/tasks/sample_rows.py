@@ -12,15 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trajvq.data.clips import Clips
-from trajvq.data.ranges import Floats
+from trajvq.data.storage.clips import Clips
+from trajvq.io.arrays import Floats, as_bytes
 from trajvq.metrics.background import estimate_background
-from trajvq.metrics.description import parameter_bits
 from trajvq.metrics.intervals import wilson
 from trajvq.metrics.judge import Judge, calibrate
-from trajvq.metrics.reconstruction import as_bytes
-from trajvq.metrics.resemblance import Nearest, cover, features, memorization, nearest_paths, nearest_tokens
-from trajvq.metrics.sampling import sample_figures, usual_residuals
+from trajvq.metrics.sampling.description import parameter_bits
+from trajvq.metrics.sampling.physics import sample_figures, usual_residuals
+from trajvq.metrics.sampling.prdc import Nearest, cover, features, memorization, nearest_paths, nearest_tokens
 from trajvq.metrics.tracking import Tracks, track
 from trajvq.models.classifier import TokenClassifier
 from trajvq.models.transformer import TokenLayout

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trajvq.augment import ClipSymmetries
-from trajvq.data.clips import Clips
 from trajvq.data.order import TrainingOrder
+from trajvq.data.storage.clips import Clips
 from trajvq.models.classifier import Classifier
 from trajvq.models.transformer import TokenLayout
-from trajvq.tasks.schedule import adamw
+from trajvq.optim.schedule import adamw
 
 AVERAGE = 0.99  # of the weights, as in training
 

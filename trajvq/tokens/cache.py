@@ -20,15 +20,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trajvq.data.clips import Clips
-from trajvq.data.datamodule import as_model_input
-from trajvq.data.store import DAMAGED, first_line
+from trajvq.data.storage.clips import Clips
+from trajvq.data.storage.shards import DAMAGED, first_line
 from trajvq.errors import UserError
-from trajvq.files import whole_file
-from trajvq.progress import progress
+from trajvq.io.arrays import as_model_input
+from trajvq.io.files import whole_file
+from trajvq.io.progress import progress
 from trajvq.tokens.frozen import FrozenTokenizer
-from trajvq.tokens.places import seen_in
 from trajvq.tokens.protocol import spec_of
+from trajvq.tokens.tracks import seen_in
 
 ROOT = Path("runs/tokens")
 BATCH = 50  # clips encoded at a time, always: another size may round another way

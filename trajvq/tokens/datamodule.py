@@ -6,12 +6,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from trajvq.data.clips import Batched, Clips, First
 from trajvq.data.datamodule import DEFAULT, Batch, TrajectoryDataModule
+from trajvq.data.storage.clips import Batched, Clips, First
 from trajvq.errors import UserError
 from trajvq.tokens.cache import ROOT, TokenCache
 from trajvq.tokens.frozen import FrozenTokenizer
-from trajvq.tokens.places import as_look, as_path
+from trajvq.tokens.tracks import as_look, as_path
 
 
 class TokenClips:
@@ -61,7 +61,7 @@ class TokenDataModule(TrajectoryDataModule):
     """Tokens of a dataset folder in batches, encoded once and cached on disk.
 
     Batches are dictionaries: ``tokens`` int64 ``(B, t, h, w)``, ``index``, and the small columns of
-    `trajvq.data.clips.Clips`; in training of these only ``label``. Order and resuming are as in
+    `trajvq.data.storage.clips.Clips`; in training of these only ``label``. Order and resuming are as in
     `TrajectoryDataModule`. Without the cache batches of training hold ``video`` instead of tokens, which the
     task augments and encodes.
 
@@ -81,7 +81,7 @@ class TokenDataModule(TrajectoryDataModule):
         augment: Augmentation in pixels that keeps labels, such as `trajvq.augment.ClipSymmetries`.
         places: Add ``places`` to batches of training: where the object is tracked in the clips that the tokens
             decode to, float ``(B, T, 2)``, x and y from -1 to 1 between the edges, NaN where nothing is seen; and
-            ``look``, how it looks there, float ``(B, 4)``, see `trajvq.tokens.places.as_look`.
+            ``look``, how it looks there, float ``(B, 4)``, see `trajvq.tokens.tracks.as_look`.
         eval_places: Add them outside of training too.
         labelled: Only the first so many training clips have a label; of the others only tokens and places are used.
         token_folder: Folder of all token caches.

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from trajvq.errors import UserError
-from trajvq.files import whole_file, write_text
+from trajvq.io.files import whole_file, write_text
 
 WEIGHTS, CONFIG = "tokenizer.safetensors", "config.json"
 FORMAT = "trajvq-tokenizer"

@@ -7,13 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trajvq.data.cache import local_copy
-from trajvq.data.store import Manifest, file_sha256
-from trajvq.data.urls import is_remote
+from trajvq.data.storage.shards import Manifest
 from trajvq.errors import UserError
+from trajvq.io.cache import local_copy
+from trajvq.io.checkpoint import read_checkpoint
+from trajvq.io.files import file_sha256
+from trajvq.io.urls import is_remote
 from trajvq.models.fsq import FSQ
 from trajvq.models.transformer import TokenLayout
-from trajvq.tokens.checkpoint import load_tokenizer, read_checkpoint
+from trajvq.tokens.loading import load_tokenizer
 
 LOWEST = 0.05  # skill below which a tokenizer is as good as nothing
 SCORE = "val/skill"

@@ -1,0 +1,97 @@
+"""A seed and a preset are a dataset: the same pixels everywhere, whatever the number of clips."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trajvq.data.storage.shards import DataError
+from trajvq.data.synthetic import plan
+from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.presets import OOD
+from trajvq.data.synthetic.random import uniforms
+from trajvq.data.synthetic.render import draw_discs
+from trajvq.data.synthetic.scene import DRAWS, make_clips
+
+GOLDEN = "d891194d72dde414b443a303ec477773488f722ba7ad064f1b3e199cae9cfaf3"
+
+
+def test_the_default_look_has_the_same_pixels_on_every_processor() -> None:
+    video = make_clips(0, "train", 0, 64, 16, 64)["video"]
+    assert hashlib.sha256(video.tobytes()).hexdigest() == GOLDEN
+
+
+@given(start=st.integers(0, 5000), count=st.integers(1, 5))
+@settings(max_examples=25, deadline=None)
+def test_randomness_comes_from_the_index_alone(start: int, count: int) -> None:
+    whole = uniforms(7, "train", 0, start + count, DRAWS)
+    np.testing.assert_array_equal(whole[start:], uniforms(7, "train", start, start + count, DRAWS))
+
+
+def test_a_clip_does_not_depend_on_its_neighbours() -> None:
+    some, other = make_clips(2, "val", 0, 12, 16, 64), make_clips(2, "val", 5, 9, 16, 64)
+    for name in some:
+        np.testing.assert_array_equal(some[name][5:9], other[name])
+
+
+def test_splits_and_seeds_differ() -> None:
+    first = make_clips(0, "train", 0, 4, 16, 64)["video"]
+    assert (first != make_clips(0, "val", 0, 4, 16, 64)["video"]).any()
+    assert (first != make_clips(1, "train", 0, 4, 16, 64)["video"]).any()
+
+
+def test_shards_do_not_change_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = dict.fromkeys(OOD, 0) | {"train": 8, "val": 0, "test": 0}
+    one = generate(tmp_path / "one", sizes, frames=4, size=32, progress=False)
+    again = generate(tmp_path / "again", sizes, frames=4, size=32, progress=False)
+    assert one.sha256 == again.sha256
+    monkeypatch.setattr(plan, "SHARD", 3)
+    many = generate(tmp_path / "many", sizes, frames=4, size=32, progress=False)
+    assert [shard["clips"] for shard in many.splits["train"]] == [3, 3, 2]
+
+
+@pytest.mark.parametrize(("frames", "size"), [(16, 64), (4, 32), (32, 64), (16, 128)])
+def test_objects_stay_inside_the_frame(frames: int, size: int) -> None:
+    for split in ("train", "ood_speed", "ood_size"):
+        clips = make_clips(11, split, 0, 40, frames, size)
+        reach = clips["radius"][..., None] + 0.5
+        assert (clips["pixel"] - reach >= 0).all()
+        assert (clips["pixel"] + reach <= size).all()
+
+
+def test_discs_have_the_area_and_place_asked_for() -> None:
+    video = np.zeros((1, 1, 3, 40, 40), dtype=np.uint8)
+    draw_discs(video, np.array([[[17.25, 21.5]]]), np.array([[4.0]]), np.array([[255, 255, 255]], dtype=np.uint8))
+    cover = video[0, 0, 0] / 255
+    rows, columns = np.mgrid[0:40, 0:40] + 0.5
+    assert abs(cover.sum() - np.pi * 16) < 0.8
+    assert abs((cover * columns).sum() / cover.sum() - 17.25) < 0.02
+    assert abs((cover * rows).sum() / cover.sum() - 21.5) < 0.02
+
+
+def test_no_start_place_or_colour_tells_the_class() -> None:
+    clips = make_clips(4, "train", 0, 2000, 16, 64)
+    for label in range(4):
+        rows = clips["label"] == label
+        assert abs(clips["color"][rows].mean() - clips["color"].mean()) < 6
+        assert np.abs(clips["pixel"][rows, 0].mean(axis=0) - 32).max() < 2.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [({"preset": "nope"}, "unknown preset"), ({"size": 8}, "too small"), ({"frames": 1}, "too small")],
+)
+def test_bad_settings_are_refused(tmp_path: Path, arguments: dict[str, object], words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        generate(tmp_path / "x", progress=False, **arguments)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    with pytest.raises(DataError, match="not empty"):
+        generate(tmp_path, progress=False)
+    assert (tmp_path / "precious").read_text() == "mine"

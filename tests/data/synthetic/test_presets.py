@@ -1,0 +1,41 @@
+"""bench-v1 is frozen, and so are the looks: these pixels never change, on any processor."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from trajvq.data.storage.shards import read_column
+from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.presets import PRESETS, fingerprint
+from trajvq.data.synthetic.scene import make_clips
+from trajvq.metrics.dataset.verify import verify
+
+GOLDEN = {
+    "default": "d891194d72dde414b443a303ec477773488f722ba7ad064f1b3e199cae9cfaf3",
+    "seed200": "4d693988583fc08951ca3019575b5f0cacff76893789967af7f98d984d6a3c00",
+    "hard": "a03ee2c08a136c5df930bae27f06f715d8181ad725ac70193dbdccd2c5aeaec1",
+}
+
+
+@pytest.mark.parametrize("preset", sorted(GOLDEN))
+def test_the_pixels_of_a_look_never_change(preset: str) -> None:
+    video = make_clips(0, "train", 0, 64, 16, 64, preset)["video"]
+    assert hashlib.sha256(video.tobytes()).hexdigest() == GOLDEN[preset]
+
+
+def test_the_benchmark_is_made_pixel_for_pixel(tmp_path: Path) -> None:
+    made = generate(tmp_path / "bench", preset="bench-v1", progress=False)
+    for split, wanted in PRESETS["bench-v1"].pixels.items():
+        crc32 = read_column(tmp_path / "bench", made, split, "crc32")
+        assert crc32 is not None
+        assert fingerprint(crc32) == wanted
+    assert set(made.splits) == set(PRESETS["bench-v1"].pixels)
+
+
+def test_verify_knows_the_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate(tmp_path / "bench", {"train": 8, "val": 4, "test": 4}, frames=4, size=32, progress=False)
+    assert "benchmark" not in [check.name for check in verify(tmp_path / "bench")]
+    monkeypatch.setitem(PRESETS, "default", PRESETS["bench-v1"])
+    (check,) = [check for check in verify(tmp_path / "bench") if check.name == "benchmark"]
+    assert any(fault.startswith("train is not that of") for fault in check.faults)

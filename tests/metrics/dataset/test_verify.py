@@ -1,0 +1,184 @@
+"""`verify` finds what is wrong with a dataset, and names the clip."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trajvq.cli import main
+from trajvq.data.storage.clips import Clips
+from trajvq.data.storage.shards import DataError, Manifest, read_manifest, shard_name
+from trajvq.data.storage.splits import write_split
+from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.presets import OOD
+from trajvq.data.synthetic.scene import make_clips
+from trajvq.metrics.dataset.checks import Check
+from trajvq.metrics.dataset.verify import verify
+
+SIZES = {"train": 40, "val": 8, "test": 8, **dict.fromkeys(OOD, 4)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    generate(tmp_path / "data", SIZES, frames=16, size=64, progress=False)
+    return tmp_path / "data"
+
+
+def faults(folder: Path) -> str:
+    return "\n".join(line for check in verify(folder) for line in check.faults)
+
+
+def warnings(folder: Path) -> str:
+    return "\n".join(line for check in verify(folder) for line in check.warnings)
+
+
+def test_a_generated_dataset_is_good(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert all(check == Check(check.name, found=check.found) for check in verify(folder))
+    assert main(["data", "verify", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "FAULT" not in said
+    assert "on average" in said
+
+
+def test_a_flipped_bit_anywhere_is_found_and_never_read(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    truth = [clip["video"].numpy() for clip in (Clips(folder, "train")[k] for k in range(40))]
+    path = folder / shard_name("train", 0)
+    raw = path.read_bytes()
+    for place in rng.integers(0, len(raw), 40).tolist():
+        damaged = bytearray(raw)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        assert faults(folder), f"byte {place}"
+        try:
+            clips = Clips(folder, "train")
+        except DataError:
+            continue
+        for number in range(40):
+            try:
+                assert (clips[number]["video"].numpy() == truth[number]).all(), f"byte {place}: wrong pixels, silently"
+            except DataError as error:
+                assert shard_name("train", 0) in str(error)  # noqa: PT017 - what it says is the property
+    path.write_bytes(raw)
+    manifest = (folder / "manifest.json").read_bytes()
+    for place in rng.integers(0, len(manifest), 40).tolist():
+        damaged = bytearray(manifest)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        (folder / "manifest.json").write_bytes(damaged)
+        if _same_json(damaged, manifest):  # a bit of white space
+            continue
+        assert faults(folder), f"byte {place} of the manifest"
+
+
+def _same_json(one: bytes | bytearray, other: bytes) -> bool:
+    try:
+        return bool(json.loads(one) == json.loads(other))
+    except ValueError:
+        return False
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Write the dataset again as a broken program would: consistent files, wrong content."""
+    columns = dict(make_clips(0, "train", 0, 40, 16, 64))
+    change(columns)
+    manifest = read_manifest(folder)
+    fresh = Manifest(**{**manifest.__dict__, "splits": {k: v for k, v in manifest.splits.items() if k != "train"}})
+    (folder / shard_name("train", 0)).unlink()
+    write_split(folder, fresh, "train", ({n: c[k] for n, c in columns.items()} for k in range(len(columns["video"]))))
+    fresh.write(folder)
+
+
+def blank(columns: dict[str, Any]) -> None:
+    columns["video"][7] = 255
+
+
+def moved(columns: dict[str, Any]) -> None:
+    columns["pixel"] = columns["pixel"].copy()
+    columns["pixel"][9] += 1.0
+
+
+def swollen(columns: dict[str, Any]) -> None:
+    columns["radius"] = columns["radius"].copy()
+    columns["radius"][11] *= 2
+
+
+def absent(columns: dict[str, Any]) -> None:
+    columns["pixel"] = columns["pixel"].copy()
+    columns["pixel"][5, 3] = np.nan
+
+
+def unnamed(columns: dict[str, Any]) -> None:
+    columns["label"] = columns["label"].copy()
+    columns["label"][13] = 9
+
+
+def outside(columns: dict[str, Any]) -> None:
+    columns["pixel"] = columns["pixel"].copy()
+    columns["pixel"][3, 2] = -3
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (blank, "train clip 7: one colour and nothing else"),
+        (moved, "train clip 9: what is drawn is over 0.25 px from `pixel`"),
+        (swollen, "train clip 11: what is drawn is not of its `radius`"),
+        (absent, "train clip 5: pixel is not a number"),
+        (unnamed, "train clip 13: its label has no name"),
+        (outside, "train clip 3: its object leaves the frame"),
+    ],
+)
+def test_wrong_clips_are_named(
+    folder: Path, change: Callable[[dict[str, Any]], None], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewrite(folder, change)
+    assert words in faults(folder)
+    assert main(["data", "verify", str(folder)]) == 1
+    assert "FAULT" in capsys.readouterr().out
+
+
+def test_a_clip_of_the_test_split_in_training_is_a_fault(folder: Path) -> None:
+    test = make_clips(0, "test", 0, 8, 16, 64)
+
+    def leak(columns: dict[str, Any]) -> None:
+        for name in columns:
+            columns[name] = columns[name].copy()
+            columns[name][4] = test[name][2]
+
+    rewrite(folder, leak)
+    assert "1 clips are in several splits: test 2 = train 4" in faults(folder)
+
+
+def test_near_duplicates_and_still_clips_are_warnings(folder: Path) -> None:
+    def repeat(columns: dict[str, Any]) -> None:
+        for name in columns:
+            columns[name] = columns[name].copy()
+            columns[name][6] = columns[name][5]
+        columns["video"][6, 0, :, 0, 0] = 254
+        columns["video"][20] = columns["video"][20, :1]
+        columns["pixel"][20], columns["radius"][20] = columns["pixel"][20, :1], columns["radius"][20, :1]
+
+    rewrite(folder, repeat)
+    assert not faults(folder)
+    assert "train 5 and train 6" in warnings(folder)
+    assert "train clip 20: nothing moves" in warnings(folder)
+
+
+def test_leaks_are_named(folder: Path, tmp_path: Path) -> None:
+    from trajvq.data.synthetic.render import draw_discs
+
+    count, rng = 60, np.random.default_rng(0)
+    pixel = np.round(rng.uniform(10, 54, (count, 16, 2))) + 0.5
+    pixel[:, 0] = 12.5 + 30 * (np.arange(count) % 2)[:, None] + np.round(rng.uniform(0, 4, (count, 2)))
+    video = np.full((count, 16, 3, 64, 64), 255, dtype=np.uint8)
+    draw_discs(video, pixel, np.full((count, 16), 4.0), np.zeros((count, 3), dtype=np.uint8))
+    source = tmp_path / "leaky.npz"
+    np.savez(source, videos=video, labels=np.arange(count) % 2)
+    assert main(["data", "import-videos", str(source), "--out", str(tmp_path / "leaky")]) == 0
+    said = warnings(tmp_path / "leaky")
+    assert "centres sit on whole pixels" in said
+    assert "all objects have one radius" in said
+    assert "the first place alone gives 100% of classes" in said

@@ -1,0 +1,120 @@
+"""Predictions and samples are charged for what they do: each way to cheat scores badly where it should."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trajvq.cli import main
+from trajvq.data.storage.clips import Clips
+from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.presets import OOD
+from trajvq.metrics.scoreboard import value_of
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("motion") / "data"
+    generate(path, {"train": 4, "val": 120, "test": 40, **dict.fromkeys(OOD, 0)}, progress=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def truth(folder: Path) -> dict[str, np.ndarray]:
+    clips = Clips(folder, "test")
+    return {name: value.numpy() for name, value in clips.batch(list(range(40))).items()}
+
+
+def score(path: Path, folder: Path, task: str, video: np.ndarray, **more: Any) -> dict[str, dict[str, Any]]:
+    np.savez(path / "made.npz", video=video, **more)
+    out = path / "board.json"
+    arguments = ["score", str(path / "made.npz"), "--data", str(folder), "--task", task, "--out", str(out)]
+    assert main(arguments) == 0
+    board = json.loads(out.read_text())
+    return dict(board["rows"])
+
+
+def test_the_true_future_is_no_error_and_a_frozen_one_is(
+    tmp_path: Path, folder: Path, truth: dict[str, np.ndarray]
+) -> None:
+    rows = score(tmp_path, folder, "forecast", truth["video"])
+    assert value_of(rows["model"]["ade"]) < 0.03
+    assert value_of(rows["model"]["miss_2px"]) == 0
+    assert value_of(rows["model"]["visible"]) == 1
+    assert {"nearest_clip", "best_family_tracked", "true_family_tracked"} < set(rows)
+    assert set(rows["model"]["per_class"]) == {"linear", "circular", "helical", "parabolic"}
+    assert value_of(rows["true_family_tracked"]["ade"]) < value_of(rows["constant_velocity"]["ade"])
+    assert value_of(rows["blank"]["ade"]) == 32
+    assert value_of(rows["copy_last"]["ade"]) > 4
+    assert len(rows["model"]["horizon"]) == 8
+    frozen = truth["video"].copy()
+    frozen[:, 8:] = frozen[:, 7:8]
+    row = score(tmp_path, folder, "forecast", frozen)["model"]
+    assert value_of(row["ade"]) == pytest.approx(value_of(rows["copy_last"]["ade"]), rel=0.02)
+
+
+def test_vanishing_half_way_is_charged(tmp_path: Path, folder: Path, truth: dict[str, np.ndarray]) -> None:
+    gone = truth["video"].copy()
+    gone[:, 12:] = 255
+    row = score(tmp_path, folder, "forecast", gone)["model"]
+    assert value_of(row["ade"]) == pytest.approx(16, abs=0.1)
+    assert value_of(row["fde"]) == 32
+    assert value_of(row["visible"]) == 0.5
+
+
+def test_a_linear_path_is_continued_by_constant_velocity(
+    tmp_path: Path, folder: Path, truth: dict[str, np.ndarray]
+) -> None:
+    rows = score(tmp_path, folder, "forecast", truth["video"])
+    assert value_of(rows["constant_velocity"]["ade"]) < value_of(rows["blank"]["ade"])
+
+
+def test_true_clips_match_their_classes(tmp_path: Path, folder: Path, truth: dict[str, np.ndarray]) -> None:
+    rows = score(tmp_path, folder, "sample", truth["video"], label=truth["label"])
+    assert value_of(rows["model"]["class_match"]) >= 0.95
+    assert value_of(rows["model"]["visible"]) == 1
+    assert rows["model"]["physics_residual"] == pytest.approx(1, abs=0.25)
+    assert value_of(rows["classes_rotated"]["class_match"]) <= 0.05
+    names = np.array(["linear", "circular", "helical", "parabolic"])[truth["label"]]
+    assert score(tmp_path, folder, "sample", truth["video"], label=names) == rows
+
+
+def cheats(video: np.ndarray) -> dict[str, np.ndarray]:
+    second = np.minimum(video, np.roll(video, (20, 20), axis=(-2, -1)))
+    vanish = video.copy()
+    vanish[:, 8:] = 255
+    order = np.random.default_rng(0).permutation(16)
+    return {
+        "blank": np.full_like(video, 255),
+        "frozen": np.broadcast_to(video[:, :1], video.shape).copy(),
+        "mean video": np.broadcast_to(video.mean(axis=1, keepdims=True).astype(np.uint8), video.shape).copy(),
+        "second object": second,
+        "vanishes half-way": vanish,
+        "frames in another order": video[:, order],
+    }
+
+
+@pytest.mark.parametrize(
+    "cheat", ["blank", "frozen", "mean video", "second object", "vanishes half-way", "frames in another order"]
+)
+def test_cheats_match_no_class(tmp_path: Path, folder: Path, truth: dict[str, np.ndarray], cheat: str) -> None:
+    row = score(tmp_path, folder, "sample", cheats(truth["video"])[cheat], label=truth["label"])["model"]
+    assert value_of(row["class_match"]) <= 0.1
+
+
+def test_no_sample_may_be_left_out_or_unasked(
+    tmp_path: Path, folder: Path, truth: dict[str, np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for change, words in (
+        ({"label": np.full(40, 7)}, "clip 0 has label 7"),
+        ({"label": np.array(["up"] * 40)}, "clip 0 has label up"),
+        ({}, "clip 0 has label None"),
+    ):
+        np.savez(tmp_path / "made.npz", video=truth["video"], **change)
+        assert main(["score", str(tmp_path / "made.npz"), "--data", str(folder), "--task", "sample"]) == 2
+        assert words in capsys.readouterr().err
+    np.savez(tmp_path / "made.npz", video=truth["video"][:39])
+    assert main(["score", str(tmp_path / "made.npz"), "--data", str(folder), "--task", "forecast"]) == 2
+    assert "holds 39 clips for the 40" in capsys.readouterr().err

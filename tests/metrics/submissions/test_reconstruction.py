@@ -1,0 +1,147 @@
+"""Anyone's clips are scored by the same code as our own, and the eye chart reads what is there."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from trajvq.cli import main
+from trajvq.data.storage.clips import Clips
+from trajvq.data.storage.shards import read_column
+from trajvq.data.synthetic.chart import CONTRASTS, RADII, SHIFTS, make_chart
+from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.presets import OOD
+from trajvq.metrics.intervals import Interval
+from trajvq.metrics.reconstruction.metric import truth_of
+from trajvq.metrics.scoreboard import value_of
+from trajvq.metrics.submissions.chart import ChartReader
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("score") / "data"
+    generate(path, {"train": 4, "val": 4, "test": 40, **dict.fromkeys(OOD, 0)}, progress=False)
+    return path
+
+
+def truth(folder: Path) -> np.ndarray:
+    clips = Clips(folder, "test")
+    return clips.batch(list(range(len(clips))))["video"].numpy()
+
+
+def score(path: Path, folder: Path, video: np.ndarray, **more: Any) -> dict[str, float]:
+    np.savez(path / "made.npz", video=video, **more)
+    out = path / "board.json"
+    assert main(["score", str(path / "made.npz"), "--data", str(folder), "--out", str(out)]) == 0
+    board = json.loads(out.read_text())
+    assert board["task"] == "recon"
+    return {name: value_of(figure) for name, figure in board["rows"]["model"].items()}
+
+
+def test_the_five_answers_that_everyone_knows(tmp_path: Path, folder: Path) -> None:
+    video = truth(folder)
+    assert score(tmp_path, folder, video)["centroid_error"] <= 0.03
+    assert score(tmp_path, folder, video)["skill"] == 1
+    blank = score(tmp_path, folder, np.full_like(video, 255))
+    assert blank["visible"] == 0
+    assert blank["skill"] <= 0
+    half = (video.astype(np.uint16) + np.roll(video, 1, axis=-1)) // 2
+    assert score(tmp_path, folder, half.astype(np.uint8))["centroid_error"] == pytest.approx(0.5, abs=0.03)
+    gone = video.copy()
+    gone[:, 1::2] = 255
+    assert score(tmp_path, folder, gone)["visible"] == 0.5
+    assert np.isfinite(list(score(tmp_path, folder, gone).values())).all()
+    frozen = np.broadcast_to(video[:, :1], video.shape)
+    assert score(tmp_path, folder, frozen)["centroid_error"] > 5
+
+
+def test_order_type_and_axes_do_not_matter(tmp_path: Path, folder: Path) -> None:
+    video = truth(folder)
+    order = np.random.default_rng(0).permutation(len(video))
+    assert score(tmp_path, folder, video[order], index=order)["mse"] == 0
+    assert score(tmp_path, folder, (video / 255).transpose(0, 2, 1, 3, 4))["mse"] == 0
+    with h5py.File(tmp_path / "made.h5", "w") as file:
+        file["video"], file["index"] = video[order], order
+    assert main(["score", str(tmp_path / "made.h5"), "--data", str(folder)]) == 0
+
+
+def test_tokens_add_bits_usage_and_a_probe(tmp_path: Path, folder: Path) -> None:
+    indices = np.arange(40 * 256).reshape(40, 4, 8, 8) % 500
+    row = score(tmp_path, folder, truth(folder), indices=indices, codebook_size=1000)
+    assert row["bits"] == pytest.approx(2551.2, abs=0.1)
+    assert row["codes_used"] == 500
+    assert 0 <= row["probe_accuracy"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"video": np.zeros((3, 16, 3, 64, 64), np.uint8)}, "holds 3 clips for the 40"),
+        ({"index": np.zeros(40, int)}, "give every clip once"),
+        ({"video": np.zeros((40, 8, 3, 64, 64), np.uint8)}, "clips are 8 frames of 64x64"),
+        ({"video": np.full((40, 16, 3, 64, 64), np.nan, np.float32)}, "NaN"),
+        ({"indices": np.zeros((40, 4, 8, 8), int)}, "no 'codebook_size'"),
+        ({"indices": np.full((40, 4, 8, 8), 1000), "codebook_size": 1000}, "not 0 to 999"),
+        ({"indices": np.zeros((40, 5, 8, 8), int), "codebook_size": 1000}, "not whole numbers"),
+    ],
+)
+def test_bad_files_are_one_line(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str], change: dict[str, Any], words: str
+) -> None:
+    np.savez(tmp_path / "made.npz", **({"video": truth(folder)} | change))
+    assert main(["score", str(tmp_path / "made.npz"), "--data", str(folder)]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("chart") / "chart"
+    make_chart(path)
+    return path
+
+
+def read_chart(chart: Path, video: np.ndarray) -> dict[str, Interval]:
+    clips, reader = Clips(chart, "test"), ChartReader()
+    batch = clips.batch(list(range(len(clips))))
+    batch["video"] = batch["video"].transpose(1, 2).float() / 255
+    reader.update(truth_of(batch), video)
+    params = read_column(chart, clips.manifest, "test", "params")
+    assert params is not None
+    return reader.compute(params).thresholds
+
+
+def test_perfect_sight_sees_the_whole_chart_and_none_sees_nothing(chart: Path) -> None:
+    video = truth(chart)
+    perfect = {name: found["value"] for name, found in read_chart(chart, video).items()}
+    assert perfect == {"radius": min(RADII), "contrast": min(CONTRASTS), "shift": min(SHIFTS)}
+    blind = {name: found["value"] for name, found in read_chart(chart, np.full_like(video, 255)).items()}
+    assert blind == {"radius": max(RADII), "contrast": max(CONTRASTS), "shift": max(SHIFTS)}
+
+
+def test_the_chart_finds_where_sight_ends(tmp_path: Path, chart: Path) -> None:
+    video = truth(chart).copy()
+    clips = Clips(chart, "test")
+    batch = clips.batch(list(range(len(clips))))
+    level, radius = batch["color"][:, 0].numpy() / 255, batch["radius"][:, 0].numpy()
+    video[(1 - level < 0.2) | (radius < 1.4)] = 255  # sees from a contrast of 0.25 and a radius of 1.5 px on
+    found = read_chart(chart, video)
+    assert 0.12 <= found["contrast"]["value"] <= 0.25
+    assert 1.0 <= found["radius"]["value"] <= 1.5
+    assert found["contrast"]["low"] <= found["contrast"]["value"] <= found["contrast"]["high"]
+    np.savez(tmp_path / "made.npz", video=video)
+    assert main(["score", str(tmp_path / "made.npz"), "--data", str(chart), "--out", str(tmp_path / "board.json")]) == 0
+    assert (tmp_path / "board.png").stat().st_size > 20_000
+    written = json.loads((tmp_path / "board.json").read_text())["chart"]["thresholds"]
+    assert written == {name: dict(interval) for name, interval in found.items()}
+
+
+def test_a_chart_of_another_size(tmp_path: Path) -> None:
+    assert main(["chart", "--out", str(tmp_path / "large"), "--size", "128", "--frames", "24"]) == 0
+    assert Clips(tmp_path / "large", "test").shape == (24, 3, 128, 128)
+    assert main(["data", "verify", str(tmp_path / "large")]) == 0
+    assert main(["chart", "--out", str(tmp_path / "small"), "--size", "32"]) == 2

@@ -1,0 +1,102 @@
+"""Tokenizers load from their checkpoints, as plain data, and nothing else does."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.conftest import Run
+from trajvq.errors import UserError
+from trajvq.losses import PlainLoss
+from trajvq.models import CausalTokenizer
+from trajvq.tasks import Reconstruct
+from trajvq.tokens import Tokenizer, load_tokenizer
+from trajvq.tokens.loading import made_for
+from trajvq.tokens.protocol import build, check_tokenizer, spec_of
+
+
+def test_a_trained_tokenizer_comes_back_frozen_and_the_same(fit: Run, here: Path) -> None:
+    assert fit("--run=a") == 0
+    path = here / "runs/recon/a/checkpoints/best.ckpt"
+    content = torch.load(path, weights_only=True)
+    tokenizer = load_tokenizer(path)
+    assert isinstance(tokenizer, Tokenizer)
+    assert not tokenizer.training
+    assert not any(weight.requires_grad for weight in tokenizer.parameters())
+    for name, value in tokenizer.state_dict().items():
+        assert torch.equal(value, content["state_dict"][f"tokenizer.{name}"])
+    again = Reconstruct.load_from_checkpoint(path, weights_only=True).eval()
+    video = torch.rand(1, 3, 8, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(tokenizer.encode(video), again.tokenizer.encode(video))  # type: ignore[operator]
+
+
+def test_specs_rebuild_the_network_they_describe() -> None:
+    spec = spec_of(CausalTokenizer(width=24, strides=(2, 8, 8), levels=(5, 5)))
+    made = build(spec)
+    assert spec_of(made) == spec
+    assert made.codebook_size == 25
+
+
+def test_a_module_made_without_the_command_line_has_plain_hyperparameters() -> None:
+    module = Reconstruct(CausalTokenizer(width=16), PlainLoss(), total_steps=10)
+    assert module.hparams["tokenizer"]["init_args"]["width"] == 16
+    assert module.hparams["loss"]["class_path"] == "trajvq.losses.PlainLoss"
+
+
+class Forgetful(torch.nn.Module):
+    codebook_size, strides = 4, (1, 1, 1)
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+
+    def encode(self, video: Tensor) -> Tensor:
+        return video[:, 0].long()
+
+
+def test_what_a_network_lacks_is_named() -> None:
+    with pytest.raises(UserError, match=r"Forgetful is no tokenizer: it lacks decode, quantize"):
+        check_tokenizer(Forgetful(3))
+    with pytest.raises(UserError, match="'width'"):
+        spec_of(Forgetful(3))
+    with pytest.raises(UserError, match="cannot build nowhere.Net"):
+        build({"class_path": "nowhere.Net"})
+    with pytest.raises(UserError, match="cannot build"):
+        build({"class_path": "trajvq.models.CausalTokenizer", "init_args": {"depth": 3}})
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return exec, ("open('pwned', 'w').close()",)
+
+
+def test_no_stored_code_is_run(here: Path) -> None:
+    path = here / "evil.ckpt"
+    torch.save({"state_dict": {}, "hyper_parameters": {"tokenizer": Evil()}}, path, pickle_module=pickle)
+    with pytest.raises(UserError, match=r"evil.ckpt cannot be read"):
+        load_tokenizer(path)
+    assert not (here / "pwned").exists()
+
+
+def test_missing_damaged_and_foreign_checkpoints_are_one_line(here: Path) -> None:
+    with pytest.raises(UserError, match="there is no checkpoint"):
+        load_tokenizer(here / "no.ckpt")
+    torch.save({"state_dict": {}, "hyper_parameters": {}}, here / "other.ckpt")
+    with pytest.raises(UserError, match="holds no tokenizer"):
+        load_tokenizer(here / "other.ckpt")
+    whole = (here / "other.ckpt").read_bytes()
+    (here / "cut.ckpt").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"cut.ckpt cannot be read"):
+        load_tokenizer(here / "cut.ckpt")
+
+
+def test_a_task_says_what_it_was_made_for_or_is_refused() -> None:
+    held = {"codebook_size": 1000, "levels": [8, 5, 5, 5], "grid": [4, 8, 8], "frames": 4, "classes": ["a", "b"]}
+    layout, classes = made_for(held, "x.ckpt")
+    assert (layout.codebook_size, layout.levels, layout.grid, layout.frames) == (1000, (8, 5, 5, 5), (4, 8, 8), 4)
+    assert classes == ["a", "b"]
+    held["digits"] = held.pop("levels")
+    with pytest.raises(UserError, match=r"x\.ckpt does not say what tokens.*: train it again"):
+        made_for(held, "x.ckpt")

@@ -1,0 +1,1 @@
+"""Clips of objects on known 3-D paths."""

@@ -1,0 +1,104 @@
+"""Make the shards of a plan, in this process and beside it."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from trajvq.data.storage.shards import write_shard
+from trajvq.data.synthetic.plan import Plan, Shard, import_plugins
+from trajvq.data.synthetic.presets import preset_named
+from trajvq.data.synthetic.scene import draw, lay_out
+
+Finished = Callable[[Shard, dict[str, Any]], None]
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Make SIGTERM end like Ctrl-C; gives a check, since Python loses an interrupt that falls into a callback."""
+    caught: list[int] = []
+
+    def handle(number: int, _: Any) -> None:
+        caught.append(number)
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if caught:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield check
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield check
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def make_shard(out: Path, plan: Plan, shard: Shard) -> dict[str, Any]:
+    """Make and write one shard; returns the manifest's entry."""
+    preset = preset_named(plan.preset)
+    columns = lay_out(preset, plan.seed, shard.split, shard.start, shard.stop, plan.frames, plan.size)
+    blocks = draw(columns, preset.make_look(), plan.seed, shard.split, shard.start, plan.size)
+    return write_shard(out / shard.file, columns, blocks)
+
+
+def make_all(out: Path, plan: Plan, shards: list[Shard], workers: int, finished: Finished) -> None:
+    """Make shards, in no order that counts.
+
+    Args:
+        out: The dataset folder.
+        plan: What the shards are of.
+        shards: Those to make.
+        workers: Processes, this one included.
+        finished: Called in this process with every shard and its manifest entry; also with those that end
+            after an error or an interrupt, before that is raised.
+    """
+    if workers <= 1:
+        for shard in shards:
+            finished(shard, make_shard(out, plan, shard))
+        return
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a worker is one thread; more would fight for the cores
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers - 1, context, initializer=_start_worker, initargs=(plan.plugins,)) as pool:
+        # Workers are born deaf to signals, even while they import: how it ends is the parent's affair.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        jobs: dict[Future[dict[str, Any]], Shard] = {pool.submit(make_shard, out, plan, s): s for s in shards}
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            for job in reversed(list(jobs)):  # this process works too, from the other end
+                if job.cancel():
+                    shard = jobs.pop(job)
+                    finished(shard, make_shard(out, plan, shard))
+                for ended in [other for other in jobs if other.done()]:
+                    finished(jobs.pop(ended), ended.result())
+            for job in list(jobs):
+                entry = job.result()
+                finished(jobs.pop(job), entry)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)  # those at work finish their shard
+            for job, shard in jobs.items():
+                if not job.cancelled() and job.exception() is None:
+                    with suppress(KeyboardInterrupt):  # it has been heard
+                        finished(shard, job.result())
+            raise
+
+
+def _start_worker(plugins: Sequence[str]) -> None:
+    """Never outlive the parent."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+    import_plugins(plugins)

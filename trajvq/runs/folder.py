@@ -1,0 +1,66 @@
+"""Run folders: ``runs/TASK/RUN`` with config, metrics, checkpoints, media and scoreboards."""
+
+import itertools
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+
+from trajvq.errors import UserError
+from trajvq.io.files import write_text
+
+COMPLETE = "complete.json"  # written last; a folder without it can be continued
+LATEST = "latest"
+DEBUG = "debug"  # runs under a folder of this name never become `latest`
+
+
+def open_run(root: Path, name: str) -> Path:
+    """Make or reopen a run folder.
+
+    Args:
+        root: Folder of the task's runs.
+        name: Name of the run.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: If the run is already finished or the folder cannot be written.
+    """
+    run = root / name
+    if name in (LATEST, "", ".", "..") or Path(name).name != name:
+        raise UserError(f"--run {name!r} is no name for a run; choose a plain word")
+    if (run / COMPLETE).exists():
+        raise UserError(f"run {run} is finished; choose another --run, or test it with --ckpt_path {best(run)}")
+    probe = run / f".writable.{os.getpid()}"
+    try:
+        (run / "checkpoints").mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write the run folder {run}: {error.strerror}; set --run_root") from None
+    return run
+
+
+def new_name(root: Path) -> str:
+    """Name a run by date and time, and by a number besides if another began in the same second."""
+    now = datetime.now().strftime("%Y%m%d-%H%M%S")
+    names = itertools.chain([now], (f"{now}-{k}" for k in itertools.count(2)))
+    return next(name for name in names if not (root / name).exists())
+
+
+def best(run: Path) -> Path:
+    """Return where a run keeps its best checkpoint."""
+    return run / "checkpoints" / "best.ckpt"
+
+
+def finish(run: Path, steps: int) -> None:
+    """Mark a run as complete and point ``latest`` at it, unless it is a debug run or has no best checkpoint."""
+    content = {"steps": steps, "finished": datetime.now().astimezone().isoformat(timespec="seconds")}
+    write_text(run / COMPLETE, json.dumps(content))
+    if run.parent.name == DEBUG or not best(run).exists():
+        return
+    link = run.parent / f".{LATEST}.partial"
+    link.unlink(missing_ok=True)
+    link.symlink_to(run.name, target_is_directory=True)
+    link.replace(run.parent / LATEST)
