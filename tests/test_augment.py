@@ -71,9 +71,9 @@ def test_each_symmetry_does_what_it_says_and_nothing_else() -> None:
     same = [torch.equal(made, clip) for made, clip in zip(only(reverse=True)(video), video, strict=True)]
     assert 8 < sum(back) < 32
     assert 8 < sum(same) < 32
-    coloured = only(colors=True)(video)
-    assert not torch.equal(coloured, video)
-    assert torch.equal(coloured.sort(dim=1).values, video.sort(dim=1).values)
+    colored = only(colors=True)(video)
+    assert not torch.equal(colored, video)
+    assert torch.equal(colored.sort(dim=1).values, video.sort(dim=1).values)
     turned = only(turns=True)(video)
     ways = {
         (flips, across)

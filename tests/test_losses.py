@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from trajvq.data.synthetic.scene import make_clips
+from trajvq.io.video import to_float
 from trajvq.losses import BalancedLoss, PlainLoss, _patches
 from trajvq.metrics.background import estimate_background
 
@@ -11,7 +12,7 @@ from trajvq.metrics.background import estimate_background
 @pytest.fixture(scope="module")
 def video() -> torch.Tensor:
     clips = make_clips(0, "train", 0, 8, 16, 64)["video"]
-    return torch.from_numpy(clips).transpose(1, 2).float() / 255
+    return to_float(torch.from_numpy(clips))
 
 
 def white(video: torch.Tensor) -> torch.Tensor:
@@ -49,7 +50,7 @@ def test_all_the_background_weighs_as_much_as_the_object(video: torch.Tensor) ->
     )
 
 
-def test_patches_charge_a_wrong_colour_more_than_noise_of_the_same_size(video: torch.Tensor) -> None:
+def test_patches_charge_a_wrong_color_more_than_noise_of_the_same_size(video: torch.Tensor) -> None:
     near = BalancedLoss().mask(video, video, white(video)).expand_as(video)
     noise = torch.randn(video.shape, generator=torch.Generator().manual_seed(0)).sign() * 0.1
 

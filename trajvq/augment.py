@@ -11,7 +11,7 @@ THRESHOLD = 0.04  # difference from the background, in any channel, that shows a
 
 
 class ObjectWindows(nn.Module):
-    """Cuts windows in space and time around objects, and flips, turns and recolours them.
+    """Cuts windows in space and time around objects, and flips, turns and recolors them.
 
     Most of a clip is background. Windows that hold the object show the tokenizer several times more of
     it a second. The last part of training sees whole clips again, so that it learns the rest of them too:
@@ -23,7 +23,7 @@ class ObjectWindows(nn.Module):
         windows: Windows cut from each clip.
         margin: Pixels that the object's centre keeps from the window's edge where it can.
         until: Share of the training after which clips stay whole.
-        symmetries: Flip, transpose and permute colours at random; a clip of anything stays a clip.
+        symmetries: Flip, transpose and permute colors at random; a clip of anything stays a clip.
     """
 
     def __init__(
@@ -87,19 +87,19 @@ class ObjectWindows(nn.Module):
 
     @staticmethod
     def _turn(video: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
-        colours, flips = torch.randperm(3, device=video.device), torch.rand(3)
+        colors, flips = torch.randperm(3, device=video.device), torch.rand(3)
         dims = [dim for dim, flip in zip((-1, -2), flips.tolist(), strict=False) if flip < 0.5]
         square = video.shape[-1] == video.shape[-2]
 
         def turn(clips: Tensor) -> Tensor:
-            clips = clips[:, colours].flip(dims)
+            clips = clips[:, colors].flip(dims)
             return (clips.transpose(-1, -2) if square and flips[2] < 0.5 else clips).contiguous()
 
         return turn(video), turn(background)
 
 
 class ClipSymmetries(nn.Module):
-    """Turns whole clips into others of the same class: mirrored, turned, backwards, moved, recoloured.
+    """Turns whole clips into others of the same class: mirrored, turned, backwards, moved, recolored.
 
     Projective motions stay in their family under all of these. Where a mirrored or reversed clip is something
     else, as a written digit is, switch that off.
@@ -107,7 +107,7 @@ class ClipSymmetries(nn.Module):
     Args:
         turns: Flip rows and columns, and transpose square clips, at random.
         reverse: Play half of the clips backwards.
-        colors: Permute the colours.
+        colors: Permute the colors.
         shift: Move by up to so many pixels, up or down, left or right; the border is repeated.
     """
 
@@ -127,13 +127,13 @@ class ClipSymmetries(nn.Module):
 
     def _turn(self, clip: Tensor, chance: torch.Generator | None) -> Tensor:
         backwards, rows, columns, across = (torch.rand(4, generator=chance) < 0.5).tolist()
-        colours, reach = torch.randperm(3, generator=chance), self.shift
+        colors, reach = torch.randperm(3, generator=chance), self.shift
         down, right = torch.randint(2 * reach + 1, (2,), generator=chance).tolist()
         if self.turns:
             clip = clip.flip([dim for dim, flip in ((-2, rows), (-1, columns)) if flip])
             clip = clip.transpose(-1, -2) if across and clip.shape[-1] == clip.shape[-2] else clip
         clip = clip.flip(1) if self.reverse and backwards else clip
-        clip = clip[colours.to(clip.device)] if self.colors else clip
+        clip = clip[colors.to(clip.device)] if self.colors else clip
         height, width = clip.shape[-2:]
         wide = nn.functional.pad(clip, (reach, reach, reach, reach), mode="replicate")
         return wide[..., down : down + height, right : right + width]

@@ -29,7 +29,7 @@ class BalancedLoss(nn.Module):
         dilate: Pixels of surroundings that count with the object.
         drawn: The same difference for the reconstruction's pixels, in [0, 1]; larger, since it is never exact.
         patch_weight: Weight of the error summed over the 3 x 3 pixels around each, divided by 3 and squared, added to
-            the squared error of the pixel alone. A wrong colour is wrong in all of a patch and the same way, so it
+            the squared error of the pixel alone. A wrong color is wrong in all of a patch and the same way, so it
             counts up to nine times as much there, and is learnt before the last of the outline.
     """
 

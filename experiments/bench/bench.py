@@ -29,7 +29,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from trajvq.augment import ObjectWindows
 from trajvq.data.storage.clips import Clips
 from trajvq.data.synthetic.generate import generate
-from trajvq.io.arrays import as_model_input
+from trajvq.io.video import to_float
 from trajvq.losses import BalancedLoss
 from trajvq.metrics.background import estimate_background
 from trajvq.models import CausalTokenizer
@@ -88,7 +88,7 @@ def bench_ours(folder: Path, seconds: float, peak: float) -> dict[str, float]:
     batch = Clips(folder, "train").batch(list(range(size)))["video"]
 
     def step() -> int:
-        video = as_model_input(batch)
+        video = to_float(batch)
         with torch.no_grad():
             windows, ground = cut(video, estimate_background(video), 0.0)
         loss = module.loss(network(windows), windows, ground)
@@ -103,7 +103,7 @@ def bench_ours(folder: Path, seconds: float, peak: float) -> dict[str, float]:
         step()
     trained = rate(step, seconds)
     network.eval()
-    video = as_model_input(Clips(folder, "train").batch(list(range(EVAL)))["video"])
+    video = to_float(Clips(folder, "train").batch(list(range(EVAL)))["video"])
     with torch.inference_mode():
         indices = network.encode(video)
 

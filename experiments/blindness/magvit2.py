@@ -21,6 +21,8 @@ import hdf5plugin  # noqa: F401 - registers the filter
 import numpy as np
 import torch
 
+from trajvq.io.video import to_float
+
 LEVELS = [8, 5, 5, 5]
 LAYERS: dict[str, dict[str, Any]] = {
     # the predecessor's: no compression at all, a token a pixel
@@ -92,7 +94,7 @@ def main() -> None:
         for group in optimizer.param_groups:
             group["lr"] = asked.learning_rate * min((step + 1) / 20, 1.0, 5 * (1 - done))
         batch = clips[rng.choice(len(clips), asked.batch, replace=False)]
-        video = torch.from_numpy(batch).transpose(1, 2).float() / 255
+        video = to_float(torch.from_numpy(batch))
         loss, _ = net(video, return_loss=True, video_contains_first_frame=False)
         optimizer.zero_grad()
         loss.backward()

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from trajvq.augment import ClipSymmetries
 from trajvq.data.order import TrainingOrder
 from trajvq.data.storage.clips import Clips
-from trajvq.io.arrays import as_bytes
+from trajvq.io.video import to_float, to_uint8
 from trajvq.losses import BalancedLoss
 from trajvq.metrics.forecast.errors import forecast_figures
 from trajvq.metrics.forecast.predictions import tracked_as
@@ -81,19 +81,19 @@ class PixelForecaster(nn.Module):
 
 def foreseen(network: PixelForecaster, clips: Clips, count: int) -> tuple[np.ndarray, float]:
     """Return the first clips with their later frames foreseen, uint8 ``(N, T, 3, H, W)``, and their ``ade``."""
-    made, truth, seen, charged = [], [], [], []
+    made, truth, seen, valid = [], [], [], []
     for rows in torch.arange(count).split(EVALUATED):
         batch = clips.batch(rows.tolist())
-        video = batch["video"].transpose(1, 2).float() / 255
+        video = to_float(batch["video"])
         known = batch | {"video": video}
         with torch.no_grad():
             later = network(video[:, :, : network.given], background_of(known)).clamp(0, 1)
         true = truth_of(known)
-        made.append(np.concatenate([batch["video"][:, : network.given].numpy(), as_bytes(later)], axis=1))
+        made.append(np.concatenate([batch["video"][:, : network.given].numpy(), to_uint8(later)], axis=1))
         truth.append(true.pixel[:, network.given :])
-        charged.append(true.charged[:, network.given :])
+        valid.append(true.valid[:, network.given :])
         seen.append(tracked_as(true, made[-1][:, network.given :], network.given).pixel)
-    figures = forecast_figures(*(np.concatenate(part) for part in (truth, charged, seen)))
+    figures = forecast_figures(*(np.concatenate(part) for part in (truth, valid, seen)))
     return np.concatenate(made), figures["ade"]["value"]
 
 
@@ -122,7 +122,7 @@ def main() -> None:
         for group in optimizer.param_groups:
             group["lr"] = 2e-3 * min(1.0, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * done))
         batch = train.batch(rows)
-        video = augment(batch["video"].transpose(1, 2).float() / 255)
+        video = augment(to_float(batch["video"]))
         background = background_of({"video": video})
         made = network(video[:, :, : asked.context], background)
         loss = loss_of(made, video[:, :, asked.context :], background)

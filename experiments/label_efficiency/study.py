@@ -30,7 +30,7 @@ def run(folder: Path, tokenizer: str, case: str, count: int, seed: int, steps: i
         folder: The dataset.
         tokenizer: Checkpoint of the tokenizer.
         case: ``joint``: the clips without label teach where things are; ``labels``: nothing but labels teaches
-            (``places_weight`` 0, and only the labelled clips are seen); ``random``: as ``joint``, labels shuffled.
+            (``tracks_weight`` 0, and only the labelled clips are seen); ``random``: as ``joint``, labels shuffled.
         count: Clips with a label; 0 for all.
         seed: Of weights and order.
         steps: Training steps.
@@ -38,11 +38,11 @@ def run(folder: Path, tokenizer: str, case: str, count: int, seed: int, steps: i
     start = time.monotonic()
     L.seed_everything(seed, verbose=False)
     joint = case != "labels"
-    task = Classify(tokenizer, TokenClassifier(), steps, places_weight=30.0 if joint else 0.0)
+    task = Classify(tokenizer, TokenClassifier(), steps, tracks_weight=30.0 if joint else 0.0)
     limit = {"labelled": count or None} if joint else {"train_clips": count or None}
     total = count or 4000
     size = min(128, total) if not joint else 128
-    data = TokenDataModule(folder, batch_size=size, seed=seed, places=joint, **limit)  # type: ignore[arg-type]
+    data = TokenDataModule(folder, batch_size=size, seed=seed, tracks=joint, **limit)  # type: ignore[arg-type]
     if case == "random":
         label = data.clips("train").columns["label"]
         label.copy_(label[torch.randperm(len(label), generator=torch.Generator().manual_seed(seed))])
@@ -79,7 +79,7 @@ def run(folder: Path, tokenizer: str, case: str, count: int, seed: int, steps: i
             None,
             steps,
             128,
-            (task.label_smoothing, task.places_weight),
+            (task.label_smoothing, task.tracks_weight),
             seed,
             settings,
         )

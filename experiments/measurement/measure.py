@@ -17,7 +17,7 @@ import torch
 
 from trajvq.data.storage.clips import Clips
 from trajvq.data.synthetic.scene import make_clips
-from trajvq.io.arrays import as_bytes, as_model_input
+from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.forecast.budget import error_budget
 from trajvq.metrics.judge import calibrate, confusion, fit_families
 from trajvq.metrics.reconstruction.metric import truth_of
@@ -35,14 +35,14 @@ def tracker() -> None:
         for split in ("test", "ood_size", "ood_color"):
             clips = make_clips(0, split, 0, CLIPS, 16, 64, preset)
             batch = {name: torch.from_numpy(v) for name, v in clips.items() if v.dtype.kind != "S"}
-            truth = truth_of(batch | {"video": as_model_input(batch["video"])})
+            truth = truth_of(batch | {"video": to_float(batch["video"])})
             seen = track(truth.video, truth.background, truth.contrast, np.pi * truth.radius**2)
             error = np.linalg.norm(seen.pixel - truth.pixel, axis=-1)
-            used = truth.charged & seen.present
+            used = truth.valid & seen.present
             phase = (truth.pixel[..., 0][used] % 1 * 10).astype(int)
             bins = " ".join(f"{error[used][phase == k].mean():.3f}" for k in range(10))
             radius = f"{truth.radius.min():.1f} to {truth.radius.max():.1f}"
-            share = f"{used.sum() / truth.charged.sum():.2%}"
+            share = f"{used.sum() / truth.valid.sum():.2%}"
             mean, worst = f"{error[used].mean():.4f}", f"{error[used].max():.3f}"
             print(f"| {preset} | {split} | {radius} | {mean} | {worst} | {share} | {bins} |")
 
@@ -55,14 +55,14 @@ def judge(data: Path, checkpoint: Path | None) -> None:
         clips = Clips(data, split)
         points: dict[str, list[np.ndarray]] = {"true points": [], "tracked truth": []}
         for batch in clips.loader(50):
-            batch["video"] = as_model_input(batch["video"])
+            batch["video"] = to_float(batch["video"])
             truth = truth_of(batch)
             area = np.pi * truth.radius**2
             points["true points"].append(truth.pixel)
             points["tracked truth"].append(track(truth.video, truth.background, truth.contrast, area).pixel)
             if tokenizer is not None:
                 with torch.no_grad():
-                    made = as_bytes(tokenizer.decode(tokenizer.encode(batch["video"])))
+                    made = to_uint8(tokenizer.decode(tokenizer.encode(batch["video"])))
                 seen = track(made, truth.background, truth.contrast, area).pixel
                 points.setdefault("tracked reconstructions", []).append(seen)
         held[split] = {name: np.concatenate(of) for name, of in points.items()}
@@ -93,11 +93,11 @@ def budget(data: Path, checkpoint: Path) -> None:
     tokenizer, half = load_tokenizer(checkpoint), 8
     paths: list[list[np.ndarray]] = [[], [], []]
     for batch in Clips(data, "test").loader(50):
-        batch["video"] = as_model_input(batch["video"])
+        batch["video"] = to_float(batch["video"])
         truth = truth_of(batch)
         area = np.pi * truth.radius**2
         with torch.no_grad():
-            made = as_bytes(tokenizer.decode(tokenizer.encode(batch["video"])))
+            made = to_uint8(tokenizer.decode(tokenizer.encode(batch["video"])))
         paths[0].append(truth.pixel)
         paths[1].append(track(truth.video, truth.background, truth.contrast, area).pixel)
         paths[2].append(track(made, truth.background, truth.contrast, area).pixel)

@@ -81,7 +81,7 @@ def table(found: list[dict[str, Any]]) -> None:
 def bound(data: Path, errors: list[float]) -> list[float]:
     """Return bits that the clips of ``train`` need at most, for paths told to each of the errors, px.
 
-    Colour is told to 1 level and the radius to a tenth of the error.
+    Color is told to 1 level and the radius to a tenth of the error.
     """
     columns = Clips(data, "train").columns
     path, label = columns["pixel"].double().numpy(), columns["label"].numpy()

@@ -120,7 +120,7 @@ def train(scratch: Path, phases: int, steps: int) -> tuple[Phases, Path]:
     """Train a tokenizer of about the default size with the mirror on in every second phase."""
     generate(scratch / "clips", {"train": 1000, "val": 50, "test": 50}, progress=False)
     total = phases * steps
-    tokenizer, windows = CausalTokenizer(width=64, hidden=256, blocks=2), ObjectWindows(8, 32, 3, until=1.0)
+    tokenizer, windows = CausalTokenizer(width=64, patch_channels=256, blocks=2), ObjectWindows(8, 32, 3, until=1.0)
     model = Reconstruct(tokenizer, BalancedLoss(), augment=windows, learning_rate=3e-3, total_steps=total + 1)
     mirror = RemoteMirror("s3://bucket/prefix")
     watch = Phases(mirror, steps)

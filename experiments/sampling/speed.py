@@ -21,7 +21,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from trajvq.models.sampling import Sampling
-from trajvq.tokens.sampling import BATCH, draw_clips, load_generator
+from trajvq.tokens.sampling import BATCH, load_generator, sample_clips
 
 
 def speed(work: Callable[[], Any], amount: float, seconds: float = 2.0) -> float:
@@ -92,7 +92,7 @@ def main() -> None:
         parts.counting = number < 0
         begun = time.perf_counter()
         label = [max(number, 0) % max(len(loaded.classes), 1)]
-        for drawn in draw_clips(network, label, BATCH, seed=number + 1, how=how):
+        for drawn in sample_clips(network, label, BATCH, seed=number + 1, how=how):
             parts.run("decoder", partial(loaded.tokenizer.decode, drawn.tokens))
         if number >= 0:
             total += time.perf_counter() - begun

@@ -11,6 +11,7 @@ import torch.multiprocessing as mp
 from torch import Tensor
 
 from trajvq.data.synthetic.scene import make_clips
+from trajvq.io.video import to_float
 from trajvq.metrics.scoreboard import ReconstructionScoreboard
 
 CLIPS, FIRST = 9, 6
@@ -19,7 +20,7 @@ CLIPS, FIRST = 9, 6
 def share(start: int, stop: int) -> dict[str, Tensor]:
     clips = make_clips(6, "test", 0, CLIPS, 8, 32)
     batch = {n: torch.from_numpy(v[start:stop]) for n, v in clips.items() if v.dtype.kind != "S"}
-    return batch | {"video": batch["video"].transpose(1, 2).float() / 255}
+    return batch | {"video": to_float(batch["video"])}
 
 
 def answer(batch: dict[str, Tensor]) -> Tensor:

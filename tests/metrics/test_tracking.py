@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from trajvq.data.synthetic.render import draw_discs
+from trajvq.data.synthetic.render import render_discs
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.metrics.tracking import track
 
 
-def white(colour: np.ndarray) -> np.ndarray:
-    return colour[:, None, :, None, None]
+def white(color: np.ndarray) -> np.ndarray:
+    return color[:, None, :, None, None]
 
 
 @pytest.mark.parametrize("split", ["test", "ood_size", "ood_color", "ood_speed"])
@@ -37,8 +37,8 @@ def test_an_empty_frame_has_no_object() -> None:
 def test_components_do_not_join_across_frames_and_are_counted() -> None:
     video = np.zeros((1, 3, 3, 40, 40), dtype=np.uint8)
     paint = np.full((1, 3), 255, dtype=np.uint8)
-    draw_discs(video, np.full((1, 3, 2), 12.0), np.full((1, 3), 3.0), paint)
-    draw_discs(video[:, 1:2], np.full((1, 1, 2), 30.0), np.full((1, 1), 2.0), paint)
+    render_discs(video, np.full((1, 3, 2), 12.0), np.full((1, 3), 3.0), paint)
+    render_discs(video[:, 1:2], np.full((1, 1, 2), 30.0), np.full((1, 1), 2.0), paint)
     seen = track(video, np.zeros((1, 1, 3, 40, 40), dtype=np.uint8))
     assert seen.count.tolist() == [[1, 2, 1]]
     np.testing.assert_allclose(seen.pixel, 12.0, atol=0.01)

@@ -2,12 +2,12 @@
 
 import torch
 
-from trajvq.models.appearance import BINS, Palette
+from trajvq.models.appearance import BINS, AppearanceModel
 
 
-def palette(numbers: int) -> Palette:
+def palette(numbers: int) -> AppearanceModel:
     torch.manual_seed(0)
-    made = Palette(2, numbers, 16)
+    made = AppearanceModel(2, numbers, 16)
     with torch.no_grad():
         made.head.weight.mul_(4)
         made.told.mul_(10)

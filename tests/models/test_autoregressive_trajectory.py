@@ -2,17 +2,17 @@
 
 import torch
 
-from trajvq.models.autoregressive_trajectory import Planner
+from trajvq.models.autoregressive_trajectory import AutoregressiveTrajectory
 from trajvq.models.transformer import TokenLayout
 
 LAYOUT = TokenLayout(10, (10,), (2, 2, 2), 2)
 
 
-def planner() -> Planner:
+def planner() -> AutoregressiveTrajectory:
     torch.manual_seed(0)
-    made = Planner(LAYOUT, 3, width=16, depth=2, heads=2, mixtures=4)
+    made = AutoregressiveTrajectory(LAYOUT, 3, width=16, depth=2, heads=2, mixtures=4)
     with torch.no_grad():
-        made.spread.fill_(-2.0)
+        made.noise_scale.fill_(-2.0)
     return made.eval()
 
 

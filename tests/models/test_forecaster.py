@@ -12,12 +12,14 @@ LAYOUT = TokenLayout(1000, (8, 5, 5, 5), (3, 4, 4), 4)
 
 def made(**settings: bool) -> Forecaster:
     torch.manual_seed(0)
-    network = Forecaster(width=16, depth=1, rest_width=8, rest_depth=1, sight_width=16, plan_width=16, **settings)
+    network = Forecaster(
+        width=16, depth=1, background_width=8, background_depth=1, predictor_width=16, trajectory_width=16, **settings
+    )
     network.build(LAYOUT, 7)
     return network
 
 
-def chances(count: int) -> list[torch.Generator]:
+def generators(count: int) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(k) for k in range(count)]
 
 
@@ -33,13 +35,13 @@ def test_every_mode_learns_and_goes_on(ahead: bool, parallel: bool) -> None:
     loss.backward()  # type: ignore[no-untyped-call]
     assert not [name for name, weight in network.named_parameters() if weight.requires_grad and weight.grad is None]
     network.eval()
-    for how in (Sampling(temperature=0, spread=0), Sampling()):
-        found = network.rollout(chances(5), prefix=tokens[:, :1], path=path[:, :4].nan_to_num(), frames=5, how=how)
+    for how in (Sampling(temperature=0, noise_scale=0), Sampling()):
+        found = network.rollout(generators(5), prefix=tokens[:, :1], path=path[:, :4].nan_to_num(), frames=5, how=how)
         assert found.tokens.shape == (5, 5, 4, 4)
         assert torch.equal(found.tokens[:, :1], tokens[:, :1])
         assert found.path is not None
         assert found.path.shape == (5, 20, 2)
-        again = network.rollout(chances(5)[2:3], prefix=tokens[2:3, :1], path=path[2:3, :4], frames=5, how=how)
+        again = network.rollout(generators(5)[2:3], prefix=tokens[2:3, :1], path=path[2:3, :4], frames=5, how=how)
         assert torch.equal(again.tokens, found.tokens[2:3])
 
 

@@ -95,16 +95,16 @@ def test_every_weight_learns() -> None:
     assert all(weight.grad is not None and weight.grad.any() for weight in tokenizer.parameters())
 
 
-@pytest.mark.parametrize("reach", [0, 1, 2])
-def test_an_object_changes_no_token_beyond_reach(reach: int) -> None:
-    tokenizer, video = awake(reach=reach), torch.ones(1, 3, 16, 64, 64)
+@pytest.mark.parametrize("receptive_field", [0, 1, 2])
+def test_an_object_changes_no_token_beyond_reach(receptive_field: int) -> None:
+    tokenizer, video = awake(receptive_field=receptive_field), torch.ones(1, 3, 16, 64, 64)
     shown = video.clone()
     shown[:, :, 4:8, 26:29, 34:38] = torch.rand(3, 4, 3, 4)  # in cell 3 of the rows and 4 of the columns
     with torch.no_grad():
         latents = [tokenizer.encoder(clips) for clips in (video, shown)]
     changed = (latents[0] != latents[1]).any(dim=1)[0].nonzero()
-    assert changed.amin(dim=0).tolist() == [1, 3 - reach, 4 - reach]
-    assert changed.amax(dim=0).tolist() == [1, 3 + reach, 4 + reach]
+    assert changed.amin(dim=0).tolist() == [1, 3 - receptive_field, 4 - receptive_field]
+    assert changed.amax(dim=0).tolist() == [1, 3 + receptive_field, 4 + receptive_field]
 
 
 def test_a_still_background_has_one_token_everywhere() -> None:
@@ -114,5 +114,5 @@ def test_a_still_background_has_one_token_everywhere() -> None:
 
 
 def test_a_reach_beyond_the_blocks_is_refused() -> None:
-    with pytest.raises(ValueError, match="reach"):
-        CausalTokenizer(blocks=2, reach=3)
+    with pytest.raises(ValueError, match="receptive_field"):
+        CausalTokenizer(blocks=2, receptive_field=3)

@@ -1,14 +1,14 @@
-"""Foresight sees places alike from everywhere, nothing that comes later, and learns how sure to be."""
+"""TrajectoryPredictor sees places alike from everywhere, nothing that comes later, and learns how sure to be."""
 
 import torch
 from torch.nn import functional as F
 
-from trajvq.models.trajectory_predictor import Foresight, geometric_median
+from trajvq.models.trajectory_predictor import TrajectoryPredictor, geometric_median
 
 
-def made(frames: int = 8) -> Foresight:
+def made(frames: int = 8) -> TrajectoryPredictor:
     torch.manual_seed(0)
-    return Foresight(frames, width=32, layers=1, noisy_layers=1, noise=4)
+    return TrajectoryPredictor(frames, width=32, layers=1, noisy_layers=1, noise=4)
 
 
 def test_what_was_not_seen_is_not_looked_at() -> None:
@@ -37,11 +37,11 @@ def test_a_turned_and_mirrored_path_is_foreseen_turned_and_mirrored_but_for_the_
 def test_places_given_stay_and_frames_asked_for_come() -> None:
     network, path, label = made(), torch.randn(3, 4, 2), torch.zeros(3, dtype=torch.int64)
     chance = torch.rand(3, 8, 1, 3, dtype=torch.float64)
-    for spread in (0.0, 1.0):
-        whole = network.rollout(path, 8, label, chance, spread)
+    for noise_scale in (0.0, 1.0):
+        whole = network.rollout(path, 8, label, chance, noise_scale)
         assert whole.shape == (3, 8, 2)
         assert torch.equal(whole[:, :4], path)
-        assert torch.equal(network.rollout(path, 6, label, chance[:, :6], spread), whole[:, :6]) or spread
+        assert torch.equal(network.rollout(path, 6, label, chance[:, :6], noise_scale), whole[:, :6]) or noise_scale
     assert torch.equal(network.rollout(path, 4, label, chance[:, :4]), path)
     alike = network.rollout(path, 8, label, chance, 0.0)
     assert torch.equal(alike, network.rollout(path, 8, label, 1 - chance, 0.0))
@@ -49,7 +49,7 @@ def test_places_given_stay_and_frames_asked_for_come() -> None:
 
 def test_it_learns_to_be_as_unsure_as_the_world_is() -> None:
     torch.manual_seed(0)
-    network = Foresight(3, width=32, layers=1, noisy_layers=1, noise=4)
+    network = TrajectoryPredictor(3, width=32, layers=1, noisy_layers=1, noise=4)
     optimizer = torch.optim.AdamW(network.parameters(), 5e-3)
     given = torch.full((128,), 2)
     for _ in range(150):

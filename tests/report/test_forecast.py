@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from trajvq.report.forecast import GIVEN, PREDICTED, draw_fans, draw_horizons, save_gif
+from trajvq.report.forecast import GIVEN, PREDICTED, plot_fans, plot_horizons, save_gif
 
 CHANCE = np.random.default_rng(0)
 
@@ -30,12 +30,12 @@ def test_a_gif_goes_on_where_the_truth_ends(tmp_path: Path) -> None:
 
 def test_horizons_and_fans_are_drawn_with_and_without_classes_and_samples(tmp_path: Path) -> None:
     row = {"horizon": [0.1, 0.5]}
-    draw_horizons({"quadratic": row, "model": row | {"per_class": {"linear": row}}}, tmp_path / "h.png", "test")
-    draw_horizons({"model": row}, tmp_path / "h1.png", "test")
+    plot_horizons({"quadratic": row, "model": row | {"per_class": {"linear": row}}}, tmp_path / "h.png", "test")
+    plot_horizons({"model": row}, tmp_path / "h1.png", "test")
     places = {"truth": CHANCE.random((6, 4, 2)) * 64, "model": CHANCE.random((6, 2, 2)) * 64}
-    draw_fans(places, 2, [], tmp_path / "f1.png")
+    plot_fans(places, 2, [], tmp_path / "f1.png")
     places |= {"samples": CHANCE.random((6, 3, 2, 2)) * 64, "label": np.array([0, 1] * 3)}
-    draw_fans(places, 2, ["linear", "circular"], tmp_path / "f.png")
+    plot_fans(places, 2, ["linear", "circular"], tmp_path / "f.png")
     for name in ("h.png", "h1.png", "f1.png", "f.png"):
         with Image.open(tmp_path / name) as picture:
             assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 20

@@ -59,7 +59,7 @@ def make_run(folder: Path, skill: float = 0.9, shift: float = 0.0) -> Path:
     (folder / "metrics.csv").write_text("epoch,step,train/loss,val/skill\n0,1,0.5,\n0,2,0.25,0.4\n0,4,,0.8\n")
     (folder / "config.yaml").write_text("model: {}\n")
     command = {"command": "trajvq fit --x '<y>'", "started": "now", "versions": {"torch": "2"}}
-    (folder / "origin.json").write_text(json.dumps({"commands": [command]}))
+    (folder / "provenance.json").write_text(json.dumps({"commands": [command]}))
     return folder
 
 

@@ -27,18 +27,18 @@ def test_a_sheet_shows_target_over_reconstruction_over_error(tmp_path: Path) -> 
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a/b.png")), picture)
 
 
-def test_an_animation_keeps_the_colours_of_small_objects(tmp_path: Path) -> None:
+def test_an_animation_keeps_the_colors_of_small_objects(tmp_path: Path) -> None:
     target = np.full((6, 4, 3, 32, 32), 255, dtype=np.uint8)
-    colours = np.random.default_rng(0).integers(0, 200, (6, 3))
-    for clip, colour in enumerate(colours):
+    colors = np.random.default_rng(0).integers(0, 200, (6, 3))
+    for clip, color in enumerate(colors):
         for frame in range(4):
-            target[clip, frame, :, 10:12, 10 + frame : 12 + frame] = colour[:, None, None]
+            target[clip, frame, :, 10:12, 10 + frame : 12 + frame] = color[:, None, None]
     save_gif(target, target, tmp_path / "a.gif", scale=1)
     with Image.open(tmp_path / "a.gif") as found:
         assert getattr(found, "n_frames", 1) == 4
         shown = np.asarray(found.convert("RGB")).astype(int)
-    for clip, colour in enumerate(colours):
-        assert np.abs(shown[10, 10 + 34 * clip] - colour).max() <= 8
+    for clip, color in enumerate(colors):
+        assert np.abs(shown[10, 10 + 34 * clip] - color).max() <= 8
 
 
 def test_the_table_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

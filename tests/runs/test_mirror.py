@@ -22,7 +22,7 @@ __all__ = ["impatient", "memory", "s3", "s3_server"]
 
 MIRRORED = [
     *("checkpoints/best.ckpt", "checkpoints/last.ckpt"),
-    *("complete.json", "config.yaml", "metrics.csv", "origin.json", "wandb.id"),
+    *("complete.json", "config.yaml", "metrics.csv", "provenance.json", "wandb.id"),
 ]
 
 
@@ -124,7 +124,7 @@ def test_a_corrupt_checkpoint_on_the_mirror_is_replaced_by_the_one_before(
     assert "best.ckpt is corrupt" in said
     before = fsspec.filesystem("memory").cat_file("/bucket/recon/a/checkpoints/last-1.ckpt")
     assert (run / "checkpoints/last.ckpt").read_bytes() == before
-    assert mirrored(run) == ["checkpoints/last.ckpt", "config.yaml", "origin.json"]
+    assert mirrored(run) == ["checkpoints/last.ckpt", "config.yaml", "provenance.json"]
 
 
 def test_a_mirror_without_a_whole_checkpoint_ends_in_one_line(here: Path, broken_off: str) -> None:

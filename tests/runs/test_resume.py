@@ -235,7 +235,7 @@ def test_changed_settings_are_said_and_used(fit: Run, here: Path, capsys: pytest
 
 
 MEANINGLESS = {
-    "another network": (["--model.tokenizer.hidden=32"], "begun with another network"),
+    "another network": (["--model.tokenizer.patch_channels=32"], "begun with another network"),
     "another dataset": (["--data.path=other"], "begun with another dataset"),
     "another optimizer": (["--model.matrix_learning_rate=null"], "cannot go on with another"),
     "other gathered gradients": (["--trainer.accumulate_grad_batches=2"], "cannot go on with another"),

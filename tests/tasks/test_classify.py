@@ -145,7 +145,7 @@ def test_stopped_and_continued_is_the_same_to_the_bit(
         return step(self, batch, batch_idx)
 
     for cached in ("true", "false"):
-        extra = ["--data.versions=2", f"--data.cache_tokens={cached}", f"--data.places={cached}"]
+        extra = ["--data.versions=2", f"--data.cache_tokens={cached}", f"--data.tracks={cached}"]
         extra += ["--model.network.dropout=0.1", "--model.network.depth=1"]
         assert train(f"--run=whole-{cached}", *extra) == 0
         with monkeypatch.context() as patch:
@@ -194,7 +194,7 @@ def test_from_random_labels_nothing_is_learnt_and_from_true_ones_something_is() 
 
 def test_a_linear_probe_by_config_trains(common: list[str], here: Path) -> None:
     given = [word for word in common if "network" not in word]
-    short = [*SHORT, "--trainer.logger=false", "--data.places=false", "--run=p"]
+    short = [*SHORT, "--trainer.logger=false", "--data.tracks=false", "--run=p"]
     assert main(["fit", *given, "--model.network=LinearProbe", *short]) == 0
     assert set(state(here, "p")["state_dict"]) == {"network.linear.weight", "network.linear.bias"}
 

@@ -20,16 +20,16 @@ def test_forecasts_are_ranked_by_the_errors_of_the_scoreboard(dataset: Path) -> 
     random = np.random.default_rng(0)
     truth = clips.columns["pixel"].numpy().astype(float)
     model = truth[:, GIVEN:] + random.normal(0, 3, truth[:, GIVEN:].shape)
-    model[2, 1] = np.nan  # nothing is seen there: charged, not skipped
-    charged = random.random(truth.shape[:2]) < 0.8
-    places = {"truth": truth, "charged": charged, "model": model, "samples": np.stack([model, model + 1], axis=1)}
+    model[2, 1] = np.nan  # nothing is seen there: valid, not skipped
+    valid = random.random(truth.shape[:2]) < 0.8
+    places = {"truth": truth, "valid": valid, "model": model, "samples": np.stack([model, model + 1], axis=1)}
 
     def go_on(video: Tensor, index: Tensor) -> Tensor:
         assert torch.equal(video[:, :, 0], clips.batch(index.tolist())["video"].transpose(1, 2)[:, :, 0] / 255)
         return torch.zeros_like(video)
 
     found = forecast_details(clips, places, np.arange(12), GIVEN, go_on)
-    board = forecast_figures(truth[:, GIVEN:], charged[:, GIVEN:], model)
+    board = forecast_figures(truth[:, GIVEN:], valid[:, GIVEN:], model)
     assert np.nanmean(found.by_clip("ade")) == pytest.approx(value_of(board["ade"]))
     assert np.nanmean(found.by_clip("fde")) == pytest.approx(value_of(board["fde"]))
     assert found.shown[0] == np.nanargmax(found.by_clip("ade"))

@@ -25,11 +25,11 @@ from trajvq.tokens.datamodule import TokenDataModule
 SMALL = [
     "--model.network.width=16",
     "--model.network.depth=1",
-    "--model.network.rest_width=8",
-    "--model.network.rest_depth=1",
-    "--model.network.sight_width=16",
-    "--model.network.plan_width=16",
-    "--model.network.plan_depth=1",
+    "--model.network.background_width=8",
+    "--model.network.background_depth=1",
+    "--model.network.predictor_width=16",
+    "--model.network.trajectory_width=16",
+    "--model.network.trajectory_depth=1",
     "--model.context=4",
     "--model.horizon=4",
     "--model.samples=3",
@@ -58,7 +58,7 @@ def train(common: list[str]) -> Train:
 def task(dataset: Path, tokenizer: Path, here: Path) -> Forecast:
     """An untrained forecaster, as good as any where it matters what is looked at."""
     torch.manual_seed(0)
-    network = Forecaster(width=16, depth=1, rest_width=8, rest_depth=1, sight_width=16)
+    network = Forecaster(width=16, depth=1, background_width=8, background_depth=1, predictor_width=16)
     made = Forecast(str(tokenizer), network, total_steps=4, context=4, horizon=4)
     data = TokenDataModule(dataset)
     data.tokenizer = made.tokenizer
@@ -111,7 +111,7 @@ def test_a_run_leaves_a_scoreboard_pictures_and_clips_that_go_on(
 @pytest.mark.parametrize("parallel", [False, True])
 def test_noise_in_the_future_changes_nothing_bit_for_bit(task: Forecast, dataset: Path, parallel: bool) -> None:
     if parallel:
-        network = Forecaster(parallel=True, width=16, rest_width=8, rest_depth=1, sight_width=16)
+        network = Forecaster(parallel=True, width=16, background_width=8, background_depth=1, predictor_width=16)
         assert task.layout is not None
         network.build(task.layout)
         task.network = network.eval()
@@ -191,7 +191,7 @@ def test_stopped_and_continued_is_the_same_to_the_bit_in_every_mode(
         (["--model.context=5"], "model.context is 5; a token covers 4 frames, give a multiple"),
         (["--model.horizon=0"], "model.horizon is 0; a token covers 4 frames"),
         (["--model.horizon=8"], "have 8 frames; model.context and model.horizon ask for 4 and 8 more"),
-        (["--data.places=false"], "set data.places and data.cache_tokens to true"),
+        (["--data.tracks=false"], "set data.tracks and data.cache_tokens to true"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(

@@ -16,17 +16,17 @@ from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.shards import read_manifest
 from trajvq.metrics.scoreboard import value_of
 from trajvq.tasks import Sample
-from trajvq.tokens.sampling import draw_clips, load_generator
+from trajvq.tokens.sampling import load_generator, sample_clips
 
 SMALL = [
     "--model.network.width=16",
     "--model.network.depth=1",
     "--model.network.heads=2",
-    "--model.network.plan_width=16",
-    "--model.network.plan_depth=1",
+    "--model.network.trajectory_width=16",
+    "--model.network.trajectory_depth=1",
     "--model.network.mixtures=2",
-    "--model.network.rest_width=8",
-    "--model.network.rest_depth=1",
+    "--model.network.background_width=8",
+    "--model.network.background_depth=1",
     "--model.samples=6",
     "--data.batch_size=8",
 ]
@@ -56,7 +56,7 @@ def test_a_run_leaves_checkpoints_a_scoreboard_and_pictures(
     run = here / "runs/sample/a"
     rows = list(csv.DictReader((run / "metrics.csv").open()))
     found = {name: [float(row[name]) for row in rows if row[name]] for name in rows[0] if name.startswith("val/nll")}
-    whole = np.sum([found[f"val/nll_{part}"] for part in ("plan", "look", "told", "rest")], axis=0)
+    whole = np.sum([found[f"val/nll_{part}"] for part in ("trajectory", "appearance", "object", "background")], axis=0)
     assert found["val/nll"] == pytest.approx(whole, rel=1e-4)
     assert main(["test", *common, "--data.test_splits=[ood_size,test]", "--model.total_steps=6"]) == 0
     board = json.loads((run / "scoreboards/test.json").read_text())
@@ -162,22 +162,22 @@ def test_a_generator_loads_as_it_was_saved(trained: Path) -> None:
     content: dict[str, Any] = torch.load(trained, weights_only=True)
     for name, value in made.network.state_dict().items():
         assert torch.equal(value, content["state_dict"][f"network.{name}"])
-    assert made.sampling.keys() == {"temperature", "top_p", "spread", "guidance"}
+    assert made.sampling.keys() == {"temperature", "top_p", "noise_scale", "guidance"}
     task = Sample.load_from_checkpoint(trained, weights_only=True)
     task.eval()
-    first, second = (next(iter(draw_clips(n, [1], 3))).tokens for n in (made.network, task.generator))
+    first, second = (next(iter(sample_clips(n, [1], 3))).tokens for n in (made.network, task.generator))
     assert torch.equal(first, second)
 
 
 def test_without_a_plan_tokens_are_told_in_raster_order(common: list[str], here: Path) -> None:
-    plain = ["--model.network.plan=false", "--data.places=false", "--data.eval_places=false"]
+    plain = ["--model.network.plan=false", "--data.tracks=false", "--data.eval_tracks=false"]
     assert main(["fit", *common, *SHORT, *plain, "--run=p", "--trainer.logger=false"]) == 0
     made = load_generator(here / "runs/sample/p/checkpoints/best.ckpt")
-    drawn = next(iter(draw_clips(made.network, [0, 1], 2)))
+    drawn = next(iter(sample_clips(made.network, [0, 1], 2)))
     assert drawn.path is None
     assert drawn.tokens.shape == (4, 2, 4, 4)
 
 
 def test_a_plan_without_places_is_one_line(common: list[str], here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["fit", *common, *SHORT, "--data.places=false", "--trainer.logger=false"]) == 2
-    assert "set data.places" in capsys.readouterr().err
+    assert main(["fit", *common, *SHORT, "--data.tracks=false", "--trainer.logger=false"]) == 2
+    assert "set data.tracks" in capsys.readouterr().err

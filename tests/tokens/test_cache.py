@@ -11,7 +11,7 @@ import torch
 from trajvq.augment import ClipSymmetries
 from trajvq.data.storage.clips import Clips
 from trajvq.errors import UserError
-from trajvq.io.arrays import as_model_input
+from trajvq.io.video import to_float
 from trajvq.tokens import FrozenTokenizer
 from trajvq.tokens.cache import TokenCache
 
@@ -31,7 +31,7 @@ def test_cached_tokens_are_those_of_the_clips_and_are_made_once(
     clips = Clips(dataset, "val")
     first = cache.tokens(clips)
     assert first.dtype == torch.int16
-    assert torch.equal(first[:, 0].long(), cache.tokenizer.encode(as_model_input(clips.batch(list(range(8)))["video"])))
+    assert torch.equal(first[:, 0].long(), cache.tokenizer.encode(to_float(clips.batch(list(range(8)))["video"])))
     assert "encoding the 8 clips" in capsys.readouterr().out
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FrozenTokenizer, "encode", None)

@@ -8,12 +8,12 @@ import torch
 
 from trajvq.augment import ClipSymmetries
 from trajvq.data.datamodule import TrajectoryDataModule
-from trajvq.io.arrays import as_bytes
+from trajvq.io.video import to_uint8
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.tracking import track
 from trajvq.tokens import FrozenTokenizer
 from trajvq.tokens.datamodule import TokenDataModule
-from trajvq.tokens.tracks import as_look, seen_in
+from trajvq.tokens.tracks import as_appearance, tracks_in
 
 
 def module(dataset: Path, tokenizer: Path, **settings: object) -> TokenDataModule:
@@ -60,17 +60,17 @@ def test_training_passes_over_every_version_of_every_clip(dataset: Path, tokeniz
 
 
 def test_places_are_tracked_in_what_the_tokens_decode_to(dataset: Path, tokenizer: Path, here: Path) -> None:
-    data = module(dataset, tokenizer, places=True, versions=2, augment=ClipSymmetries())
+    data = module(dataset, tokenizer, tracks=True, versions=2, augment=ClipSymmetries())
     assert data.tokenizer is not None
     batch = next(iter(data.loader("train", True)))
-    assert batch["places"].shape == (4, 8, 2)
-    for tokens, found, look in zip(batch["tokens"], batch["places"], batch["look"], strict=True):
+    assert batch["tracks"].shape == (4, 8, 2)
+    for tokens, found, look in zip(batch["tokens"], batch["tracks"], batch["appearance"], strict=True):
         video = data.tokenizer.decode(tokens[None]).clamp(0, 1)
-        tracks = track(as_bytes(video), as_bytes(estimate_background(video)))
+        tracks = track(to_uint8(video), to_uint8(estimate_background(video)))
         wanted = tracks.pixel[0] / 16 - 1
         assert torch.allclose(found.double(), torch.from_numpy(wanted), atol=1e-5, equal_nan=True)
-        assert torch.allclose(look, as_look(seen_in(video), 32)[0], atol=1e-5)
-    assert "places" not in next(iter(data.loader("val")))
+        assert torch.allclose(look, as_appearance(tracks_in(video), 32)[0], atol=1e-5)
+    assert "tracks" not in next(iter(data.loader("val")))
 
 
 def test_clips_without_a_label_come_up_as_often_as_those_with_one(dataset: Path, tokenizer: Path, here: Path) -> None:
@@ -104,7 +104,7 @@ def test_without_the_cache_training_sees_clips_and_evaluation_the_same_tokens(
         ({"versions": 0}, "versions is 0"),
         ({"versions": 2}, "augment is null"),
         ({"labelled": 0}, "labelled is 0"),
-        ({"places": True, "cache_tokens": False}, "need data.cache_tokens"),
+        ({"tracks": True, "cache_tokens": False}, "need data.cache_tokens"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(dataset: Path, settings: dict[str, Any], words: str) -> None:

@@ -13,7 +13,7 @@ from trajvq.losses import PlainLoss
 from trajvq.models import CausalTokenizer
 from trajvq.tasks import Reconstruct
 from trajvq.tokens import Tokenizer, load_tokenizer
-from trajvq.tokens.loading import made_for
+from trajvq.tokens.loading import trained_for
 from trajvq.tokens.protocol import build, check_tokenizer, spec_of
 
 
@@ -94,9 +94,9 @@ def test_missing_damaged_and_foreign_checkpoints_are_one_line(here: Path) -> Non
 
 def test_a_task_says_what_it_was_made_for_or_is_refused() -> None:
     held = {"codebook_size": 1000, "levels": [8, 5, 5, 5], "grid": [4, 8, 8], "frames": 4, "classes": ["a", "b"]}
-    layout, classes = made_for(held, "x.ckpt")
+    layout, classes = trained_for(held, "x.ckpt")
     assert (layout.codebook_size, layout.levels, layout.grid, layout.frames) == (1000, (8, 5, 5, 5), (4, 8, 8), 4)
     assert classes == ["a", "b"]
     held["digits"] = held.pop("levels")
     with pytest.raises(UserError, match=r"x\.ckpt does not say what tokens.*: train it again"):
-        made_for(held, "x.ckpt")
+        trained_for(held, "x.ckpt")

@@ -9,7 +9,7 @@ from trajvq.callbacks.mirror import RemoteMirror
 from trajvq.callbacks.panels import WandbPanels
 from trajvq.callbacks.predictions import PredictionFile
 from trajvq.callbacks.progress import ProgressLines, progress_bar
-from trajvq.callbacks.provenance import OriginNote
+from trajvq.callbacks.provenance import ProvenanceNote
 from trajvq.callbacks.samples import SamplePictures
 from trajvq.callbacks.scoreboard import ScoreboardFile
 from trajvq.callbacks.seeds import StepSeeds
@@ -21,10 +21,10 @@ __all__ = [
     "ConfusionPicture",
     "ForecastPictures",
     "LastCheckpoint",
-    "OriginNote",
     "PredictionFile",
     "PredictionTable",
     "ProgressLines",
+    "ProvenanceNote",
     "ReconstructionStrips",
     "RemoteMirror",
     "SamplePictures",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import lightning as L
 
-from trajvq.report.confusion import draw_confusion
+from trajvq.report.confusion import plot_confusion
 from trajvq.report.strips import save_png
 from trajvq.runs.loggers import show
 
@@ -26,6 +26,6 @@ class ConfusionPicture(L.Callback):
         for split, counts in pl_module.confusion.items():  # type: ignore[union-attr, operator]
             if not suffix and split not in pl_module.scoreboards:  # type: ignore[operator]
                 continue
-            picture = draw_confusion(counts.numpy(), list(pl_module.classes), split)  # type: ignore[arg-type]
+            picture = plot_confusion(counts.numpy(), list(pl_module.classes), split)  # type: ignore[arg-type]
             save_png(picture, Path(trainer.default_root_dir) / "media" / f"confusion-{split}{suffix}.png")
             show(trainer, f"confusion_{split}", picture)

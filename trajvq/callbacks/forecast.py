@@ -8,8 +8,8 @@ import lightning as L
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.io.arrays import as_bytes
-from trajvq.report.forecast import draw_fans, draw_horizons, save_gif
+from trajvq.io.video import to_uint8
+from trajvq.report.forecast import plot_fans, plot_horizons, save_gif
 from trajvq.runs.loggers import show
 
 SHOWN = 12  # clips in a picture
@@ -35,9 +35,9 @@ class ForecastPictures(L.Callback):
         task: Any = pl_module
         for split, board in task.scoreboards.items():
             media = self.run / "media"
-            draw_horizons(board["rows"], media / f"horizon-{split}.png", split)
+            plot_horizons(board["rows"], media / f"horizon-{split}.png", split)
             size = task.data.manifest.height
-            draw_fans(task.places[split], task.context, task.classes, media / f"fans-{split}.png", size=size)
+            plot_fans(task.places[split], task.context, task.classes, media / f"fans-{split}.png", size=size)
             print(f"pictures: {media}/horizon-{split}.png, fans-{split}.png")
             show(trainer, f"fans_{split}", str(media / f"fans-{split}.png"))
 
@@ -54,7 +54,7 @@ class ForecastPictures(L.Callback):
         wanted = SHOWN - len(self.shown)
         if wanted <= 0 or not trainer.is_global_zero:
             return
-        made, rows = as_bytes(outputs["video"][:wanted]), outputs["index"][:wanted].tolist()
+        made, rows = to_uint8(outputs["video"][:wanted]), outputs["index"][:wanted].tolist()
         truth = task.data.clips(task.data.predict_split).batch(rows)["video"].numpy()
         self.shown += list(zip(truth, made, strict=True))
 

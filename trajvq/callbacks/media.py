@@ -5,7 +5,7 @@ from typing import Any
 
 import lightning as L
 
-from trajvq.io.arrays import as_bytes
+from trajvq.io.video import to_uint8
 from trajvq.report.strips import save_gif, save_png, sheet
 from trajvq.runs.loggers import show
 
@@ -30,7 +30,7 @@ class ReconstructionStrips(L.Callback):
         self.validations += 1
         if (self.validations - 1) % self.every:
             return
-        target, made = (as_bytes(outputs[name][: self.clips]) for name in ("video", "reconstruction"))
+        target, made = (to_uint8(outputs[name][: self.clips]) for name in ("video", "reconstruction"))
         picture = sheet(target, made)
         path = Path(trainer.default_root_dir) / "media" / f"reconstruction-step{trainer.global_step:06d}.png"
         save_png(picture, path)

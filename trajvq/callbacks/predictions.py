@@ -11,7 +11,7 @@ import numpy as np
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
 
-from trajvq.io.arrays import as_bytes
+from trajvq.io.video import to_uint8
 
 
 class PredictionFile(BasePredictionWriter):
@@ -49,7 +49,7 @@ class PredictionFile(BasePredictionWriter):
     ) -> None:
         assert self.file is not None
         for name, value in prediction.items():
-            array: np.ndarray[Any, Any] = as_bytes(value) if name == "video" else value.cpu().numpy()
+            array: np.ndarray[Any, Any] = to_uint8(value) if name == "video" else value.cpu().numpy()
             if name not in self.file:
                 shape = (0, *array.shape[1:])
                 chunks = (1 if array.ndim > 1 else 1024, *array.shape[1:])

@@ -1,4 +1,4 @@
-"""OriginNote: the command, the versions and the data behind a run, in its folder and in W&B."""
+"""ProvenanceNote: the command, the versions and the data behind a run, in its folder and in W&B."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +13,8 @@ from trajvq.runs.provenance import note_command
 from trajvq.tokens.frozen import FrozenTokenizer
 
 
-class OriginNote(L.Callback):
-    """Adds the command to ``origin.json`` of the run, and in W&B all settings and hashes to the run's config.
+class ProvenanceNote(L.Callback):
+    """Adds the command to ``provenance.json`` of the run, and in W&B all settings and hashes to the run's config.
 
     Args:
         run: The run folder.

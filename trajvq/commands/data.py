@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     tracks.add_argument("path", type=Path, help="the table")
     tracks.add_argument("--frames", type=int, default=16, help="frames a clip (default: 16)")
     tracks.add_argument("--size", type=int, default=64, help="height and width in pixels (default: 64)")
-    tracks.add_argument("--preset", default="default", help="whose look, sizes and colours to use")
+    tracks.add_argument("--preset", default="default", help="whose look, sizes and colors to use")
     tracks.add_argument("--span", type=float, default=0.7, help="share of the frame a path takes (default: 0.7)")
     tracks.add_argument("--y-down", action="store_true", help="the y axis points down, as in pictures")
     for bring, what in ((videos, "videos"), (tracks, "tracks")):

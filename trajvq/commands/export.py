@@ -15,15 +15,15 @@ from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.shards import read_column
 from trajvq.data.synthetic.chart import make_chart
 from trajvq.errors import UserError
-from trajvq.io.arrays import as_bytes
 from trajvq.io.cache import local_copy
 from trajvq.io.checkpoint import read_checkpoint
 from trajvq.io.files import file_sha256, write_text
+from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.reconstruction.codes import bits
 from trajvq.metrics.reconstruction.metric import truth_of
 from trajvq.metrics.submissions.chart import Chart, ChartReader
 from trajvq.report.card import tokenizer_card
-from trajvq.report.chart import draw_chart
+from trajvq.report.chart import plot_chart
 from trajvq.tokens.export import write_folder
 from trajvq.tokens.loading import load_tokenizer
 from trajvq.tokens.protocol import spec_of
@@ -89,14 +89,14 @@ def read_chart(network: nn.Module, picture: Path, name: str) -> Chart:
         clips = Clips(folder, "test")
         reader, shown = ChartReader(), []
         for batch in clips.loader(BATCH):
-            batch["video"] = batch["video"].transpose(1, 2).float() / 255
+            batch["video"] = to_float(batch["video"])
             with torch.inference_mode():
-                made = as_bytes(network.decode(network.encode(batch["video"])))  # type: ignore[operator]
+                made = to_uint8(network.decode(network.encode(batch["video"])))  # type: ignore[operator]
             reader.update(truth_of(batch), made)
             shown.append(made)
         params = read_column(folder, clips.manifest, "test", "params")
         assert params is not None
         chart = reader.compute(params)
         batch = clips.batch(list(range(len(clips))))
-        draw_chart(chart, batch["video"].numpy(), np.concatenate(shown), batch["pixel"].numpy(), picture, name)
+        plot_chart(chart, batch["video"].numpy(), np.concatenate(shown), batch["pixel"].numpy(), picture, name)
     return chart

@@ -26,9 +26,9 @@ from trajvq.callbacks import (
     ConfusionPicture,
     ForecastPictures,
     LastCheckpoint,
-    OriginNote,
     PredictionFile,
     PredictionTable,
+    ProvenanceNote,
     ReconstructionStrips,
     RemoteMirror,
     SamplePictures,
@@ -194,7 +194,7 @@ class TrajvqCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         config = self._get(self.config_init, "trainer")
-        standard: list[L.Callback] = [progress_bar(), OriginNote(self.run_folder, self.command), WandbPanels()]
+        standard: list[L.Callback] = [progress_bar(), ProvenanceNote(self.run_folder, self.command), WandbPanels()]
         task, monitor = getattr(self.model, "task", "custom"), getattr(self.model, "monitor", None)
         if self.subcommand == "fit":
             folder = self.run_folder / "checkpoints"

@@ -12,13 +12,13 @@ from trajvq.commands.parser import Parser
 from trajvq.data.storage.shards import Manifest
 from trajvq.data.storage.splits import new_dataset, write_split
 from trajvq.errors import UserError
-from trajvq.io.arrays import as_bytes
 from trajvq.io.files import file_sha256
+from trajvq.io.video import to_uint8
 from trajvq.models.sampling import Sampling
 from trajvq.report.samples import sample_sheet, save_animation
 from trajvq.report.strips import save_png
 from trajvq.runs.folder import LATEST, best
-from trajvq.tokens.sampling import ANY, BATCH, Loaded, draw_clips, load_generator
+from trajvq.tokens.sampling import ANY, BATCH, Loaded, load_generator, sample_clips
 
 SHOWN = 64  # clips of a class on the sheet, and half as many in all that move
 SPLITS = ("train", "val", "test")
@@ -27,7 +27,9 @@ SPLITS = ("train", "val", "test")
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="trajvq sample", description="Draw clips by class and write them as a dataset.")
     parser.add_argument("--out", type=Path, required=True, help="dataset folder to make")
-    parser.add_argument("--label", default="all", help="name or number of a class, `all` in turn, or `any`, unlabelled")
+    parser.add_argument(
+        "--label", default="all", help="name or number of a class, `all` in turn, or `any`, class_dropout"
+    )
     parser.add_argument("--num", type=int, default=16, metavar="N", help="clips of each class in split train")
     for split in SPLITS[1:]:
         parser.add_argument(
@@ -43,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--frames", type=int, help="frames of a clip; more than in training go on from the last ones")
     parser.add_argument("--temperature", type=float, default=None, help="of codes; 0 takes the likeliest")
     parser.add_argument("--top_p", type=float, default=None, help="choose codes among the likeliest of this share")
-    parser.add_argument("--spread", type=float, default=None, help="of planned points; 0 takes the likeliest")
+    parser.add_argument("--noise-scale", type=float, default=None, help="of planned points; 0 takes the likeliest")
     parser.add_argument("--guidance", type=float, default=None, help="weight of the class")
     parser.add_argument("--batch_size", type=int, default=BATCH, help="clips drawn at once (default: %(default)s)")
     parser.add_argument("--animation", choices=("webp", "gif", "none"), default="webp", help="(default: webp)")
@@ -73,8 +75,8 @@ def main(arguments: Sequence[str]) -> int:
     start, first = time.monotonic(), 0
 
     def clips(count: int) -> Iterator[dict[str, Any]]:
-        for drawn in draw_clips(made.network, labels, count, asked.seed, how, frames, asked.batch_size, first):
-            video = as_bytes(made.tokenizer.decode(drawn.tokens))
+        for drawn in sample_clips(made.network, labels, count, asked.seed, how, frames, asked.batch_size, first):
+            video = to_uint8(made.tokenizer.decode(drawn.tokens))
             for label, clip in zip(drawn.label.tolist(), video, strict=True):
                 kept = shown.setdefault(classes[label] if classes else "any class", [])
                 if len(kept) < SHOWN:
@@ -121,7 +123,7 @@ def sampling_of(made: Loaded, given: dict[str, Any]) -> Sampling:
     Raises:
         UserError: If a value is out of range.
     """
-    names = ("temperature", "top_p", "spread", "guidance")
+    names = ("temperature", "top_p", "noise_scale", "guidance")
     try:
         return Sampling(**made.sampling | {name: given[name] for name in names if given[name] is not None})
     except ValueError as error:

@@ -15,7 +15,7 @@ from trajvq.metrics.scoreboard import written
 from trajvq.metrics.submissions.chart import Chart
 from trajvq.metrics.submissions.motion import score_forecasts, score_samples
 from trajvq.metrics.submissions.reconstruction import Submission, score_reconstructions
-from trajvq.report.chart import draw_chart
+from trajvq.report.chart import plot_chart
 from trajvq.report.table import print_scoreboard
 
 
@@ -70,5 +70,5 @@ def _show_chart(path: Path, clips: Clips, chart: Chart, picture: Path) -> None:
     given = Submission(path, clips)
     made = np.stack([given.read(row) for row in range(count)]).transpose(0, 1, 4, 2, 3)
     batch = clips.batch(list(range(count)))
-    draw_chart(chart, batch["video"].numpy(), made, batch["pixel"].numpy(), picture, path.stem)
+    plot_chart(chart, batch["video"].numpy(), made, batch["pixel"].numpy(), picture, path.stem)
     print(f"eye chart: {picture}")

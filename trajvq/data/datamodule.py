@@ -13,8 +13,8 @@ from trajvq.data.storage.clips import Batched, Clips, First, batch_loader
 from trajvq.data.storage.remote import fetch_dataset
 from trajvq.data.storage.shards import MANIFEST, DataError, Manifest, read_manifest
 from trajvq.data.synthetic.generate import generate
-from trajvq.io.arrays import as_model_input
 from trajvq.io.urls import check_url, is_remote
+from trajvq.io.video import to_float
 
 DEFAULT = Path("datasets/default")
 Batch = dict[str, Tensor]
@@ -141,4 +141,4 @@ class TrajectoryDataModule(L.LightningDataModule):
         return self.loader(self.predict_split)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        return batch | {"video": as_model_input(batch["video"])}
+        return batch | {"video": to_float(batch["video"])}

@@ -1,7 +1,7 @@
 """A clip without its objects, estimated from the clip alone.
 
 The plain temporal median holds a slow object, so it is used only where the clip has no single
-background colour.
+background color.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-BINS = 32  # colours are told apart in steps of 1/32
-PLAIN = 0.5  # share of a clip's pixels that one colour must have to be its background
-SAMPLE = 4096  # pixels of a clip, about, that are looked at to find that colour
+BINS = 32  # colors are told apart in steps of 1/32
+PLAIN = 0.5  # share of a clip's pixels that one color must have to be its background
+SAMPLE = 4096  # pixels of a clip, about, that are looked at to find that color
 USUAL = 0.06  # differences beyond count as this, so that an object hardly moves what is usual in its frame
 TIMES = 3.0  # so many times the usual difference stands out
 
@@ -19,7 +19,7 @@ TIMES = 3.0  # so many times the usual difference stands out
 def estimate_background(video: Tensor) -> Tensor:
     """Estimate the static background of clips.
 
-    A clip in which at least half of all pixels share one colour (to 1/32 a channel) is plain: its
+    A clip in which at least half of all pixels share one color (to 1/32 a channel) is plain: its
     background is the median of those pixels. In any other clip it is the median over time.
 
     Args:
@@ -36,8 +36,8 @@ def estimate_background(video: Tensor) -> Tensor:
     background = []
     for clip, pixels, common in zip(video, pixels_BCP, common_BP, strict=True):
         if common.float().mean() >= PLAIN:
-            colour = pixels[:, common].median(dim=1).values
-            background.append(colour[:, None, None, None].expand(-1, 1, *clip.shape[-2:]))
+            color = pixels[:, common].median(dim=1).values
+            background.append(color[:, None, None, None].expand(-1, 1, *clip.shape[-2:]))
         else:
             background.append(_median(clip.unbind(dim=1))[:, None])
     return torch.stack(background)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from trajvq.io.arrays import as_bytes
+from trajvq.io.video import to_uint8
 from trajvq.metrics.reconstruction.baselines import TRIVIAL
 from trajvq.metrics.reconstruction.codes import CodeUsage, bits
 from trajvq.metrics.reconstruction.metric import ReconstructionFigures, background_of, skill, truth_of
@@ -42,12 +42,12 @@ class ReconstructionScoreboard(nn.Module):
         """
         truth = truth_of(batch)
         self.tracked = "pixel" not in batch
-        self.model.update(truth, as_bytes(reconstruction), batch.get("index"))
+        self.model.update(truth, to_uint8(reconstruction), batch.get("index"))
         background = background_of(batch)
         for name, row in TRIVIAL.items():
             made, figures = row(batch["video"], background), self.rows[name]
             if isinstance(figures, ReconstructionFigures):
-                figures.update(truth, as_bytes(made))
+                figures.update(truth, to_uint8(made))
             elif isinstance(figures, MeanMetric):
                 figures.update(_mean_square(batch["video"], made))
         if self.codes is not None and indices is not None:

@@ -21,7 +21,7 @@ class Tracks:
     Attributes:
         pixel: ``(N, T, 2)`` intensity-weighted centroid (x, y) of the largest component, pixels; NaN without one.
         radius: ``(N, T)`` radius of a disc of the component's area, pixels; 0 without one.
-        color: ``(N, T, 3)`` colour of its strongest pixels in [0, 1]; NaN without one.
+        color: ``(N, T, 3)`` color of its strongest pixels in [0, 1]; NaN without one.
         count: ``(N, T)`` number of objects.
     """
 

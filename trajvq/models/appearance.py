@@ -1,4 +1,4 @@
-"""Palette: what a clip's object looks like, a few numbers told one after another before any token.
+"""AppearanceModel: what a clip's object looks like, a few numbers told one after another before any token.
 
 B clips, L numbers, D channels.
 """
@@ -10,8 +10,8 @@ from torch.nn import functional as F
 BINS = 64  # between -1 and 1
 
 
-class Palette(nn.Module):
-    """How large and of which colour the object is: a categorical distribution a number, given those before.
+class AppearanceModel(nn.Module):
+    """How large and of which color the object is: a categorical distribution a number, given those before.
 
     Args:
         classes: Classes; a label of as many stands for no class.

@@ -1,4 +1,4 @@
-"""Planner: where the object will be, frame after frame, before any token is told.
+"""AutoregressiveTrajectory: where the object will be, frame after frame, before any token is told.
 
 A mixture density network (Bishop, 1994; Graves, 2013) over a causal transformer. Places are on a grid of 1/64 of a
 token's cell, and no mixture is narrower than that, so that density times the area of a grid's square is probability.
@@ -43,7 +43,7 @@ class Mixture(NamedTuple):
         return torch.logsumexp(self.weight - (x * x + y * y) / 2 - (xx * yy).log(), dim=-1) - math.log(2 * math.pi)
 
 
-class Planner(nn.Module):
+class AutoregressiveTrajectory(nn.Module):
     """The path of a clip's object, as the tracker sees it in the decoded tokens, one point after another.
 
     Args:
@@ -69,8 +69,8 @@ class Planner(nn.Module):
         self.label = nn.Embedding(classes + 1, width)
         self.transformer = TokenTransformer(width, depth, heads, causal=True, dropout=dropout)
         self.head = nn.Linear(width, 6 * mixtures)
-        spread = [SPREADS[min(step, 2)] for step in range(self.frames)]
-        self.spread = nn.Parameter(torch.tensor(spread).log())
+        noise_scale = [SPREADS[min(step, 2)] for step in range(self.frames)]
+        self.noise_scale = nn.Parameter(torch.tensor(noise_scale).log())
         lines = torch.tensor([2 / (FINE * layout.grid[2]), 2 / (FINE * layout.grid[1])])
         self.register_buffer("grid", lines, persistent=False)  # width and height of a square
 
@@ -93,7 +93,7 @@ class Planner(nn.Module):
         return found + self.grid.log().sum()
 
     def rollout(
-        self, path: Tensor, frames: int, label: Tensor, chance: Tensor, spread: float = 1.0, guidance: float = 1.0
+        self, path: Tensor, frames: int, label: Tensor, chance: Tensor, noise_scale: float = 1.0, guidance: float = 1.0
     ) -> Tensor:
         """Return paths ``(B, frames, 2)`` that go on from the given ones.
 
@@ -102,7 +102,7 @@ class Planner(nn.Module):
             frames: At most T.
             label: int64 ``(B,)``.
             chance: ``(B, frames, M, 3)`` uniform numbers, of which each point takes its own; `draws` says M.
-            spread: Times the width of each Gaussian; with 0 points are the means of the likeliest ones.
+            noise_scale: Times the width of each Gaussian; with 0 points are the means of the likeliest ones.
             guidance: Weight of the class: probabilities to this power, over those without class to one less.
         """
         doubled = torch.cat([label, torch.full_like(label, self.label.num_embeddings - 1)])
@@ -115,22 +115,22 @@ class Planner(nn.Module):
             mixture = self._mixture(self.transformer(self._embed(last, moment, asked), cache), last, moment)
             if step < path.shape[1]:
                 continue
-            made = torch.cat([made, self._choose(mixture, chance[:, step], spread, guidance)[:, None]], dim=1)
+            made = torch.cat([made, self._choose(mixture, chance[:, step], noise_scale, guidance)[:, None]], dim=1)
         return made[:, 3:]
 
-    def _choose(self, mixture: Mixture, chance: Tensor, spread: float, guidance: float) -> Tensor:
+    def _choose(self, mixture: Mixture, chance: Tensor, noise_scale: float, guidance: float) -> Tensor:
         """Return points ``(B, 2)`` from mixtures ``(B or 2B, 1, K)`` by uniform numbers ``(B, M, 3)``."""
         count = len(chance)
         weight, mean, factor = (part[:count, 0] for part in mixture)
         share = weight.softmax(dim=-1).double()
-        if spread == 0:
+        if noise_scale == 0:
             chosen = share.argmax(dim=-1)[:, None].expand(-1, chance.shape[1])
         else:
             ladder = share.cumsum(dim=-1)
             chosen = torch.searchsorted(ladder, chance[..., 0].contiguous() * ladder[:, -1:])
         mean = mean.gather(1, chosen[..., None].expand(-1, -1, 2))
         xx, yx, yy = factor.gather(1, chosen[..., None].expand(-1, -1, 3)).unbind(dim=-1)
-        normal = torch.special.ndtri(chance[..., 1:].clamp(1e-9, 1 - 1e-9)).to(mean.dtype) * spread
+        normal = torch.special.ndtri(chance[..., 1:].clamp(1e-9, 1 - 1e-9)).to(mean.dtype) * noise_scale
         move = torch.stack([xx * normal[..., 0], yx * normal[..., 0] + yy * normal[..., 1]], dim=-1)
         points = self.rounded(mean + move)  # (B, M, 2)
         if guidance == 1:
@@ -164,10 +164,10 @@ class Planner(nn.Module):
         weight, raw = self.head(hidden).unflatten(-1, (self.mixtures, 6)).split((1, 5), dim=-1)
         _, old, new = last.unbind(dim=2)
         ahead = torch.where((moments >= 2)[:, None], 2 * new - old, new)
-        spread = self.spread[moments].exp()[:, None, None]
-        mean = ahead[..., None, :] + spread * raw[..., :2]
-        wide_x, wide_y = (spread * raw[..., 2:4].clamp(NARROW, WIDE).exp()).unbind(dim=-1)
-        lean = spread[..., 0] * raw[..., 4]
+        noise_scale = self.noise_scale[moments].exp()[:, None, None]
+        mean = ahead[..., None, :] + noise_scale * raw[..., :2]
+        wide_x, wide_y = (noise_scale * raw[..., 2:4].clamp(NARROW, WIDE).exp()).unbind(dim=-1)
+        lean = noise_scale[..., 0] * raw[..., 4]
         xx = (wide_x.square() + self.grid[0].square()).sqrt()  # of the covariance with a grid's square added
         yx = wide_x * lean / xx
         yy = (lean.square() + wide_y.square() + self.grid[1].square() - yx.square()).sqrt()

@@ -90,7 +90,7 @@ class CodeHead(nn.Module):
         return F.linear(self.norm(x), self.digits @ self.shared + self.own.weight, self.own.bias)
 
 
-def told_places(near: Tensor) -> Tensor:
+def token_positions(near: Tensor) -> Tensor:
     """Return int64 ``(B, L)``: the places that are true in bool ``(B, N)``, rising; N after the last."""
     longest = int(near.sum(dim=1).amax())
     place = (~near).to(torch.uint8).sort(dim=1, stable=True).indices[:, :longest]

@@ -13,7 +13,7 @@ from trajvq.models.cells import filled
 from trajvq.models.generator import Generator
 from trajvq.models.rollout import Rollout
 from trajvq.models.sampling import Sampling, draw
-from trajvq.models.trajectory_predictor import Foresight
+from trajvq.models.trajectory_predictor import TrajectoryPredictor
 from trajvq.models.transformer import TokenLayout
 
 
@@ -29,14 +29,14 @@ class Forecaster(Generator):
         heads: See `Generator`.
         dropout: See `Generator`.
         reach: See `Generator`.
-        rest_width: D of what tells tokens at once.
-        rest_depth: Its residual blocks.
-        sight_width: D of `Foresight`.
-        sight_layers: Its layers before noise comes in.
-        sight_noisy_layers: Its layers after.
+        background_width: D of what tells tokens at once.
+        background_depth: Its residual blocks.
+        predictor_width: D of `TrajectoryPredictor`.
+        predictor_layers: Its layers before noise comes in.
+        predictor_noisy_layers: Its layers after.
         noise: Its random numbers a sample.
-        plan_width: D of the planner, where there is no foresight.
-        plan_depth: Its transformer blocks.
+        trajectory_width: D of the planner, where there is no foresight.
+        trajectory_depth: Its transformer blocks.
         mixtures: Its Gaussians of each point.
     """
 
@@ -49,14 +49,14 @@ class Forecaster(Generator):
         heads: int = 4,
         dropout: float = 0.0,
         reach: float = 0.5,
-        rest_width: int = 64,
-        rest_depth: int = 3,
-        sight_width: int = 192,
-        sight_layers: int = 3,
-        sight_noisy_layers: int = 2,
+        background_width: int = 64,
+        background_depth: int = 3,
+        predictor_width: int = 192,
+        predictor_layers: int = 3,
+        predictor_noisy_layers: int = 2,
         noise: int = 16,
-        plan_width: int = 128,
-        plan_depth: int = 4,
+        trajectory_width: int = 128,
+        trajectory_depth: int = 4,
         mixtures: int = 12,
     ) -> None:
         super().__init__(
@@ -66,16 +66,16 @@ class Forecaster(Generator):
             dropout=dropout,
             look=False,
             reach=reach,
-            plan_width=plan_width,
-            plan_depth=plan_depth,
+            trajectory_width=trajectory_width,
+            trajectory_depth=trajectory_depth,
             mixtures=mixtures,
-            rest_width=rest_width,
-            rest_depth=rest_depth,
-            unlabelled=0.0,
+            background_width=background_width,
+            background_depth=background_depth,
+            class_dropout=0.0,
         )
         self.ahead, self.parallel = ahead, parallel
-        self.sight_width, self.sight_layers, self.noise = sight_width, sight_layers, noise
-        self.sight_noisy_layers = sight_noisy_layers
+        self.predictor_width, self.predictor_layers, self.noise = predictor_width, predictor_layers, noise
+        self.predictor_noisy_layers = predictor_noisy_layers
 
     def build(self, layout: TokenLayout, classes: int = 0) -> None:
         """Make the layers with fresh weights; classes are not looked at."""
@@ -83,7 +83,9 @@ class Forecaster(Generator):
         if self.ahead:
             frames = layout.grid[0] * layout.frames
             del self.planner
-            sight = Foresight(frames, self.sight_width, self.sight_layers, self.sight_noisy_layers, self.noise)
+            sight = TrajectoryPredictor(
+                frames, self.predictor_width, self.predictor_layers, self.predictor_noisy_layers, self.noise
+            )
             self.planner = sight  # type: ignore[assignment]  # it answers like a planner
         if self.parallel:
             del self.transformer, self.head
@@ -97,7 +99,7 @@ class Forecaster(Generator):
             path: float ``(B, T, 2)``, x and y from -1 to 1 between the edges; NaN where nothing is seen.
             given: int64 ``(B,)``, frames that are shown of each, 1 to T - 1.
         """
-        if isinstance(self.planner, Foresight):
+        if isinstance(self.planner, TrajectoryPredictor):
             seen = torch.arange(path.shape[1], device=path.device) < given[:, None]
             return self.planner.loss(torch.where(seen[..., None], filled(path), path), given)
         path = filled(path)
@@ -121,12 +123,12 @@ class Forecaster(Generator):
         last, clip = torch.randint(1, t, (count,), device=tokens.device), torch.arange(count, device=tokens.device)
         later = torch.arange(t, device=tokens.device) >= last[:, None]
         ground = self._ground(tokens.masked_fill(later[..., None, None], -1).flatten(1), cells)
-        logits = self.rest(ground.view(count, t, -1, self.rest_width)[clip, last])
+        logits = self.rest(ground.view(count, t, -1, self.background_width)[clip, last])
         return F.cross_entropy(logits.flatten(0, 1), tokens[clip, last].flatten())
 
     def _rollout(
         self,
-        chances: Sequence[torch.Generator],
+        generators: Sequence[torch.Generator],
         label: Tensor,
         prefix: Tensor,
         path: Tensor,
@@ -135,13 +137,15 @@ class Forecaster(Generator):
         how: Sampling,
     ) -> Rollout:
         if not self.parallel:
-            return super()._rollout(chances, label, prefix, path, look, frames, how)
+            return super()._rollout(generators, label, prefix, path, look, frames, how)
         (t, h, w), count, points = self.layout.grid, len(label), frames * self.layout.frames
         numbers = points * 3
-        chance = torch.stack([torch.rand(numbers + t * h * w, generator=g, dtype=torch.float64) for g in chances])
+        chance = torch.stack([torch.rand(numbers + t * h * w, generator=g, dtype=torch.float64) for g in generators])
         chance = chance.to(label.device)
         uniform = chance[:, numbers:].reshape(count, t, h * w)
-        planned = self.planner.rollout(path, points, label, chance[:, :numbers].view(count, points, 1, 3), how.spread)
+        planned = self.planner.rollout(
+            path, points, label, chance[:, :numbers].view(count, points, 1, 3), how.noise_scale
+        )
         missing = (t - frames) * self.layout.frames
         cells, _ = self._cells(torch.cat([planned, planned[:, -1:].expand(-1, missing, -1)], dim=1), None, count)
         made = F.pad(prefix, (0, 0, 0, 0, 0, t - prefix.shape[1]), value=-1)

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trajvq.models.appearance import Palette
-from trajvq.models.autoregressive_trajectory import Planner
+from trajvq.models.appearance import AppearanceModel
+from trajvq.models.autoregressive_trajectory import AutoregressiveTrajectory
 from trajvq.models.causal import ResidualBlock
-from trajvq.models.cells import CellOffsets, CodeHead, at, filled, log_share, told_places
+from trajvq.models.cells import CellOffsets, CodeHead, at, filled, log_share, token_positions
 from trajvq.models.rollout import Likelihood, Rollout
 from trajvq.models.sampling import Sampling, draw, guided
 from trajvq.models.transformer import TokenEmbedding, TokenLayout, TokenTransformer
@@ -37,14 +37,14 @@ class Generator(nn.Module):
         heads: Heads.
         dropout: Share dropped in training.
         plan: Plan the object's path before telling tokens; its places are needed in training.
-        look: Plan how the object looks, too: its radius and colour, which all tokens then agree on.
+        look: Plan how the object looks, too: its radius and color, which all tokens then agree on.
         reach: How near the path a cell is told in turn, in cells from its edge.
-        plan_width: D of the planner.
-        plan_depth: Its transformer blocks.
+        trajectory_width: D of the planner.
+        trajectory_depth: Its transformer blocks.
         mixtures: Gaussians of each point planned.
-        rest_width: D of what tells the rest.
-        rest_depth: Its residual blocks.
-        unlabelled: Share of the clips in training that hide their class, for guidance and for clips of any class.
+        background_width: D of what tells the rest.
+        background_depth: Its residual blocks.
+        class_dropout: Share of the clips in training that hide their class, for guidance and for clips of any class.
     """
 
     def __init__(
@@ -56,19 +56,19 @@ class Generator(nn.Module):
         plan: bool = True,
         look: bool = True,
         reach: float = 0.5,
-        plan_width: int = 128,
-        plan_depth: int = 4,
+        trajectory_width: int = 128,
+        trajectory_depth: int = 4,
         mixtures: int = 12,
-        rest_width: int = 64,
-        rest_depth: int = 3,
-        unlabelled: float = 0.1,
+        background_width: int = 64,
+        background_depth: int = 3,
+        class_dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.width, self.depth, self.heads, self.dropout = width, depth, heads, dropout
         self.plan, self.look, self.reach = plan, plan and look, reach
-        self.plan_width, self.plan_depth = plan_width, plan_depth
-        self.mixtures, self.rest_width, self.rest_depth = mixtures, rest_width, rest_depth
-        self.unlabelled = unlabelled
+        self.trajectory_width, self.trajectory_depth = trajectory_width, trajectory_depth
+        self.mixtures, self.background_width, self.background_depth = mixtures, background_width, background_depth
+        self.class_dropout = class_dropout
 
     def build(self, layout: TokenLayout, classes: int) -> None:
         """Make the layers with fresh weights.
@@ -78,7 +78,7 @@ class Generator(nn.Module):
             classes: Number of classes; 0 for clips of no class.
         """
         self.layout, self.classes = layout, classes
-        width, rest = self.width, self.rest_width
+        width, rest = self.width, self.background_width
         self.embedding = TokenEmbedding(layout, width)
         self.start = nn.Parameter(torch.randn(width) * 0.3)
         self.label = nn.Embedding(classes + 1, width)
@@ -87,14 +87,14 @@ class Generator(nn.Module):
         self.head = CodeHead(layout, width)
         if self.plan:
             self.offsets = CellOffsets(layout, width, LOOK if self.look else 0)
-            self.planner = Planner(
-                layout, classes, self.plan_width, self.plan_depth, self.heads, self.mixtures, self.dropout
+            self.planner = AutoregressiveTrajectory(
+                layout, classes, self.trajectory_width, self.trajectory_depth, self.heads, self.mixtures, self.dropout
             )
             self.shown, self.hidden = nn.Linear(width, rest), nn.Linear(width, rest)
-            self.blocks = nn.Sequential(*(ResidualBlock(rest) for _ in range(self.rest_depth)))
+            self.blocks = nn.Sequential(*(ResidualBlock(rest) for _ in range(self.background_depth)))
             self.rest = CodeHead(layout, rest)
         if self.look:
-            self.palette = Palette(classes, LOOK, self.plan_width)
+            self.palette = AppearanceModel(classes, LOOK, self.trajectory_width)
 
     def log_likelihood(
         self,
@@ -111,22 +111,25 @@ class Generator(nn.Module):
             label: int64 ``(B,)``; None, or -1 for a clip, where the class is not known.
             path: float ``(B, T, 2)``, where the object is tracked in the decoded tokens, x and y from -1 to 1 between
                 the edges; NaN where nothing is seen.
-            look: float ``(B, 4)``, how it looks there; see `trajvq.tokens.tracks.as_look`.
+            look: float ``(B, 4)``, how it looks there; see `trajvq.tokens.tracks.as_appearance`.
             rest: Estimate the likelihood of the rest from so many random ones of each clip; None sums all.
         """
         told, others = self.token_likelihood(tokens, label, path, look, rest)
         if path is None or not self.plan:
             return Likelihood(torch.zeros_like(told), torch.zeros_like(told), told, others)
         return Likelihood(
-            self.plan_likelihood(path, label), self.look_likelihood(look, label).expand_as(told), told, others
+            self.trajectory_likelihood(path, label),
+            self.appearance_likelihood(look, label).expand_as(told),
+            told,
+            others,
         )
 
-    def plan_likelihood(self, path: Tensor, label: Tensor | None = None) -> Tensor:
+    def trajectory_likelihood(self, path: Tensor, label: Tensor | None = None) -> Tensor:
         """Return the natural logarithm ``(B,)`` of the probability of paths; see `log_likelihood`."""
         found: Tensor = self.planner.log_probability(filled(path), self._hidden(label, len(path))).sum(dim=1)
         return found
 
-    def look_likelihood(self, look: Tensor | None, label: Tensor | None = None) -> Tensor:
+    def appearance_likelihood(self, look: Tensor | None, label: Tensor | None = None) -> Tensor:
         """Return the natural logarithm ``(B,)`` of the probability of looks, 0 without palette."""
         if look is None or not self.look:
             return torch.zeros((), device=self.start.device)
@@ -147,22 +150,22 @@ class Generator(nn.Module):
         count, label = len(tokens), self._hidden(label, len(tokens))
         if self.plan:
             if path is None:
-                raise ValueError("the planner learns from places: set data.places, or model.network.plan to false")
+                raise ValueError("the planner learns from places: set data.tracks, or model.network.plan to false")
             path = self.planner.rounded(filled(path))
         if self.look:
             if look is None:
-                raise ValueError("the palette learns from looks: set data.places, or model.network.look to false")
+                raise ValueError("the palette learns from looks: set data.tracks, or model.network.look to false")
             look = self.palette.rounded(look)
         cells, near = self._cells(path if self.plan else None, look if self.look else None, count)
-        flat, place = tokens.flatten(1), told_places(near)
+        flat, place = tokens.flatten(1), token_positions(near)
         there = place < self.layout.tokens
         code = at(flat, place)
         hidden = self.transformer(self._steps(place, code, cells, label))
         told = log_share(self.head(hidden), code).masked_fill(~there, 0).sum(dim=1)
         if not self.plan:
             return told, torch.zeros_like(told)
-        ground = self._ground(torch.where(near, flat, -1), cells)  # (B, N, rest_width)
-        others, share = told_places(~near), 1.0
+        ground = self._ground(torch.where(near, flat, -1), cells)  # (B, N, background_width)
+        others, share = token_positions(~near), 1.0
         if rest is not None and rest < others.shape[1]:
             share = rest / others.shape[1]
             others = others.gather(1, torch.rand(others.shape, device=tokens.device).argsort(dim=1)[:, :rest])
@@ -173,7 +176,7 @@ class Generator(nn.Module):
     @torch.no_grad()
     def rollout(
         self,
-        chances: Sequence[torch.Generator],
+        generators: Sequence[torch.Generator],
         label: Tensor | None = None,
         prefix: Tensor | None = None,
         path: Tensor | None = None,
@@ -184,7 +187,7 @@ class Generator(nn.Module):
         """Draw clips. Each takes its chance from a generator of its own, whatever is drawn beside it.
 
         Args:
-            chances: A generator on the CPU for each of B clips.
+            generators: A generator on the CPU for each of B clips.
             label: int64 ``(B,)``; None, or -1 for a clip, for any class.
             prefix: int64 ``(B, s, h, w)``, the first latent frames, which stay as they are; None for none.
             path: float ``(B, S, 2)``, where the object is tracked in the frames of the prefix; see `log_likelihood`.
@@ -198,19 +201,21 @@ class Generator(nn.Module):
         if frames < 1:
             raise ValueError(f"{frames} latent frames are no clip")
         device = self.start.device
-        label = self._labels(label, len(chances)).to(device)
-        given = torch.zeros(len(chances), 0, h, w, dtype=torch.int64) if prefix is None else prefix
+        label = self._labels(label, len(generators)).to(device)
+        given = torch.zeros(len(generators), 0, h, w, dtype=torch.int64) if prefix is None else prefix
         tokens = given.to(device)
         if self.plan and tokens.shape[1] and path is None:
             raise ValueError("the planner needs to know where the object is in the frames given")
         if self.look and tokens.shape[1] and look is None:
             raise ValueError("the palette needs to know how the object looks in the frames given")
-        seen = filled(path.to(device)) if self.plan and path is not None else torch.zeros(len(chances), 0, 2).to(device)
+        seen = (
+            filled(path.to(device)) if self.plan and path is not None else torch.zeros(len(generators), 0, 2).to(device)
+        )
         look = look.to(device) if self.look and look is not None else None
         while tokens.shape[1] < frames:
             first = max(tokens.shape[1] - (t - 1), 0)
             context, points = tokens[:, first:], seen[:, first * self.layout.frames :]
-            drawn = self._rollout(chances, label, context, points, look, min(frames - first, t), how)
+            drawn = self._rollout(generators, label, context, points, look, min(frames - first, t), how)
             tokens = torch.cat([tokens, drawn.tokens[:, context.shape[1] :]], dim=1)
             if drawn.path is not None:
                 seen = torch.cat([seen, drawn.path[:, points.shape[1] :]], dim=1)
@@ -219,7 +224,7 @@ class Generator(nn.Module):
 
     def _rollout(
         self,
-        chances: Sequence[torch.Generator],
+        generators: Sequence[torch.Generator],
         label: Tensor,
         prefix: Tensor,
         path: Tensor,
@@ -229,16 +234,18 @@ class Generator(nn.Module):
     ) -> Rollout:
         """Draw at most as many latent frames as were trained."""
         total, (t, h, w), count = self.layout.tokens, self.layout.grid, len(label)
-        draws, points = Planner.draws(how.guidance), frames * self.layout.frames
+        draws, points = AutoregressiveTrajectory.draws(how.guidance), frames * self.layout.frames
         parts = (points * draws * 3 * self.plan, LOOK * self.look, total)
-        chance = torch.stack([torch.rand(sum(parts), generator=g, dtype=torch.float64) for g in chances])
-        chance, colours, uniform = chance.to(label.device).split(parts, dim=1)  # type: ignore[no-untyped-call]
+        chance = torch.stack([torch.rand(sum(parts), generator=g, dtype=torch.float64) for g in generators])
+        chance, colors, uniform = chance.to(label.device).split(parts, dim=1)  # type: ignore[no-untyped-call]
         planned = None
         if self.look:
-            look = self.palette.draw(label, colours, how.spread == 0) if look is None else self.palette.rounded(look)
+            look = (
+                self.palette.draw(label, colors, how.noise_scale == 0) if look is None else self.palette.rounded(look)
+            )
         if self.plan:
             given = chance.reshape(count, points, draws, 3)
-            planned = self.planner.rollout(path, points, label, given, how.spread, how.guidance)
+            planned = self.planner.rollout(path, points, label, given, how.noise_scale, how.guidance)
             missing = t * self.layout.frames - points
             whole = torch.cat([planned, planned[:, -1:].expand(-1, missing, -1)], dim=1)
             cells, near = self._cells(whole, look, count)
@@ -259,7 +266,7 @@ class Generator(nn.Module):
         self, made: Tensor, given: int, near: Tensor, cells: Tensor, label: Tensor, uniform: Tensor, how: Sampling
     ) -> Tensor:
         """Return tokens ``(B, N)`` in which those near the path, but the first so many of all, are drawn in turn."""
-        asked, place = label, told_places(near)
+        asked, place = label, token_positions(near)
         if how.guidance != 1:
             asked, cells = torch.cat([label, torch.full_like(label, self.classes)]), cells.repeat(2, 1, 1)
         made = F.pad(made, (0, 1))  # where clips write that have told all
@@ -284,7 +291,7 @@ class Generator(nn.Module):
         """Return labels of which training hides some."""
         label = self._labels(label, count)
         if self.training:
-            label = label.masked_fill(torch.rand(count, device=label.device) < self.unlabelled, self.classes)
+            label = label.masked_fill(torch.rand(count, device=label.device) < self.class_dropout, self.classes)
         return label
 
     def _cells(self, path: Tensor | None, look: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
@@ -311,7 +318,7 @@ class Generator(nn.Module):
         return made
 
     def _ground(self, told: Tensor, cells: Tensor) -> Tensor:
-        """Return ``(B, N, rest_width)`` of the tokens told, int64 ``(B, N)`` with -1 for the others."""
+        """Return ``(B, N, background_width)`` of the tokens told, int64 ``(B, N)`` with -1 for the others."""
         shown = self.shown(self.embedding(told.clamp(min=0))) * (told >= 0)[..., None]
         made: Tensor = self.blocks((shown + self.hidden(cells)).unflatten(1, self.layout.grid))
         return made.flatten(1, 3)

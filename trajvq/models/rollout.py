@@ -35,7 +35,7 @@ class Rollout(NamedTuple):
     Attributes:
         tokens: int64 ``(B, t, h, w)``.
         path: float ``(B, T, 2)``, planned, x and y from -1 to 1 between the edges; None without planner.
-        look: float ``(B, 4)``, planned, see `trajvq.tokens.tracks.as_look`; None without palette.
+        look: float ``(B, 4)``, planned, see `trajvq.tokens.tracks.as_appearance`; None without palette.
     """
 
     tokens: Tensor

@@ -16,18 +16,18 @@ class Sampling:
     Attributes:
         temperature: Of codes; 0 takes the likeliest.
         top_p: Choose among the likeliest codes that together have this share; at least one.
-        spread: Times the width of the planner's Gaussians; 0 takes the middle of the likeliest, and the likeliest look.
+        noise_scale: Times the width of the planner's Gaussians; 0 takes the middle of the likeliest, and the likeliest look.
         guidance: Weight of the class (Ho and Salimans, 2021): 1 samples as trained, more exaggerates it.
     """
 
     temperature: float = 1.0
     top_p: float = 1.0
-    spread: float = 1.0
+    noise_scale: float = 1.0
     guidance: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.temperature < 0 or self.spread < 0 or self.guidance < 0 or not 0 < self.top_p <= 1:
-            raise ValueError(f"temperature, spread and guidance are 0 or more and top_p is in (0, 1], not {self}")
+        if self.temperature < 0 or self.noise_scale < 0 or self.guidance < 0 or not 0 < self.top_p <= 1:
+            raise ValueError(f"temperature, noise_scale and guidance are 0 or more and top_p is in (0, 1], not {self}")
 
 
 def guided(logits: Tensor, guidance: float) -> Tensor:

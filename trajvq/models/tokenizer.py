@@ -20,33 +20,40 @@ Strides = tuple[int, int, int]
 
 
 class CellEncoder(nn.Module):
-    """Cells to latents. Each cell's mean, least and greatest colour enter beside the deviations from its mean.
+    """Cells to latents. Each cell's mean, least and greatest color enter beside the deviations from its mean.
 
-    So colour does not drown in shape: the least or greatest value of a channel is that of a small object. A token sees
+    So color does not drown in shape: the least or greatest value of a channel is that of a small object. A token sees
     its own frames alone: earlier ones would change twice as many tokens and placed the object no better
     (experiments/rate_distortion/trials.md).
 
     Args:
         strides: Frames, rows and columns of a cell.
         width: Channels on the grid.
-        hidden: Channels between a frame's pixels and what it contributes to its cell.
-        thin: Channels that a frame contributes to its cell.
+        patch_channels: Channels between a frame's pixels and what it contributes to its cell.
+        frame_channels: Channels that a frame contributes to its cell.
         blocks: Residual blocks.
-        reach: The first so many of them look at neighbouring cells.
+        receptive_field: The first so many of them look at neighbouring cells.
         latent: Channels out.
     """
 
     def __init__(
-        self, strides: Strides, width: int, hidden: int, thin: int, blocks: int, reach: int, latent: int
+        self,
+        strides: Strides,
+        width: int,
+        patch_channels: int,
+        frame_channels: int,
+        blocks: int,
+        receptive_field: int,
+        latent: int,
     ) -> None:
         super().__init__()
         self.strides = strides
         frames, rows, columns = strides
-        self.shape = nn.Linear(3 * rows * columns, hidden)
-        self.tone = nn.Linear(3 * 3, hidden, bias=False)
-        self.frame = nn.Linear(hidden, thin)
-        self.inward = nn.Linear(frames * thin, width)
-        self.blocks = nn.Sequential(*(ResidualBlock(width, mix=k < reach, back=False) for k in range(blocks)))
+        self.shape = nn.Linear(3 * rows * columns, patch_channels)
+        self.tone = nn.Linear(3 * 3, patch_channels, bias=False)
+        self.frame = nn.Linear(patch_channels, frame_channels)
+        self.inward = nn.Linear(frames * frame_channels, width)
+        self.blocks = nn.Sequential(*(ResidualBlock(width, mix=k < receptive_field, back=False) for k in range(blocks)))
         self.outward = nn.Sequential(ChannelNorm(width), nn.Linear(width, latent))
 
     def forward(self, video: Tensor) -> Tensor:
@@ -62,30 +69,32 @@ class CellEncoder(nn.Module):
 
 
 class CellDecoder(nn.Module):
-    """Codes to cells: a ground, painted over by one colour a cell and frame where a mask says so.
+    """Codes to cells: a ground, painted over by one color a cell and frame where a mask says so.
 
-    Drawing shape and colour apart, each code can hold a colour without redrawing the shape in it.
+    Drawing shape and color apart, each code can hold a color without redrawing the shape in it.
 
     Args:
         strides: Frames, rows and columns of a cell.
         width: Channels on the grid.
-        hidden: Channels between what a frame takes from its cell and its pixels.
-        thin: Channels that a frame takes from its cell.
+        patch_channels: Channels between what a frame takes from its cell and its pixels.
+        frame_channels: Channels that a frame takes from its cell.
         blocks: Residual blocks.
         latent: Channels of the codes.
     """
 
-    def __init__(self, strides: Strides, width: int, hidden: int, thin: int, blocks: int, latent: int) -> None:
+    def __init__(
+        self, strides: Strides, width: int, patch_channels: int, frame_channels: int, blocks: int, latent: int
+    ) -> None:
         super().__init__()
         self.strides = strides
         frames, rows, columns = strides
         self.inward = nn.Linear(latent, width)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
-        self.outward = nn.Sequential(ChannelNorm(width), nn.Linear(width, frames * thin), nn.SiLU())
-        self.frame = nn.Sequential(nn.Linear(thin, hidden), nn.SiLU())
-        self.ground = nn.Linear(hidden, 3 * rows * columns)
-        self.mask = nn.Linear(hidden, rows * columns)
-        self.colour = nn.Linear(hidden, 3)
+        self.outward = nn.Sequential(ChannelNorm(width), nn.Linear(width, frames * frame_channels), nn.SiLU())
+        self.frame = nn.Sequential(nn.Linear(frame_channels, patch_channels), nn.SiLU())
+        self.ground = nn.Linear(patch_channels, 3 * rows * columns)
+        self.mask = nn.Linear(patch_channels, rows * columns)
+        self.color = nn.Linear(patch_channels, 3)
         nn.init.zeros_(self.ground.weight)
         nn.init.constant_(self.mask.bias, -2.0)  # at first little is painted
 
@@ -95,8 +104,8 @@ class CellDecoder(nn.Module):
         cells = self.outward(self.blocks(self.inward(rearrange(codes, "b c t h w -> b t h w c"))))
         frame = self.frame(rearrange(cells, "b t h w (p n) -> b (t p) h w n", p=p))
         ground = self.ground(frame).unflatten(-1, (3, q * r))
-        mask, colour = self.mask(frame).sigmoid()[..., None, :], self.colour(frame)[..., None]
-        made = torch.lerp(ground, colour, mask)
+        mask, color = self.mask(frame).sigmoid()[..., None, :], self.color(frame)[..., None]
+        made = torch.lerp(ground, color, mask)
         return rearrange(made, "b T h w c (q r) -> b c T (h q) (w r)", q=q, r=r) + 0.5
 
 
@@ -108,10 +117,10 @@ class CausalTokenizer(nn.Module):
         levels: FSQ levels of each digit of a code; their product is the codebook.
         digits: How many of them each channel of a code has; None for one each. See `trajvq.models.FSQ`.
         width: Channels on the grid of cells.
-        hidden: Channels between a frame's pixels and its cells.
-        thin: Channels that a frame and its cell exchange.
+        patch_channels: Channels between a frame's pixels and its cells.
+        frame_channels: Channels that a frame and its cell exchange.
         blocks: Residual blocks in encoder and in decoder.
-        reach: Cells away that a token can still see: beyond that an object changes no token, so that tokens say where
+        receptive_field: Cells away that a token can still see: beyond that an object changes no token, so that tokens say where
             it is and a model of tokens has little to tell.
         quantizer: Another quantizer than FSQ, such as those of `trajvq.models.quantizers`; ``levels`` and ``digits``
             are then unused.
@@ -123,25 +132,33 @@ class CausalTokenizer(nn.Module):
         levels: Sequence[int] = (8, 5, 5, 5),
         digits: Sequence[int] | None = None,
         width: int = 64,
-        hidden: int = 128,
-        thin: int = 48,
+        patch_channels: int = 128,
+        frame_channels: int = 48,
         blocks: int = 4,
-        reach: int = 1,
+        receptive_field: int = 1,
         quantizer: nn.Module | None = None,
     ) -> None:
         super().__init__()
         if len(strides) != 3 or min(strides) < 1:
             raise ValueError(f"strides are {list(strides)}; give three, each 1 or more: frames, rows, columns")
-        if not 0 <= reach <= blocks:
-            raise ValueError(f"reach is {reach} with {blocks} blocks; give 0 to {blocks}")
+        if not 0 <= receptive_field <= blocks:
+            raise ValueError(f"receptive_field is {receptive_field} with {blocks} blocks; give 0 to {blocks}")
         self.strides: Strides = (strides[0], strides[1], strides[2])
-        self.levels, self.width, self.hidden, self.thin, self.blocks = list(levels), width, hidden, thin, blocks
-        self.digits, self.reach = None if digits is None else list(digits), reach
+        self.levels, self.width, self.patch_channels, self.frame_channels, self.blocks = (
+            list(levels),
+            width,
+            patch_channels,
+            frame_channels,
+            blocks,
+        )
+        self.digits, self.receptive_field = None if digits is None else list(digits), receptive_field
         self.quantizer = cast(Any, FSQ(levels, digits) if quantizer is None else quantizer)
         self.codebook_size: int = self.quantizer.codebook_size
         channels: int = self.quantizer.dim
-        self.encoder = CellEncoder(self.strides, width, hidden, thin, blocks, reach, channels)
-        self.decoder = CellDecoder(self.strides, width, hidden, thin, blocks, channels)
+        self.encoder = CellEncoder(
+            self.strides, width, patch_channels, frame_channels, blocks, receptive_field, channels
+        )
+        self.decoder = CellDecoder(self.strides, width, patch_channels, frame_channels, blocks, channels)
 
     def quantize(self, video: Tensor) -> Tensor:
         """Return codes ``(B, d, t, h, w)``, float32, with FSQ in [-1, 1].

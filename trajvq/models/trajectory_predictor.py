@@ -1,4 +1,4 @@
-"""Foresight: all places of a clip to come, at once, from those seen, as samples that a proper score has taught.
+"""TrajectoryPredictor: all places of a clip to come, at once, from those seen, as samples that a proper score has taught.
 
 The network takes noise beside the places seen, and two of its answers to each context are trained on the energy
 score (Gneiting and Raftery, 2007; as in engression, Shen and Meinshausen, 2024): near to what happened, and as far
@@ -32,8 +32,8 @@ class ResidualLayer(nn.Module):
         return made
 
 
-class Foresight(nn.Module):
-    """The places of later frames from those of the first ones; see `Planner`.
+class TrajectoryPredictor(nn.Module):
+    """The places of later frames from those of the first ones; see `AutoregressiveTrajectory`.
 
     Paths are looked at from where the object was seen last, along its way there and with its turn to one side, so
     that motions which differ by place, direction or a mirror are one to the network. Where the picture lies is told
@@ -88,15 +88,15 @@ class Foresight(nn.Module):
         """Return the mean energy score of two samples a clip over the frames not seen.
 
         Args:
-            path: float ``(B, T, 2)``; frames with NaN are not charged.
+            path: float ``(B, T, 2)``; frames with NaN are not valid.
             given: int64 ``(B,)``, places that are shown, 1 to T - 1.
         """
-        charged = path.isfinite().all(dim=-1) & (torch.arange(self.frames, device=path.device) >= given[:, None])
+        valid = path.isfinite().all(dim=-1) & (torch.arange(self.frames, device=path.device) >= given[:, None])
         path = path.nan_to_num()
         made = self(path, given, torch.randn(len(path), 2, self.noise, device=path.device))
         error = (made - path[:, None]).norm(dim=-1).mean(dim=1)
-        spread = (made[:, 0] - made[:, 1]).norm(dim=-1)
-        score: Tensor = ((error - spread / 2) * charged).sum() / charged.sum().clamp(min=1)
+        noise_scale = (made[:, 0] - made[:, 1]).norm(dim=-1)
+        score: Tensor = ((error - noise_scale / 2) * valid).sum() / valid.sum().clamp(min=1)
         return score
 
     @staticmethod
@@ -110,7 +110,7 @@ class Foresight(nn.Module):
         return path.new_zeros(path.shape[:2])
 
     def rollout(
-        self, path: Tensor, frames: int, label: Tensor, chance: Tensor, spread: float = 1.0, guidance: float = 1.0
+        self, path: Tensor, frames: int, label: Tensor, chance: Tensor, noise_scale: float = 1.0, guidance: float = 1.0
     ) -> Tensor:
         """Return paths ``(B, frames, 2)`` that go on from the given ones.
 
@@ -119,7 +119,7 @@ class Foresight(nn.Module):
             frames: At most T.
             label: Not looked at.
             chance: ``(B, frames, ...)`` uniform numbers, at least as many as the noise.
-            spread: Times the noise; with 0 each place is the geometric median of 64 samples, the best guess where
+            noise_scale: Times the noise; with 0 each place is the geometric median of 64 samples, the best guess where
                 the mean distance counts.
             guidance: Not looked at.
         """
@@ -129,11 +129,11 @@ class Foresight(nn.Module):
             return short
         seen = F.pad(path, (0, 0, 0, self.frames - given))
         shown = torch.full((len(path),), given, device=path.device)
-        if spread == 0:
+        if noise_scale == 0:
             made = geometric_median(self(seen, shown, self.fixed.expand(len(path), -1, -1)))
         else:
             uniform = chance.flatten(1)[:, : self.noise].clamp(1e-9, 1 - 1e-9)
-            normal = torch.special.ndtri(uniform).to(path.dtype) * spread
+            normal = torch.special.ndtri(uniform).to(path.dtype) * noise_scale
             made = self(seen, shown, F.pad(normal, (0, self.noise - normal.shape[1]))[:, None])[:, 0]
         return torch.cat([path, made[:, given:frames]], dim=1)
 

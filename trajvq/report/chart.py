@@ -17,7 +17,7 @@ SPEED = 1  # which of the speeds is drawn
 SEEN, HALF, GONE = "#1a7f37", "#9a6700", "#cf222e"
 
 
-def draw_chart(
+def plot_chart(
     chart: Chart,
     targets: NDArray[np.uint8],
     made: NDArray[np.uint8],

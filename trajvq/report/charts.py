@@ -1,4 +1,4 @@
-"""Charts of the report as SVG: matplotlib's, small, and coloured by the page, so that they follow dark mode."""
+"""Charts of the report as SVG: matplotlib's, small, and colored by the page, so that they follow dark mode."""
 
 import io
 import re
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from trajvq.metrics.intervals import Interval
 
-# matplotlib wants colours; the page's own take their place in the SVG.
+# matplotlib wants colors; the page's own take their place in the SVG.
 INK, FAINT = "#010203", "#040506"
 SERIES = [f"#0a0b{k:02x}" for k in range(8)]
 VARIABLES = {INK: "var(--ink)", FAINT: "var(--line)"} | {c: f"var(--series{k})" for k, c in enumerate(SERIES)}
@@ -157,7 +157,7 @@ def _axes(
 
 
 def _svg(figure: Figure, text: str) -> str:
-    """Return an ``<svg>`` element that fills its column, has a text alternative and takes the page's colours."""
+    """Return an ``<svg>`` element that fills its column, has a text alternative and takes the page's colors."""
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     made = file.getvalue()

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 
-def draw_confusion(counts: NDArray[np.int64], classes: list[str], title: str) -> NDArray[np.uint8]:
+def plot_confusion(counts: NDArray[np.int64], classes: list[str], title: str) -> NDArray[np.uint8]:
     """Draw true classes (rows) against answers (columns), each row as shares, with the counts written in.
 
     Args:

@@ -29,7 +29,7 @@ GIVEN, PREDICTED = (140, 149, 159), (9, 105, 218)  # frames of clips in a GIF
 GAP, BORDER, SCALE = 6, 2, 2
 
 
-def draw_horizons(rows: Mapping[str, Mapping[str, Any]], path: Path, title: str) -> None:
+def plot_horizons(rows: Mapping[str, Mapping[str, Any]], path: Path, title: str) -> None:
     """Write the mean error of every frame predicted, over all clips and by class, as PNG.
 
     Args:
@@ -59,7 +59,7 @@ def draw_horizons(rows: Mapping[str, Mapping[str, Any]], path: Path, title: str)
     figure.savefig(path)
 
 
-def draw_fans(
+def plot_fans(
     places: Mapping[str, NDArray[Any]], given: int, classes: Sequence[str], path: Path, each: int = 4, size: int = 64
 ) -> None:
     """Write the first clips of every class as paths: given, true, predicted, and all samples, as PNG.
@@ -134,7 +134,7 @@ def save_gif(
 
 
 def _framed(picture: NDArray[np.uint8], color: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Return uint8 ``(H, W, 3)`` with a coloured border of a picture ``(3, H, W)``."""
+    """Return uint8 ``(H, W, 3)`` with a colored border of a picture ``(3, H, W)``."""
     height, width = picture.shape[1:]
     made = np.empty((height + 2 * BORDER, width + 2 * BORDER, 3), dtype=np.uint8)
     made[:] = color

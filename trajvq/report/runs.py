@@ -8,7 +8,7 @@ from typing import Any
 
 from trajvq.errors import UserError
 from trajvq.metrics.details import ClipDetails
-from trajvq.runs.provenance import ORIGIN
+from trajvq.runs.provenance import PROVENANCE
 
 Curve = tuple[list[float], list[float]]  # steps and values
 
@@ -25,7 +25,7 @@ class RunRecord:
         details: Of ``scoreboards/SPLIT.npz`` by split, where there is one.
         curves: Figures of ``metrics.csv`` by name.
         config: Text of ``config.yaml``.
-        commands: Of ``origin.json``: each with ``command``, ``started``, ``versions`` and perhaps hashes.
+        commands: Of ``provenance.json``: each with ``command``, ``started``, ``versions`` and perhaps hashes.
     """
 
     folder: Path
@@ -67,8 +67,8 @@ def read_run(path: Path) -> RunRecord:
             run.curves = read_curves(place / "metrics.csv")
         if (place / "config.yaml").exists():
             run.config = (place / "config.yaml").read_text()
-        if (place / ORIGIN).exists():
-            run.commands = json.loads((place / ORIGIN).read_text())["commands"]
+        if (place / PROVENANCE).exists():
+            run.commands = json.loads((place / PROVENANCE).read_text())["commands"]
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({type(error).__name__}: {error}); is it a run's?") from None
     if not run.boards and not run.curves:

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from trajvq.io.arrays import Bytes, as_bytes
+from trajvq.io.arrays import Bytes
+from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.background import estimate_background
 
 FAINT = 0.25  # of its contrast that the object has in the first frame of a trail; in the last all
@@ -16,7 +17,7 @@ MILLISECONDS = 90  # a frame of an animation
 
 def trails(video: Bytes) -> Bytes:
     """Draw clips uint8 ``(N, T, 3, H, W)`` as one picture each, uint8 ``(N, 3, H, W)``: earlier is fainter."""
-    ground = as_bytes(estimate_background(torch.from_numpy(video).transpose(1, 2).float() / 255)).astype(np.float32)
+    ground = to_uint8(estimate_background(to_float(torch.from_numpy(video)))).astype(np.float32)
     strength = np.linspace(FAINT, 1, video.shape[1], dtype=np.float32)[:, None, None, None]
     change = (video.astype(np.float32) - ground) * strength
     most = np.abs(change).sum(axis=2, keepdims=True).argmax(axis=1)[:, None]

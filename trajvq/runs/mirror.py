@@ -16,7 +16,7 @@ from trajvq.runs.folder import COMPLETE
 LAST, BEFORE, BEST = (f"checkpoints/{name}" for name in (checkpoints.LAST, checkpoints.BEFORE, "best.ckpt"))
 SNAPSHOTS = ".mirror"  # folder in the run for the lock, and for files on their way up
 NAMES = re.compile(
-    r"checkpoints/[A-Za-z0-9_][\w.=+-]*\.ckpt|config\.yaml|metrics\.csv|origin\.json|wandb\.id|complete\.json"
+    r"checkpoints/[A-Za-z0-9_][\w.=+-]*\.ckpt|config\.yaml|metrics\.csv|provenance\.json|wandb\.id|complete\.json"
     r"|scoreboards/\w+\.(json|npz)"
 )
 

@@ -15,7 +15,7 @@ import torch
 
 from trajvq.io.files import write_text
 
-ORIGIN = "origin.json"
+PROVENANCE = "provenance.json"
 PACKAGES = ("trajvq", "torch", "lightning", "numpy", "jsonargparse", "wandb")
 
 
@@ -34,14 +34,14 @@ def versions() -> dict[str, str]:
 
 
 def note_command(run: Path, arguments: Sequence[str], about: Mapping[str, Any]) -> None:
-    """Add a command to ``origin.json`` of a run.
+    """Add a command to ``provenance.json`` of a run.
 
     Args:
         run: The run folder.
         arguments: As given to ``trajvq``.
         about: What else is known, such as the hash of the dataset.
     """
-    path = run / ORIGIN
+    path = run / PROVENANCE
     held = json.loads(path.read_text()) if path.exists() else {"commands": []}
     command = {
         "command": shlex.join(["trajvq", *arguments]),

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trajvq.errors import UserError
-from trajvq.io.arrays import as_bytes, as_model_input
+from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.classification.accuracy import ClassAnswers, class_figures, confusion_matrix
 from trajvq.metrics.classification.rows import ClassRows
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_show
@@ -33,7 +33,7 @@ class Classify(TokenTask):
         network: The classifier.
         total_steps: Steps until the learning rate has decayed to 0; the trainer's ``max_steps``.
         label_smoothing: Share of the target given to all classes alike.
-        places_weight: Of the mean distance of points from places, in half frames, beside the cross-entropy.
+        tracks_weight: Of the mean distance of points from places, in half frames, beside the cross-entropy.
         learning_rate: Its peak.
         warmup_steps: Steps of linear rise to it.
         betas: AdamW's running averages.
@@ -49,14 +49,14 @@ class Classify(TokenTask):
         network: Classifier,
         total_steps: int,
         label_smoothing: float = 0.1,
-        places_weight: float = 30.0,
+        tracks_weight: float = 30.0,
         learning_rate: float = 4e-3,
         warmup_steps: int = 100,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.05,
     ) -> None:
         super().__init__(tokenizer_ckpt, network, total_steps, learning_rate, warmup_steps, betas, weight_decay)
-        self.label_smoothing, self.places_weight = label_smoothing, places_weight
+        self.label_smoothing, self.tracks_weight = label_smoothing, tracks_weight
         self.val_answers = ClassAnswers()
         self.test_answers = nn.ModuleDict()
         self.confusion: dict[str, Tensor] = {}  # of the last validation or test, by split
@@ -81,8 +81,8 @@ class Classify(TokenTask):
         assert isinstance(self.network, Classifier)
         logits, points = self.network.read(self.data.tokens_of(batch))
         loss, accuracy = class_loss(logits, batch["label"], self.label_smoothing)
-        if points is not None and "places" in batch:
-            loss = loss + self.places_weight * place_loss(points, batch["places"])
+        if points is not None and "tracks" in batch:
+            loss = loss + self.tracks_weight * place_loss(points, batch["tracks"])
         self.log("train/loss", self.checked(loss), prog_bar=True)
         self.log("train/accuracy", accuracy, prog_bar=True)
         return loss
@@ -140,8 +140,8 @@ class Classify(TokenTask):
         )
         details.shown = clips_to_show(details.figures["surprise"])
         shown = clips.batch(index[details.shown].tolist())["video"]
-        decoded = self.tokenizer.decode(self.tokenizer.encode(as_model_input(shown.to(self.device))))
-        details.clips = {"target": shown.numpy(), "decoded": as_bytes(decoded)}
+        decoded = self.tokenizer.decode(self.tokenizer.encode(to_float(shown.to(self.device))))
+        details.clips = {"target": shown.numpy(), "decoded": to_uint8(decoded)}
         return details
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
@@ -183,7 +183,7 @@ class Classify(TokenTask):
             data.augment if data.versions > 1 or not data.cache_tokens else None,
             self.total_steps,
             data.batch_size,
-            (self.label_smoothing, self.places_weight if data.places else 0.0),
+            (self.label_smoothing, self.tracks_weight if data.tracks else 0.0),
             data.seed,
             (self.learning_rate, self.warmup_steps, self.betas, self.weight_decay),
         )

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trajvq.data.storage.clips import Clips
-from trajvq.io.arrays import Floats, as_bytes, as_model_input
+from trajvq.io.arrays import Floats
+from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_show
 from trajvq.metrics.judge import Judge, fit_families
 from trajvq.metrics.reconstruction.metric import MISSING
@@ -31,20 +32,20 @@ def forecast_details(
 
     Args:
         clips: The split.
-        places: ``truth`` ``(N, n + M, 2)`` px, ``charged`` ``(N, n + M)``, ``model`` ``(N, M, 2)`` and perhaps
+        places: ``truth`` ``(N, n + M, 2)`` px, ``valid`` ``(N, n + M)``, ``model`` ``(N, M, 2)`` and perhaps
             ``samples`` ``(N, S, M, 2)``.
         index: ``(N,)`` numbers of the clips.
         given: n.
         go_on: From clips float ``(K, 3, T, H, W)`` and their numbers to the same with ``n + M`` frames.
     """
-    error = path_error(places["truth"][:, given:], places["model"], places["charged"][:, given:])
+    error = path_error(places["truth"][:, given:], places["model"], places["valid"][:, given:])
     ade = np.concatenate([np.full((len(index), given), np.nan), error], axis=1)
     facts = clip_facts(clips.columns, index)
     facts = {name: value for name, value in facts.items() if value.ndim == 1 or value.shape == ade.shape}
     details = ClipDetails(index, {"ade": ade, "fde": last_of(error)}, facts, classes=clips.manifest.classes)
     details.shown = rows = clips_to_show(details.by_clip("ade"))
     shown = clips.batch(index[rows].tolist())["video"]
-    made = as_bytes(go_on(as_model_input(shown), torch.from_numpy(index[rows])))
+    made = to_uint8(go_on(to_float(shown), torch.from_numpy(index[rows])))
     if made.shape == shown.shape:
         made[:, :given] = shown.numpy()[:, :given]
         details.clips["target"] = shown.numpy()
@@ -56,10 +57,10 @@ def forecast_details(
     return details
 
 
-def path_error(truth: Floats, predicted: Floats, charged: NDArray[np.bool_]) -> Floats:
+def path_error(truth: Floats, predicted: Floats, valid: NDArray[np.bool_]) -> Floats:
     """Return distances of predicted from true places ``(N, M)`` px, at most 32; NaN where nothing is charged."""
     error = np.linalg.norm(predicted - truth, axis=-1)
-    return np.where(charged, np.where(np.isfinite(error), np.minimum(error, MISSING), MISSING), np.nan)
+    return np.where(valid, np.where(np.isfinite(error), np.minimum(error, MISSING), MISSING), np.nan)
 
 
 def last_of(error: Floats) -> Floats:

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from trajvq.augment import PathSymmetries
 from trajvq.data.synthetic.extrapolate import continued_paths
 from trajvq.errors import UserError
-from trajvq.io.arrays import as_bytes, as_model_input
+from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.forecast.errors import forecast_figures
 from trajvq.metrics.forecast.predictions import ForecastAnswers, pictured, tracked_as
-from trajvq.metrics.forecast.rows import Ladder, Paths
+from trajvq.metrics.forecast.rows import Baselines, Paths
 from trajvq.metrics.forecast.scoreboard import fitted, forecast_rows
 from trajvq.metrics.reconstruction.metric import Truth, truth_of
 from trajvq.metrics.scoreboard import add_ood_ratios, value_of
@@ -24,9 +24,9 @@ from trajvq.models.sampling import Sampling
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.details import forecast_details
 from trajvq.tasks.token_task import Batch, TokenTask
-from trajvq.tokens.tracks import as_path, places_in
+from trajvq.tokens.tracks import as_path, positions_in
 
-GREEDY = Sampling(temperature=0.0, spread=0.0)
+GREEDY = Sampling(temperature=0.0, noise_scale=0.0)
 
 
 class Forecast(TokenTask):
@@ -43,11 +43,11 @@ class Forecast(TokenTask):
         horizon: Frames predicted; the same.
         samples: K, drawn of each clip in the test; 0 for none.
         temperature: Of the tokens of samples.
-        spread: Of the paths of samples, as a multiple of what was learnt.
+        noise_scale: Of the paths of samples, as a multiple of what was learnt.
         val_clips: Clips forecast at validation; None for all.
         paths: Paths a step that the planner learns from, turned and mirrored ones of the training clips.
         paths_weight: Of the path's loss beside that of tokens.
-        blur: Noise in px, of a path that tokens are taught along, so that a planned one serves as well.
+        path_noise_std: Noise in px, of a path that tokens are taught along, so that a planned one serves as well.
         rest: Where tokens are told in turn, so many of those told at once are learnt from at a step; None for all.
         learning_rate: Its peak, for all weights that are no matrices; see `trajvq.optim.schedule.muon`.
         matrix_learning_rate: The peak for matrices.
@@ -68,11 +68,11 @@ class Forecast(TokenTask):
         horizon: int = 8,
         samples: int = 20,
         temperature: float = 1.0,
-        spread: float = 1.0,
+        noise_scale: float = 1.0,
         val_clips: int | None = None,
         paths: int = 512,
         paths_weight: float = 10.0,
-        blur: float = 0.1,
+        path_noise_std: float = 0.1,
         rest: int | None = None,
         learning_rate: float = 3e-3,
         matrix_learning_rate: float = 0.02,
@@ -83,8 +83,8 @@ class Forecast(TokenTask):
         weights = (learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
         super().__init__(tokenizer_ckpt, network, total_steps, *weights)
         self.context, self.horizon, self.samples, self.val_clips = context, horizon, samples, val_clips
-        self.sampling = Sampling(temperature=temperature, spread=spread)
-        self.paths, self.paths_weight, self.blur, self.rest = paths, paths_weight, blur, rest
+        self.sampling = Sampling(temperature=temperature, noise_scale=noise_scale)
+        self.paths, self.paths_weight, self.path_noise_std, self.rest = paths, paths_weight, path_noise_std, rest
         self.symmetries = PathSymmetries()
         self.timed = np.zeros(2)  # clips forecast greedily in this test, and seconds
         self.val_answers = ForecastAnswers()
@@ -122,27 +122,27 @@ class Forecast(TokenTask):
         assert isinstance(self.network, Forecaster)
         assert self.layout is not None
         video = self.tokenizer.decode(tokens)
-        path = as_path(places_in(video), *video.shape[-2:])
-        chances = [torch.Generator().manual_seed(seed_of(int(clip), draw)) for clip in index]
+        path = as_path(positions_in(video), *video.shape[-2:])
+        generators = [torch.Generator().manual_seed(seed_of(int(clip), draw)) for clip in index]
         frames = tokens.shape[1] + self.horizon // self.layout.frames
-        made = self.network.rollout(chances, prefix=tokens, path=path, frames=frames, how=how)
+        made = self.network.rollout(generators, prefix=tokens, path=path, frames=frames, how=how)
         return self.tokenizer.decode(made.tokens), made.tokens
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         assert isinstance(self.network, Forecaster)
         assert self.layout is not None
-        pool = self.data.tokens("train", train=True).versioned.get("places")
-        if pool is None or "places" not in batch:
-            raise UserError("a forecaster learns where things are: set data.places and data.cache_tokens to true")
+        pool = self.data.tokens("train", train=True).versioned.get("tracks")
+        if pool is None or "tracks" not in batch:
+            raise UserError("a forecaster learns where things are: set data.tracks and data.cache_tokens to true")
         pool = pool.flatten(0, 1)
         paths = self.symmetries(pool[torch.randint(len(pool), (self.paths,))].to(self.device))
         given = self.layout.frames * torch.randint(1, self.layout.grid[0], (len(paths),), device=self.device)
-        places = batch["places"]
+        places = batch["tracks"]
         noise = torch.randn_like(places) * places.new_tensor(
             [2 / self.data.manifest.width, 2 / self.data.manifest.height]
         )
         ahead = self.network.path_loss(paths, given)
-        token = self.network.token_loss(self.data.tokens_of(batch), places + self.blur * noise, self.rest)
+        token = self.network.token_loss(self.data.tokens_of(batch), places + self.path_noise_std * noise, self.rest)
         loss = token + self.paths_weight * ahead
         self.log("train/loss", self.checked(loss), prog_bar=True)
         self.log("train/path", ahead, prog_bar=True)
@@ -158,8 +158,8 @@ class Forecast(TokenTask):
 
     def on_validation_epoch_end(self) -> None:
         found = self.val_answers.compute()
-        truth, charged = (found[name][:, self.context :] for name in ("truth", "charged"))
-        self.log("val/ade", value_of(forecast_figures(truth, charged, found["pixel"])["ade"]), prog_bar=True)
+        truth, valid = (found[name][:, self.context :] for name in ("truth", "valid"))
+        self.log("val/ade", value_of(forecast_figures(truth, valid, found["pixel"])["ade"]), prog_bar=True)
         self.val_answers.reset()
 
     def on_test_epoch_start(self) -> None:
@@ -179,7 +179,7 @@ class Forecast(TokenTask):
             found = answers.compute()
             self.numbers[split] = found["index"]
             boards[split], self.places[split] = forecast_rows(ladder, split, found, self.context)
-            self.places[split] |= {name: found[name] for name in ("truth", "charged", "tracked") if name in found}
+            self.places[split] |= {name: found[name] for name in ("truth", "valid", "tracked") if name in found}
             self.places[split] |= {name: found[name] for name in ("samples", "label") if name in found}
         add_ood_ratios({split: rows["model"] for split, rows in boards.items()}, "ade")
         for split, rows in boards.items():
@@ -197,7 +197,7 @@ class Forecast(TokenTask):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         clips = self.data.clips(self.data.predict_split)
-        video = as_model_input(clips.batch(batch["index"].tolist())["video"]).to(self.device)
+        video = to_float(clips.batch(batch["index"].tolist())["video"]).to(self.device)
         made, tokens = self(self._context(video), batch["index"])
         given = min(self.context, video.shape[2])
         made = torch.cat([video[:, :, :given], made[:, :, given:]], dim=2)
@@ -232,7 +232,7 @@ class Forecast(TokenTask):
     def _truth(self, split: str, index: Tensor) -> tuple[Truth, Tensor]:
         """Return the truth and the video of some clips."""
         batch = self.data.clips(split).batch(index.tolist())
-        video = as_model_input(batch["video"])
+        video = to_float(batch["video"])
         return truth_of(batch | {"video": video}), video.to(self.device)
 
     def _answer(self, split: str, index: Tensor, full: bool = False) -> dict[str, Any]:
@@ -243,32 +243,32 @@ class Forecast(TokenTask):
         made, _ = self(tokens, index)
         self.timed += np.array([len(index), time.monotonic() - start])
         found = self._true_places(split, index, truth)
-        found |= pictured(truth, as_bytes(made), found["truth"], self.context)
+        found |= pictured(truth, to_uint8(made), found["truth"], self.context)
         if not full:
             return found
         frames, columns = self.context + self.horizon, self.data.clips(split).columns
         found |= {name: columns[name][index.cpu()] for name in ("label", "identifiable") if name in columns}
         given, whole = self.tokenizer.decode(tokens), self.tokenizer.decode(self.tokenizer.encode(video))
-        seen = [tracked_as(truth, as_bytes(clips)).pixel for clips in (video, whole, given)]
+        seen = [tracked_as(truth, to_uint8(clips)).pixel for clips in (video, whole, given)]
         seen[1][:, : self.context] = seen[2]  # as the model sees it: without the frames to come
         found |= {"tracked": fitted(seen[0], frames), "reconstructed": fitted(seen[1], frames)}
         drawn = []
         for number in range(1, self.samples + 1):
             made, _ = self(tokens, index, self.sampling, number)
-            drawn.append(tracked_as(truth, as_bytes(made[:, :, self.context :]), self.context).pixel)
+            drawn.append(tracked_as(truth, to_uint8(made[:, :, self.context :]), self.context).pixel)
         return found | ({"samples": np.stack(drawn, axis=1)} if drawn else {})
 
     def _true_places(self, split: str, index: Tensor, truth: Truth) -> dict[str, Any]:
         """Return where the object is, over context and horizon; beyond the clip's end its equation says so."""
         frames, known = self.context + self.horizon, truth.pixel.shape[1]
-        places, charged = fitted(truth.pixel, frames), fitted(truth.charged, frames, False).astype(bool)
+        places, valid = fitted(truth.pixel, frames), fitted(truth.valid, frames, False).astype(bool)
         more = continued_paths(self.data.clips(split), index.numpy(force=True), frames) if frames > known else None
         if more is not None:
             places[:, known:] = more[:, known:]
-            charged[:, known:] = np.isfinite(more[:, known:]).all(axis=-1)
-        return {"index": index, "truth": places, "charged": charged}
+            valid[:, known:] = np.isfinite(more[:, known:]).all(axis=-1)
+        return {"index": index, "truth": places, "valid": valid}
 
-    def _ladder(self) -> Ladder:
+    def _ladder(self) -> Baselines:
         """Return what the rows know: paths of training clips, and how noisy the sources are on ``val``."""
         data, known = self.data, np.zeros((0, 0, 2))
         if "train" in data.manifest.splits and "pixel" in data.clips("train").columns:
@@ -277,11 +277,11 @@ class Forecast(TokenTask):
         for rows in torch.split(torch.arange(len(val)), data.eval_batch_size):
             truth, video = self._truth("val", rows)
             made = self.tokenizer.decode(self.tokenizer.encode(video))
-            seen = [tracked_as(truth, as_bytes(clips)).pixel for clips in (video, made)]
-            parts.append((truth.pixel, truth.charged, *seen))
+            seen = [tracked_as(truth, to_uint8(clips)).pixel for clips in (video, made)]
+            parts.append((truth.pixel, truth.valid, *seen))
         paths = Paths(*(np.concatenate(part) for part in zip(*parts, strict=True)))
         size = (data.manifest.height, data.manifest.width)
-        return Ladder(known, paths, self.classes, data.manifest.ranges, size, data.manifest.frames)
+        return Baselines(known, paths, self.classes, data.manifest.ranges, size, data.manifest.frames)
 
 
 def seed_of(clip: int, draw: int) -> int:

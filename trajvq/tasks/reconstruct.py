@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.errors import UserError
-from trajvq.io.arrays import as_bytes, as_model_input
+from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_show
 from trajvq.metrics.reconstruction.codes import linear_probe
@@ -190,8 +190,8 @@ class Reconstruct(L.LightningModule):
         )
         details.shown = clips_to_show(details.by_clip(ranked))
         shown = clips.batch(index[details.shown].tolist())["video"]
-        _, made = self.tokenize(as_model_input(shown.to(self.device)))
-        details.clips = {"target": shown.numpy(), "reconstruction": as_bytes(made)}
+        _, made = self.tokenize(to_float(shown.to(self.device)))
+        details.clips = {"target": shown.numpy(), "reconstruction": to_uint8(made)}
         return details
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
@@ -215,7 +215,7 @@ class Reconstruct(L.LightningModule):
             clips = data.clips(split)
             found = []
             for batch in clips.loader(data.eval_batch_size):
-                video = as_model_input(batch["video"].to(self.device))
+                video = to_float(batch["video"].to(self.device))
                 found.append(self.tokenizer.quantize(video).flatten(1).cpu())  # type: ignore[operator]
             codes[split], labels[split] = torch.cat(found), clips.columns["label"]
             if "pixel" in clips.columns:

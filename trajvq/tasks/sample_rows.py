@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trajvq.data.storage.clips import Clips
-from trajvq.io.arrays import Floats, as_bytes
+from trajvq.io.arrays import Floats
+from trajvq.io.video import to_uint8
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.intervals import wilson
 from trajvq.metrics.judge import Judge, calibrate
 from trajvq.metrics.sampling.description import parameter_bits
-from trajvq.metrics.sampling.physics import sample_figures, usual_residuals
+from trajvq.metrics.sampling.physics import reference_residuals, sample_figures
 from trajvq.metrics.sampling.prdc import Nearest, cover, features, memorization, nearest_paths, nearest_tokens
 from trajvq.metrics.tracking import Tracks, track
 from trajvq.models.classifier import TokenClassifier
@@ -32,7 +33,7 @@ CLOSEST = 8  # pairs shown
 
 
 @dataclass(frozen=True)
-class Seen:
+class TrackedClips:
     """Clips as tokens, and what is tracked in what they decode to.
 
     Attributes:
@@ -51,22 +52,22 @@ class Seen:
         return np.where((self.tracks.count == 1)[..., None], self.tracks.pixel, np.nan)
 
 
-def look(tokenizer: FrozenTokenizer, tokens: Tensor, label: Tensor) -> Seen:
+def look(tokenizer: FrozenTokenizer, tokens: Tensor, label: Tensor) -> TrackedClips:
     """Decode and track clips."""
     parts = []
     for part in torch.split(tokens, BATCH):
         video = tokenizer.decode(part).clamp(0, 1)
-        parts.append(track(as_bytes(video), as_bytes(estimate_background(video))))
+        parts.append(track(to_uint8(video), to_uint8(estimate_background(video))))
     whole = Tracks(*(np.concatenate([getattr(part, name) for part in parts]) for name in Tracks.__annotations__))
-    return Seen(tokens, label.numpy(), whole)
+    return TrackedClips(tokens, label.numpy(), whole)
 
 
-def seen_before(tokens: Tensor, label: Tensor, pixel: Tensor) -> Seen:
+def seen_before(tokens: Tensor, label: Tensor, pixel: Tensor) -> TrackedClips:
     """Return clips whose paths ``(N, T, 2)`` were tracked before; nothing else is known of them."""
     path = pixel.numpy().astype(float)
     there = np.isfinite(path).all(axis=-1)
     unknown = np.full((*there.shape, 3), np.nan)
-    return Seen(tokens, label.numpy(), Tracks(path, np.zeros(there.shape), unknown, there.astype(np.int64)))
+    return TrackedClips(tokens, label.numpy(), Tracks(path, np.zeros(there.shape), unknown, there.astype(np.int64)))
 
 
 class SampleRows:
@@ -80,7 +81,9 @@ class SampleRows:
         augment: The augmentation of training, for the classifiers.
     """
 
-    def __init__(self, train: Seen, val: Seen, clips: Clips, layout: TokenLayout, augment: nn.Module | None) -> None:
+    def __init__(
+        self, train: TrackedClips, val: TrackedClips, clips: Clips, layout: TokenLayout, augment: nn.Module | None
+    ) -> None:
         self.train, self.val, self.layout, self.augment = train, val, layout, augment
         self.classes, self.size = tuple(clips.manifest.classes), clips.shape[2:]
         self.judge: Judge | None = None
@@ -88,12 +91,12 @@ class SampleRows:
         if "pixel" in clips.columns and self.classes:
             true = clips.columns["pixel"].numpy().astype(float)
             self.judge = calibrate(val.tracks.pixel, true, val.label, self.classes)
-            self.usual = usual_residuals(val.tracks.pixel, val.label, self.classes)
+            self.usual = reference_residuals(val.tracks.pixel, val.label, self.classes)
             self.errors = _errors(val.tracks, clips)
         self.near_val = {"path": nearest_paths(val.tracks.pixel, train.tracks.pixel, self.size)}
         self.near_val["tokens"] = nearest_tokens(val.tokens.numpy(), train.tokens.numpy())
 
-    def compute(self, real: Seen, drawn: Seen) -> tuple[dict[str, dict[str, Any]], Nearest]:
+    def compute(self, real: TrackedClips, drawn: TrackedClips) -> tuple[dict[str, dict[str, Any]], Nearest]:
         """Return the rows ``classes_rotated``, ``reconstructed`` and ``model``, and the nearest training clips.
 
         Args:
@@ -131,7 +134,7 @@ class SampleRows:
 
 
 def trained_on(
-    train: Seen, test: Seen, layout: TokenLayout, picture: Sequence[int], augment: nn.Module | None
+    train: TrackedClips, test: TrackedClips, layout: TokenLayout, picture: Sequence[int], augment: nn.Module | None
 ) -> float:
     """Return the accuracy on real paths of a classifier trained on others: the classify task's network.
 
@@ -167,7 +170,7 @@ def closest(nearest: Nearest, count: int = CLOSEST) -> Sequence[int]:
 
 
 def _errors(tracks: Tracks, clips: Clips) -> tuple[float, float, float]:
-    """Return RMS errors of a coordinate, px, of the radius, px, and of a colour, in 256ths."""
+    """Return RMS errors of a coordinate, px, of the radius, px, and of a color, in 256ths."""
     off = tracks.pixel - clips.columns["pixel"].numpy()
     place = float(np.sqrt(np.nanmean(np.square(off))))
     known = {"radius": (tracks.radius, 1.0, 1), "color": (tracks.color, 255.0, 2)}

@@ -14,7 +14,7 @@ from trajvq.models.transformer import TokenLayout
 from trajvq.optim.schedule import adamw, muon
 from trajvq.tokens.datamodule import TokenDataModule
 from trajvq.tokens.frozen import FrozenTokenizer
-from trajvq.tokens.loading import made_for, misfits
+from trajvq.tokens.loading import misfits, trained_for
 from trajvq.tokens.protocol import spec_of
 
 Batch = dict[str, Tensor]
@@ -139,12 +139,12 @@ class TokenTask(L.LightningModule):
         """Write down what the weights need to be loaded, and which tokenizer they stand on."""
         assert self.layout is not None
         checkpoint["tokenizer"] = self.tokenizer.identity()
-        checkpoint["made_for"] = {"classes": self.classes, **vars(self.layout)}
+        checkpoint["trained_for"] = {"classes": self.classes, **vars(self.layout)}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse another tokenizer; make the network, if there is none yet, and refuse other weights than its own."""
         self.tokenizer.check(checkpoint.get("tokenizer"), "the checkpoint")
-        layout, classes = made_for(checkpoint["made_for"], "the checkpoint")
+        layout, classes = trained_for(checkpoint["trained_for"], "the checkpoint")
         if self.layout is None:
             self._make(layout, classes)
         if (layout, classes) != (self.layout, self.classes):

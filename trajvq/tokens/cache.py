@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.shards import DAMAGED, first_line
 from trajvq.errors import UserError
-from trajvq.io.arrays import as_model_input
 from trajvq.io.files import whole_file
 from trajvq.io.progress import progress
+from trajvq.io.video import to_float
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.protocol import spec_of
-from trajvq.tokens.tracks import seen_in
+from trajvq.tokens.tracks import tracks_in
 
 ROOT = Path("runs/tokens")
 BATCH = 50  # clips encoded at a time, always: another size may round another way
@@ -76,7 +76,7 @@ class TokenCache:
         augment: nn.Module | None = None,
         device: torch.device | None = None,
     ) -> Tensor:
-        """Return what is tracked in the clips that the tokens decode to, float32 ``(N, V, T, 6)``: see `seen_in`.
+        """Return what is tracked in the clips that the tokens decode to, float32 ``(N, V, T, 6)``: see `tracks_in`.
 
         The tokens alone say so, no label and no truth. Arguments as for `tokens`.
         """
@@ -124,7 +124,7 @@ class TokenCache:
         with progress("encoding", len(clips)) as done:
             for first in range(0, len(clips), BATCH):
                 rows = list(range(first, min(first + BATCH, len(clips))))
-                video = as_model_input(clips.batch(rows)["video"].to(device or self.tokenizer.device))
+                video = to_float(clips.batch(rows)["video"].to(device or self.tokenizer.device))
                 if augment is not None:
                     video = augment(video, [torch.Generator().manual_seed(row << 16 | version) for row in rows])
                 made.append(self.tokenizer.encode(video).to(_integers(self.tokenizer.codebook_size)).cpu())
@@ -135,7 +135,7 @@ class TokenCache:
         made = []
         with progress("tracking", len(tokens)) as done:
             for part in torch.split(tokens, BATCH):
-                made.append(seen_in(self.tokenizer.decode(part.long().to(device or self.tokenizer.device))).cpu())
+                made.append(tracks_in(self.tokenizer.decode(part.long().to(device or self.tokenizer.device))).cpu())
                 done(len(part))
         return torch.cat(made)
 

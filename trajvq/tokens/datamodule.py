@@ -11,7 +11,7 @@ from trajvq.data.storage.clips import Batched, Clips, First
 from trajvq.errors import UserError
 from trajvq.tokens.cache import ROOT, TokenCache
 from trajvq.tokens.frozen import FrozenTokenizer
-from trajvq.tokens.tracks import as_look, as_path
+from trajvq.tokens.tracks import as_appearance, as_path
 
 
 class TokenClips:
@@ -79,11 +79,11 @@ class TokenDataModule(TrajectoryDataModule):
             that never repeats.
         versions: Versions of each training clip in the cache: the clip itself, and what ``augment`` makes of it.
         augment: Augmentation in pixels that keeps labels, such as `trajvq.augment.ClipSymmetries`.
-        places: Add ``places`` to batches of training: where the object is tracked in the clips that the tokens
+        tracks: Add ``tracks`` to batches of training: where the object is tracked in the clips that the tokens
             decode to, float ``(B, T, 2)``, x and y from -1 to 1 between the edges, NaN where nothing is seen; and
-            ``look``, how it looks there, float ``(B, 4)``, see `trajvq.tokens.tracks.as_look`.
-        eval_places: Add them outside of training too.
-        labelled: Only the first so many training clips have a label; of the others only tokens and places are used.
+            ``look``, how it looks there, float ``(B, 4)``, see `trajvq.tokens.tracks.as_appearance`.
+        eval_tracks: Add them outside of training too.
+        labelled: Only the first so many training clips have a label; of the others only tokens and tracks are used.
         token_folder: Folder of all token caches.
     """
 
@@ -101,8 +101,8 @@ class TokenDataModule(TrajectoryDataModule):
         cache_tokens: bool = True,
         versions: int = 1,
         augment: nn.Module | None = None,
-        places: bool = False,
-        eval_places: bool = False,
+        tracks: bool = False,
+        eval_tracks: bool = False,
         labelled: int | None = None,
         token_folder: Path = ROOT,
     ) -> None:
@@ -121,11 +121,11 @@ class TokenDataModule(TrajectoryDataModule):
             raise ValueError(f"data.versions is {versions}; the clip itself is the first")
         if versions > 1 and augment is None:
             raise ValueError(f"data.versions is {versions} but data.augment is null; versions would all be alike")
-        if (places or eval_places or labelled is not None) and not cache_tokens:
-            raise ValueError("data.places, data.eval_places and data.labelled need data.cache_tokens")
+        if (tracks or eval_tracks or labelled is not None) and not cache_tokens:
+            raise ValueError("data.tracks, data.eval_tracks and data.labelled need data.cache_tokens")
         if labelled is not None and labelled < 1:
             raise ValueError(f"data.labelled is {labelled}; classes are learnt from labels")
-        self.places, self.eval_places, self.labelled = places, eval_places, labelled
+        self.tracks, self.eval_tracks, self.labelled = tracks, eval_tracks, labelled
         self.cache_tokens, self.augment, self.token_folder = cache_tokens, augment, Path(token_folder)
         self.versions = versions
         self.tokenizer: FrozenTokenizer | None = None
@@ -166,11 +166,11 @@ class TokenDataModule(TrajectoryDataModule):
             names = ("label",) if train else tuple(name for name in clips.columns if name != "background")
             columns = {name: clips.columns[name][:count] for name in names if name in clips.columns}
             versioned = {}
-            if self.places if train else self.eval_places:
+            if self.tracks if train else self.eval_tracks:
                 seen, width = cache.seen(*given)[:count], self.manifest.width
                 versioned = {
-                    "places": as_path(seen[..., :2], self.manifest.height, width),
-                    "look": as_look(seen, width),
+                    "tracks": as_path(seen[..., :2], self.manifest.height, width),
+                    "appearance": as_appearance(seen, width),
                 }
             self._tokens[split, train] = TokenClips(tokens, columns, versioned, self.labelled if train else None)
         return self._tokens[split, train]

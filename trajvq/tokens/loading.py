@@ -50,11 +50,11 @@ def _of_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Te
     return spec, {key.removeprefix(PREFIX): value for key, value in state if key.startswith(PREFIX)}
 
 
-def made_for(held: dict[str, Any], path: str) -> tuple[TokenLayout, list[str]]:
+def trained_for(held: dict[str, Any], path: str) -> tuple[TokenLayout, list[str]]:
     """Return the tokens and the classes that a task's checkpoint was trained for.
 
     Args:
-        held: Its ``made_for``.
+        held: Its ``trained_for``.
         path: Of the checkpoint, for messages.
 
     Raises:

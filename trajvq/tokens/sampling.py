@@ -14,7 +14,7 @@ from trajvq.io.checkpoint import read_checkpoint
 from trajvq.models.generator import Generator
 from trajvq.models.sampling import Sampling
 from trajvq.tokens.frozen import FrozenTokenizer
-from trajvq.tokens.loading import made_for, misfits
+from trajvq.tokens.loading import misfits, trained_for
 from trajvq.tokens.protocol import module_of
 
 PREFIX = "network."
@@ -22,7 +22,7 @@ BATCH = 64
 ANY = -1  # the label of clips of any class
 
 
-class Drawn(NamedTuple):
+class SampledClips(NamedTuple):
     """Clips drawn.
 
     Attributes:
@@ -36,7 +36,7 @@ class Drawn(NamedTuple):
     path: Tensor | None
 
 
-def chance_of(seed: int, label: int, number: int) -> torch.Generator:
+def generator_for(seed: int, label: int, number: int) -> torch.Generator:
     """Return the source of a clip's chance: its own for each seed, class and number.
 
     Args:
@@ -48,7 +48,7 @@ def chance_of(seed: int, label: int, number: int) -> torch.Generator:
     return torch.Generator().manual_seed((stream + number) % 2**32)  # torch looks at 32 bits
 
 
-def draw_clips(
+def sample_clips(
     network: Generator,
     labels: Sequence[int],
     each: int,
@@ -57,14 +57,14 @@ def draw_clips(
     frames: int | None = None,
     batch_size: int = BATCH,
     first: int = 0,
-) -> Iterator[Drawn]:
+) -> Iterator[SampledClips]:
     """Draw clips of some classes, one class after another.
 
     Args:
         network: A trained generator in evaluation mode.
         labels: Classes, or `ANY`.
         each: Clips of each.
-        seed: See `chance_of`; clips do not depend on which others are asked for.
+        seed: See `generator_for`; clips do not depend on which others are asked for.
         how: How to draw.
         frames: Latent frames; None for as many as were trained.
         batch_size: Clips drawn at once.
@@ -74,9 +74,9 @@ def draw_clips(
     for start in range(0, len(asked), batch_size):
         part = asked[start : start + batch_size]
         label = torch.tensor([label for label, _ in part])
-        chances = [chance_of(seed, label, number) for label, number in part]
-        drawn = network.rollout(chances, label, frames=frames, how=how)
-        yield Drawn(label, drawn.tokens, drawn.path)
+        generators = [generator_for(seed, label, number) for label, number in part]
+        drawn = network.rollout(generators, label, frames=frames, how=how)
+        yield SampledClips(label, drawn.tokens, drawn.path)
 
 
 class Loaded(NamedTuple):
@@ -107,12 +107,12 @@ def load_generator(path: str | Path, tokenizer_ckpt: str | None = None) -> Loade
     """
     content = read_checkpoint(path)
     spec = content.get("hyper_parameters", {}).get("network")
-    network = module_of(spec) if spec and "made_for" in content else None
+    network = module_of(spec) if spec and "trained_for" in content else None
     if not isinstance(network, Generator):
         raise UserError(f"{path} is no checkpoint of a generator; train one with `trajvq fit --config sample`")
     tokenizer = FrozenTokenizer(tokenizer_ckpt or content["tokenizer"]["path"])
     tokenizer.check(content["tokenizer"], str(path))
-    layout, classes = made_for(content["made_for"], str(path))
+    layout, classes = trained_for(content["trained_for"], str(path))
     network.build(layout, len(classes))
     state = {name.removeprefix(PREFIX): value for name, value in content["state_dict"].items()}
     wrong = misfits(network.state_dict(), state)

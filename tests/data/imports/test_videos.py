@@ -64,7 +64,7 @@ def test_the_deal_depends_on_the_seed(tmp_path: Path) -> None:
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no videos": ({"pictures": videos()}, "no array 'videos'"),
     "wrong shape": ({"videos": videos()[0, 0]}, "shape"),
-    "no colour axis": ({"videos": np.zeros((4, 5, 6, 8, 8), np.uint8)}, "shape"),
+    "no color axis": ({"videos": np.zeros((4, 5, 6, 8, 8), np.uint8)}, "shape"),
     "wrong range": ({"videos": videos() * 255}, "clip 0 has values from"),
     "NaN": ({"videos": np.where(videos() < 0.999, videos(), np.nan)}, "NaN"),
     "wrong type": ({"videos": np.zeros((4, 5, 3, 8, 8), np.int32)}, "int32"),

@@ -13,7 +13,7 @@ from trajvq.data.synthetic import plan
 from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import OOD
 from trajvq.data.synthetic.random import uniforms
-from trajvq.data.synthetic.render import draw_discs
+from trajvq.data.synthetic.render import render_discs
 from trajvq.data.synthetic.scene import DRAWS, make_clips
 
 GOLDEN = "d891194d72dde414b443a303ec477773488f722ba7ad064f1b3e199cae9cfaf3"
@@ -64,7 +64,7 @@ def test_objects_stay_inside_the_frame(frames: int, size: int) -> None:
 
 def test_discs_have_the_area_and_place_asked_for() -> None:
     video = np.zeros((1, 1, 3, 40, 40), dtype=np.uint8)
-    draw_discs(video, np.array([[[17.25, 21.5]]]), np.array([[4.0]]), np.array([[255, 255, 255]], dtype=np.uint8))
+    render_discs(video, np.array([[[17.25, 21.5]]]), np.array([[4.0]]), np.array([[255, 255, 255]], dtype=np.uint8))
     cover = video[0, 0, 0] / 255
     rows, columns = np.mgrid[0:40, 0:40] + 0.5
     assert abs(cover.sum() - np.pi * 16) < 0.8
@@ -72,7 +72,7 @@ def test_discs_have_the_area_and_place_asked_for() -> None:
     assert abs((cover * rows).sum() / cover.sum() - 21.5) < 0.02
 
 
-def test_no_start_place_or_colour_tells_the_class() -> None:
+def test_no_start_place_or_color_tells_the_class() -> None:
     clips = make_clips(4, "train", 0, 2000, 16, 64)
     for label in range(4):
         rows = clips["label"] == label

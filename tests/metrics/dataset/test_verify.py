@@ -123,7 +123,7 @@ def outside(columns: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (blank, "train clip 7: one colour and nothing else"),
+        (blank, "train clip 7: one color and nothing else"),
         (moved, "train clip 9: what is drawn is over 0.25 px from `pixel`"),
         (swollen, "train clip 11: what is drawn is not of its `radius`"),
         (absent, "train clip 5: pixel is not a number"),
@@ -168,13 +168,13 @@ def test_near_duplicates_and_still_clips_are_warnings(folder: Path) -> None:
 
 
 def test_leaks_are_named(folder: Path, tmp_path: Path) -> None:
-    from trajvq.data.synthetic.render import draw_discs
+    from trajvq.data.synthetic.render import render_discs
 
     count, rng = 60, np.random.default_rng(0)
     pixel = np.round(rng.uniform(10, 54, (count, 16, 2))) + 0.5
     pixel[:, 0] = 12.5 + 30 * (np.arange(count) % 2)[:, None] + np.round(rng.uniform(0, 4, (count, 2)))
     video = np.full((count, 16, 3, 64, 64), 255, dtype=np.uint8)
-    draw_discs(video, pixel, np.full((count, 16), 4.0), np.zeros((count, 3), dtype=np.uint8))
+    render_discs(video, pixel, np.full((count, 16), 4.0), np.zeros((count, 3), dtype=np.uint8))
     source = tmp_path / "leaky.npz"
     np.savez(source, videos=video, labels=np.arange(count) % 2)
     assert main(["data", "import-videos", str(source), "--out", str(tmp_path / "leaky")]) == 0

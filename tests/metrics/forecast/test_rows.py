@@ -9,7 +9,7 @@ from trajvq.data.synthetic.motion import FAMILIES
 from trajvq.data.synthetic.presets import preset_named
 from trajvq.data.synthetic.scene import lay_out
 from trajvq.metrics.forecast.errors import by_class, nearest_clip
-from trajvq.metrics.forecast.rows import Ladder, Paths
+from trajvq.metrics.forecast.rows import Baselines, Paths
 
 PRESET = preset_named("default")
 CLASSES = [motion.name for motion in FAMILIES]
@@ -23,13 +23,13 @@ def paths(split: str, count: int, noise: float) -> Paths:
 
 
 @pytest.fixture(scope="module")
-def ladder() -> Ladder:
+def ladder() -> Baselines:
     known = lay_out(PRESET, 3, "train", 0, 400, 16, 64)["pixel"].astype(float)
     splits = {name: [dict(region) for region in regions] for name, regions in PRESET.regions.items()}
-    return Ladder(known, paths("val", 40, 0.2), CLASSES, {"splits": splits}, (64, 64), 16)
+    return Baselines(known, paths("val", 40, 0.2), CLASSES, {"splits": splits}, (64, 64), 16)
 
 
-def test_rows_see_no_frame_beyond_the_context(ladder: Ladder) -> None:
+def test_rows_see_no_frame_beyond_the_context(ladder: Baselines) -> None:
     asked = paths("test", 12, 0.2)
     made = ladder.predictions("test", asked, 8, 8)
     later = {
@@ -46,10 +46,10 @@ def test_rows_see_no_frame_beyond_the_context(ladder: Ladder) -> None:
         np.testing.assert_array_equal(found, again[name], err_msg=name)
 
 
-def test_who_knows_more_is_better(ladder: Ladder) -> None:
+def test_who_knows_more_is_better(ladder: Baselines) -> None:
     asked = paths("test", 40, 0.2)
     error = {
-        name: by_class(asked.truth[:, 8:], asked.charged[:, 8:], made, asked.label, CLASSES, asked.identifiable)
+        name: by_class(asked.truth[:, 8:], asked.valid[:, 8:], made, asked.label, CLASSES, asked.identifiable)
         for name, made in ladder.predictions("test", asked, 8, 8).items()
     }
     ade = {name: found["ade"]["value"] for name, found in error.items()}
@@ -59,7 +59,7 @@ def test_who_knows_more_is_better(ladder: Ladder) -> None:
     assert ade["copy_last"] < ade["blank"] == pytest.approx(32)
 
 
-def test_clips_that_the_generator_did_not_make_have_no_oracle(ladder: Ladder) -> None:
+def test_clips_that_the_generator_did_not_make_have_no_oracle(ladder: Baselines) -> None:
     made = replace(ladder, ranges={}).predictions("test", paths("test", 4, 0.2), 8, 8)
     assert "best_family_tracked" in made
     assert not any(name.startswith("true_family") for name in made)

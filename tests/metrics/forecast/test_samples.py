@@ -29,10 +29,10 @@ def test_samples_from_the_true_source_hold_nine_of_ten_and_score_best() -> None:
 def test_samples_that_are_all_alike_score_their_ade() -> None:
     chance = np.random.default_rng(0)
     truth, single = chance.standard_normal((2, 30, 5, 2))
-    charged = chance.random((30, 5)) < 0.7
-    charged[0] = False
-    found = sample_forecast_figures(truth, charged, np.repeat(single[:, None], 3, axis=1))
-    alone = forecast_figures(truth, charged, single)["ade"]["value"]
+    valid = chance.random((30, 5)) < 0.7
+    valid[0] = False
+    found = sample_forecast_figures(truth, valid, np.repeat(single[:, None], 3, axis=1))
+    alone = forecast_figures(truth, valid, single)["ade"]["value"]
     for name in ("ade_samples", "energy_score", "min_ade_3"):
         assert found[name]["value"] == pytest.approx(alone)
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from trajvq.data.synthetic.scene import make_clips
-from trajvq.io.arrays import as_bytes
+from trajvq.io.video import to_uint8
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.scoreboard import ReconstructionScoreboard
 
@@ -93,7 +93,7 @@ def test_the_mean_clip_is_the_zero_of_skill(batch: Batch) -> None:
 
 
 def test_psnr_is_torchmetrics_own(batch: Batch) -> None:
-    made = torch.from_numpy(as_bytes((batch["video"] + 0.05 * torch.randn_like(batch["video"])).clamp(0, 1)))
+    made = torch.from_numpy(to_uint8((batch["video"] + 0.05 * torch.randn_like(batch["video"])).clamp(0, 1)))
     made = made.transpose(1, 2).float() / 255
     row = scored(batch, made)
     assert row["psnr"] == pytest.approx(float(peak_signal_noise_ratio(made, batch["video"], data_range=1.0)), abs=1e-3)
@@ -126,7 +126,7 @@ def test_a_textured_background_is_found_behind_a_moving_object() -> None:
     for frame in range(16):
         video[:, :, frame, 10:13, 1 + frame : 4 + frame] = 0.0
     assert torch.equal(estimate_background(video), texture)
-    assert np.isfinite(as_bytes(video)).all()
+    assert np.isfinite(to_uint8(video)).all()
 
 
 def test_frames_without_a_truth_leave_no_nan(batch: Batch) -> None:

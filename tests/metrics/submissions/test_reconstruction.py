@@ -14,6 +14,7 @@ from trajvq.data.storage.shards import read_column
 from trajvq.data.synthetic.chart import CONTRASTS, RADII, SHIFTS, make_chart
 from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import OOD
+from trajvq.io.video import to_float
 from trajvq.metrics.intervals import Interval
 from trajvq.metrics.reconstruction.metric import truth_of
 from trajvq.metrics.scoreboard import value_of
@@ -108,7 +109,7 @@ def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def read_chart(chart: Path, video: np.ndarray) -> dict[str, Interval]:
     clips, reader = Clips(chart, "test"), ChartReader()
     batch = clips.batch(list(range(len(clips))))
-    batch["video"] = batch["video"].transpose(1, 2).float() / 255
+    batch["video"] = to_float(batch["video"])
     reader.update(truth_of(batch), video)
     params = read_column(chart, clips.manifest, "test", "params")
     assert params is not None

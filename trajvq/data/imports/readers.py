@@ -1,6 +1,6 @@
 """Read other people's videos: arrays, HDF5, video files and folders, one video at a time.
 
-N videos, T frames, C colours (1 or 3), H rows, W columns. Nothing here runs code from a file.
+N videos, T frames, C colors (1 or 3), H rows, W columns. Nothing here runs code from a file.
 """
 
 import io
@@ -199,8 +199,8 @@ def decode(source: Path | io.BytesIO, where: str) -> Bytes:
 def _detect(shape: tuple[int, ...], path: Path) -> tuple[str, str]:
     """Return the order of axes and a remark where it is a guess."""
     if len(shape) == 5:
-        colours = [name for place, name in ((2, "NTCHW"), (1, "NCTHW"), (4, "NTHWC")) if shape[place] in (1, 3)]
-        exact = [name for name in colours if shape[name.index("C")] == 3] or colours
+        colors = [name for place, name in ((2, "NTCHW"), (1, "NCTHW"), (4, "NTHWC")) if shape[place] in (1, 3)]
+        exact = [name for name in colors if shape[name.index("C")] == 3] or colors
         if exact:
             return exact[0], ", the first of several possible orders" if len(exact) > 1 else ""
     if len(shape) == 4:
@@ -223,7 +223,7 @@ def _arrays(held: Any, labels: NDArray[Any] | None, path: Path, axes: str | None
     ):
         raise DataError(f"{path}: axes {order} do not fit videos of shape {shape}")
     if "C" in order and shape[order.index("C")] not in (1, 3):
-        raise DataError(f"{path}: videos of shape {shape} have {shape[order.index('C')]} colours, not 1 or 3")
+        raise DataError(f"{path}: videos of shape {shape} have {shape[order.index('C')]} colors, not 1 or 3")
     if kind != np.uint8 and kind.kind != "f":
         raise DataError(f"{path}: videos are {kind}, neither uint8 nor float in [0, 1]")
     count = shape[order.index("N")]

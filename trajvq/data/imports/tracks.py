@@ -13,7 +13,7 @@ from trajvq.data.synthetic.camera import COLUMNS, View, look_along
 from trajvq.data.synthetic.motion import unit_vector
 from trajvq.data.synthetic.presets import Preset, preset_named
 from trajvq.data.synthetic.random import uniforms
-from trajvq.data.synthetic.ranges import LOOK, draw_look
+from trajvq.data.synthetic.ranges import LOOK, sample_appearance
 from trajvq.data.synthetic.scene import BLOCK, DRAWS, hls_to_rgb
 from trajvq.data.synthetic.styles import Scene
 from trajvq.io.arrays import Bytes, Floats
@@ -132,9 +132,9 @@ def resample(track: Track, frames: int) -> Floats:
 def _picture(
     position: Floats, preset: Preset, seed: int, name: str, size: int, span: float, flat: bool, y_down: bool
 ) -> tuple[View, Bytes]:
-    """Draw sizes and colours by lot, and place a camera before every path; see `import_tracks`."""
+    """Draw sizes and colors by lot, and place a camera before every path; see `import_tracks`."""
     draws = uniforms(seed, f"tracks/{name}", 0, len(position), DRAWS)
-    look = draw_look(preset.regions["train"], draws[:, 0], {n: draws[:, 1 + k] for k, n in enumerate(LOOK)})
+    look = sample_appearance(preset.regions["train"], draws[:, 0], {n: draws[:, 1 + k] for k, n in enumerate(LOOK)})
     radius = look["size"] * size
     room = np.minimum(size * span / 2, size / 2 - 1.4 * radius - 1)  # a disc that comes near grows by less
     if flat:  # seen from the side on which x points right
@@ -166,10 +166,10 @@ def import_tracks(
         out: The dataset folder to make.
         val: Tracks for validation; a tenth by default.
         test: Tracks for the test split; a fifth by default.
-        seed: Seed of the deal to splits and of sizes and colours.
+        seed: Seed of the deal to splits and of sizes and colors.
         frames: Frames a clip.
         size: Height and width in pixels.
-        preset: Whose look, sizes and colours to use.
+        preset: Whose look, sizes and colors to use.
         span: Share of the frame that the longer side of a path takes, in (0, 1].
         y_down: The tracks' y axis points down, as in pictures; else up.
         fold: See `trajvq.data.storage.splits.split_by_class`.

@@ -1,6 +1,6 @@
 """The dataset folder: HDF5 shards with one clip a chunk, and a manifest that names and checks them.
 
-N clips, T frames, 3 colours, H rows, W columns. The columns of a shard are listed in `SCHEMA`;
+N clips, T frames, 3 colors, H rows, W columns. The columns of a shard are listed in `SCHEMA`;
 only ``video`` is required.
 """
 

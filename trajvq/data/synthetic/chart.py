@@ -15,7 +15,7 @@ from trajvq.data.storage.shards import DataError, Manifest
 from trajvq.data.storage.splits import new_dataset, write_split
 from trajvq.data.synthetic.camera import EDGE, UNIT
 from trajvq.data.synthetic.random import uniforms
-from trajvq.data.synthetic.render import draw_discs
+from trajvq.data.synthetic.render import render_discs
 
 PRESET = "chart"
 RADII = (4.0, 3.0, 2.0, 1.5, 1.0, 0.75)  # px
@@ -78,7 +78,7 @@ def _clips(frames: int, size: int) -> Iterator[dict[str, Any]]:
         pixel = np.rint(place * UNIT) / UNIT
         color = np.full(3, round(255 * (1 - contrast)), dtype=np.uint8)
         video = np.full((1, frames, 3, size, size), 255, dtype=np.uint8)
-        draw_discs(video, pixel[None], np.full((1, frames), radius), color[None])
+        render_discs(video, pixel[None], np.full((1, frames), radius), color[None])
         yield {
             "video": video[0],
             "label": np.int64(0),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trajvq.data.storage.shards import DataError
 from trajvq.data.synthetic.ranges import Band, Region
-from trajvq.data.synthetic.styles import LOOKS, Look
+from trajvq.data.synthetic.styles import STYLES, Look
 from trajvq.errors import did_you_mean
 
 OOD = ("ood_speed", "ood_size", "ood_color", "ood_hole", "ood_combo")
@@ -24,7 +24,7 @@ class Preset:
         val: Clips in ``val``.
         test: Clips in ``test``.
         ood: Clips in each ``ood_*`` split.
-        look: Name of a look in `trajvq.data.synthetic.styles.LOOKS`.
+        look: Name of a look in `trajvq.data.synthetic.styles.STYLES`.
         band: What training shows and what is withheld.
         seed: The only seed, where the preset is a frozen benchmark.
         pixels: Of a frozen benchmark, `fingerprint` of every split: the same on every processor, for ever.
@@ -51,7 +51,7 @@ class Preset:
 
     def make_look(self) -> Look:
         """Return the look."""
-        return LOOKS[self.look]
+        return STYLES[self.look]
 
 
 SEED200 = Band(

@@ -37,7 +37,7 @@ class Range:
 LOOK: dict[str, Range] = {
     "size": Range(0.017, 0.125, "mean apparent radius, in frame widths"),
     "speed": Range(0.16, 0.84, "apparent path length of the clip, in frame widths"),
-    "hue": Range(0.0, 1.0, "hue of the object, in turns of the colour circle"),
+    "hue": Range(0.0, 1.0, "hue of the object, in turns of the color circle"),
     "lightness": Range(0.08, 0.75, "HLS lightness of the object"),
     "saturation": Range(0.5, 1.0, "HLS saturation of the object"),
     "direction": Range(0.0, 1.0, "heading of the first step in the picture, in turns, clockwise from right"),
@@ -123,7 +123,7 @@ def _length(parts: Sequence[Interval]) -> float:
     return sum(high - low for low, high in parts)
 
 
-def draw_look(regions: Sequence[Region], choose: Floats, uniform: Mapping[str, Floats]) -> dict[str, Floats]:
+def sample_appearance(regions: Sequence[Region], choose: Floats, uniform: Mapping[str, Floats]) -> dict[str, Floats]:
     """Draw the look of N clips uniformly from a union of disjoint regions.
 
     Args:

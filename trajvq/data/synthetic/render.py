@@ -15,7 +15,7 @@ from trajvq.data.synthetic.camera import EDGE, UNIT
 from trajvq.io.arrays import Bytes, Floats
 
 
-def draw_discs(
+def render_discs(
     video: Bytes, pixel: Floats, radius: Floats, color: Bytes, hidden: NDArray[np.bool_] | None = None
 ) -> Floats:
     """Draw one disc into every frame, in place.

@@ -16,7 +16,7 @@ from trajvq.data.synthetic.motion import FAMILIES
 from trajvq.data.synthetic.presets import Preset, preset_named
 from trajvq.data.synthetic.projective import identifiable
 from trajvq.data.synthetic.random import uniforms
-from trajvq.data.synthetic.ranges import LOOK, draw_look
+from trajvq.data.synthetic.ranges import LOOK, sample_appearance
 from trajvq.data.synthetic.styles import Look, Scene
 from trajvq.io.arrays import Bytes, Floats
 
@@ -25,7 +25,7 @@ BLOCK = 50  # clips drawn at once: few enough to stay in the processor's cache
 
 
 def hls_to_rgb(hue: Floats, lightness: Floats, saturation: Floats) -> Bytes:
-    """Turn ``(N,)`` colours in [0, 1] into ``(N, 3)`` RGB bytes."""
+    """Turn ``(N,)`` colors in [0, 1] into ``(N, 3)`` RGB bytes."""
     offset = (np.array([0.0, 8.0, 4.0]) + 12 * hue[:, None]) % 12
     chroma = saturation * np.minimum(lightness, 1 - lightness)
     wave = np.clip(np.minimum(offset - 3, 9 - offset), -1, 1)
@@ -33,7 +33,7 @@ def hls_to_rgb(hue: Floats, lightness: Floats, saturation: Floats) -> Bytes:
 
 
 def hue_names(rgb: Bytes) -> list[str]:
-    """Name each colour of ``(N, 3)`` RGB bytes in a word."""
+    """Name each color of ``(N, 3)`` RGB bytes in a word."""
     wheel = {"red": 0, "orange": 30, "yellow": 60, "green": 120, "cyan": 180, "blue": 240, "magenta": 300}
     red, green, blue = rgb.astype(float).T
     hue = np.rad2deg(np.arctan2(3**0.5 * (green - blue), 2 * red - green - blue))
@@ -49,7 +49,7 @@ def lay_out(preset: Preset, seed: int, split: str, start: int, stop: int, frames
     """
     draws = uniforms(seed, split, start, stop, DRAWS)
     label = np.arange(start, stop) % len(FAMILIES)
-    look = draw_look(preset.regions[split], draws[:, 0], {n: draws[:, 1 + k] for k, n in enumerate(LOOK)})
+    look = sample_appearance(preset.regions[split], draws[:, 0], {n: draws[:, 1 + k] for k, n in enumerate(LOOK)})
     time = np.linspace(0, 1, frames)
     width = max(len(motion.parameters()) for motion in FAMILIES)
     params = np.full((len(label), width), np.nan)

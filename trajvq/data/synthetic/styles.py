@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trajvq.data.synthetic.random import raw_bits, uniforms
 from trajvq.data.synthetic.ranges import Range
-from trajvq.data.synthetic.render import draw_discs
+from trajvq.data.synthetic.render import render_discs
 from trajvq.io.arrays import Bytes, Floats
 
 WHITE = 255
@@ -63,12 +63,12 @@ class Look(ABC):
         """
 
 
-LOOKS: dict[str, Look] = {}
+STYLES: dict[str, Look] = {}
 
 
 def look(cls: type[Look]) -> type[Look]:
     """Register a look under its name."""
-    LOOKS[cls.name] = cls()
+    STYLES[cls.name] = cls()
     return cls
 
 
@@ -80,7 +80,7 @@ class Plain(Look):
 
     def draw(self, scene: Scene, video: Bytes) -> dict[str, NDArray[Any]]:
         video.fill(WHITE)
-        draw_discs(video, scene.pixel, scene.radius, scene.color)
+        render_discs(video, scene.pixel, scene.radius, scene.color)
         return {
             "background": np.full((len(video), 3), WHITE, dtype=np.uint8),
             "occluded": np.zeros(video.shape[:2], dtype=bool),
@@ -95,7 +95,7 @@ class Outlined(Plain):
 
     def draw(self, scene: Scene, video: Bytes) -> dict[str, NDArray[Any]]:
         columns = super().draw(Scene(**{**vars(scene), "color": np.zeros_like(scene.color)}), video)
-        draw_discs(video, scene.pixel, scene.radius - 1, scene.color)
+        render_discs(video, scene.pixel, scene.radius - 1, scene.color)
         return columns
 
 
@@ -136,7 +136,7 @@ class Hard(Look):
         shade = np.rint(draws[:, 12:15] * 120).astype(np.uint8)
         background = np.where(bar[:, None], shade[:, :, None, None], background)
         video[:] = background[:, None]
-        seen = draw_discs(video, scene.pixel, scene.radius, scene.color, hidden=bar)
+        seen = render_discs(video, scene.pixel, scene.radius, scene.color, hidden=bar)
         self._shoot(scene, video, drawn)
         return {"background": background, "occluded": seen < self.HIDDEN}
 
@@ -165,7 +165,7 @@ class Hard(Look):
             color = np.rint(20 + 160 * lot[:, 3:6]).astype(np.uint8)
             part = background[rows][:, None]
             if len(rows):
-                draw_discs(part, place[:, None], radius[:, None], color)
+                render_discs(part, place[:, None], radius[:, None], color)
                 background[rows] = part[:, 0]
 
     @staticmethod

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from trajvq.data.storage.clips import Clips
 from trajvq.data.synthetic.projective import FREEDOM
+from trajvq.io.video import to_float
 from trajvq.metrics.classification.accuracy import class_figures
 from trajvq.metrics.judge import calibrate, fit_families
 from trajvq.metrics.reconstruction.codes import linear_answers
@@ -94,7 +95,7 @@ def _points(clips: Clips, rows: Tensor) -> dict[str, np.ndarray[Any, np.dtype[np
     true, tracked = [], []
     for part in torch.split(rows, BATCH):
         batch = clips.batch(part.tolist())
-        truth = truth_of(batch | {"video": batch["video"].transpose(1, 2).float() / 255})
+        truth = truth_of(batch | {"video": to_float(batch["video"])})
         true.append(truth.pixel)
         tracked.append(track(truth.video, truth.background, truth.contrast, np.pi * truth.radius**2).pixel)
     return {"true": np.concatenate(true), "tracked": np.concatenate(tracked)}

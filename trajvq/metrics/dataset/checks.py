@@ -106,7 +106,7 @@ def check_values(splits: dict[str, SplitSeen]) -> Check:
             if array.dtype.kind == "f" and name != "params":  # params are NaN where a class has fewer
                 wrong = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1)).tolist()
                 check.faults += _name(split, wrong, f"{name} is not a number")
-        check.faults += _name(split, held.blank, "one colour and nothing else")
+        check.faults += _name(split, held.blank, "one color and nothing else")
         check.warnings += _name(split, held.still, "nothing moves")
     return check
 

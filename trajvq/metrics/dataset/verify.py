@@ -28,6 +28,7 @@ from trajvq.data.storage.shards import (
 )
 from trajvq.io.files import file_sha256
 from trajvq.io.progress import progress
+from trajvq.io.video import to_float
 from trajvq.metrics.dataset.checks import (
     Check,
     SplitSeen,
@@ -159,7 +160,7 @@ def _look(video: NDArray[np.uint8], background: NDArray[np.uint8] | None, column
 
         from trajvq.metrics.background import estimate_background
 
-        estimated = estimate_background(torch.from_numpy(video).transpose(1, 2).float() / 255)
+        estimated = estimate_background(to_float(torch.from_numpy(video)))
         background = np.asarray((estimated * 255).round().byte().transpose(1, 2).numpy()[:, 0])
     ground = background[:, None] if background.ndim == 4 else background[:, None, :, None, None]
     contrast = area = None

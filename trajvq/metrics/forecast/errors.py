@@ -17,41 +17,41 @@ MISS = 2.0  # px of final error from which a forecast is a miss
 LOST = np.nan
 
 
-def forecast_figures(truth: Floats, charged: NDArray[np.bool_], predicted: Floats) -> dict[str, Any]:
+def forecast_figures(truth: Floats, valid: NDArray[np.bool_], predicted: Floats) -> dict[str, Any]:
     """Compare predicted places with the true ones; a missing one costs `MISSING` px, and none is left out.
 
     Args:
         truth: ``(N, M, 2)`` true places, px.
-        charged: ``(N, M)`` frames in which the object can be seen.
+        valid: ``(N, M)`` frames in which the object can be seen.
         predicted: ``(N, M, 2)``; NaN where there is no object.
 
     Returns:
-        ``ade``, ``fde`` (last frame that is charged), ``miss_2px`` and ``velocity_error`` (px a frame), the first
+        ``ade``, ``fde`` (last frame that is valid), ``miss_2px`` and ``velocity_error`` (px a frame), the first
         three with intervals, and ``horizon``: the mean error of every frame.
     """
     error = np.linalg.norm(predicted - truth, axis=-1)
     error = np.where(np.isfinite(error), np.minimum(error, MISSING), MISSING)
-    rows = charged.any(axis=1)
-    error, charged, truth, predicted = error[rows], charged[rows], truth[rows], predicted[rows]
-    mean = (error * charged).sum(axis=1) / charged.sum(axis=1)
-    last = charged.shape[1] - 1 - charged[:, ::-1].argmax(axis=1)
+    rows = valid.any(axis=1)
+    error, valid, truth, predicted = error[rows], valid[rows], truth[rows], predicted[rows]
+    mean = (error * valid).sum(axis=1) / valid.sum(axis=1)
+    last = valid.shape[1] - 1 - valid[:, ::-1].argmax(axis=1)
     final = error[np.arange(len(error)), last]
     steps = np.linalg.norm(np.diff(predicted, axis=1) - np.diff(truth, axis=1), axis=-1)
     steps = np.where(np.isfinite(steps), np.minimum(steps, MISSING), MISSING)
-    both = charged[:, 1:] & charged[:, :-1]
-    seen = np.maximum(charged.sum(axis=0), 1)
+    both = valid[:, 1:] & valid[:, :-1]
+    seen = np.maximum(valid.sum(axis=0), 1)
     return {
         "ade": bootstrap(mean),
         "fde": bootstrap(final),
         "miss_2px": wilson(float((final > MISS).sum()), len(final)),
         "velocity_error": float(steps[both].mean()) if both.any() else 0.0,
-        "horizon": ((error * charged).sum(axis=0) / seen).tolist(),
+        "horizon": ((error * valid).sum(axis=0) / seen).tolist(),
     }
 
 
 def by_class(
     truth: Floats,
-    charged: NDArray[np.bool_],
+    valid: NDArray[np.bool_],
     predicted: Floats,
     label: NDArray[np.int64] | None,
     classes: Sequence[str],
@@ -61,22 +61,22 @@ def by_class(
 
     Args:
         truth: See `forecast_figures`.
-        charged: See `forecast_figures`.
+        valid: See `forecast_figures`.
         predicted: See `forecast_figures`.
         label: ``(N,)`` classes; None where the dataset has none.
         classes: Their names.
         identifiable: bool ``(N,)``; None where the dataset does not say.
     """
-    found = forecast_figures(truth, charged, predicted)
+    found = forecast_figures(truth, valid, predicted)
     if label is not None:
-        rows = {name: (label == k) & charged.any(axis=1) for k, name in enumerate(classes)}
+        rows = {name: (label == k) & valid.any(axis=1) for k, name in enumerate(classes)}
         found["per_class"] = {
-            name: forecast_figures(truth[mine], charged[mine], predicted[mine])
+            name: forecast_figures(truth[mine], valid[mine], predicted[mine])
             for name, mine in rows.items()
             if mine.any()
         }
-    if identifiable is not None and (identifiable & charged.any(axis=1)).any():
-        kept = forecast_figures(truth[identifiable], charged[identifiable], predicted[identifiable])
+    if identifiable is not None and (identifiable & valid.any(axis=1)).any():
+        kept = forecast_figures(truth[identifiable], valid[identifiable], predicted[identifiable])
         found["ade_identifiable"] = kept["ade"]
     return found
 

@@ -53,7 +53,7 @@ def pictured(truth: Truth, video: NDArray[np.uint8], places: Floats, first: int)
             truth.radius[:, :known],
             truth.color,
             truth.contrast,
-            truth.charged[:, :known],
+            truth.valid[:, :known],
         )
         figures = clip_figures(cut, video[:, :known])
         for number, name in enumerate(("near_square", "near")):
@@ -65,7 +65,7 @@ class ForecastAnswers(Metric):
     """Collects arrays of clips by name; ``compute`` returns each clip once, in the order of the split."""
 
     full_state_update = False
-    NAMES = ("index", "truth", "charged", "tracked", "reconstructed", "label", "identifiable")
+    NAMES = ("index", "truth", "valid", "tracked", "reconstructed", "label", "identifiable")
     MADE = ("pixel", "visible", "near_square", "near", "samples")
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ class Paths:
 
     Attributes:
         truth: Stored, or tracked where nothing is stored.
-        charged: bool ``(N, T)``: frames in which it can be seen.
+        valid: bool ``(N, T)``: frames in which it can be seen.
         tracked: In the clips themselves.
         reconstructed: In what their tokens decode to; None where nothing is known of tokens.
         label: ``(N,)`` classes; None where the dataset has none.
@@ -34,7 +34,7 @@ class Paths:
     """
 
     truth: Floats
-    charged: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
     tracked: Floats
     reconstructed: Floats | None
     label: NDArray[np.int64] | None = None
@@ -42,7 +42,7 @@ class Paths:
 
 
 @dataclass(frozen=True)
-class Ladder:
+class Baselines:
     """What the rows know besides the context.
 
     Attributes:

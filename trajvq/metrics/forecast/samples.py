@@ -16,12 +16,12 @@ from trajvq.metrics.reconstruction.metric import MISSING
 REGION = 0.9  # share of paths that the region of samples is meant to hold
 
 
-def sample_forecast_figures(truth: Floats, charged: NDArray[np.bool_], samples: Floats) -> dict[str, Any]:
+def sample_forecast_figures(truth: Floats, valid: NDArray[np.bool_], samples: Floats) -> dict[str, Any]:
     """Compare K samples of each clip with what happened; no sample is left out, a missing object costs `MISSING` px.
 
     Args:
         truth: ``(N, M, 2)`` true places, px.
-        charged: ``(N, M)`` frames in which the object can be seen.
+        valid: ``(N, M)`` frames in which the object can be seen.
         samples: ``(N, K, M, 2)``, at least 2 each; NaN where there is no object.
 
     Returns:
@@ -30,11 +30,11 @@ def sample_forecast_figures(truth: Floats, charged: NDArray[np.bool_], samples: 
         the samples than nine of ten of these are from each other. If truth and samples came from the same source,
         that share would be ``within_90_ideal``, close to 0.9.
     """
-    rows = charged.any(axis=1)
-    truth, charged, samples = truth[rows], charged[rows], samples[rows]
+    rows = valid.any(axis=1)
+    truth, valid, samples = truth[rows], valid[rows], samples[rows]
     count = samples.shape[1]
     paths = np.concatenate([samples, truth[:, None]], axis=1)
-    apart = np.stack([path_distance(paths, paths[:, k : k + 1], charged[:, None]) for k in range(count + 1)], axis=1)
+    apart = np.stack([path_distance(paths, paths[:, k : k + 1], valid[:, None]) for k in range(count + 1)], axis=1)
     own, error = apart[:, :count, :count], apart[:, :count, count]
     spread = own.sum(axis=(1, 2)) / (count * (count - 1))  # unbiased
     # How far each of the K + 1 paths is from all others: truth is inside if its rank is not among the last tenth.
@@ -50,14 +50,14 @@ def sample_forecast_figures(truth: Floats, charged: NDArray[np.bool_], samples: 
     }
 
 
-def path_distance(first: Floats, second: Floats, charged: NDArray[np.bool_]) -> Floats:
-    """Return the mean distance of paths ``(..., M, 2)`` over the frames of ``(..., M)`` that are charged, px."""
+def path_distance(first: Floats, second: Floats, valid: NDArray[np.bool_]) -> Floats:
+    """Return the mean distance of paths ``(..., M, 2)`` over the frames of ``(..., M)`` that are valid, px."""
     apart = np.linalg.norm(first - second, axis=-1)
     apart = np.where(np.isfinite(apart), np.minimum(apart, MISSING), MISSING)
     # Two samples without an object are alike, which would be rewarded as certainty only if they were right.
     none = ~np.asarray(np.isfinite(first).all(axis=-1)) & ~np.asarray(np.isfinite(second).all(axis=-1))
     apart = np.where(none, 0.0, apart)
-    shown = np.broadcast_to(charged, apart.shape)
+    shown = np.broadcast_to(valid, apart.shape)
     return np.asarray((apart * shown).sum(axis=-1) / np.maximum(shown.sum(axis=-1), 1))
 
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from trajvq.io.arrays import Floats, as_bytes
+from trajvq.io.arrays import Floats
+from trajvq.io.video import to_uint8
 from trajvq.metrics.background import estimate_background, stored_background
 from trajvq.metrics.intervals import Interval, bootstrap_ratio, wilson
 from trajvq.metrics.reconstruction.ssim import ssim
@@ -38,7 +39,7 @@ class Truth:
         radius: ``(N, T)`` pixels.
         color: ``(N, 3)`` in [0, 1].
         contrast: ``(N,)`` mean absolute difference between object and background in [0, 1].
-        charged: bool ``(N, T)``: frames in which the object can be seen.
+        valid: bool ``(N, T)``: frames in which the object can be seen.
     """
 
     video: NDArray[np.uint8]
@@ -47,7 +48,7 @@ class Truth:
     radius: NDArray[np.float64]
     color: NDArray[np.float64]
     contrast: NDArray[np.float64]
-    charged: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
 
 
 def background_of(batch: Mapping[str, Tensor]) -> Tensor:
@@ -59,8 +60,8 @@ def background_of(batch: Mapping[str, Tensor]) -> Tensor:
 
 def truth_of(batch: Mapping[str, Tensor]) -> Truth:
     """Collect the ground truth of a batch; without a stored one, the tracked target is the truth."""
-    video = as_bytes(batch["video"])
-    background = as_bytes(background_of(batch))
+    video = to_uint8(batch["video"])
+    background = to_uint8(background_of(batch))
     if "pixel" in batch:
         pixel = batch["pixel"].double().cpu().numpy()
         radius = batch["radius"].double().cpu().numpy()
@@ -78,10 +79,10 @@ def truth_of(batch: Mapping[str, Tensor]) -> Truth:
             [np.median(c[p], axis=0) if p.any() else np.zeros(3) for c, p in zip(seen.color, shown, strict=True)]
         )
         contrast = np.median(contrast_of(video, background).max(axis=(2, 3)), axis=1).astype(np.float64)
-    charged = np.isfinite(pixel).all(axis=-1)
+    valid = np.isfinite(pixel).all(axis=-1)
     if "occluded" in batch:
-        charged = charged & ~batch["occluded"].cpu().numpy()
-    return Truth(video, background, pixel, radius, color, contrast, charged)
+        valid = valid & ~batch["occluded"].cpu().numpy()
+    return Truth(video, background, pixel, radius, color, contrast, valid)
 
 
 def _near(pixel: NDArray[np.float64], radius: NDArray[np.float64], height: int, width: int) -> NDArray[np.bool_]:
@@ -102,7 +103,7 @@ def clip_figures(truth: Truth, video: NDArray[np.uint8]) -> dict[str, NDArray[np
 
     Returns:
         ``(N, T)`` figures for every frame: ``square`` (mean square error), ``near_square`` and
-        ``near`` (sum of square errors and number of values close to the object), ``charged``,
+        ``near`` (sum of square errors and number of values close to the object), ``valid``,
         ``visible``, ``centroid_error``, ``radius_error`` and ``color_error``.
     """
     height, width = video.shape[-2:]
@@ -116,7 +117,7 @@ def clip_figures(truth: Truth, video: NDArray[np.uint8]) -> dict[str, NDArray[np
         "square": square.mean(axis=(2, 3)).astype(np.float64),
         "near_square": (square * near).sum(axis=(2, 3)).astype(np.float64),
         "near": near.sum(axis=(2, 3)).astype(np.float64),
-        "charged": truth.charged.astype(np.float64),
+        "valid": truth.valid.astype(np.float64),
         "visible": ((seen.count == 1) & (distance <= NEAR)).astype(np.float64),
         "centroid_error": np.where(lost, MISSING, np.minimum(distance, MISSING)),
         "radius_error": np.where(lost, truth.radius, np.abs(seen.radius - truth.radius)),
@@ -137,7 +138,7 @@ class ReconstructionFigures(Metric):
     """
 
     full_state_update = False
-    FIGURES = ("square", "near_square", "near", "charged", "visible", "centroid_error", "radius_error", "color_error")
+    FIGURES = ("square", "near_square", "near", "valid", "visible", "centroid_error", "radius_error", "color_error")
 
     def __init__(self, with_ssim: bool = True) -> None:
         super().__init__()
@@ -159,32 +160,32 @@ class ReconstructionFigures(Metric):
 
     def compute(self) -> dict[str, Any]:
         figures = {name: dim_zero_cat(getattr(self, name)).double() for name in self.FIGURES}
-        charged = figures["charged"].bool()
+        valid = figures["valid"].bool()
         mse = float(figures["square"].mean())
-        near = float(figures["near_square"][charged].sum() / figures["near"][charged].sum().clamp(min=1))
-        distance = figures["centroid_error"][charged]
-        result: dict[str, Any] = {"clips": len(charged), "mse": mse, "psnr": _psnr(mse)}
+        near = float(figures["near_square"][valid].sum() / figures["near"][valid].sum().clamp(min=1))
+        distance = figures["centroid_error"][valid]
+        result: dict[str, Any] = {"clips": len(valid), "mse": mse, "psnr": _psnr(mse)}
         if self.with_ssim:
             result["intervals"] = self._intervals(figures)
             result["ssim"] = float(dim_zero_cat(self.similarity).double().mean())
             if len(self.index):
                 result["per_clip"] = self._per_clip(figures)
-        if not charged.any():
+        if not valid.any():
             return result
         return result | {
             "object_psnr": _psnr(near),
-            "visible": float(figures["visible"][charged].mean()),
+            "visible": float(figures["visible"][valid].mean()),
             "centroid_error": float(distance.mean()),
             "centroid_p95": float(distance.quantile(0.95)),
-            "radius_error": float(figures["radius_error"][charged].mean()),
-            "color_error": float(figures["color_error"][charged].mean()),
+            "radius_error": float(figures["radius_error"][valid].mean()),
+            "color_error": float(figures["color_error"][valid].mean()),
         }
 
     def _per_clip(self, held: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return ``index`` (N,), and in its order figures of frames ``(N, T)``, NaN where there is nothing to see."""
         index = dim_zero_cat(self.index)
         order = index.argsort(stable=True)
-        unseen = held["charged"] == 0
+        unseen = held["valid"] == 0
         named = {n: held[n].masked_fill(unseen, torch.nan) for n in ("centroid_error", "visible", "color_error")}
         named["mse"] = held["square"]
         return {"index": index[order].cpu()} | {n: value[order].float().cpu() for n, value in named.items()}
@@ -192,14 +193,14 @@ class ReconstructionFigures(Metric):
     def _intervals(self, held: Mapping[str, Tensor]) -> dict[str, Interval]:
         """Return 95 % intervals of ``visible``, ``centroid_error`` and ``object_psnr``, over clips."""
         figures = {name: value.cpu().numpy() for name, value in held.items()}
-        charged = figures["charged"]
-        frames = charged.sum(axis=1)
+        valid = figures["valid"]
+        frames = valid.sum(axis=1)
         rows = frames > 0
         if not rows.any():
             return {}
 
         def of(name: str) -> Floats:
-            shown = np.where(charged > 0, figures[name], 0.0)  # where nothing is charged there may be no truth
+            shown = np.where(valid > 0, figures[name], 0.0)  # where nothing is charged there may be no truth
             return np.asarray(shown.sum(axis=1)[rows])
 
         count = frames[rows]

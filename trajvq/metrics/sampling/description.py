@@ -26,7 +26,7 @@ def gaussian_bits(
         path: ``(N, T, 2)`` true places, px; N well above 2 T.
         label: ``(N,)`` classes.
         path_error: Mean distance of a told place from the true one, px.
-        look: ``(N, K)`` what else makes a clip, such as colour and radius; None for nothing.
+        look: ``(N, K)`` what else makes a clip, such as color and radius; None for nothing.
         look_error: Mean absolute error of one of those numbers.
 
     Raises:
@@ -51,14 +51,14 @@ def parameter_bits(
     """Return the bits that the numbers behind a clip are worth, at the precision that a tokenizer reaches.
 
     The unknowns of the class's family in the picture, each as a place in the frame told as finely as that; the
-    radius, as part of the frame; three colours of 256 values; and which class it is. A plain count (Rissanen, 1978),
+    radius, as part of the frame; three colors of 256 values; and which class it is. A plain count (Rissanen, 1978),
     for comparison with tokens: numbers that matter less could be told more coarsely.
 
     Args:
         labels: ``(N,)`` classes.
         classes: Their names; one that is no motion family counts as the largest.
         side: Of the frame in px.
-        errors: RMS errors of a coordinate in px, of the radius in px, and of a colour in 256ths.
+        errors: RMS errors of a coordinate in px, of the radius in px, and of a color in 256ths.
     """
     most = max(FREEDOM.values())
     unknowns = float(np.mean([FREEDOM.get(classes[k], most) for k in labels]))

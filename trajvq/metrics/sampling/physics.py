@@ -46,7 +46,7 @@ def sample_figures(seen: Tracks, asked: NDArray[np.int64], judge: Judge, usual: 
     }
 
 
-def usual_residuals(points: Floats, labels: NDArray[np.int64], classes: tuple[str, ...]) -> Floats:
+def reference_residuals(points: Floats, labels: NDArray[np.int64], classes: tuple[str, ...]) -> Floats:
     """Return ``(classes,)`` median RMS residuals of ``(N, T, 2)`` points under their own family, px."""
     fits = fit_families(points)
     usual = np.ones(len(classes))

@@ -23,7 +23,7 @@ def path_features(pixel: Floats) -> Floats:
 
 
 def features(seen: Tracks) -> Floats:
-    """Return ``(N, 2 T + 4)`` analytic features of clips: the path, the mean radius, and the mean colour."""
+    """Return ``(N, 2 T + 4)`` analytic features of clips: the path, the mean radius, and the mean color."""
     there = seen.present[..., None]
     count = np.maximum(there.sum(axis=1), 1)
     color = np.where(there, np.nan_to_num(seen.color), 0).sum(axis=1) / count

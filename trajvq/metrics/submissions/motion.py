@@ -10,14 +10,15 @@ from torch import Tensor
 from trajvq.data.imports.readers import class_names, read_collection
 from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.shards import DataError
-from trajvq.io.arrays import Floats, as_bytes
+from trajvq.io.arrays import Floats
+from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.forecast.predictions import pictured, tracked_as
-from trajvq.metrics.forecast.rows import Ladder, Paths
+from trajvq.metrics.forecast.rows import Baselines, Paths
 from trajvq.metrics.forecast.scoreboard import forecast_rows
 from trajvq.metrics.judge import Judge, calibrate
 from trajvq.metrics.reconstruction.metric import truth_of
-from trajvq.metrics.sampling.physics import sample_figures, usual_residuals
+from trajvq.metrics.sampling.physics import reference_residuals, sample_figures
 from trajvq.metrics.submissions.reconstruction import BATCH, Submission
 from trajvq.metrics.tracking import Tracks, track
 
@@ -40,15 +41,15 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
     parts = []
     for batch, made, _ in Submission(path, clips).batches():
         truth = truth_of(batch)
-        found = {"truth": truth.pixel, "charged": truth.charged, "tracked": tracked_as(truth, truth.video).pixel}
+        found = {"truth": truth.pixel, "valid": truth.valid, "tracked": tracked_as(truth, truth.video).pixel}
         found |= {name: batch[name].numpy() for name in ("label", "identifiable") if name in batch}
-        parts.append(found | pictured(truth, as_bytes(made), truth.pixel, context))
+        parts.append(found | pictured(truth, to_uint8(made), truth.pixel, context))
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     rows, _ = forecast_rows(_ladder(clips), clips.split, whole, context)
     return {"clips": len(clips), "truth": "stored" if "pixel" in clips.columns else "tracked", "rows": rows}
 
 
-def _ladder(clips: Clips) -> Ladder:
+def _ladder(clips: Clips) -> Baselines:
     """Return what the rows know: true paths of ``train``, and on ``val`` how noisy tracking is."""
     manifest, known, val = clips.manifest, np.zeros((0, 0, 2)), None
     train = Clips(clips.folder, "train").columns if "train" in manifest.splits else {}
@@ -56,15 +57,15 @@ def _ladder(clips: Clips) -> Ladder:
         known = train["pixel"].numpy().astype(np.float64)
     if "val" in manifest.splits:
         seen = [truth_of(batch | {"video": _pixels(batch)}) for batch in Clips(clips.folder, "val").loader(BATCH)]
-        parts = [(one.pixel, one.charged, tracked_as(one, one.video).pixel) for one in seen]
-        truth, charged, tracked = (np.concatenate(part) for part in zip(*parts, strict=True))
-        val = Paths(truth, charged, tracked, reconstructed=None)
+        parts = [(one.pixel, one.valid, tracked_as(one, one.video).pixel) for one in seen]
+        truth, valid, tracked = (np.concatenate(part) for part in zip(*parts, strict=True))
+        val = Paths(truth, valid, tracked, reconstructed=None)
     size = (manifest.height, manifest.width)
-    return Ladder(known, val, tuple(manifest.classes), manifest.ranges, size, manifest.frames)
+    return Baselines(known, val, tuple(manifest.classes), manifest.ranges, size, manifest.frames)
 
 
 def _pixels(batch: dict[str, Tensor]) -> Tensor:
-    return batch["video"].transpose(1, 2).float() / 255
+    return to_float(batch["video"])
 
 
 def judge_of(clips: Clips, reconstructed: Path | None) -> tuple[Judge, Floats]:
@@ -86,7 +87,7 @@ def judge_of(clips: Clips, reconstructed: Path | None) -> tuple[Judge, Floats]:
         seen.append(tracked_as(truth, video).pixel)
     points, label = np.concatenate(seen), clips.columns["label"].numpy()
     classes = tuple(clips.manifest.classes)
-    return calibrate(points, np.concatenate(true), label, classes), usual_residuals(points, label, classes)
+    return calibrate(points, np.concatenate(true), label, classes), reference_residuals(points, label, classes)
 
 
 def score_samples(path: Path, val: Clips, reconstructed: Path | None = None) -> dict[str, Any]:
@@ -107,7 +108,7 @@ def score_samples(path: Path, val: Clips, reconstructed: Path | None = None) -> 
         if len({clip.shape for clip in read}) > 1:
             raise DataError(f"{path}: clips differ in frames or size; make them alike")
         made = np.stack(read).transpose(0, 1, 4, 2, 3)
-        ground = as_bytes(estimate_background(torch.from_numpy(made).transpose(1, 2).float() / 255))
+        ground = to_uint8(estimate_background(to_float(torch.from_numpy(made))))
         seen.append(track(made, ground))
     together = Tracks(*(np.concatenate([getattr(part, name) for part in seen]) for name in Tracks.__annotations__))
     rows = {

@@ -14,7 +14,7 @@ from trajvq.data.imports.readers import Video, read_collection
 from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.shards import DAMAGED, DataError, first_line, read_column
 from trajvq.data.synthetic.chart import PRESET as CHART
-from trajvq.io.arrays import as_bytes
+from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.reconstruction.codes import linear_probe
 from trajvq.metrics.reconstruction.metric import truth_of
 from trajvq.metrics.scoreboard import ReconstructionScoreboard
@@ -83,11 +83,11 @@ class Submission:
     def batches(self) -> Iterator[tuple[dict[str, Tensor], Tensor, Tensor | None]]:
         """Yield batches of the split, the clips that answer them, float ``(B, 3, T, H, W)``, and their tokens."""
         for batch in self.clips.loader(BATCH):
-            batch["video"] = batch["video"].transpose(1, 2).float() / 255
+            batch["video"] = to_float(batch["video"])
             rows = batch["index"].tolist()
             made = self.answers(rows)
             tokens = None if self.indices is None else torch.from_numpy(self.indices[rows])
-            yield batch, torch.from_numpy(made).transpose(1, 2).float() / 255, tokens
+            yield batch, to_float(torch.from_numpy(made)), tokens
 
     def answers(self, rows: list[int]) -> NDArray[np.uint8]:
         """Return the clips that answer some of the split, uint8 ``(B, T, 3, H, W)``."""
@@ -129,7 +129,7 @@ def score_reconstructions(path: Path, clips: Clips) -> dict[str, Any]:
     for batch, made, tokens in given.batches():
         board.update(batch, made, tokens)
         if reader:
-            reader.update(truth_of(batch), as_bytes(made))
+            reader.update(truth_of(batch), to_uint8(made))
     found = board.compute()
     if reader:
         params = read_column(clips.folder, clips.manifest, clips.split, "params")
