@@ -1,4 +1,4 @@
-"""Shared small datasets and runs: 8 frames of 32 x 32 pixels, so that every test is quick."""
+"""Shared datasets, tokenizers and runs. Clips have 8 frames of 32 x 32 pixels, so that every test is quick."""
 
 import logging
 import os
@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.toy_runs import EXTRA, SHORT, copy_run, finished_run, options
 from trajvq.cli import main
 from trajvq.data.synthetic.generate import generate
 from trajvq.models import CausalTokenizer
 from trajvq.tokens.protocol import spec_of
 
 os.environ.setdefault("WANDB_MODE", "offline")
-torch.set_num_threads(2)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for processes that tests start
+torch.set_num_threads(1)  # pytest runs as many processes as there are cores
 logging.raiseExceptions = False  # W&B keeps a handler on the stream of the test that started it
 
 SIZES = {
@@ -28,21 +30,12 @@ SIZES = {
     "ood_hole": 4,
     "ood_combo": 4,
 }
-TINY = [
-    "--data.batch_size=4",
-    "--model.tokenizer.width=16",
-    "--trainer.max_steps=4",
-    "--trainer.val_check_interval=2",
-    "--trainer.log_every_n_steps=1",
-    "--collapse.on_collapse=warn",
-]
-
 Run = Callable[..., int]
 
 
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dataset of all splits, made once."""
+    """A dataset with all splits. Do not change it."""
     folder = tmp_path_factory.mktemp("data") / "small"
     generate(folder, SIZES, seed=1, frames=8, size=32, progress=False)
     return folder
@@ -50,7 +43,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint of an untrained tokenizer that calls itself good, as the tasks on tokens take one."""
+    """A checkpoint of an untrained tokenizer with a claimed skill of 0.5, so that tasks accept it."""
     path = tmp_path_factory.mktemp("tokenizer") / "best.ckpt"
     with torch.random.fork_rng():
         torch.manual_seed(5)
@@ -58,23 +51,23 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         last = network.encoder.outward[-1]
         assert isinstance(last, torch.nn.Linear)
         with torch.no_grad():
-            last.weight.mul_(30)  # so that the object changes codes, from the middle of all where there is none
+            last.weight.mul_(30)  # so that the object changes the codes, which are mid-range elsewhere
             last.bias.sub_(network.encoder(torch.ones(1, 3, 4, 8, 8)).flatten())
         save_tokenizer(network, path, 0.5)
     return path
 
 
 def save_tokenizer(network: torch.nn.Module, path: Path, skill: float) -> None:
-    """Write what the tasks need of a reconstruction checkpoint."""
+    """Write those parts of a reconstruction checkpoint that tasks read."""
     state = {f"tokenizer.{name}": value for name, value in network.state_dict().items()}
-    chosen = {"ModelCheckpoint": {"monitor": "val/skill", "current_score": torch.tensor(skill)}}
-    content = {"state_dict": state, "hyper_parameters": {"tokenizer": spec_of(network)}, "callbacks": chosen}
+    best = {"ModelCheckpoint": {"monitor": "val/skill", "current_score": torch.tensor(skill)}}
+    content = {"state_dict": state, "hyper_parameters": {"tokenizer": spec_of(network)}, "callbacks": best}
     torch.save(content, path)
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty current folder; modules found in it are forgotten after the test, so that others may have the name."""
+    """An empty current folder. Modules imported from it are dropped after the test, so that others can reuse names."""
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     for name, module in list(sys.modules.items()):
@@ -84,10 +77,40 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def fit(dataset: Path, here: Path) -> Run:
-    """Train the shipped config at toy size, without loggers unless asked, in the folder `here`."""
+    """Train the tokenizer of the shipped config at toy size in the folder `here`, by default without loggers."""
 
-    def run(*extra: str, config: str = "recon", logger: bool = False) -> int:
+    def run(*extra: str, logger: bool = False) -> int:
         quiet = [] if logger else ["--trainer.logger=false"]
-        return main(["fit", "--config", config, f"--data.path={dataset}", *TINY, *quiet, *extra])
+        return main(["fit", *options("recon", dataset), *SHORT, *EXTRA["recon"], *quiet, *extra])
 
     return run
+
+
+@pytest.fixture(scope="session")
+def recon_run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of this task; see `finished_run`. Do not change it."""
+    return finished_run(tmp_path_factory.mktemp("recon"), "recon", dataset)
+
+
+@pytest.fixture(scope="session")
+def classify_run(dataset: Path, tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of this task; see `finished_run`. Do not change it."""
+    return finished_run(tmp_path_factory.mktemp("classify"), "classify", dataset, tokenizer)
+
+
+@pytest.fixture(scope="session")
+def sample_run(dataset: Path, tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of this task; see `finished_run`. Do not change it."""
+    return finished_run(tmp_path_factory.mktemp("sample"), "sample", dataset, tokenizer)
+
+
+@pytest.fixture(scope="session")
+def forecast_run(dataset: Path, tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of this task; see `finished_run`. Do not change it."""
+    return finished_run(tmp_path_factory.mktemp("forecast"), "forecast", dataset, tokenizer)
+
+
+@pytest.fixture
+def finished(recon_run: Path, here: Path) -> Path:
+    """A copy of `recon_run` in the folder `here`, with ``latest`` pointing to it."""
+    return copy_run(recon_run, here)

@@ -1,4 +1,4 @@
-"""Read the equation of a clip back."""
+"""Evaluate the equation of a clip."""
 
 import re
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def evaluate(equation: str, time: np.ndarray) -> np.ndarray:
-    """Return ``(T, 3)`` of "x(t) = ...; y(t) = ...; z(t) = ..."."""
+    """Return positions ``(T, 3)`` from the text ``x(t) = ...; y(t) = ...; z(t) = ...`` and times ``(T,)``."""
     axes = []
     for part, axis in zip(equation.split("; "), "xyz", strict=True):
         name, right = part.split(" = ")

@@ -1,4 +1,4 @@
-"""A small HTTP proxy that fails on purpose: errors, slow answers and lost connections, drawn from a seed.
+"""An HTTP proxy that fails on purpose: errors, slow answers and lost connections, at random from a seed.
 
 python -m tests.faults --port 9001 --target 127.0.0.1:9000 --rate 0.1 --seed 0
 """
@@ -17,17 +17,16 @@ SLOW = 0.1  # seconds
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """Forwards to a server on this machine, and fails a share of the requests.
+    """Forward requests to a server on this machine, and let a share of them fail.
 
-    ``500`` and ``503`` are answered without asking the server; ``drop`` closes the connection before it is asked,
-    or after, so that the work was done and nobody knows; ``cut`` breaks off the answer half-way, or where it has no
-    body flips a bit of what is uploaded; ``slow`` waits.
+    ``500`` and ``503`` are answered without the server. ``drop`` closes the connection before the server got the
+    request, or after it answered. ``cut`` ends a download half-way and flips a bit of an upload. ``slow`` waits.
 
     Args:
         target: Host and port of the server.
         rate: Share of the requests that fail.
         seed: Seed of the faults.
-        port: Port; 0 takes a free one.
+        port: Port to listen on; 0 takes a free one.
     """
 
     daemon_threads = True
@@ -36,23 +35,23 @@ class FaultyProxy(ThreadingHTTPServer):
     def __init__(self, target: str, rate: float, seed: int = 0, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.target, self.rate = target, rate
-        self.seen: Counter[str] = Counter()
-        self._draws, self._lock = random.Random(seed), threading.Lock()
+        self.counts: Counter[str] = Counter()  # requests by fault
+        self._random, self._lock = random.Random(seed), threading.Lock()
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL that the proxy listens on."""
         return f"http://127.0.0.1:{self.server_port}"
 
-    def draw(self) -> str:
-        """Draw the fate of a request."""
+    def next_fault(self) -> str:
+        """Return the fault of the next request, or ``none``."""
         with self._lock:
-            fault = self._draws.choice(FAULTS) if self._draws.random() < self.rate else "none"
-            self.seen[fault] += 1
+            fault = self._random.choice(FAULTS) if self._random.random() < self.rate else "none"
+            self.counts[fault] += 1
             return fault
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients that hang up are expected here."""
+        """Print nothing: clients are expected to hang up."""
 
     def __enter__(self) -> "FaultyProxy":
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
@@ -71,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _forward(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = bytearray(self.rfile.read(length))
-        fault = self.server.draw()
+        fault = self.server.next_fault()
         if fault in ("500", "503"):
             self.send_error(int(fault))
             return
@@ -109,21 +108,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def log_message(self, *_: object) -> None:
-        """Be quiet."""
+        """Print nothing."""
 
 
 def main() -> None:
-    """Serve until the process is ended, and print what was done to how many requests at the end."""
+    """Serve until SIGTERM, then print the number of requests by fault."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--target", required=True)
     parser.add_argument("--rate", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    proxy = FaultyProxy(asked.target, asked.rate, asked.seed, asked.port)
+    args = parser.parse_args()
+    proxy = FaultyProxy(args.target, args.rate, args.seed, args.port)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=proxy.shutdown).start())
     proxy.serve_forever()
-    print(dict(proxy.seen), flush=True)
+    print(dict(proxy.counts), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stores for the tests of remote files: moto's S3 server on loopback, and fsspec's memory."""
+"""Remote stores: moto's S3 server on the loopback interface, and fsspec's store in memory."""
 
 import itertools
 import urllib.request
@@ -8,7 +8,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from trajvq.io import remote
+from trajvq.io import retries
 
 _numbers = itertools.count()
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDNOBODYSHOULDSEE", "AWS_SECRET_ACCESS_KEY": "SecretNobodyShouldSee/+x"}
@@ -16,7 +16,7 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDNOBODYSHOULDSEE", "AWS_SECRET_ACCESS_KE
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """A server that speaks the real protocol; gives its host and port."""
+    """The host and port of a server that speaks the protocol of S3."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
@@ -28,7 +28,7 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    """An empty bucket, reached by the environment alone; gives its URL."""
+    """The URL of an empty bucket, with endpoint and credentials in the environment."""
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -42,7 +42,7 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
 
 
 def through(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
-    """Reach S3 at another endpoint from now on."""
+    """Set the endpoint of S3."""
     import s3fs
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
@@ -51,7 +51,7 @@ def through(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
 
 @pytest.fixture
 def memory() -> Iterator[str]:
-    """An empty store in memory; gives its URL."""
+    """The URL of an empty store in memory."""
     store = fsspec.filesystem("memory")
     store.store.clear()
     yield "memory://bucket"
@@ -60,6 +60,6 @@ def memory() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Retries that hardly wait, and a cache of the test's own."""
-    monkeypatch.setattr(remote, "FIRST", 0.002)
+    """Retry almost at once, and use a cache of the test's own."""
+    monkeypatch.setattr(retries, "FIRST", 0.002)
     monkeypatch.setenv("TRAJVQ_CACHE", str(tmp_path / "cache"))

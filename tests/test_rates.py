@@ -1,4 +1,4 @@
-"""The rates that ship hold as many bits a clip as their names say, and train."""
+"""The shipped rates have as many bits per clip as their names say, and train."""
 
 import math
 from pathlib import Path
@@ -16,15 +16,15 @@ RATES = sorted((CONFIGS / "rates").glob("*.yaml"), key=lambda path: int(path.ste
 
 
 def settings(path: Path, part: str) -> dict[str, Any]:
-    """Return the arguments of a part of the model: the task's config, overridden by a rate's."""
+    """Return the arguments of a part of the model in the task's config, overridden by those of a rate."""
     both = (yaml.safe_load(file.read_text())["model"]["init_args"] for file in (CONFIGS / "recon.yaml", path))
-    default, rate = (found.get(part, {}).get("init_args", {}) for found in both)
+    default, rate = (config.get(part, {}).get("init_args", {}) for config in both)
     joined: dict[str, Any] = default | rate
     return joined
 
 
 @pytest.mark.parametrize("path", RATES, ids=lambda path: path.stem)
-def test_a_rate_holds_the_bits_of_its_name(path: Path) -> None:
+def test_a_rate_has_the_bits_of_its_name(path: Path) -> None:
     tokenizer = CausalTokenizer(**settings(path, "tokenizer"))
     tokens = tokenizer.encode(torch.rand(1, 3, 16, 64, 64)).numel()
     assert tokens * math.log2(tokenizer.codebook_size) == pytest.approx(int(path.stem), rel=0.03)

@@ -1,4 +1,4 @@
-"""Reads what an offline W&B run wrote: a LevelDB log of protocol buffers (W&B itself no longer ships a reader)."""
+"""Read the file of an offline W&B run: a LevelDB log of protocol buffers. W&B itself no longer ships a reader."""
 
 import json
 import struct
@@ -14,39 +14,40 @@ WHOLE, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
 def records(path: Path) -> Iterator[Any]:
     """Yield the records of a ``.wandb`` file."""
-    raw, place, held = path.read_bytes(), FILE_HEAD, b""
+    raw, position, fragments = path.read_bytes(), FILE_HEAD, b""
     assert raw[:4] == b":W&B"
-    while place + HEAD <= len(raw):
-        left = BLOCK - place % BLOCK
-        if left < HEAD:  # the rest of a block is padding
-            place += left
+    while position + HEAD <= len(raw):
+        left = BLOCK - position % BLOCK
+        if left < HEAD:  # padding at the end of a block
+            position += left
             continue
-        _, size, kind = struct.unpack("<IHB", raw[place : place + HEAD])
-        held = (b"" if kind in (WHOLE, FIRST) else held) + raw[place + HEAD : place + HEAD + size]
-        place += HEAD + size
+        _, size, kind = struct.unpack("<IHB", raw[position : position + HEAD])
+        position += HEAD
+        fragments = (b"" if kind in (WHOLE, FIRST) else fragments) + raw[position : position + size]
+        position += size
         if kind in (WHOLE, LAST):
             record = Record()
-            record.ParseFromString(held)
+            record.ParseFromString(fragments)
             yield record
 
 
 def read_back(folder: Path) -> dict[str, Any]:
     """Return ``history`` (key: values), ``summary``, ``config`` and ``metrics`` (name: best) of a run's W&B folder."""
-    found: dict[str, Any] = {"history": {}, "summary": {}, "config": {}, "metrics": {}}
+    content: dict[str, Any] = {"history": {}, "summary": {}, "config": {}, "metrics": {}}
     for path in sorted(folder.glob("offline-run-*/*.wandb")):
         for record in records(path):
             kind = record.WhichOneof("record_type")
             if kind == "history":
-                for item in record.history.item:
-                    name = item.key or "/".join(item.nested_key)
-                    found["history"].setdefault(name, []).append(json.loads(item.value_json))
+                for entry in record.history.item:
+                    name = entry.key or "/".join(entry.nested_key)
+                    content["history"].setdefault(name, []).append(json.loads(entry.value_json))
             elif kind == "summary":
-                for item in record.summary.update:
-                    found["summary"][item.key or "/".join(item.nested_key)] = json.loads(item.value_json)
+                for entry in record.summary.update:
+                    content["summary"][entry.key or "/".join(entry.nested_key)] = json.loads(entry.value_json)
             elif kind in ("config", "run"):
                 update = record.config.update if kind == "config" else record.run.config.update
-                for item in update:
-                    found["config"][item.key or "/".join(item.nested_key)] = json.loads(item.value_json)
+                for entry in update:
+                    content["config"][entry.key or "/".join(entry.nested_key)] = json.loads(entry.value_json)
             elif kind == "metric":
-                found["metrics"][record.metric.name] = record.metric.summary
-    return found
+                content["metrics"][record.metric.name] = record.metric.summary
+    return content

@@ -1,6 +1,10 @@
-"""Augmentations of clips in training, on the device. They need no labels."""
+"""Augmentations of clips in training, on the device. They need no labels.
+
+B clips, T frames, H rows, W columns.
+"""
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -9,21 +13,55 @@ from trajvq.metrics.background import stands_out
 
 THRESHOLD = 0.04  # difference from the background, in any channel, that shows an object
 
+Generators = Sequence[torch.Generator] | None
+
+
+class Augmentation(Protocol):
+    """Random clips from clips. Any `torch.nn.Module` with this call will do."""
+
+    def __call__(
+        self, video: Tensor, background: Tensor, progress: float = 0.0, generators: Generators = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return augmented clips and their backgrounds.
+
+        Args:
+            video: float ``(B, 3, T, H, W)`` in [0, 1].
+            background: float ``(B, 3, 1, H, W)`` in [0, 1].
+            progress: Share of the training that is done, 0 to 1.
+            generators: One on the CPU for each clip, the only source of its randomness; None for torch's global one.
+        """
+        ...
+
+
+@runtime_checkable
+class PathAugmentation(Protocol):
+    """Random paths from paths, such as the augmentation of clips makes."""
+
+    def paths(self, path: Tensor, height: int, width: int) -> Tensor:
+        """Return augmented paths float ``(B, T, 2)``; NaN stays NaN.
+
+        Args:
+            path: float ``(B, T, 2)``, x and y from -1 to 1 between the edges of the picture.
+            height: Height of the picture in pixels.
+            width: Width of the picture in pixels.
+        """
+        ...
+
 
 class ObjectWindows(nn.Module):
-    """Cuts windows in space and time around objects, and flips, turns and recolors them.
+    """Cut windows in space and time around objects, and flip, transpose and recolor them.
 
-    Most of a clip is background. Windows that hold the object show the tokenizer several times more of
-    it a second. The last part of training sees whole clips again, so that it learns the rest of them too:
-    of each batch as many clips as have the windows' number of pixels.
+    Most of a clip is background. Windows around the object show the tokenizer several times as much of the object per
+    second. The last part of the training uses whole clips, so that the tokenizer learns the background as well; each
+    batch is then reduced to as many clips as have the windows' number of pixels.
 
     Args:
         frames: Frames of a window; a multiple of the tokenizer's stride.
         size: Rows and columns of a window; a multiple of the tokenizer's strides.
-        windows: Windows cut from each clip.
-        margin: Pixels that the object's centre keeps from the window's edge where it can.
+        windows: Windows per clip.
+        margin: Least distance in pixels between the object's center and the edge of the window, where possible.
         until: Share of the training after which clips stay whole.
-        symmetries: Flip, transpose and permute colors at random; a clip of anything stays a clip.
+        symmetries: Flip, transpose and permute colors at random.
     """
 
     def __init__(
@@ -39,152 +77,164 @@ class ObjectWindows(nn.Module):
         self.frames, self.size, self.windows, self.margin = frames, size, windows, margin
         self.until, self.symmetries = until, symmetries
 
-    def forward(self, video: Tensor, background: Tensor, done: float) -> tuple[Tensor, Tensor]:
-        """Augment a batch.
+    def forward(
+        self, video: Tensor, background: Tensor, progress: float = 0.0, generators: Generators = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return windows ``(B * windows, 3, frames, size, size)``, or whole clips, and their backgrounds.
 
-        Args:
-            video: float ``(B, 3, T, H, W)`` in [0, 1].
-            background: float ``(B, 3, 1, H, W)`` in [0, 1].
-            done: Share of the training that is done, 0 to 1.
-
-        Returns:
-            The windows, or whole clips, with their backgrounds, shaped alike.
+        Arguments as of `Augmentation`.
         """
-        if done < self.until:
-            video, background = self._cut(video, background)
+        if generators is None:
+            return self._augmented(video, background, progress, None)
+        clips = zip(video.split(1), background.split(1), generators, strict=True)  # type: ignore[no-untyped-call]
+        parts = [self._augmented(clip, ground, progress, generator) for clip, ground, generator in clips]
+        return torch.cat([clip for clip, _ in parts]), torch.cat([ground for _, ground in parts])
+
+    def _augmented(
+        self, video: Tensor, background: Tensor, progress: float, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        if progress < self.until:
+            video, background = self._cut(video, background, generator)
         else:
             pixels = len(video) * self.windows * self.frames * self.size**2
             keep = max(pixels // video[0, 0].numel(), 1)
             video, background = video[:keep], background[:keep]
-        return self._turn(video, background) if self.symmetries else (video, background)
+        return _turned(video, background, generator) if self.symmetries else (video, background)
 
-    def _cut(self, video: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
+    def _cut(self, video: Tensor, background: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         count, _, all_frames, *picture = video.shape
         frames, sizes = min(self.frames, all_frames), [min(self.size, side) for side in picture]
-        last = all_frames - frames  # starts beyond both ends are moved there, else the clip's ends were hardly seen
-        start = (torch.randint(all_frames + 1, (count, self.windows)) - frames // 2).clamp(0, last)
-        chosen = (start + torch.randint(frames, (count, self.windows))).to(video.device)
+        last = all_frames - frames  # starts beyond both ends are moved there: else the clip's ends would be rare
+        shape = (count, self.windows)
+        start = (torch.randint(all_frames + 1, shape, generator=generator) - frames // 2).clamp(0, last)
+        anchor = (start + torch.randint(frames, shape, generator=generator)).to(video.device)
         clip = torch.arange(count, device=video.device)[:, None]
-        moment = video[clip, :, chosen]  # (B, windows, 3, H, W): the frame each window is placed by
-        shown = stands_out((moment - background[:, None, :, 0]).abs().amax(dim=2), THRESHOLD).float()
+        picture_at = video[clip, :, anchor]  # (B, windows, 3, H, W): the frame that positions each window
+        mask = stands_out((picture_at - background[:, None, :, 0]).abs().amax(dim=2), THRESHOLD).float()
         corners = []
         for axis, (side, size) in enumerate(zip(picture, sizes, strict=True)):
-            line = shown.sum(dim=2 if axis else 3)  # (B, windows, side): how much of an object rows or columns show
-            place = torch.arange(side, device=video.device) + 0.5
-            centre = (line * place).sum(dim=-1) / line.sum(dim=-1).clamp(min=1)
-            centre = torch.where(line.sum(dim=-1) > 0, centre, side / 2)
+            weight = mask.sum(dim=2 if axis else 3)  # (B, windows, side): pixels of the object per row or column
+            coordinate = torch.arange(side, device=video.device) + 0.5
+            center = (weight * coordinate).sum(dim=-1) / weight.sum(dim=-1).clamp(min=1)
+            center = torch.where(weight.sum(dim=-1) > 0, center, side / 2)
             margin = min(self.margin, size // 2)
-            offset = margin + torch.rand(centre.shape, device=video.device) * (size - 2 * margin)
-            corners.append((centre - offset).long().clamp(0, side - size).tolist())
-        cut, ground = [], []
+            offset = margin + _uniform(center.shape, video.device, generator) * (size - 2 * margin)
+            corners.append((center - offset).long().clamp(0, side - size).tolist())
+        windows, backgrounds = [], []
         for number, starts in enumerate(start.tolist()):
             for window, first in enumerate(starts):
                 top, left = corners[0][number][window], corners[1][number][window]
-                where = (..., slice(top, top + sizes[0]), slice(left, left + sizes[1]))
-                cut.append(video[number, :, first : first + frames][where])
-                ground.append(background[number][where])
-        return torch.stack(cut), torch.stack(ground)
+                area = (..., slice(top, top + sizes[0]), slice(left, left + sizes[1]))
+                windows.append(video[number, :, first : first + frames][area])
+                backgrounds.append(background[number][area])
+        return torch.stack(windows), torch.stack(backgrounds)
 
-    @staticmethod
-    def _turn(video: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
-        colors, flips = torch.randperm(3, device=video.device), torch.rand(3)
-        dims = [dim for dim, flip in zip((-1, -2), flips.tolist(), strict=False) if flip < 0.5]
-        square = video.shape[-1] == video.shape[-2]
 
-        def turn(clips: Tensor) -> Tensor:
-            clips = clips[:, colors].flip(dims)
-            return (clips.transpose(-1, -2) if square and flips[2] < 0.5 else clips).contiguous()
+def _turned(video: Tensor, background: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Return clips and backgrounds with the same random flips, transposition and order of colors for all."""
+    device = video.device if generator is None else generator.device
+    colors = torch.randperm(3, device=device, generator=generator).to(video.device)
+    flips = torch.rand(3, generator=generator)
+    dims = [dim for dim, flip in zip((-1, -2), flips.tolist(), strict=False) if flip < 0.5]
+    transpose = video.shape[-1] == video.shape[-2] and bool(flips[2] < 0.5)
 
-        return turn(video), turn(background)
+    def turn(clips: Tensor) -> Tensor:
+        clips = clips[:, colors].flip(dims)
+        return (clips.transpose(-1, -2) if transpose else clips).contiguous()
+
+    return turn(video), turn(background)
+
+
+def _uniform(shape: torch.Size, device: torch.device, generator: torch.Generator | None) -> Tensor:
+    """Return uniform random numbers in [0, 1) on a device, from the generator's own device if there is one."""
+    source = device if generator is None else generator.device
+    return torch.rand(shape, device=source, generator=generator).to(device)
 
 
 class ClipSymmetries(nn.Module):
-    """Turns whole clips into others of the same class: mirrored, turned, backwards, moved, recolored.
+    """Map whole clips to others of the same class: mirror, transpose, reverse, shift and recolor them.
 
-    Projective motions stay in their family under all of these. Where a mirrored or reversed clip is something
-    else, as a written digit is, switch that off.
+    Projective motions stay in their family under all of these. Switch off what changes the class of your clips: a
+    mirrored or reversed digit, for instance, is another sign.
 
     Args:
         turns: Flip rows and columns, and transpose square clips, at random.
         reverse: Play half of the clips backwards.
         colors: Permute the colors.
-        shift: Move by up to so many pixels, up or down, left or right; the border is repeated.
+        shift: Largest shift in pixels, vertically and horizontally; the border is repeated.
     """
 
     def __init__(self, turns: bool = True, reverse: bool = True, colors: bool = True, shift: int = 6) -> None:
         super().__init__()
         self.turns, self.reverse, self.colors, self.shift = turns, reverse, colors, shift
 
-    def forward(self, video: Tensor, chance: Sequence[torch.Generator] | None = None) -> Tensor:
-        """Return clips shaped like the given ones.
+    def forward(
+        self, video: Tensor, background: Tensor, progress: float = 0.0, generators: Generators = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return clips and backgrounds, shaped like the given ones; see `Augmentation`."""
+        pairs = [
+            self._moved(clip, ground, generators[number] if generators else None)
+            for number, (clip, ground) in enumerate(zip(video, background, strict=True))
+        ]
+        return torch.stack([clip for clip, _ in pairs]), torch.stack([ground for _, ground in pairs])
 
-        Args:
-            video: float ``(B, 3, T, H, W)``.
-            chance: A generator for each clip; None for torch's own.
-        """
-        made = [self._turn(clip, chance[k] if chance else None) for k, clip in enumerate(video)]
-        return torch.stack(made)
-
-    def _turn(self, clip: Tensor, chance: torch.Generator | None) -> Tensor:
-        backwards, rows, columns, across = (torch.rand(4, generator=chance) < 0.5).tolist()
-        colors, reach = torch.randperm(3, generator=chance), self.shift
-        down, right = torch.randint(2 * reach + 1, (2,), generator=chance).tolist()
-        if self.turns:
-            clip = clip.flip([dim for dim, flip in ((-2, rows), (-1, columns)) if flip])
-            clip = clip.transpose(-1, -2) if across and clip.shape[-1] == clip.shape[-2] else clip
-        clip = clip.flip(1) if self.reverse and backwards else clip
-        clip = clip[colors.to(clip.device)] if self.colors else clip
+    def _moved(self, clip: Tensor, background: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        reverse, rows, columns, transpose = (torch.rand(4, generator=generator) < 0.5).tolist()
+        colors = torch.randperm(3, generator=generator).to(clip.device)
+        down, right = torch.randint(2 * self.shift + 1, (2,), generator=generator).tolist()
         height, width = clip.shape[-2:]
-        wide = nn.functional.pad(clip, (reach, reach, reach, reach), mode="replicate")
-        return wide[..., down : down + height, right : right + width]
+
+        def move(frames: Tensor) -> Tensor:
+            if self.turns:
+                frames = frames.flip([dim for dim, flip in ((-2, rows), (-1, columns)) if flip])
+                frames = frames.transpose(-1, -2) if transpose and height == width else frames
+            frames = frames.flip(1) if self.reverse and reverse else frames
+            frames = frames[colors] if self.colors else frames
+            padded = nn.functional.pad(frames, (self.shift,) * 4, mode="replicate")
+            return padded[..., down : down + height, right : right + width]
+
+        return move(clip), move(background)
 
     def paths(self, path: Tensor, height: int, width: int) -> Tensor:
-        """Do to the paths of points what `forward` does to clips.
-
-        Args:
-            path: float ``(B, T, 2)``, x and y from -1 to 1 between the edges of the picture.
-            height: Of the picture in pixels.
-            width: Of the picture in pixels.
-        """
-        backwards, rows, columns, across = (torch.rand(4, len(path), 1, 1, device=path.device) < 0.5).unbind()
+        """Move paths as `forward` moves clips; see `PathAugmentation`."""
+        reverse, rows, columns, transpose = (torch.rand(4, len(path), 1, 1, device=path.device) < 0.5).unbind()
         if self.turns:
             path = torch.where(torch.cat([columns, rows], dim=-1), -path, path)
-            path = torch.where(across & (height == width), path.flip(-1), path)
+            path = torch.where(transpose & (height == width), path.flip(-1), path)
         if self.reverse:
-            path = torch.where(backwards, path.flip(1), path)
-        moved = torch.randint(-self.shift, self.shift + 1, (len(path), 1, 2), device=path.device)
-        return path + 2 * moved / path.new_tensor([width, height])
+            path = torch.where(reverse, path.flip(1), path)
+        shift = torch.randint(-self.shift, self.shift + 1, (len(path), 1, 2), device=path.device)
+        return path + 2 * shift / path.new_tensor([width, height])
 
 
-class PathSymmetries(nn.Module):
-    """Turns paths of points into others of the same kind: mirrored, turned, backwards, and put anywhere.
+class PathSymmetries:
+    """Map paths to others of the same kind: mirror, rotate, reverse and put them anywhere in the picture.
 
     Args:
-        rotate: Turn by any angle; otherwise by quarters alone.
+        rotate: Rotate by any angle; otherwise by quarter turns only.
         reverse: Play half of the paths backwards.
-        margin: Keep from the picture's edge where a path has room to, in half pictures.
+        margin: Least distance from the edge of the picture, in half pictures, where a path fits.
     """
 
     def __init__(self, rotate: bool = True, reverse: bool = True, margin: float = 0.08) -> None:
-        super().__init__()
         self.rotate, self.reverse, self.margin = rotate, reverse, margin
 
-    def forward(self, path: Tensor) -> Tensor:
-        """Return paths like the given ones, float ``(B, T, 2)``, x and y from -1 to 1 from edge to edge; NaN stays."""
-        chance = torch.rand(5, len(path), 1, 1, device=path.device)
-        path = torch.where(chance[0] < 0.5, path.flip(-1), path)
-        path = torch.where(chance[1] < 0.5, -path, path)
+    def paths(self, path: Tensor, height: int, width: int) -> Tensor:
+        """Return augmented paths; see `PathAugmentation`. Angles are those of a square picture."""
+        uniform = torch.rand(5, len(path), 1, 1, device=path.device)
+        path = torch.where(uniform[0] < 0.5, path.flip(-1), path)
+        path = torch.where(uniform[1] < 0.5, -path, path)
         mirrored = path * path.new_tensor([-1.0, 1.0])
-        path = torch.where(chance[2] < 0.5, mirrored, path)
+        path = torch.where(uniform[2] < 0.5, mirrored, path)
         if self.rotate:
-            angle = 2 * torch.pi * chance[3]
+            angle = 2 * torch.pi * uniform[3]
             x, y = path[..., :1], path[..., 1:]
             path = torch.cat([angle.cos() * x - angle.sin() * y, angle.sin() * x + angle.cos() * y], dim=-1)
         if self.reverse:
-            path = torch.where(chance[4] < 0.5, path.flip(1), path)
-        gone = path.isnan()
-        low = self.margin - 1 - path.masked_fill(gone, torch.inf).amin(dim=1, keepdim=True)
-        high = 1 - self.margin - path.masked_fill(gone, -torch.inf).amax(dim=1, keepdim=True)
-        share = torch.rand(low.shape, device=path.device)
-        move = torch.where(high > low, low + (high - low) * share, (low + high) / 2)
-        return path + move.nan_to_num(0.0, 0.0, 0.0)
+            path = torch.where(uniform[4] < 0.5, path.flip(1), path)
+        missing = path.isnan()
+        low = self.margin - 1 - path.masked_fill(missing, torch.inf).amin(dim=1, keepdim=True)
+        high = 1 - self.margin - path.masked_fill(missing, -torch.inf).amax(dim=1, keepdim=True)
+        fraction = torch.rand(low.shape, device=path.device)
+        shift = torch.where(high > low, low + (high - low) * fraction, (low + high) / 2)
+        return path + shift.nan_to_num(0.0, 0.0, 0.0)

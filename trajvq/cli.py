@@ -1,91 +1,81 @@
-"""The ``trajvq`` command. Starts fast: what a command needs is imported when it is called."""
+"""The ``trajvq`` command. It starts fast, because a command is imported only when it is called."""
 
-import re
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from trajvq import __version__
+from trajvq.commands.help import VERBS, help_text
 from trajvq.errors import UserError, did_you_mean
+
+COMMANDS = {
+    "fit": "train a model, e.g. trajvq fit --config recon",
+    "validate": "print the figures of a checkpoint on the validation split",
+    "test": "score a checkpoint beside trivial answers, e.g. trajvq test --config recon",
+    "predict": "write the predictions of a checkpoint for a split",
+    "data": "generate, import, verify and show datasets",
+    "sample": "sample clips by class, as a dataset and as pictures",
+    "tokenize": "write a dataset as tokens with label, equation and description",
+    "chart": "write an eye chart: how small and faint an object does a tokenizer keep?",
+    "score": "score anyone's clips against a dataset split",
+    "report": "write one HTML file about one or more runs, e.g. trajvq report runs/recon/latest --out report.html",
+    "export": "write a tokenizer as safetensors with a model card, to load without Lightning",
+}
 
 USAGE = """usage: trajvq COMMAND ...
 
 Train and measure video tokenizers that keep small moving objects.
 
-  fit        train, e.g. trajvq fit --config configs/recon.yaml
-  validate   figures on the validation split
-  test       scoreboards beside trivial answers, e.g. trajvq test --config configs/recon.yaml
-  predict    write what the model makes of a split
-  data       make, import, verify and show datasets: trajvq data --help
-  sample     clips by class, as a dataset and as pictures: trajvq sample --help
-  tokenize   a dataset as tokens with label, equation and description: trajvq tokenize --help
-  chart      the eye chart: how small and faint may an object be? trajvq chart --help
-  score      anyone's clips against a dataset split: trajvq score --help
-  report     one HTML file of one run or many, e.g. trajvq report runs/recon/latest --out report.html
-  export     a tokenizer as safetensors with a card, read without Lightning: trajvq export --help
+{commands}
 
-`trajvq COMMAND --help` lists its options; any of a config can be given as --key value.
-`trajvq --version` says which this is.
+`trajvq COMMAND --help` lists the options of a command. Any value of a config can be set as --KEY VALUE.
+`trajvq --version` prints the version.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code.
+    """Run the command line and return the exit code.
 
-    It is 0, or 1 for damaged data, 2 for a mistake, 3 for a collapse, 128 + N for signal N.
+    The exit code is 0 for success, 1 for damaged data, 2 for a mistake, 3 for a collapse and 128 + N for signal N.
+
+    Args:
+        arguments: The command and its options. The default is those of the process.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     command = arguments[0] if arguments else "--help"
     try:
         if command in ("-h", "--help"):
-            print(USAGE)
+            print(USAGE.format(commands="\n".join(f"  {name:10} {text}" for name, text in COMMANDS.items())))
             return 0
         if command == "--version":
             print(f"trajvq {__version__}")
             return 0
-        if command == "data":
-            from trajvq.commands.data import main as data
-
-            return data(arguments[1:])
-        if command == "chart":
-            from trajvq.commands.chart import main as chart
-
-            return chart(arguments[1:])
-        if command == "score":
-            from trajvq.commands.score import main as score
-
-            return score(arguments[1:])
-        if command == "report":
-            from trajvq.commands.report import main as report
-
-            return report(arguments[1:])
-        if command == "export":
-            from trajvq.commands.export import main as export
-
-            return export(arguments[1:])
-        if command == "sample":
-            from trajvq.commands.sample import main as sample
-
-            return sample(arguments[1:])
-        if command == "tokenize":
-            from trajvq.commands.tokenize import main as tokenize
-
-            return tokenize(arguments[1:])
-        if command in ("fit", "validate", "test", "predict"):
-            if {"-h", "--help"} & set(arguments):
-                from trajvq.commands.help import help_text
-
-                print(help_text(command))
-                return 0
-            from trajvq.commands.fit import main as train
-
-            return train(arguments)
-        known = re.findall(r"^  ([a-z]+)  ", USAGE, re.MULTILINE)
-        raise UserError(f"unknown command {command!r}{did_you_mean(command, known)}; see `trajvq --help`")
+        return _run(command, arguments)
     except UserError as error:
-        # An error from a loader process arrives wrapped in that process's traceback; its last line is ours.
+        # An error of a loader process comes wrapped in a traceback of that process. Its last line is our message.
         line = str(error).strip().splitlines()[-1].removeprefix(f"{type(error).__module__}.{type(error).__name__}: ")
         print(f"trajvq: {line}", file=sys.stderr)
         return error.exit_code
+
+
+def _run(command: str, arguments: list[str]) -> int:
+    """Run one command.
+
+    Args:
+        command: Its name.
+        arguments: The whole command line.
+
+    Raises:
+        UserError: If there is no such command, or from the command.
+    """
+    if command not in COMMANDS:
+        raise UserError(f"unknown command {command!r}{did_you_mean(command, COMMANDS)}; see `trajvq --help`")
+    if command not in VERBS:
+        return int(import_module(f"trajvq.commands.{command}").main(arguments[1:]))
+    if {"-h", "--help"} & set(arguments):
+        print(help_text(command))
+        return 0
+    return int(import_module("trajvq.commands.fit").main(arguments))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""How fast: clips a second to generate, load, train, encode and decode, and the share of this machine's peak.
+"""Measure speed: clips per second to generate, load, train, encode and decode, and the share of the machine's peak.
 
     make bench            # or: python experiments/bench/bench.py [--threads 2] [--seconds 10] [--out bench.json]
 
-Everything runs in one process, one part after the other, on random weights: speed does not depend on them. The peak is
-what a matrix product of 2,048 x 2,048 reaches in the same run; the share is the floating-point operations of a training
-step, counted by torch, over the time of the step and that peak. Where magvit2-pytorch is installed its VideoTokenizer
-is measured beside it, at the same grid of tokens and in the predecessor's configuration.
+The parts run one after the other in one process, with random weights, which do not affect speed. The peak is the speed
+of a 2,048 x 2,048 matrix product in the same run. The share is the number of floating-point operations of a training
+step, counted by torch, divided by the time of the step and the peak. If magvit2-pytorch is installed, its
+VideoTokenizer is measured too, with the same token grid and in the predecessor's configuration.
 """
 
 import argparse
@@ -37,20 +37,20 @@ from trajvq.tasks import Reconstruct
 
 HERE = Path(__file__).parent
 CONFIG = HERE.parent.parent / "configs" / "recon.yaml"
-EVAL = 32  # clips a batch to encode and decode
+EVAL = 32  # clips per batch, to encode and decode
 
 
 def rate(work: Callable[[], int], seconds: float) -> float:
-    """Return what is done a second, after a first round that does not count."""
+    """Return the amount of work per second; the first call is a warm-up."""
     work()
-    done, begun = 0, time.perf_counter()
-    while time.perf_counter() - begun < seconds:
+    done, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
         done += work()
-    return done / (time.perf_counter() - begun)
+    return done / (time.perf_counter() - start)
 
 
 def matmul_peak(seconds: float) -> float:
-    """Return the floating-point operations a second of a large float32 matrix product."""
+    """Return the floating-point operations per second of a large float32 matrix product."""
     a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)
 
     def work() -> int:
@@ -61,10 +61,10 @@ def matmul_peak(seconds: float) -> float:
 
 
 def bench_data(folder: Path, seconds: float) -> dict[str, float]:
-    """Clips a second to generate, one process, and to load in random order."""
-    begun = time.perf_counter()
+    """Return clips per second to generate in one process, and to load in random order."""
+    start = time.perf_counter()
     generate(folder, {"train": 2000}, workers=1, progress=False)
-    made = 2000 / (time.perf_counter() - begun)
+    generated = 2000 / (time.perf_counter() - start)
     clips = Clips(folder, "train")
     order = torch.randperm(len(clips)).tolist()
 
@@ -73,25 +73,25 @@ def bench_data(folder: Path, seconds: float) -> dict[str, float]:
             clips.batch(order[start : start + 16])
         return 512
 
-    return {"generate": made, "load": rate(work, seconds)}
+    return {"generate": generated, "load": rate(work, seconds)}
 
 
 def bench_ours(folder: Path, seconds: float, peak: float) -> dict[str, float]:
-    """Clips a second to train with the shipped settings, encode and decode; the share of the peak."""
+    """Return clips per second to train with the shipped settings, encode and decode, and the share of the peak."""
     settings = yaml.safe_load(CONFIG.read_text())
     init, size = settings["model"]["init_args"], settings["data"]["init_args"]["batch_size"]
     network = CausalTokenizer(**init["tokenizer"]["init_args"])
-    cut = ObjectWindows(**init["augment"]["init_args"])
+    augment = ObjectWindows(**init["augment"]["init_args"])
     rates = {"learning_rate": init["learning_rate"], "matrix_learning_rate": init["matrix_learning_rate"]}
-    module = Reconstruct(network, BalancedLoss(**init["loss"]["init_args"]), 1000, cut, **rates)
+    module = Reconstruct(network, BalancedLoss(**init["loss"]["init_args"]), 1000, augment, **rates)
     optimizer = module.configure_optimizers()["optimizer"]
     batch = Clips(folder, "train").batch(list(range(size)))["video"]
 
     def step() -> int:
         video = to_float(batch)
         with torch.no_grad():
-            windows, ground = cut(video, estimate_background(video), 0.0)
-        loss = module.loss(network(windows), windows, ground)
+            windows, background = augment(video, estimate_background(video), 0.0)
+        loss = module.loss(network(windows), windows, background)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -101,7 +101,7 @@ def bench_ours(folder: Path, seconds: float, peak: float) -> dict[str, float]:
     network.train()
     with FlopCounterMode(display=False) as counter:
         step()
-    trained = rate(step, seconds)
+    train_rate = rate(step, seconds)
     network.eval()
     video = to_float(Clips(folder, "train").batch(list(range(EVAL)))["video"])
     with torch.inference_mode():
@@ -115,21 +115,21 @@ def bench_ours(folder: Path, seconds: float, peak: float) -> dict[str, float]:
             network.decode(indices)
             return EVAL
 
-        encoded, decoded = rate(encode, seconds), rate(decode, seconds)
-    share = counter.get_total_flops() * trained / size / peak
+        encode_rate, decode_rate = rate(encode, seconds), rate(decode, seconds)
+    share = counter.get_total_flops() * train_rate / size / peak
     windows = init["augment"]["init_args"]
-    whole = windows["windows"] * windows["frames"] * windows["size"] ** 2 / (16 * 64 * 64)
+    whole_clips = windows["windows"] * windows["frames"] * windows["size"] ** 2 / (16 * 64 * 64)
     return {
-        "train": trained,
-        "train_whole_clips": trained * whole,
-        "encode": encoded,
-        "decode": decoded,
+        "train": train_rate,
+        "train_whole_clips": train_rate * whole_clips,
+        "encode": encode_rate,
+        "decode": decode_rate,
         "peak_share": share,
     }
 
 
 def bench_magvit2(layers: str, seconds: float) -> dict[str, float]:
-    """Clips a second to train and encode with magvit2-pytorch's VideoTokenizer, batches of 4 whole clips."""
+    """Return clips per second to train and encode with magvit2-pytorch's VideoTokenizer, in batches of 4 clips."""
     sys.path.insert(0, str(HERE.parent / "blindness"))
     from magvit2 import LAYERS, LEVELS, load_library
 
@@ -164,38 +164,38 @@ def main() -> None:
     """Measure, print a table and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=10, help="for each part")
+    parser.add_argument("--seconds", type=float, default=10, help="time for each part")
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
-    asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
-    peak = matmul_peak(asked.seconds)
+    peak = matmul_peak(args.seconds)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "data"
-        rows: dict[str, dict[str, float]] = {"data": bench_data(folder, asked.seconds)}
-        rows["trajvq"] = bench_ours(folder, asked.seconds, peak)
+        rows: dict[str, dict[str, float]] = {"data": bench_data(folder, args.seconds)}
+        rows["trajvq"] = bench_ours(folder, args.seconds, peak)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if importlib.util.find_spec("magvit2_pytorch"):
-        rows["magvit2-pytorch, same tokens"] = bench_magvit2("tokens", asked.seconds)
-        rows["magvit2-pytorch, predecessor"] = bench_magvit2("seed", asked.seconds)
-    found: dict[str, Any] = {
+        rows["magvit2-pytorch, same tokens"] = bench_magvit2("tokens", args.seconds)
+        rows["magvit2-pytorch, predecessor"] = bench_magvit2("seed", args.seconds)
+    summary: dict[str, Any] = {
         "machine": platform.processor() or platform.machine(),
-        "threads": asked.threads,
+        "threads": args.threads,
         "torch": torch.__version__,
         "matmul_gflops": peak / 1e9,
         "peak_memory_mb": memory,
         "clips_per_second": rows,
     }
-    asked.out.write_text(json.dumps(found, indent=1))
+    args.out.write_text(json.dumps(summary, indent=1))
     names = ["generate", "load", "train", "train_whole_clips", "encode", "decode", "peak_share"]
-    title = f"clips a second · {asked.threads} threads · matmul {peak / 1e9:.0f} Gflop/s · {memory:.0f} MB at most"
+    title = f"clips per second · {args.threads} threads · matmul {peak / 1e9:.0f} Gflop/s · {memory:.0f} MB peak"
     table = Table(title=title, title_justify="left")
     for name in ("", *names):
         table.add_column(name.replace("_", "\n"), justify="right" if name else "left")
     for label, row in rows.items():
         table.add_row(label, *[_cell(name, row) for name in names])
     Console(width=None if Console().is_terminal else 120).print(table)
-    print(f"written: {asked.out}")
+    print(f"written: {args.out}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Train magvit2-pytorch's VideoTokenizer on a dataset folder for some minutes, and save what it makes of `test`.
+"""Train magvit2-pytorch's VideoTokenizer on a dataset folder for some minutes, and save its reconstruction of `test`.
 
     python experiments/blindness/magvit2.py --data datasets/default --layers tokens --minutes 9 --out magvit2.npz
 
-Runs in an environment of its own, since its dependencies do not go with ours:
-`pip install torch==2.13.0 magvit2-pytorch==0.5.1 h5py hdf5plugin`. torchvision, of which it only needs the
-weights of a perceptual loss that is off here, is replaced by a stub.
+Use a separate environment, because its dependencies conflict with ours:
+`pip install torch==2.13.0 magvit2-pytorch==0.5.1 h5py hdf5plugin`. A stub replaces torchvision, which the library only
+needs for the weights of a perceptual loss that is switched off here.
 """
 
 import argparse
@@ -25,9 +25,9 @@ from trajvq.io.video import to_float
 
 LEVELS = [8, 5, 5, 5]
 LAYERS: dict[str, dict[str, Any]] = {
-    # the predecessor's: no compression at all, a token a pixel
+    # the predecessor's: no compression at all, one token per pixel
     "seed": {"init_dim": 64, "layers": ("residual", "residual")},
-    # tokens of 4 x 8 x 8, as ours
+    # 4 x 8 x 8 tokens, as in trajvq
     "tokens": {
         "init_dim": 32,
         "layers": (
@@ -66,7 +66,7 @@ def read(folder: Path, split: str) -> np.ndarray:
 
 
 def main() -> None:
-    """Train, reconstruct, save."""
+    """Train, reconstruct and save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--layers", choices=LAYERS, required=True)
@@ -75,51 +75,54 @@ def main() -> None:
     parser.add_argument("--learning_rate", type=float, default=1e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
-    asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    net = load_library().VideoTokenizer(
+    network = load_library().VideoTokenizer(
         image_size=64,
         channels=3,
         use_fsq=True,
         fsq_levels=LEVELS,
         use_gan=False,
         perceptual_loss_weight=0.0,
-        **LAYERS[asked.layers],
+        **LAYERS[args.layers],
     )
-    clips, rng = read(asked.data, "train"), np.random.default_rng(0)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=asked.learning_rate)
-    start, step, seen = time.monotonic(), 0, 0
-    while (done := (time.monotonic() - start) / (60 * asked.minutes)) < 1:
+    clips, rng = read(args.data, "train"), np.random.default_rng(0)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=args.learning_rate)
+    start, step, clips_used = time.monotonic(), 0, 0
+    while (done := (time.monotonic() - start) / (60 * args.minutes)) < 1:
         for group in optimizer.param_groups:
-            group["lr"] = asked.learning_rate * min((step + 1) / 20, 1.0, 5 * (1 - done))
-        batch = clips[rng.choice(len(clips), asked.batch, replace=False)]
+            group["lr"] = args.learning_rate * min((step + 1) / 20, 1.0, 5 * (1 - done))
+        batch = clips[rng.choice(len(clips), args.batch, replace=False)]
         video = to_float(torch.from_numpy(batch))
-        loss, _ = net(video, return_loss=True, video_contains_first_frame=False)
+        loss, _ = network(video, return_loss=True, video_contains_first_frame=False)
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        step, seen = step + 1, seen + len(batch)
+        step, clips_used = step + 1, clips_used + len(batch)
         if step % 20 == 0:
             print(
-                f"{done:.0%} step {step} loss {loss.item():.5f} {seen / (time.monotonic() - start):.2f} clips/s",
+                f"{done:.0%} step {step} loss {loss.item():.5f} {clips_used / (time.monotonic() - start):.2f} clips/s",
                 flush=True,
             )
-    made, tokens = [], []
-    net.eval()
-    test = read(asked.data, "test")
+    reconstructions, tokens = [], []
+    network.eval()
+    test = read(args.data, "test")
     with torch.no_grad():
         for clip in test:
             video = torch.from_numpy(clip)[None].transpose(1, 2).float() / 255
-            codes = net(video, return_codes=True, video_contains_first_frame=False)
-            back = net.decode_from_code_indices(codes, video_contains_first_frame=False)
-            made.append((back[0].transpose(0, 1).clamp(0, 1) * 255).round().byte().numpy())
+            codes = network(video, return_codes=True, video_contains_first_frame=False)
+            reconstruction = network.decode_from_code_indices(codes, video_contains_first_frame=False)
+            reconstructions.append((reconstruction[0].transpose(0, 1).clamp(0, 1) * 255).round().byte().numpy())
             tokens.append(codes[0].numpy())
-    np.savez_compressed(asked.out, video=np.stack(made), indices=np.stack(tokens), codebook_size=int(np.prod(LEVELS)))
-    weights = sum(p.numel() for p in net.parameters())
+    np.savez_compressed(
+        args.out, video=np.stack(reconstructions), indices=np.stack(tokens), codebook_size=int(np.prod(LEVELS))
+    )
+    weights = sum(p.numel() for p in network.parameters())
     print(
-        f"{asked.out}: {weights:,} weights, {step} steps, {seen / (time.monotonic() - start):.2f} clips/s with testing"
+        f"{args.out}: {weights:,} weights, {step} steps, "
+        f"{clips_used / (time.monotonic() - start):.2f} clips/s with testing"
     )
 
 

@@ -1,8 +1,8 @@
-"""Measure what a dataset promises: speed, memory, survival, and that no damage goes unseen.
+"""Measure speed and memory of datasets, whether generation survives kills, and whether damage is detected.
 
     python experiments/datasets/measure.py speed|kills|flips|reading|full [--scratch DIR]
 
-Each prints a line a figure. Run them one at a time on an idle machine.
+Run one study at a time on an idle machine.
 """
 
 import argparse
@@ -21,16 +21,18 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from trajvq.data.storage.clips import Clips, _as_it_is
-from trajvq.data.storage.shards import FILTER, DataError, read_manifest
+from trajvq.data.storage.clips import Clips
+from trajvq.data.storage.manifest import read_manifest
+from trajvq.data.storage.shards import FILTER
 from trajvq.data.synthetic.scene import make_clips
+from trajvq.errors import DataError
 from trajvq.io.files import file_sha256
 
-Made = tuple[int, float, float]  # exit code, seconds, peak MB of the process and its workers
+Outcome = tuple[int, float, float]  # exit code, seconds, peak memory of the process and its workers in MB
 
 
 def tree_mb(root: int) -> float:
-    """Return the memory of a process and all below it in MB, shared pages counted once (PSS)."""
+    """Return the memory of a process and its children in MB, with shared pages counted once (PSS)."""
     total, waiting = 0, [root]
     while waiting:
         pid = waiting.pop()
@@ -39,13 +41,13 @@ def tree_mb(root: int) -> float:
                 waiting += [int(child) for child in (task / "children").read_text().split()]
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         except (OSError, ProcessLookupError):
-            continue  # it ended meanwhile
+            continue  # it has ended
         total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total / 1024
 
 
-def generate(out: Path, *extra: str, kill_after: float | None = None) -> Made:
-    """Run `trajvq data generate` in a process of its own."""
+def generate(out: Path, *extra: str, kill_after: float | None = None) -> Outcome:
+    """Run `trajvq data generate` in a separate process."""
     start, peak = time.monotonic(), 0.0
     command = [sys.executable, "-m", "trajvq.cli", "data", "generate", f"--out={out}", *extra]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as run:
@@ -55,9 +57,9 @@ def generate(out: Path, *extra: str, kill_after: float | None = None) -> Made:
                 run.kill()
             time.sleep(0.05)
         seconds = time.monotonic() - start
-        said = run.stderr.read().decode() if run.stderr else ""
-    if said:
-        print(f"    {said.strip()}")
+        message = run.stderr.read().decode() if run.stderr else ""
+    if message:
+        print(f"    {message.strip()}")
     return run.returncode, seconds, peak
 
 
@@ -67,7 +69,7 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def speed(scratch: Path) -> None:
-    """30,000 clips by two workers, against one process that compresses and writes 30,000 ready ones."""
+    """Compare generating 30,000 clips with only compressing and writing 30,000 existing ones."""
     ready = make_clips(0, "train", 0, 1000, 16, 64)["video"]
     start = time.monotonic()
     for number in range(30):
@@ -75,7 +77,7 @@ def speed(scratch: Path) -> None:
             file.create_dataset("video", data=ready, chunks=(1, *ready.shape[1:]), **FILTER)
     write = time.monotonic() - start
     del ready
-    print(f"one process, 30,000 ready clips compressed and written: {write:.2f} s")
+    print(f"one process, compress and write 30,000 existing clips: {write:.2f} s")
     for name, workers, extra in (
         ("30,000 clips", 2, ["--preset=scale30k"]),
         ("30,000 clips", 1, ["--preset=scale30k"]),
@@ -86,46 +88,46 @@ def speed(scratch: Path) -> None:
 
 
 def kills(scratch: Path) -> None:
-    """The same bytes for 1, 2 and 4 workers, and after SIGKILL at 20 random moments."""
+    """Compare the bytes of 1, 2 and 4 workers, and after SIGKILL at 20 random moments."""
     sizes = ["--train=16000", "--val=2000", "--test=2000", "--ood=400"]
     _, seconds, _ = generate(scratch / "one", "--workers=1", *sizes)
-    wanted = hashes(scratch / "one")
+    expected = hashes(scratch / "one")
     for workers in (2, 4):
         generate(scratch / f"w{workers}", f"--workers={workers}", *sizes)
-        print(f"{workers} workers: {'equal' if hashes(scratch / f'w{workers}') == wanted else 'DIFFERENT'}")
+        print(f"{workers} workers: {'equal' if hashes(scratch / f'w{workers}') == expected else 'DIFFERENT'}")
     rng, out, done = random.Random(0), scratch / "killed", 0
     for number in range(20):
-        if (out / "manifest.json").exists():  # it ended before the kill: begin anew
-            done += hashes(out) == wanted
+        if (out / "manifest.json").exists():  # it ended before the kill: start over
+            done += hashes(out) == expected
             shutil.rmtree(out)
         generate(out, "--workers=2", *sizes, kill_after=rng.uniform(0.3, seconds / 3))
-        made = json.loads((out / "progress.json").read_text())["line"] if (out / "progress.json").exists() else "-"
-        print(f"kill {number + 1}: {made}")
+        line = json.loads((out / "progress.json").read_text())["line"] if (out / "progress.json").exists() else "-"
+        print(f"kill {number + 1}: {line}")
     generate(out, "--workers=2", *sizes)
     left = sorted(p.name for p in out.iterdir() if p.suffix != ".h5")
-    print(f"after 20 kills: {'equal' if hashes(out) == wanted else 'DIFFERENT'}; beside the shards: {left}")
+    print(f"after 20 kills: {'equal' if hashes(out) == expected else 'DIFFERENT'}; beside the shards: {left}")
 
 
 def flips(scratch: Path) -> None:
-    """One flipped bit at 200 random places of a shard and of the manifest."""
+    """Flip one bit at 200 random positions of a shard and of the manifest."""
     from trajvq.metrics.dataset.verify import verify
 
     out, rng = scratch / "flips", np.random.default_rng(0)
     generate(out, "--train=200", "--val=4", "--test=4", "--ood=0")
     truth = [item["video"].numpy() for item in (Clips(out, "train")[k] for k in range(200))]
-    found = {"verify": 0, "reading": 0, "harmless": 0, "SILENT": 0}
+    counts = {"verify": 0, "reading": 0, "harmless": 0, "SILENT": 0}
     for file in ("train-00000.h5", "manifest.json"):
         raw = (out / file).read_bytes()
-        for place in rng.integers(0, len(raw), 200).tolist():
+        for position in rng.integers(0, len(raw), 200).tolist():
             damaged = bytearray(raw)
-            damaged[place] ^= 1 << int(rng.integers(8))
+            damaged[position] ^= 1 << int(rng.integers(8))
             (out / file).write_bytes(damaged)
-            found["verify"] += any(check.faults for check in verify(out))
+            counts["verify"] += any(check.faults for check in verify(out))
             outcome = _read_all(out, truth)
-            found[outcome] += 1
+            counts[outcome] += 1
         (out / file).write_bytes(raw)
-    print(f"of 400 flips: verify found {found['verify']}; reading found {found['reading']}, in {found['harmless']}")
-    print(f"every clip still read as written (unused bytes, texts), wrong pixels were read in {found['SILENT']}")
+    print(f"of 400 flips, verify detected {counts['verify']} and reading {counts['reading']}")
+    print(f"all clips read correctly (unused bytes, texts) in {counts['harmless']}; wrong pixels in {counts['SILENT']}")
 
 
 def _read_all(folder: Path, truth: list[np.ndarray]) -> str:
@@ -134,9 +136,9 @@ def _read_all(folder: Path, truth: list[np.ndarray]) -> str:
     except DataError:
         return "reading"
     outcome = "harmless"
-    for number, wanted in enumerate(truth):
+    for number, expected in enumerate(truth):
         try:
-            if (clips[number]["video"].numpy() != wanted).any():
+            if (clips[number]["video"].numpy() != expected).any():
                 return "SILENT"
         except DataError:
             outcome = "reading"
@@ -144,17 +146,17 @@ def _read_all(folder: Path, truth: list[np.ndarray]) -> str:
 
 
 def reading(scratch: Path) -> None:
-    """Random order through the loader, against a memmap of the same clips; memory over 30,000 clips."""
+    """Compare reading in random order with a memmap of the same clips; measure memory over 24,000 clips."""
     import torch
     from torch.utils.data import DataLoader, RandomSampler
 
     generate(scratch / "read", "--preset=scale30k")
     clips = Clips(scratch / "read", "train")
     count = 4000
-    held = np.memmap(scratch / "memmap", np.uint8, "w+", shape=(count, *clips.shape))
+    memory_map = np.memmap(scratch / "memmap", np.uint8, "w+", shape=(count, *clips.shape))
     for first in range(0, count, 50):
-        held[first : first + 50] = clips.batch(list(range(first, first + 50)))["video"].numpy()
-    held.flush()
+        memory_map[first : first + 50] = clips.batch(list(range(first, first + 50)))["video"].numpy()
+    memory_map.flush()
 
     class Mapped(torch.utils.data.Dataset):  # type: ignore[type-arg]
         def __len__(self) -> int:
@@ -162,8 +164,8 @@ def reading(scratch: Path) -> None:
 
         def __getitems__(self, indices: list[int]) -> dict[str, torch.Tensor]:
             video = np.empty((len(indices), *clips.shape), dtype=np.uint8)
-            for place, index in enumerate(indices):
-                video[place] = held[index]
+            for row, index in enumerate(indices):
+                video[row] = memory_map[index]
             rows = torch.tensor(indices)
             batch = {"video": torch.from_numpy(video), "index": rows}
             return batch | {name: column[rows] for name, column in clips.columns.items()}
@@ -172,13 +174,13 @@ def reading(scratch: Path) -> None:
         best = 0.0
         for _ in range(5):
             start = time.perf_counter()
-            seen = sum(len(batch["index"]) for batch in make())
-            best = max(best, seen / (time.perf_counter() - start))
+            count_read = sum(len(batch["index"]) for batch in make())
+            best = max(best, count_read / (time.perf_counter() - start))
         return best
 
     order = lambda: RandomSampler(range(count))  # noqa: E731
     stored = rate(lambda: clips.loader(16, sampler=order()))
-    mapped = rate(lambda: DataLoader(Mapped(), batch_size=16, sampler=order(), collate_fn=_as_it_is))
+    mapped = rate(lambda: DataLoader(Mapped(), batch_size=16, sampler=order(), collate_fn=lambda batch: batch))
     print(
         f"random order, batches of 16, one process: {stored:,.0f} clips/s; memmap {mapped:,.0f}; {stored / mapped:.2f}"
     )
@@ -187,15 +189,15 @@ def reading(scratch: Path) -> None:
     for batch in clips.loader(16, sampler=RandomSampler(range(len(clips)))):
         if int(batch["index"][0]) % 40 == 0:
             peak = max(peak, tree_mb(process))
-    print(f"memory: {before:.0f} MB before, {peak:.0f} MB at most over {len(clips):,} clips, 4.7 GB of pixels")
+    print(f"memory: {before:.0f} MB before, {peak:.0f} MB peak over {len(clips):,} clips, 4.7 GB of pixels")
 
 
 def full(scratch: Path) -> None:
-    """A disk that fills in mid-shard; needs the right to mount."""
+    """Fill a disk in the middle of a shard. Needs the right to mount."""
     disk, libc = scratch / "disk", ctypes.CDLL(None, use_errno=True)
     disk.mkdir()
     if libc.mount(b"tmpfs", str(disk).encode(), b"tmpfs", 0, b"size=12m") != 0:
-        print("no right to mount a small disk; the tests inject the error instead")
+        print("cannot mount a small disk without root; the tests inject the error instead")
         return
     try:
         sizes = ["--train=8000", "--val=400", "--test=400", "--ood=0", "--workers=2"]
@@ -205,7 +207,7 @@ def full(scratch: Path) -> None:
         whole = sum(file_sha256(path) == entries[path.name]["sha256"] for path in shards)
         hidden = [path.name for path in (disk / "out").glob(".*")]
         print(f"exit code {code}; {len(shards)} shards, {whole} of them whole; hidden files left: {hidden}")
-        libc.mount(b"tmpfs", str(disk).encode(), b"tmpfs", 32, b"size=64m")  # MS_REMOUNT: room again
+        libc.mount(b"tmpfs", str(disk).encode(), b"tmpfs", 32, b"size=64m")  # MS_REMOUNT: more space
         code, _, _ = generate(disk / "out", *sizes)
         generate(scratch / "calm", *sizes)
         print(
@@ -216,14 +218,14 @@ def full(scratch: Path) -> None:
 
 
 def main() -> None:
-    """Run one of the measurements."""
+    """Run one study."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     studies = {f.__name__: f for f in (speed, kills, flips, reading, full)}
     parser.add_argument("study", choices=studies)
     parser.add_argument("--scratch", type=Path, help="folder for a few hundred MB (default: a temporary one)")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=asked.scratch) as scratch:
-        studies[asked.study](Path(scratch))
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=args.scratch) as scratch:
+        studies[args.study](Path(scratch))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Frames predicted from frames, without tokens: convolutions in space, mixed over time (as SimVP, Gao et al., 2022).
+"""Predict frames from frames without tokens: convolutions in space, mixed over time (as in SimVP, Gao et al., 2022).
 
-All frames to come at once from those given; trained on what follows the first frames of clips, and, turned and
-mirrored, on the same reconstruction loss as the tokenizer. Writes clips that ``trajvq score --task forecast`` reads.
+The network predicts all frames at once. It is trained with the tokenizer's loss, on rotated and mirrored clips, and
+writes clips that ``trajvq score --task forecast`` reads.
 """
 
 import argparse
@@ -21,15 +21,15 @@ from trajvq.data.storage.clips import Clips
 from trajvq.io.video import to_float, to_uint8
 from trajvq.losses import BalancedLoss
 from trajvq.metrics.forecast.errors import forecast_figures
-from trajvq.metrics.forecast.predictions import tracked_as
-from trajvq.metrics.reconstruction.metric import background_of, truth_of
+from trajvq.metrics.forecast.predictions import track_against
+from trajvq.metrics.reconstruction.truth import background_of, truth_of
 from trajvq.optim.schedule import adamw
 
-BATCH, EVALUATED = 16, 50
+BATCH, EVAL_BATCH = 16, 50
 
 
 class Mixer(nn.Module):
-    """A wide depthwise convolution and a perceptron at each place, beside an identity (ConvNeXt)."""
+    """A residual block: a wide depthwise convolution and a pointwise perceptron (ConvNeXt)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -38,28 +38,28 @@ class Mixer(nn.Module):
         self.widen, self.narrow = nn.Conv2d(width, 2 * width, 1), nn.Conv2d(2 * width, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = x + self.narrow(F.gelu(self.widen(self.norm(self.mix(x)))))
-        return made
+        mixed: Tensor = x + self.narrow(F.gelu(self.widen(self.norm(self.mix(x)))))
+        return mixed
 
 
 class PixelForecaster(nn.Module):
-    """Departures from the background: each frame to cells of 4 x 4 px, all frames mixed, and back.
+    """Encode each frame's difference from the background on a grid of 4 x 4 px, mix all frames, and decode.
 
     Args:
-        given: Frames given.
-        horizon: Frames predicted.
-        channels: Of a frame.
-        width: Of all frames together.
-        depth: Mixers.
+        context: Number of frames that are given.
+        horizon: Number of frames to predict.
+        channels: Channels per frame.
+        width: Channels of all frames together.
+        depth: Number of mixers.
     """
 
-    def __init__(self, given: int, horizon: int, channels: int = 32, width: int = 288, depth: int = 8) -> None:
+    def __init__(self, context: int, horizon: int, channels: int = 32, width: int = 288, depth: int = 8) -> None:
         super().__init__()
-        self.given, self.horizon = given, horizon
+        self.context, self.horizon = context, horizon
         self.shrink = nn.Sequential(
             nn.Conv2d(3, channels, 4, stride=2, padding=1), nn.GELU(), nn.Conv2d(channels, channels, 4, 2, 1), nn.GELU()
         )
-        self.inward = nn.Conv2d(given * channels, width, 1)
+        self.inward = nn.Conv2d(context * channels, width, 1)
         self.mixers = nn.Sequential(*(Mixer(width) for _ in range(depth)))
         self.outward = nn.Conv2d(width, horizon * channels, 1)
         self.grow = nn.Sequential(
@@ -70,76 +70,76 @@ class PixelForecaster(nn.Module):
         )
 
     def forward(self, video: Tensor, background: Tensor) -> Tensor:
-        """Return frames ``(B, 3, M, H, W)`` that follow frames ``(B, 3, n, H, W)``, given ``(B, 3, 1, H, W)``."""
+        """Return the frames ``(B, 3, M, H, W)`` after ``(B, 3, n, H, W)``; the background is ``(B, 3, 1, H, W)``."""
         count = len(video)
         frames = (video - background).transpose(1, 2).flatten(0, 1)
-        cells = self.shrink(frames).unflatten(0, (count, self.given)).flatten(1, 2)
-        later = self.outward(self.mixers(self.inward(cells))).unflatten(1, (self.horizon, -1)).flatten(0, 1)
-        made: Tensor = self.grow(later).unflatten(0, (count, self.horizon)).transpose(1, 2) + background
-        return made
+        cells = self.shrink(frames).unflatten(0, (count, self.context)).flatten(1, 2)
+        future = self.outward(self.mixers(self.inward(cells))).unflatten(1, (self.horizon, -1)).flatten(0, 1)
+        predicted: Tensor = self.grow(future).unflatten(0, (count, self.horizon)).transpose(1, 2) + background
+        return predicted
 
 
-def foreseen(network: PixelForecaster, clips: Clips, count: int) -> tuple[np.ndarray, float]:
-    """Return the first clips with their later frames foreseen, uint8 ``(N, T, 3, H, W)``, and their ``ade``."""
-    made, truth, seen, valid = [], [], [], []
-    for rows in torch.arange(count).split(EVALUATED):
+def predict(network: PixelForecaster, clips: Clips, count: int) -> tuple[np.ndarray, float]:
+    """Return the first clips with predicted future frames, uint8 ``(N, T, 3, H, W)``, and their ``ade``."""
+    videos, truth, predicted_tracks, valid = [], [], [], []
+    for rows in torch.arange(count).split(EVAL_BATCH):
         batch = clips.batch(rows.tolist())
         video = to_float(batch["video"])
-        known = batch | {"video": video}
+        float_batch = batch | {"video": video}
         with torch.no_grad():
-            later = network(video[:, :, : network.given], background_of(known)).clamp(0, 1)
-        true = truth_of(known)
-        made.append(np.concatenate([batch["video"][:, : network.given].numpy(), to_uint8(later)], axis=1))
-        truth.append(true.pixel[:, network.given :])
-        valid.append(true.valid[:, network.given :])
-        seen.append(tracked_as(true, made[-1][:, network.given :], network.given).pixel)
-    figures = forecast_figures(*(np.concatenate(part) for part in (truth, valid, seen)))
-    return np.concatenate(made), figures["ade"]["value"]
+            future = network(video[:, :, : network.context], background_of(float_batch)).clamp(0, 1)
+        true = truth_of(float_batch)
+        videos.append(np.concatenate([batch["video"][:, : network.context].numpy(), to_uint8(future)], axis=1))
+        truth.append(true.pixel[:, network.context :])
+        valid.append(true.valid[:, network.context :])
+        predicted_tracks.append(track_against(true, videos[-1][:, network.context :], network.context).pixel)
+    figures = forecast_figures(*(np.concatenate(part) for part in (truth, valid, predicted_tracks)))
+    return np.concatenate(videos), figures["ade"]["value"]
 
 
 def main() -> None:
-    """Train for so many seconds of this process, and write the clips of ``test`` with their later frames foreseen."""
+    """Train for a time, then write the clips of ``test`` with predicted future frames."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("datasets/default"))
     parser.add_argument("--context", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=540, help="of the processor, in training")
-    parser.add_argument("--steps", type=int, default=100_000, help="at most; the learning rate follows the clock")
+    parser.add_argument("--seconds", type=float, default=540, help="processor time of the training")
+    parser.add_argument("--steps", type=int, default=100_000, help="upper limit; the learning rate follows the clock")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--split", default="test")
     parser.add_argument("--out", type=Path, default=Path("pixels.h5"))
-    asked = parser.parse_args()
-    torch.manual_seed(asked.seed)
-    train, val = Clips(asked.data, "train"), Clips(asked.data, "val")
-    network = PixelForecaster(asked.context, train.shape[0] - asked.context)
+    args = parser.parse_args()
+    torch.manual_seed(args.seed)
+    train, val = Clips(args.data, "train"), Clips(args.data, "val")
+    network = PixelForecaster(args.context, train.shape[0] - args.context)
     print(f"{sum(p.numel() for p in network.parameters()):,} weights", flush=True)
     loss_of, augment = BalancedLoss(), ClipSymmetries(shift=2)
-    optimizer = adamw(network.parameters(), 2e-3, 1, asked.steps, (0.9, 0.99), 0.01)["optimizer"]
-    start, step, said = time.process_time(), 0, 60.0
-    for rows in TrainingOrder(len(train), BATCH, asked.steps, seed=asked.seed):
-        done = (time.process_time() - start) / asked.seconds
-        if done >= 1:
+    optimizer = adamw(network.parameters(), 2e-3, 1, args.steps, (0.9, 0.99), 0.01)["optimizer"]
+    start, step, next_report = time.process_time(), 0, 60.0
+    for rows in TrainingOrder(len(train), BATCH, args.steps, seed=args.seed):
+        progress = (time.process_time() - start) / args.seconds
+        if progress >= 1:
             break
         for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * min(1.0, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * done))
+            group["lr"] = 2e-3 * min(1.0, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * progress))
         batch = train.batch(rows)
-        video = augment(to_float(batch["video"]))
-        background = background_of({"video": video})
-        made = network(video[:, :, : asked.context], background)
-        loss = loss_of(made, video[:, :, asked.context :], background)
+        video = to_float(batch["video"])
+        video, background = augment(video, background_of({"video": video}))
+        predicted = network(video[:, :, : args.context], background)
+        loss = loss_of(predicted, video[:, :, args.context :], background)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         step += 1
-        if done * asked.seconds > said:
-            said += 60
-            print(f"{step} steps, loss {loss.item():.4f}, val ade {foreseen(network, val, 100)[1]:.3f} px", flush=True)
-    print(f"{step} steps of {BATCH} clips in {time.process_time() - start:.0f} s of the processor")
-    clips = Clips(asked.data, asked.split)
-    video, ade = foreseen(network, clips, len(clips))
-    print(f"{asked.split}: ade {ade:.3f} px")
-    with h5py.File(asked.out, "w") as file:
-        file.create_dataset("video", data=video, chunks=(1, *video.shape[1:]), **hdf5plugin.Zstd(clevel=1))
+        if progress * args.seconds > next_report:
+            next_report += 60
+            print(f"{step} steps, loss {loss.item():.4f}, val ade {predict(network, val, 100)[1]:.3f} px", flush=True)
+    print(f"{step} steps of {BATCH} clips in {time.process_time() - start:.0f} s of processor time")
+    clips = Clips(args.data, args.split)
+    forecasts, ade = predict(network, clips, len(clips))
+    print(f"{args.split}: ade {ade:.3f} px")
+    with h5py.File(args.out, "w") as file:
+        file.create_dataset("video", data=forecasts, chunks=(1, *forecasts.shape[1:]), **hdf5plugin.Zstd(clevel=1))
 
 
 if __name__ == "__main__":

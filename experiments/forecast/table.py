@@ -1,6 +1,6 @@
-"""Print scoreboards of forecasts as Markdown: rows, classes, samples, the error budget, and OOD over ID.
+"""Print forecast scoreboards as Markdown: rows, classes, samples, the error budget, and OOD over ID.
 
-With --mean: the models of several seeds, or of several ways, beside one another, and their mean and deviation.
+With --mean: one column per scoreboard, such as several seeds, with mean and standard deviation.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from typing import Any
 
 from trajvq.metrics.scoreboard import value_of
 
-SHOWN = ("ade_samples", "min_ade", "energy", "within", "visible", "object_psnr", "ood_over", "clips_per")
+NOTES = ("ade_samples", "min_ade", "energy", "within", "visible", "object_psnr", "ood_over", "clips_per")
 NESTED = ("horizon", "per_class", "budget")
 
 
@@ -41,34 +41,34 @@ def show(board: dict[str, Any]) -> None:
         _line([name, _text(row["ade"]), _text(row["fde"]), _text(row["miss_2px"]), *mine])
     print("\nby frame: " + " ".join(f"{error:.2f}" for error in model["horizon"]))
     for name, figure in model.items():
-        if name.startswith(SHOWN):
+        if name.startswith(NOTES):
             print(f"{name}: {_text(figure)}")
     if "budget" in model:
         print("budget, px²: " + ", ".join(f"{name} {share:.3f}" for name, share in model["budget"].items()))
 
 
 def compare(boards: list[dict[str, Any]]) -> None:
-    """Print the models' figures, a column a scoreboard, with mean and standard deviation."""
+    """Print the figures of the models, one column per scoreboard, with mean and standard deviation."""
     models = [board["rows"]["model"] for board in boards]
     shared = [name for name in models[0] if name not in NESTED and all(name in m for m in models)]
-    found = {name: [value_of(m[name]) for m in models] for name in shared}
+    values_by_figure = {name: [value_of(m[name]) for m in models] for name in shared}
     for kind in models[0].get("per_class", {}):
-        found[f"ade, {kind}"] = [value_of(m["per_class"][kind]["ade"]) for m in models]
+        values_by_figure[f"ade, {kind}"] = [value_of(m["per_class"][kind]["ade"]) for m in models]
     for part in models[0].get("budget", {}):
-        found[f"budget, {part}, px²"] = [m["budget"][part] for m in models]
+        values_by_figure[f"budget, {part}, px²"] = [m["budget"][part] for m in models]
     _head(["figure", *(Path(board["checkpoint"]).parts[-3] for board in boards), "mean", "SD"])
-    for name, values in found.items():
+    for name, values in values_by_figure.items():
         _line([name, *(f"{value:.3f}" for value in (*values, mean(values), stdev(values)))])
 
 
 def main() -> None:
-    """Print the scoreboards given."""
+    """Print the scoreboards."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("boards", type=Path, nargs="+", help="runs/forecast/RUN/scoreboards/SPLIT.json")
-    parser.add_argument("--mean", action="store_true", help="two or more beside one another")
-    asked = parser.parse_args()
-    boards = [json.loads(path.read_text()) for path in asked.boards]
-    if asked.mean and len(boards) > 1:
+    parser.add_argument("--mean", action="store_true", help="compare two or more")
+    args = parser.parse_args()
+    boards = [json.loads(path.read_text()) for path in args.boards]
+    if args.mean and len(boards) > 1:
         compare(boards)
     else:
         for board in boards:

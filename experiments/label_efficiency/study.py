@@ -1,4 +1,4 @@
-"""Accuracy by number of labels, beside the same network fed the true path; and what random labels give.
+"""Measure accuracy by number of labels, compared with the same network on true paths; also with random labels.
 
 python experiments/label_efficiency/study.py --tokenizer runs/recon/latest/checkpoints/best.ckpt --out labels.jsonl
 """
@@ -17,29 +17,29 @@ from trajvq.callbacks import StepSeeds
 from trajvq.metrics.intervals import wilson
 from trajvq.models import TokenClassifier
 from trajvq.tasks import Classify
-from trajvq.tasks.true_path import path_of, true_path_answers
+from trajvq.tasks.tracks import TrackTraining, classify_tracks, normalized
 from trajvq.tokens.datamodule import TokenDataModule
 
 CASES = ("joint", "labels", "random")
 
 
 def run(folder: Path, tokenizer: str, case: str, count: int, seed: int, steps: int) -> dict[str, object]:
-    """Train once and return what came of it on the test split.
+    """Train once and return the accuracy on the test split.
 
     Args:
         folder: The dataset.
         tokenizer: Checkpoint of the tokenizer.
-        case: ``joint``: the clips without label teach where things are; ``labels``: nothing but labels teaches
-            (``tracks_weight`` 0, and only the labelled clips are seen); ``random``: as ``joint``, labels shuffled.
-        count: Clips with a label; 0 for all.
-        seed: Of weights and order.
-        steps: Training steps.
+        case: ``joint``: unlabeled clips train the tracks; ``labels``: only labeled clips are used, and
+            ``tracks_weight`` is 0; ``random``: as ``joint`` with shuffled labels.
+        count: Number of labeled clips; 0 for all.
+        seed: Seed of weights and order.
+        steps: Number of training steps.
     """
     start = time.monotonic()
     L.seed_everything(seed, verbose=False)
     joint = case != "labels"
     task = Classify(tokenizer, TokenClassifier(), steps, tracks_weight=30.0 if joint else 0.0)
-    limit = {"labelled": count or None} if joint else {"train_clips": count or None}
+    limit = {"labeled": count or None} if joint else {"train_clips": count or None}
     total = count or 4000
     size = min(128, total) if not joint else 128
     data = TokenDataModule(folder, batch_size=size, seed=seed, tracks=joint, **limit)  # type: ignore[arg-type]
@@ -62,34 +62,39 @@ def run(folder: Path, tokenizer: str, case: str, count: int, seed: int, steps: i
     clips, tokens = data.clips("test"), data.tokens("test")
     label = clips.columns["label"]
     with torch.no_grad():
-        right = task.eval()(tokens.tokens[:, 0].long()).argmax(dim=1) == label
-    found: dict[str, object] = {"case": case, "labels": count or len(data.clips("train")), "seed": seed}
-    found |= {"steps": steps, "seconds": round(seconds, 1), "model": wilson(float(right.sum()), len(right))}
+        correct = task.eval()(tokens.tokens[:, 0].long()).argmax(dim=1) == label
+    accuracies: dict[str, object] = {"case": case, "labels": count or len(data.clips("train")), "seed": seed}
+    accuracies |= {"steps": steps, "seconds": round(seconds, 1), "model": wilson(float(correct.sum()), len(correct))}
     if case == "joint":
         assert task.layout is not None
-        settings = (task.learning_rate, task.warmup_steps, task.betas, task.weight_decay)
-        train = data.clips("train")
-        answers = true_path_answers(
+        train, (_, _, height, width) = data.clips("train"), clips.shape
+        rows = slice(count or len(train))
+        probability = classify_tracks(
             TokenClassifier(),
             task.layout,
             len(task.classes),
-            train,
-            count or len(train),
-            {"test": path_of(clips)},
-            None,
-            steps,
-            128,
-            (task.label_smoothing, task.tracks_weight),
-            seed,
-            settings,
+            (normalized(train.columns["pixel"][rows], height, width), train.columns["label"][rows]),
+            {"test": normalized(clips.columns["pixel"], height, width)},
+            TrackTraining.of(
+                trainer,
+                steps=steps,
+                learning_rate=task.learning_rate,
+                warmup_steps=task.warmup_steps,
+                betas=task.betas,
+                weight_decay=task.weight_decay,
+                label_smoothing=task.label_smoothing,
+                tracks_weight=task.tracks_weight,
+                seed=seed,
+            ),
+            size=(height, width),
         )
-        hits = float((answers["test"].argmax(dim=1) == label).sum())
-        found["true_path"] = wilson(hits, len(label))
-    return found
+        correct_true_path = float((probability["test"].argmax(dim=1) == label).sum())
+        accuracies["true_path"] = wilson(correct_true_path, len(label))
+    return accuracies
 
 
 def main() -> None:
-    """Run what was asked for, a line of JSON each."""
+    """Run all requested cases and append one line of JSON for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("datasets/default"))
     parser.add_argument("--tokenizer", required=True)
@@ -98,16 +103,16 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--out", type=Path, required=True)
-    asked = parser.parse_args()
+    args = parser.parse_args()
     torch.set_flush_denormal(True)
     warnings.filterwarnings("ignore")
-    for seed in asked.seeds:
-        for count in asked.labels:
-            for case in asked.cases:
-                found = run(asked.data, asked.tokenizer, case, count, seed, asked.steps)
-                print(json.dumps(found), flush=True)
-                with asked.out.open("a") as file:
-                    file.write(json.dumps(found) + "\n")
+    for seed in args.seeds:
+        for count in args.labels:
+            for case in args.cases:
+                line = json.dumps(run(args.data, args.tokenizer, case, count, seed, args.steps))
+                print(line, flush=True)
+                with args.out.open("a") as file:
+                    file.write(line + "\n")
 
 
 if __name__ == "__main__":

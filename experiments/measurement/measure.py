@@ -1,11 +1,11 @@
-"""How far the tracker and the judge can be trusted.
+"""Measure how accurate the tracker and the judge are.
 
     python experiments/measurement/measure.py tracker
     python experiments/measurement/measure.py judge [--ckpt_path PATH] [--data DIR]
     python experiments/measurement/measure.py budget --ckpt_path PATH [--data DIR]
 
-`judge` writes confusion matrices on true points, tracked truth and, with a checkpoint, tracked reconstructions;
-it is calibrated on `val` and looked at on `test`.
+`judge` prints confusion matrices on true points, tracked truth and, with a checkpoint, tracked reconstructions.
+It is calibrated on `val` and evaluated on `test`.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from trajvq.data.storage.clips import Clips
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.forecast.budget import error_budget
-from trajvq.metrics.judge import calibrate, confusion, fit_families
-from trajvq.metrics.reconstruction.metric import truth_of
+from trajvq.metrics.judge import calibrate, confusion
+from trajvq.metrics.reconstruction.truth import truth_of
 from trajvq.metrics.tracking import track
 from trajvq.tokens import load_tokenizer
 
@@ -28,17 +28,17 @@ CLIPS = 400
 
 
 def tracker() -> None:
-    """Compare tracked places with true ones, preset by preset."""
-    print("| preset | split | radius, px | mean error, px | worst | seen | mean by phase of x, tenths of a pixel |")
+    """Compare tracked positions with true ones, for each preset."""
+    print("| preset | split | radius, px | mean error, px | worst | detected | mean by phase of x, tenths of a pixel |")
     print("|---|---|---|---|---|---|---|")
     for preset in ("default", "seed200", "hard"):
         for split in ("test", "ood_size", "ood_color"):
             clips = make_clips(0, split, 0, CLIPS, 16, 64, preset)
             batch = {name: torch.from_numpy(v) for name, v in clips.items() if v.dtype.kind != "S"}
             truth = truth_of(batch | {"video": to_float(batch["video"])})
-            seen = track(truth.video, truth.background, truth.contrast, np.pi * truth.radius**2)
-            error = np.linalg.norm(seen.pixel - truth.pixel, axis=-1)
-            used = truth.valid & seen.present
+            tracks = track(truth.video, truth.background, truth.contrast, np.pi * truth.radius**2)
+            error = np.linalg.norm(tracks.pixel - truth.pixel, axis=-1)
+            used = truth.valid & tracks.present
             phase = (truth.pixel[..., 0][used] % 1 * 10).astype(int)
             bins = " ".join(f"{error[used][phase == k].mean():.3f}" for k in range(10))
             radius = f"{truth.radius.min():.1f} to {truth.radius.max():.1f}"
@@ -50,7 +50,7 @@ def tracker() -> None:
 def judge(data: Path, checkpoint: Path | None) -> None:
     """Judge the classes of the test split from three sources of points."""
     tokenizer = load_tokenizer(checkpoint) if checkpoint else None
-    held: dict[str, dict[str, np.ndarray]] = {}
+    splits: dict[str, dict[str, np.ndarray]] = {}
     for split in ("val", "test"):
         clips = Clips(data, split)
         points: dict[str, list[np.ndarray]] = {"true points": [], "tracked truth": []}
@@ -62,27 +62,25 @@ def judge(data: Path, checkpoint: Path | None) -> None:
             points["tracked truth"].append(track(truth.video, truth.background, truth.contrast, area).pixel)
             if tokenizer is not None:
                 with torch.no_grad():
-                    made = to_uint8(tokenizer.decode(tokenizer.encode(batch["video"])))
-                seen = track(made, truth.background, truth.contrast, area).pixel
-                points.setdefault("tracked reconstructions", []).append(seen)
-        held[split] = {name: np.concatenate(of) for name, of in points.items()}
-        held[split]["label"] = clips.columns["label"].numpy()
-        held[split]["identifiable"] = clips.columns["identifiable"].numpy()
+                    reconstruction = to_uint8(tokenizer.decode(tokenizer.encode(batch["video"])))
+                pixel = track(reconstruction, truth.background, truth.contrast, area).pixel
+                points.setdefault("tracked reconstructions", []).append(pixel)
+        splits[split] = {name: np.concatenate(of) for name, of in points.items()}
+        splits[split]["label"] = clips.columns["label"].numpy()
+        splits[split]["identifiable"] = clips.columns["identifiable"].numpy()
     classes = tuple(clips.manifest.classes)
-    val, test = held["val"], held["test"]
+    val, test = splits["val"], splits["test"]
     for source in ("true points", "tracked truth", "tracked reconstructions"):
         if source not in test:
             continue
         start = time.monotonic()
-        known = calibrate(val[source], val["true points"], val["label"], classes)
-        judged = known.choose(fit_families(test[source]))
+        calibrated = calibrate(val[source], val["true points"], val["label"], classes)
+        judged = calibrated.classify(test[source])
         seconds = time.monotonic() - start
-        right, clear = judged == test["label"], test["identifiable"]
-        print(
-            f"\n{source}: {right.mean():.4f} right, {right[clear].mean():.4f} of the {clear.sum()} identifiable; ",
-            end="",
-        )
-        print(f"sigma {known.sigma:.4f} px; {len(val['label'])} + {len(judged)} clips in {seconds:.1f} s\n")
+        correct, clear = judged == test["label"], test["identifiable"]
+        accuracy = f"{correct.mean():.4f} correct, {correct[clear].mean():.4f} of the {clear.sum()} identifiable"
+        sigma = f"sigma {calibrated.sigma:.4f} px"
+        print(f"\n{source}: {accuracy}; {sigma}; {len(val['label'])} + {len(judged)} clips in {seconds:.1f} s\n")
         print("| true class | " + " | ".join((*classes, "none")) + " |\n|" + "---|" * (len(classes) + 2))
         for name, row in zip(classes, confusion(test["label"], judged, len(classes)), strict=True):
             print(f"| {name} | " + " | ".join(map(str, row)) + " |")
@@ -97,37 +95,39 @@ def budget(data: Path, checkpoint: Path) -> None:
         truth = truth_of(batch)
         area = np.pi * truth.radius**2
         with torch.no_grad():
-            made = to_uint8(tokenizer.decode(tokenizer.encode(batch["video"])))
+            reconstruction = to_uint8(tokenizer.decode(tokenizer.encode(batch["video"])))
         paths[0].append(truth.pixel)
         paths[1].append(track(truth.video, truth.background, truth.contrast, area).pixel)
-        paths[2].append(track(made, truth.background, truth.contrast, area).pixel)
-    true, tracked, seen = (np.concatenate(of) for of in paths)
+        paths[2].append(track(reconstruction, truth.background, truth.contrast, area).pixel)
+    true, tracked, reconstructed = (np.concatenate(of) for of in paths)
     time = np.arange(true.shape[1], dtype=float)
     print("| predictor | extractor | tokenizer | dynamics | together | total, px² | RMS, px |\n|" + "---|" * 7)
     for name, degree in (("constant velocity, least squares", 1), ("quadratic", 2)):
         basis = np.vander(time - half, degree + 1)
-        context = np.nan_to_num(seen[:, :half], nan=float(np.nanmean(seen)))
+        context = np.nan_to_num(reconstructed[:, :half], nan=float(np.nanmean(reconstructed)))
         fitted = np.einsum("tp,pk,nkc->ntc", basis, np.linalg.pinv(basis[:half]), context)
-        found = error_budget(true[:, half:], tracked[:, half:], seen[:, half:], fitted[:, half:])
-        parts = " | ".join(f"{found[part]:.4f}" for part in ("extractor", "tokenizer", "dynamics", "together", "total"))
-        print(f"| {name} | {parts} | {found['total'] ** 0.5:.3f} |")
+        shares = error_budget(true[:, half:], tracked[:, half:], reconstructed[:, half:], fitted[:, half:])
+        parts = " | ".join(
+            f"{shares[part]:.4f}" for part in ("extractor", "tokenizer", "dynamics", "together", "total")
+        )
+        print(f"| {name} | {parts} | {shares['total'] ** 0.5:.3f} |")
 
 
 def main() -> None:
-    """Run one of the three."""
+    """Run one study."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", choices=("tracker", "judge", "budget"))
     parser.add_argument("--data", type=Path, default=Path("datasets/default"))
     parser.add_argument("--ckpt_path", type=Path)
-    asked = parser.parse_args()
-    if asked.study == "tracker":
+    args = parser.parse_args()
+    if args.study == "tracker":
         tracker()
-    elif asked.study == "budget":
-        if asked.ckpt_path is None:
+    elif args.study == "budget":
+        if args.ckpt_path is None:
             parser.error("budget needs --ckpt_path")
-        budget(asked.data, asked.ckpt_path)
+        budget(args.data, args.ckpt_path)
     else:
-        judge(asked.data, asked.ckpt_path)
+        judge(args.data, args.ckpt_path)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""The predecessor's plan, all four phases in one command: reconstruct, classify, sample, forecast, and what came of it.
+"""Run all four phases of the predecessor's plan: reconstruct, classify, sample and forecast.
 
     python experiments/pipeline/pipeline.py                # 200 clips and the default data
-    python experiments/pipeline/pipeline.py --steps 20     # does it work at all?
+    python experiments/pipeline/pipeline.py --steps 20     # a short trial
 
-Everything goes to ``runs/pipeline``: a run folder a phase and dataset, a log a dataset, ``report.html`` and
-``table.md``. A command that was broken off goes on where it was. The datasets go through their phases side by side and
-share the processor's cores: networks this small gain little from a second core of their own.
+Everything is written to ``runs/pipeline``: one run folder per phase and dataset, one log per dataset, ``report.html``
+and ``table.md``. After an interruption, the same command continues. The datasets run in parallel and share the cores,
+because networks of this size gain little from a second core.
 """
 
 import argparse
@@ -21,22 +21,22 @@ from pathlib import Path
 from typing import Any
 
 DATASETS = {"seed200": "200 clips", "default": "4,800 clips"}
-LONGER = 15  # times the steps of the tasks, for the tokenizer of a short trial: tasks refuse one that shows nothing
+LONGER = 15  # in a short trial the tokenizer trains longer by this factor: tasks refuse one that learned nothing
 Rows = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A task, the predecessor's criterion and ours.
+    """A task with the predecessor's criterion and ours.
 
     Attributes:
         task: Name of the task and of its config.
-        figure: Of the scoreboard, shown in the table.
-        theirs: What the predecessor called success; ``{blank}`` stands for the MSE of blank clips.
+        figure: Figure of the scoreboard that the table shows.
+        theirs: The predecessor's criterion in words; ``{blank}`` stands for the MSE of blank clips.
         their_test: Whether the rows of a scoreboard meet it.
-        ours: What we call success.
-        our_test: Whether the rows meet it.
-        trial: Settings of a short trial.
+        ours: Our criterion in words.
+        our_test: Whether the rows of a scoreboard meet it.
+        trial: Extra settings of a short trial.
     """
 
     task: str
@@ -50,12 +50,12 @@ class Phase:
 
 def value(rows: Rows, figure: str, row: str = "model", end: str = "value") -> float:
     """Return a figure of a row, or an end of its interval."""
-    found = rows[row][figure]
-    return float(found[end]) if isinstance(found, Mapping) else float(found)
+    entry = rows[row][figure]
+    return float(entry[end]) if isinstance(entry, Mapping) else float(entry)
 
 
 def best(rows: Rows, figure: str, names: tuple[str, ...], pick: Callable[..., float]) -> float:
-    """Return the best figure of some rows, of those that there are."""
+    """Return the best value of a figure over the rows that have it."""
     return pick(value(rows, figure, name) for name in names if name in rows and figure in rows[name])
 
 
@@ -67,7 +67,7 @@ PHASES = (
         "centroid_error",
         "MSE < 0.1 (a blank clip has {blank:.3f})",
         lambda rows: value(rows, "mse") < 0.1,
-        "object visible in 99 % of the frames, less than 0.5 px off",
+        "object visible in 99 % of the frames, centroid error below 0.5 px",
         lambda rows: value(rows, "visible") > 0.99 and value(rows, "centroid_error") < 0.5,
     ),
     Phase(
@@ -75,15 +75,15 @@ PHASES = (
         "accuracy",
         "accuracy > 90 %",
         lambda rows: value(rows, "accuracy") > 0.9,
-        "even the low end of its interval above 90 % and above every row without the model",
+        "lower end of the interval above 90 % and above every row without the model",
         lambda rows: value(rows, "accuracy", end="low") > max(0.9, best(rows, "accuracy", TRIVIAL, max)),
     ),
     Phase(
         "sample",
         "class_match",
-        "samples match the class asked for",
+        "samples match the requested class",
         lambda rows: value(rows, "class_match") > 0.5,
-        "90 % judged to be of the class asked for, by physics and without a filter",
+        "the judge assigns 90 % to the requested class, without filtering",
         lambda rows: value(rows, "class_match", end="low") > 0.9,
         ("--model.samples=25",),
     ),
@@ -92,7 +92,7 @@ PHASES = (
         "ade",
         "a prediction beside the ground truth",
         lambda rows: "ade" in rows["model"],
-        "even the high end of its interval below every simple extrapolation",
+        "upper end of the interval below every simple extrapolation",
         lambda rows: value(rows, "ade", end="high") < best(rows, "ade", SIMPLE, min),
         ("--model.samples=2",),
     ),
@@ -100,7 +100,7 @@ PHASES = (
 
 
 def trajvq(*words: str, log: Path, threads: int) -> None:
-    """Run a command with so many threads, its output at the end of the log.
+    """Run a command with a number of threads and append its output to the log.
 
     Raises:
         SystemExit: If the command fails; the message names the log.
@@ -114,13 +114,13 @@ def trajvq(*words: str, log: Path, threads: int) -> None:
             [sys.executable, "-m", "trajvq", *words], check=False, env=environment, stdout=out, stderr=subprocess.STDOUT
         )
     if done.returncode:
-        said = f"trajvq {words[0]} ended with exit code {done.returncode}; why is at the end of {log}"
-        print(said, flush=True)  # at once: other datasets go on to their end
-        raise SystemExit(said)
+        message = f"trajvq {words[0]} ended with exit code {done.returncode}; see the end of {log}"
+        print(message, flush=True)  # immediately: the other datasets continue
+        raise SystemExit(message)
 
 
 def run_phase(phase: Phase, dataset: str, root: Path, steps: int | None, threads: int) -> Path:
-    """Train and test one phase, unless that is done; returns the run folder."""
+    """Train and test one phase unless that is done; return the run folder."""
     folder = root / phase.task
     run = folder / dataset
     common = ["--config", phase.task, f"--run_root={folder}", f"--run={dataset}", f"--data.path=datasets/{dataset}"]
@@ -138,7 +138,7 @@ def run_phase(phase: Phase, dataset: str, root: Path, steps: int | None, threads
 
 
 def run_dataset(dataset: str, tasks: list[str], root: Path, steps: int | None, threads: int) -> list[tuple[str, Path]]:
-    """Generate a dataset and run its phases; returns a line of the table and a run folder for each of them."""
+    """Generate a dataset and run its phases; return a line of the table and a run folder for each."""
     log = root / f"{dataset}.log"
     trajvq("data", "generate", "--out", f"datasets/{dataset}", "--preset", dataset, log=log, threads=threads)
     done, kept = [], root / f"{dataset}-minutes.json"
@@ -159,10 +159,10 @@ def run_dataset(dataset: str, tasks: list[str], root: Path, steps: int | None, t
 
 def line(phase: Phase, dataset: str, rows: Rows, minutes: float) -> str:
     """Return a line of the table."""
-    found = rows["model"][phase.figure]
+    entry = rows["model"][phase.figure]
     text = f"{value(rows, phase.figure):.3f}"
-    if isinstance(found, Mapping) and "low" in found:
-        text += f" ({found['low']:.3f} to {found['high']:.3f})"
+    if isinstance(entry, Mapping) and "low" in entry:
+        text += f" ({entry['low']:.3f} to {entry['high']:.3f})"
     met = ["yes" if test(rows) else "**no**" for test in (phase.their_test, phase.our_test)]
     theirs = phase.theirs.format(blank=value(rows, "mse", "blank")) if "{" in phase.theirs else phase.theirs
     cells = (DATASETS[dataset], phase.task, f"{phase.figure} {text}", theirs, met[0], phase.ours, met[1])
@@ -174,23 +174,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="All four phases on 200 clips and on the default data.")
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=list(DATASETS))
     parser.add_argument("--tasks", nargs="+", choices=[p.task for p in PHASES], default=[p.task for p in PHASES])
-    parser.add_argument("--steps", type=int, help="of a short trial of everything (default: the configs')")
+    parser.add_argument("--steps", type=int, help="training steps of a short trial (default: those of the configs)")
     parser.add_argument("--out", type=Path, default=Path("runs/pipeline"))
-    asked = parser.parse_args()
-    asked.out.mkdir(parents=True, exist_ok=True)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = max(1, cores // len(asked.datasets))
+    threads = max(1, cores // len(args.datasets))
     start = time.monotonic()
-    with ThreadPoolExecutor(len(asked.datasets)) as pool:
-        running = [pool.submit(run_dataset, d, asked.tasks, asked.out, asked.steps, threads) for d in asked.datasets]
+    with ThreadPoolExecutor(len(args.datasets)) as pool:
+        running = [pool.submit(run_dataset, d, args.tasks, args.out, args.steps, threads) for d in args.datasets]
     done = [phase for dataset in running for phase in dataset.result()]
     head = ("data", "phase", "figure", "their criterion", "met", "our criterion", "met", "minutes")
     table = "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(row for row, _ in done)])
-    (asked.out / "table.md").write_text(table + "\n")
-    report, runs = asked.out / "report.html", [str(run) for _, run in done]
-    trajvq("report", *runs, "--out", str(report), "--title", "The four phases", log=asked.out / "log", threads=threads)
+    (args.out / "table.md").write_text(table + "\n")
+    report, runs = args.out / "report.html", [str(run) for _, run in done]
+    trajvq("report", *runs, "--out", str(report), "--title", "The four phases", log=args.out / "log", threads=threads)
     print(table)
-    print(f"table: {asked.out / 'table.md'}; report: {report}; {(time.monotonic() - start) / 60:.0f} minutes")
+    print(f"table: {args.out / 'table.md'}; report: {report}; {(time.monotonic() - start) / 60:.0f} minutes")
 
 
 if __name__ == "__main__":

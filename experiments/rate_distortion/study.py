@@ -1,6 +1,6 @@
-"""Bits against what they keep: every quantizer, every rate, a cell of committed JSON each.
+"""Compare quantizers and rates: train one tokenizer for each and store its figures in a committed JSON file.
 
-python experiments/rate_distortion/study.py             # the cells that are not there yet, then table and plot
+python experiments/rate_distortion/study.py             # train the missing cells, then table and plot
 python experiments/rate_distortion/study.py --only table
 """
 
@@ -32,46 +32,46 @@ SEEDS = {("FSQ", "2551"): (0, 1, 2)}
 
 
 def cells(rates: list[str], quantizers: list[str]) -> list[tuple[str, str, int]]:
-    """Return (quantizer, rate, seed) of every cell, those of the default first."""
+    """Return (quantizer, rate, seed) of every cell."""
     grid = [(q, r) for q in quantizers for r in rates]
     return [(q, r, seed) for q, r in grid for seed in SEEDS.get((q, r), (0,))]
 
 
 def fit(quantizer: str, rate: str, seed: int, data: Path) -> dict[str, Any]:
-    """Train and test one cell and return its figures on the test split."""
+    """Train and test one cell; return its figures on the test split."""
     name, steps = f"{quantizer}-{rate}-{seed}", STEPS[rate]
-    given = ["--config=recon", *([] if rate == "2551" else [f"--config=rates/{rate}"]), *QUANTIZERS[quantizer]]
-    given += [f"--data.path={data}", f"--run={name}"]
-    asked = [f"--seed_everything={seed}", f"--data.seed={seed}", f"--trainer.max_steps={steps}"]
-    asked += [f"--trainer.val_check_interval={steps // 2}"]
+    options = ["--config=recon", *([] if rate == "2551" else [f"--config=rates/{rate}"]), *QUANTIZERS[quantizer]]
+    options += [f"--data.path={data}", f"--run={name}"]
+    training = [f"--seed_everything={seed}", f"--data.seed={seed}", f"--trainer.max_steps={steps}"]
+    training += [f"--trainer.val_check_interval={steps // 2}"]
     start = time.monotonic()
     program = [sys.executable, "-m", "trajvq"]
-    subprocess.run([*program, "fit", *given, *asked], check=True)
+    subprocess.run([*program, "fit", *options, *training], check=True)
     seconds = time.monotonic() - start
-    subprocess.run([*program, "test", *given], check=True)
+    subprocess.run([*program, "test", *options], check=True)
     row = json.loads(Path(f"runs/recon/{name}/scoreboards/test.json").read_text())["rows"]["model"]
     figures = {key: row[key]["value"] if isinstance(row[key], dict) else row[key] for key in KEPT if key in row}
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE).stdout
     about = {"quantizer": quantizer, "rate": rate, "seed": seed, "steps": steps, "seconds": round(seconds)}
     about |= {"commit": commit.strip()}
-    return {**about, "command": " ".join(["trajvq", "fit", *given, *asked]), "test": figures}
+    return {**about, "command": " ".join(["trajvq", "fit", *options, *training]), "test": figures}
 
 
 def read() -> list[dict[str, Any]]:
-    """Return all cells on disk, by bits, quantizer and seed."""
-    found = [json.loads(path.read_text()) for path in sorted(CELLS.glob("*.json"))]
-    return sorted(found, key=lambda cell: (cell["test"]["bits"], cell["quantizer"], cell["seed"]))
+    """Return all stored cells, sorted by bits, quantizer and seed."""
+    stored = [json.loads(path.read_text()) for path in sorted(CELLS.glob("*.json"))]
+    return sorted(stored, key=lambda cell: (cell["test"]["bits"], cell["quantizer"], cell["seed"]))
 
 
-def table(found: list[dict[str, Any]]) -> None:
+def table(results: list[dict[str, Any]]) -> None:
     """Print the cells as Markdown."""
-    shown = ("skill", "visible", "centroid_error", "centroid_p95", "object_psnr", "color_error", "codes_used")
-    print("| bits | quantizer | seed | seconds | " + " | ".join(shown) + " | probe, of true |")
-    print("|---" * (len(shown) + 5) + "|")
-    for cell in found:
+    columns = ("skill", "visible", "centroid_error", "centroid_p95", "object_psnr", "color_error", "codes_used")
+    print("| bits | quantizer | seed | seconds | " + " | ".join(columns) + " | probe, of true |")
+    print("|---" * (len(columns) + 5) + "|")
+    for cell in results:
         row = cell["test"]
         digits = {"visible": 4, "object_psnr": 1, "color_error": 1, "codes_used": 0}
-        figures = " | ".join(f"{row[name]:.{digits.get(name, 3)}f}" for name in shown)
+        figures = " | ".join(f"{row[name]:.{digits.get(name, 3)}f}" for name in columns)
         probe = f"{row['probe_accuracy'] / row['probe_accuracy_true']:.2f}"
         print(
             f"| {row['bits']:,.0f} | {cell['quantizer']} | {cell['seed']} | {cell['seconds']} | {figures} | {probe} |"
@@ -79,37 +79,37 @@ def table(found: list[dict[str, Any]]) -> None:
 
 
 def bound(data: Path, errors: list[float]) -> list[float]:
-    """Return bits that the clips of ``train`` need at most, for paths told to each of the errors, px.
+    """Return upper bounds on the bits that a clip of ``train`` needs, for paths exact to each of the errors in px.
 
-    Color is told to 1 level and the radius to a tenth of the error.
+    Color is exact to 1 level and the radius to a tenth of the error.
     """
     columns = Clips(data, "train").columns
     path, label = columns["pixel"].double().numpy(), columns["label"].numpy()
     radius = columns["radius"].double().numpy()
     bits = []
     for error in errors:
-        look = np.concatenate([columns["color"].double().numpy(), radius * 10 / error], axis=1)
-        bits.append(gaussian_bits(path, label, error, look, 1.0))
+        appearance = np.concatenate([columns["color"].double().numpy(), radius * 10 / error], axis=1)
+        bits.append(gaussian_bits(path, label, error, appearance, 1.0))
     return bits
 
 
-def plot(found: list[dict[str, Any]], data: Path, path: Path) -> None:
-    """Draw bits against centroid error, object PSNR and probe accuracy."""
+def plot(results: list[dict[str, Any]], data: Path, path: Path) -> None:
+    """Plot bits against centroid error, object PSNR and probe accuracy."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
-    shown = (("centroid_error", "centroid error, px"), ("object_psnr", "object PSNR, dB"), ("probe_accuracy", "probe"))
-    for axis, (name, title) in zip(axes, shown, strict=True):
+    panels = (("centroid_error", "centroid error, px"), ("object_psnr", "object PSNR, dB"), ("probe_accuracy", "probe"))
+    for axis, (name, title) in zip(axes, panels, strict=True):
         for quantizer in QUANTIZERS:
-            own = [cell["test"] for cell in found if cell["quantizer"] == quantizer]
+            own = [cell["test"] for cell in results if cell["quantizer"] == quantizer]
             axis.plot([r["bits"] for r in own], [r[name] for r in own], "o-", label=quantizer, alpha=0.8)
-        axis.set(xscale="log", xlabel="bits a clip", ylabel=title)
+        axis.set(xscale="log", xlabel="bits per clip", ylabel=title)
         axis.grid(alpha=0.3)
     errors = [0.05, 0.1, 0.2, 0.4, 0.8]
-    axes[0].plot(bound(data, errors), errors, "k--", label="enough for the data (Gaussian bound)")
+    axes[0].plot(bound(data, errors), errors, "k--", label="sufficient for the data (Gaussian bound)")
     axes[0].set(yscale="log")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=9)
@@ -117,22 +117,22 @@ def plot(found: list[dict[str, Any]], data: Path, path: Path) -> None:
 
 
 def main() -> None:
-    """Train what is missing, a file a cell, and show all."""
+    """Train the missing cells, then print the table and plot all cells."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("datasets/default"))
     parser.add_argument("--rates", nargs="+", choices=STEPS, default=list(STEPS))
     parser.add_argument("--quantizers", nargs="+", choices=QUANTIZERS, default=list(QUANTIZERS))
     parser.add_argument("--only", choices=("table",))
-    asked = parser.parse_args()
+    args = parser.parse_args()
     CELLS.mkdir(exist_ok=True)
-    for quantizer, rate, seed in cells(asked.rates, asked.quantizers) if asked.only is None else []:
+    for quantizer, rate, seed in cells(args.rates, args.quantizers) if args.only is None else []:
         path = CELLS / f"{quantizer}-{rate}-{seed}.json"
         if not path.exists():
-            path.write_text(json.dumps(fit(quantizer, rate, seed, asked.data), indent=1) + "\n")
-    found = read()
-    table(found)
-    if found:
-        plot(found, asked.data, HERE / "rate_distortion.png")
+            path.write_text(json.dumps(fit(quantizer, rate, seed, args.data), indent=1) + "\n")
+    results = read()
+    table(results)
+    if results:
+        plot(results, args.data, HERE / "rate_distortion.png")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Kill, stop and starve runs, and measure what each of it costs.
+"""Kill, stop and damage runs, and measure what is lost.
 
     python experiments/survival/measure.py kills|stops|spot|disk|damage|speed [--scratch DIR]
 
-Runs `trajvq fit` with the default settings for 200 steps, augmentation and moving average on, and prints a line a
-fault. The dataset is generated first.
+Runs `trajvq fit` with the default settings, augmentation and moving average included, for 200 steps, and prints one
+line per fault. The dataset is generated first.
 """
 
 import argparse
@@ -36,11 +36,11 @@ SETTINGS = [
 
 
 class Run:
-    """One `trajvq fit` in a process of its own.
+    """One `trajvq fit` in a separate process.
 
     Args:
         name: Name of the run.
-        extra: Settings besides.
+        extra: Additional options.
     """
 
     def __init__(self, name: str, *extra: str) -> None:
@@ -54,87 +54,87 @@ class Run:
             text=True,
             env=environment,
         )
-        self.said: list[str] = []
+        self.lines: list[str] = []
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self.said.append(line.rstrip())
+            self.lines.append(line.rstrip())
 
     def until(self, ready: Callable[[], bool]) -> None:
-        """Wait until something is so or the run has ended."""
+        """Wait until a condition holds or the run has ended."""
         while self.process.poll() is None and not ready():
             time.sleep(0.02)
 
     def end(self) -> int:
-        """Wait for the end; returns the exit code."""
+        """Wait for the end and return the exit code."""
         code = self.process.wait()
         self.reader.join()
         return code
 
     def began(self) -> bool:
-        """Whether the training has begun."""
-        return any(line.startswith("run: ") for line in self.said)
+        """Return whether training has started."""
+        return any(line.startswith("run: ") for line in self.lines)
 
     def saves(self) -> bool:
-        """Whether this process has saved a checkpoint."""
+        """Return whether this process has saved a checkpoint."""
         path = self.folder / "checkpoints/last.ckpt"
         return path.exists() and path.stat().st_mtime > self.clock
 
     def one_line(self) -> str:
-        """The last thing that was said."""
-        return self.said[-1] if self.said else ""
+        """Return the last line of output."""
+        return self.lines[-1] if self.lines else ""
 
 
 def step_of(run: Path, name: str = "last") -> int:
-    """Return the step of a checkpoint, 0 without one."""
+    """Return the step of a checkpoint, or 0 if there is none."""
     path = run / f"checkpoints/{name}.ckpt"
     return int(torch.load(path, weights_only=True)["global_step"]) if path.exists() else 0
 
 
 def differences(first: Path, second: Path) -> list[str]:
-    """Name what is not bit-identical in two finished runs."""
-    found = []
+    """Name the parts of two finished runs that are not bit-identical."""
+    differing = []
     for name in ("best", "last"):
         a, b = (torch.load(run / f"checkpoints/{name}.ckpt", weights_only=True) for run in (first, second))
         for part in ("state_dict", "current_model_state", "averaging_state"):
-            found += [f"{name}: {part} {k}" for k in a[part] if not torch.equal(a[part][k], b[part][k])]
+            differing += [f"{name}: {part} {k}" for k in a[part] if not torch.equal(a[part][k], b[part][k])]
         states = (a["optimizer_states"][0]["state"], b["optimizer_states"][0]["state"])
         for key, state in states[0].items():
             for inner, value in state.items():
                 if torch.is_tensor(value) and not torch.equal(value, states[1][key][inner]):
-                    found.append(f"{name}: optimizer {key} {inner}")
+                    differing.append(f"{name}: optimizer {key} {inner}")
         if a["lr_schedulers"] != b["lr_schedulers"]:
-            found.append(f"{name}: schedule")
+            differing.append(f"{name}: schedule")
     if (first / "metrics.csv").read_text() != (second / "metrics.csv").read_text():
-        found.append("metrics.csv")
-    return found
+        differing.append("metrics.csv")
+    return differing
 
 
 def straight() -> Path:
-    """Train once without any fault."""
+    """Train once without a fault."""
     folder = Path("runs/recon/straight")
     if not (folder / "complete.json").exists():
         run = Run("straight")
         assert run.end() == 0, run.one_line()
-        print(f"    200 steps straight: {time.monotonic() - run.started:.0f} s with starting and validating")
+        print(f"    200 steps without a fault: {time.monotonic() - run.started:.0f} s, startup and validation included")
     return folder
 
 
 def verdict(run: Path) -> str:
-    """Finish a run and say whether it ended as the straight one."""
+    """Finish a run and compare its end with the run without a fault."""
     last = Run(run.name)
     code = last.end()
     if code:
         return f"exit code {code} afterwards: {last.one_line()}"
-    found = differences(straight(), run)
-    return "bit-identical end" if not found else f"DIFFERENT: {', '.join(found[:3])}"
+    differing = differences(straight(), run)
+    return "bit-identical end" if not differing else f"DIFFERENT: {', '.join(differing[:3])}"
 
 
 def kills(count: int = 10) -> None:
-    """SIGKILL at random moments, each time continued."""
+    """Send SIGKILL at random moments and continue each time."""
     reference = straight()
     dice = random.Random(0)
     lost, before = [], -1
@@ -153,12 +153,12 @@ def kills(count: int = 10) -> None:
         print(f"    kill {len(lost)}: last.ckpt is of step {reached}{' (no new one)' if reached == before else ''}")
         before = reached
     assert code == 0, run.one_line()
-    found = differences(reference, run.folder)
-    print(f"{len(lost)} SIGKILLs, saved every 2 s: {'bit-identical end' if not found else found}")
+    differing = differences(reference, run.folder)
+    print(f"{len(lost)} SIGKILLs, saved every 2 s: {'bit-identical end' if not differing else differing}")
 
 
 def stops() -> None:
-    """SIGTERM in a step and in a validation, Ctrl-C."""
+    """Send SIGTERM in a step and in a validation, and Ctrl-C."""
     for name, number, moment in (
         ("term", signal.SIGTERM, "step"),
         ("term-validation", signal.SIGTERM, "validation"),
@@ -179,19 +179,19 @@ def stops() -> None:
 
 
 class Notices(http.server.BaseHTTPRequestHandler):
-    """A metadata service that gives notice when told to."""
+    """A metadata service that gives notice of an interruption when `interrupting` is set."""
 
-    given = False
+    interrupting = False
 
     def do_PUT(self) -> None:
-        """Hand out a token."""
+        """Return a token."""
         self._answer(200, "token")
 
     def do_GET(self) -> None:
-        """Answer a question for a notice."""
+        """Answer a query for a notice."""
         notice = {"action": "terminate", "time": "2026-01-02T03:04:05Z"}
-        given = Notices.given and self.path.endswith("instance-action")
-        self._answer(200 if given else 404, json.dumps(notice) if given else "")
+        notify = Notices.interrupting and self.path.endswith("instance-action")
+        self._answer(200 if notify else 404, json.dumps(notice) if notify else "")
 
     def _answer(self, code: int, text: str) -> None:
         self.send_response(code)
@@ -200,11 +200,11 @@ class Notices(http.server.BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Do not log."""
 
 
 def spot() -> None:
-    """A notice from a metadata service on loopback."""
+    """Send a spot notice from a local metadata service."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Notices) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = f"http://127.0.0.1:{server.server_port}"
@@ -216,39 +216,39 @@ def spot() -> None:
             "--checkpoint.every_seconds=3",
         )
         run.until(run.saves)
-        given = time.monotonic()
-        Notices.given = True
-        code, seconds = run.end(), time.monotonic() - given
+        sent = time.monotonic()
+        Notices.interrupting = True
+        code, seconds = run.end(), time.monotonic() - sent
         server.shutdown()
     print(f"spot notice: exit code {code} {seconds:.1f} s after it; {run.one_line()}; {verdict(run.folder)}")
 
 
 def disk() -> None:
-    """A disk that fills, and a folder that cannot be written; needs the right to mount."""
+    """Fill a disk, and make a folder read-only. Needs the right to mount."""
     libc = ctypes.CDLL(None, use_errno=True)
     root = Path("disk")
     root.mkdir(exist_ok=True)
-    place = str(root.absolute()).encode()
-    if libc.mount(b"tmpfs", place, b"tmpfs", 0, b"size=16m") != 0:
-        print("no right to mount a small disk")
+    mount_point = str(root.absolute()).encode()
+    if libc.mount(b"tmpfs", mount_point, b"tmpfs", 0, b"size=16m") != 0:
+        print("cannot mount a small disk without root")
         return
     try:
         run = Run("full", f"--run_root={root}", "--checkpoint.every_seconds=2", "--trainer.logger=false")
         code = run.end()
         whole = step_of(root / "full")
         print(f"disk full: exit code {code}; last.ckpt is whole, of step {whole}; {run.one_line()}")
-        libc.mount(b"tmpfs", place, b"tmpfs", 32, b"size=512m")  # MS_REMOUNT: room again
+        libc.mount(b"tmpfs", mount_point, b"tmpfs", 32, b"size=512m")  # MS_REMOUNT: more space
         run = Run("full", f"--run_root={root}", "--checkpoint.every_seconds=2", "--trainer.logger=false")
-        print(f"    with room again: exit code {run.end()}, {run.one_line()}")
-        libc.mount(b"tmpfs", place, b"tmpfs", 32 | 1, b"")  # MS_RDONLY
+        print(f"    with more space: exit code {run.end()}, {run.one_line()}")
+        libc.mount(b"tmpfs", mount_point, b"tmpfs", 32 | 1, b"")  # MS_RDONLY
         run = Run("other", f"--run_root={root}", "--trainer.logger=false")
         print(f"read-only folder: exit code {run.end()}; {run.one_line()}")
     finally:
-        libc.umount2(place, 2)
+        libc.umount2(mount_point, 2)
 
 
 def damage() -> None:
-    """A truncated and a flipped last.ckpt."""
+    """Truncate last.ckpt, and flip one of its bits."""
     for name in ("truncated", "flipped"):
         run = Run(name, "--checkpoint.every_seconds=2")
         run.until(lambda r=run: (r.folder / "checkpoints/last-1.ckpt").exists())  # type: ignore[misc]
@@ -265,15 +265,15 @@ def damage() -> None:
         path.write_bytes(raw)
         again = Run(name)
         again.until(again.began)
-        again.until(lambda r=again: any("going on" in line or "continuing" in line for line in r.said))  # type: ignore[misc]
+        again.until(lambda r=again: any("going on" in line or "continuing" in line for line in r.lines))  # type: ignore[misc]
         again.process.kill()
         again.end()
-        spoken = [line for line in again.said if "going on" in line or "continuing" in line]
+        spoken = [line for line in again.lines if "going on" in line or "continuing" in line]
         print(f"{name} last.ckpt: {spoken[0] if spoken else again.one_line()}; {verdict(run.folder)}")
 
 
 def speed() -> None:
-    """What saving costs: seconds of a save, and its share of the time."""
+    """Measure the time to save a checkpoint."""
     run = Run("speed", "--checkpoint.every_seconds=15")
     run.end()
     path = run.folder / "checkpoints/last.ckpt"
@@ -292,11 +292,11 @@ def speed() -> None:
 
 
 def main() -> None:
-    """Measure one kind of fault."""
+    """Run the requested studies."""
     parts = {f.__name__: f for f in (kills, stops, spot, disk, damage, speed)}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=parts, nargs="+")
-    parser.add_argument("--scratch", type=Path, default=None, help="where to work")
+    parser.add_argument("--scratch", type=Path, default=None, help="working folder (default: a temporary one)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         scratch = arguments.scratch or Path(temporary)

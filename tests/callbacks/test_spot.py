@@ -1,10 +1,9 @@
-"""A notice from the metadata service ends a run like SIGTERM; where there is no service, nothing happens."""
+"""A notice of the metadata service ends a run like SIGTERM; without the service nothing happens."""
 
 import http.server
 import json
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -16,18 +15,24 @@ from trajvq.callbacks import SpotInterruption
 
 NOTICE = {"action": "terminate", "time": "2026-01-02T03:04:05Z"}
 REBALANCE = {"noticeTime": "2026-01-02T03:00:00Z"}
+DEADLINE = 20  # seconds
 
 
 class Service(http.server.ThreadingHTTPServer):
-    """The part of EC2's metadata service that spot machines ask: tokens that run out, and notices from a time on."""
+    """The part of EC2's metadata service that spot machines read: tokens that expire, and notices."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.questions: list[str] = []
+        self.requests = 0
         self.tokens = 0
-        self.answers: dict[str, Any] = {}
-        self.after = 0  # questions that are answered with 404 first
-        self.lifetime = 10**9  # questions that a token is good for
+        self.answers: dict[str, Any] = {}  # by path
+        self.after = 0  # requests that get 404 before the answers
+        self.lifetime = 10**9  # requests that a token is good for
+        self.changed = threading.Condition()
+
+    def wait_for_requests(self, count: int) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.requests >= count, DEADLINE)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -40,10 +45,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(200, f"token-{self.server.tokens}")
 
     def do_GET(self) -> None:
-        self.server.questions.append(self.path)
-        if len(self.server.questions) > self.server.lifetime * self.server.tokens:
+        with self.server.changed:
+            self.server.requests += 1
+            self.server.changed.notify_all()
+        if self.server.requests > self.server.lifetime * self.server.tokens:
             self.answer(401, "")
-        elif len(self.server.questions) > self.server.after and self.path in self.server.answers:
+        elif self.server.requests > self.server.after and self.path in self.server.answers:
             self.answer(200, json.dumps(self.server.answers[self.path]))
         else:
             self.answer(404, "")
@@ -55,36 +62,41 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     with Service() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
         yield server
         server.shutdown()
 
 
+def join() -> None:
+    """Wait for the end of the thread that polls the service."""
+    for thread in threading.enumerate():
+        if thread.name == "spot":
+            thread.join(DEADLINE)
+            assert not thread.is_alive()
+
+
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[int]]]:
-    """Watch until the thread has ended, or for a number of questions; returns the signals received."""
+    """Poll until the callback itself ends, or for a number of requests; returns the signals received."""
     received: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
 
-    def run(service: Service | None, questions: int = 10**9, **settings: Any) -> list[int]:
+    def run(service: Service | None = None, requests: int | None = None, **settings: Any) -> list[int]:
         spot = SpotInterruption(every_seconds=0.01, **settings)
         spot.on_train_start(SimpleNamespace(local_rank=0), None)  # type: ignore[arg-type]
-        assert spot._thread is not None
-        ends = time.monotonic() + 20
-        while spot._thread.is_alive() and time.monotonic() < ends:
-            if service is not None and len(service.questions) >= questions:
-                break
-            spot._thread.join(0.01)
+        if service is not None and requests is not None:
+            service.wait_for_requests(requests)
+        else:
+            join()
         spot.teardown(None, None, "fit")  # type: ignore[arg-type]
-        spot._thread.join(10)
-        assert not spot._thread.is_alive()
+        join()
         return received
 
     yield run
@@ -95,39 +107,36 @@ def test_a_notice_is_a_sigterm(
     service: Service, watch: Callable[..., list[int]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     service.answers, service.after = {"/latest/meta-data/spot/instance-action": NOTICE}, 5
-    assert watch(service) == [signal.SIGTERM]
+    assert watch() == [signal.SIGTERM]
     assert "EC2 will terminate this machine at 2026-01-02T03:04:05Z" in capsys.readouterr().out
     assert service.tokens == 1
 
 
 def test_no_notice_is_no_stop(service: Service, watch: Callable[..., list[int]]) -> None:
-    assert watch(service, questions=20) == []
+    assert watch(service, requests=20) == []
 
 
-def test_a_token_that_ran_out_is_renewed(service: Service, watch: Callable[..., list[int]]) -> None:
+def test_an_expired_token_is_renewed(service: Service, watch: Callable[..., list[int]]) -> None:
     service.answers, service.after, service.lifetime = {"/latest/meta-data/spot/instance-action": NOTICE}, 9, 4
-    assert watch(service) == [signal.SIGTERM]
+    assert watch() == [signal.SIGTERM]
     assert service.tokens > 1
 
 
-@pytest.mark.parametrize(("stop", "signals"), [(False, []), (True, [signal.SIGTERM])])
-def test_a_recommendation_stops_only_if_told_to(
-    service: Service,
-    watch: Callable[..., list[int]],
-    capsys: pytest.CaptureFixture[str],
-    stop: bool,
-    signals: list[int],
+def test_a_recommendation_stops_a_run_only_on_demand(
+    service: Service, watch: Callable[..., list[int]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     service.answers = {"/latest/meta-data/events/recommendations/rebalance": REBALANCE}
-    assert watch(service, questions=20, stop_on_rebalance=stop) == signals
-    assert capsys.readouterr().out.count("EC2 recommends to leave this machine") == 1
+    assert watch(service, requests=20) == []
+    assert capsys.readouterr().out.count("EC2 recommends leaving this machine") == 1
+    assert watch(stop_on_rebalance=True) == [signal.SIGTERM]
+    assert capsys.readouterr().out.count("EC2 recommends leaving this machine") == 1
 
 
-def test_away_from_ec2_no_more_is_asked(
+def test_away_from_ec2_there_is_a_single_request(
     monkeypatch: pytest.MonkeyPatch, watch: Callable[..., list[int]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1")  # nobody listens there
-    assert watch(None) == []
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1")  # nothing listens there
+    assert watch() == []
     assert capsys.readouterr().out == ""
 
 

@@ -1,4 +1,4 @@
-"""Words of a command: shipped configs by name, and nulls for options of a class within a class."""
+"""Arguments of a command: shipped configs by name, and nulls for options of a class within a class."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from trajvq.commands.arguments import resolved
 from trajvq.errors import UserError
 
 
-def test_configs_are_found_by_name_and_other_words_stay() -> None:
+def test_configs_are_resolved_by_name_and_other_arguments_stay() -> None:
     words = ["fit", "--config=recon", "--config", "rates/640", "--model.network.keep", "24", "--data.path", "null"]
-    found = resolved(words)
-    assert [Path(found[k]).name for k in (2, 4)] == ["recon.yaml", "640.yaml"]
-    assert (found[1], found[3]) == ("--config", "--config")
-    assert found[5:] == words[4:]
+    arguments = resolved(words)
+    assert [Path(arguments[k]).name for k in (2, 4)] == ["recon.yaml", "640.yaml"]
+    assert (arguments[1], arguments[3]) == ("--config", "--config")
+    assert arguments[5:] == words[4:]
     assert resolved(["fit", "--help_all"]) == ["fit", "--help"]
     with pytest.raises(UserError, match="did you mean recon"):
         resolved(["fit", "--config", "recn"])
@@ -24,6 +24,6 @@ def test_configs_are_found_by_name_and_other_words_stay() -> None:
 @pytest.mark.parametrize("words", [["--model.tokenizer.digits=null"], ["--model.tokenizer.init_args.digits", "null"]])
 def test_a_null_reaches_a_class_within_a_class(fit: Run, here: Path, words: list[str]) -> None:
     assert fit("--run=a", "--trainer.max_steps=1", "--model.tokenizer.digits=[2,2]", *words) == 0
-    held = torch.load(here / "runs/recon/a/checkpoints/last.ckpt", weights_only=True)["hyper_parameters"]
-    assert held["tokenizer"]["init_args"]["digits"] is None
-    assert held["tokenizer"]["init_args"]["width"] == 16  # what was said of the others stays
+    settings = torch.load(here / "runs/recon/a/checkpoints/last.ckpt", weights_only=True)["hyper_parameters"]
+    assert settings["tokenizer"]["init_args"]["digits"] is None
+    assert settings["tokenizer"]["init_args"]["width"] == 16  # the others stay

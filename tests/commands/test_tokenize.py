@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from trajvq.cli import main
-from trajvq.data.storage.shards import read_column, read_manifest
+from trajvq.data.storage.manifest import read_manifest
+from trajvq.data.storage.shards import read_column
 from trajvq.tokens import FrozenTokenizer
 
 
-def test_both_formats_hold_the_same_and_decode(
+def test_both_formats_have_the_same_content_and_decode(
     tokenizer: Path, dataset: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for out in ("t.h5", "t.jsonl"):
@@ -28,12 +29,12 @@ def test_both_formats_hold_the_same_and_decode(
         assert file.attrs["levels"].tolist() == [8, 5, 5, 5]
         assert file.attrs["tokenizer"] == FrozenTokenizer(str(tokenizer)).sha256
         for line in lines:
-            held = {name: file[line["split"]][name][line["index"]] for name in file[line["split"]]}
-            assert held["tokens"].flatten().tolist() == line["tokens"]
-            assert list(held["tokens"].shape) == line["grid"]
-            assert held["equation"].decode() == line["equation"]
-            assert held["description"].decode() == line["description"]
-            assert manifest.classes[held["label"]] == line["class"]
+            columns = {name: file[line["split"]][name][line["index"]] for name in file[line["split"]]}
+            assert columns["tokens"].flatten().tolist() == line["tokens"]
+            assert list(columns["tokens"].shape) == line["grid"]
+            assert columns["equation"].decode() == line["equation"]
+            assert columns["description"].decode() == line["description"]
+            assert manifest.classes[columns["label"]] == line["class"]
         tokens = torch.from_numpy(file["test/tokens"][:]).long()
     assert FrozenTokenizer(str(tokenizer)).decode(tokens).shape == (12, 3, 8, 32, 32)
     truth = read_column(dataset, manifest, "test", "label")
@@ -44,7 +45,7 @@ def test_both_formats_hold_the_same_and_decode(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--out", "t.txt"], "neither .h5 nor .jsonl"),
+        (["--out", "t.txt"], "ends in neither .h5 nor .jsonl"),
         (["--out", "t.h5"], "there is no checkpoint"),
         (["--out", "t.h5", "--splits", "dev"], "has no split 'dev'"),
         (["--out", "/proc/t.h5", "--splits", "val", "--ckpt_path=TOKENIZER"], "cannot write /proc/t.h5"),
@@ -58,8 +59,8 @@ def test_mistakes_are_one_line(
     arguments: list[str],
     words: str,
 ) -> None:
-    given = [word.replace("TOKENIZER", str(tokenizer)) for word in arguments]
-    assert main(["tokenize", str(dataset), *given]) == 2
+    resolved = [word.replace("TOKENIZER", str(tokenizer)) for word in arguments]
+    assert main(["tokenize", str(dataset), *resolved]) == 2
     said = capsys.readouterr().err
     assert words in said
     assert said.count("\n") == 1

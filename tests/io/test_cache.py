@@ -1,4 +1,4 @@
-"""Local copies are fetched once, by one process, and are what the store holds."""
+"""Local copies are fetched once, by one process, and equal the files in the store."""
 
 import multiprocessing
 import shutil
@@ -12,23 +12,24 @@ import pytest
 from tests.stores import impatient, memory, s3, s3_server
 from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.data.storage import remote
+from trajvq.data.storage.manifest import read_manifest
 from trajvq.data.storage.remote import fetch_dataset
-from trajvq.data.storage.shards import DataError, read_manifest
-from trajvq.errors import UserError
+from trajvq.errors import DataError, UserError
 from trajvq.io import cache
 from trajvq.io.cache import local_copy
-from trajvq.io.remote import CorruptError, fetch_verified, upload_verified
+from trajvq.io.remote import fetch_verified, upload_verified
+from trajvq.io.retries import CorruptError
 
 __all__ = ["impatient", "memory", "s3", "s3_server"]
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the names of what is downloaded, as it happens."""
+    """Return a list that the names of downloaded files are appended to."""
     names: list[str] = []
 
-    def counting(url: str, *given: Any) -> Any:
+    def counting(url: str, *arguments: Any) -> Any:
         names.append(url.rpartition("/")[2])
-        return fetch_verified(url, *given)
+        return fetch_verified(url, *arguments)
 
     for module in (cache, remote):
         monkeypatch.setattr(module, "fetch_verified", counting)
@@ -37,7 +38,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of what is downloaded."""
+    """Names of the downloaded files."""
     return counted(monkeypatch)
 
 
@@ -51,16 +52,16 @@ def test_a_local_path_stays_and_a_url_is_fetched_once(memory: str, tmp_path: Pat
     assert local_copy("runs/a.ckpt") == Path("runs/a.ckpt")
     (tmp_path / "one").write_text("first")
     upload_verified(tmp_path / "one", f"{memory}/a/best.ckpt")
-    held = local_copy(f"{memory}/a/best.ckpt")
-    assert (held.name, held.read_text()) == ("best.ckpt", "first")
-    assert local_copy(Path(f"{memory}/a/best.ckpt")) == held  # `Path` takes a slash from it
+    copy = local_copy(f"{memory}/a/best.ckpt")
+    assert (copy.name, copy.read_text()) == ("best.ckpt", "first")
+    assert local_copy(Path(f"{memory}/a/best.ckpt")) == copy  # `Path` removes a slash
     assert fetched == ["best.ckpt"]
-    held.write_text("damaged")
+    copy.write_text("damaged")
     assert local_copy(f"{memory}/a/best.ckpt").read_text() == "first"
     (tmp_path / "one").write_text("second")
     upload_verified(tmp_path / "one", f"{memory}/a/best.ckpt")
     assert local_copy(f"{memory}/a/best.ckpt").read_text() == "second"
-    assert held.read_text() == "first"  # whoever reads it may go on
+    assert copy.read_text() == "first"  # a process that is reading it is not disturbed
 
 
 @pytest.mark.parametrize("store", ["memory", "s3"])
@@ -72,7 +73,7 @@ def test_files_from_elsewhere_are_fetched_again_when_they_change(
     files.pipe_file(path, b"first")
     assert local_copy(url).read_bytes() == b"first"
     with monkeypatch.context() as patch:
-        patch.setattr(cache, "fetch_unverified", lambda *_: pytest.fail("it was there"))
+        patch.setattr(cache, "fetch_unverified", lambda *_: pytest.fail("it is in the cache"))
         assert local_copy(url).read_bytes() == b"first"
     files.pipe_file(path, b"again")
     assert local_copy(url).read_bytes() == b"again"
@@ -104,7 +105,7 @@ def test_only_what_is_missing_or_damaged_is_fetched(memory: str, dataset: Path, 
     put(dataset, url)
     folder = fetch_dataset(url)
     fetched.clear()
-    (folder / "manifest.json").unlink()  # as if it had been killed
+    (folder / "manifest.json").unlink()  # as after a kill
     (folder / "val-00000.h5").unlink()
     raw = bytearray((folder / "test-00000.h5").read_bytes())
     raw[len(raw) // 2] ^= 1
@@ -137,31 +138,31 @@ def test_a_manifest_cannot_name_files_outside_its_folder(memory: str, dataset: P
     manifest.write(tmp_path / "evil")
     put(tmp_path / "evil", f"{memory}/evil")
     fsspec.filesystem("memory").pipe_file("/outside.h5", b"x")
-    with pytest.raises(DataError, match="is no file name"):
+    with pytest.raises(DataError, match="is not a valid file name"):
         fetch_dataset(f"{memory}/evil")
     assert not list(tmp_path.rglob("outside.h5"))
 
 
-def ask(url: str, results: Any) -> None:
+def fetch(url: str, results: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
         names = counted(patch)
         with h5py.File(fetch_dataset(url) / "val-00000.h5") as file:
             results.put((len(names), len(file["video"])))
 
 
-def test_processes_that_ask_together_fetch_once(dataset: Path, tmp_path: Path) -> None:
+def test_processes_that_start_together_fetch_once(dataset: Path, tmp_path: Path) -> None:
     url = f"file://{tmp_path}/store/small"
     shutil.copytree(dataset, tmp_path / "store/small")
     context = multiprocessing.get_context("fork")
     results = context.Queue()
-    processes = [context.Process(target=ask, args=(url, results)) for _ in range(3)]
+    processes = [context.Process(target=fetch, args=(url, results)) for _ in range(3)]
     for process in processes:
         process.start()
-    found = [results.get(timeout=60) for _ in processes]
+    counts = [results.get(timeout=60) for _ in processes]
     for process in processes:
         process.join()
-    assert sorted(count for count, _ in found) == [0, 0, 8]
-    assert {clips for _, clips in found} == {8}
+    assert sorted(count for count, _ in counts) == [0, 0, 8]
+    assert {clips for _, clips in counts} == {8}
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What goes up comes back the same or not at all, through stores that fail; readers never see half an object."""
+"""Uploads come back the same or not at all, even from stores that fail. Readers never see a part of an object."""
 
 import itertools
 import json
@@ -14,17 +14,9 @@ from hypothesis import strategies as st
 
 from tests.faults import FaultyProxy
 from tests.stores import CREDENTIALS, impatient, memory, s3, s3_server, through
-from trajvq.io import remote
-from trajvq.io.remote import (
-    CorruptError,
-    RemoteError,
-    copy_within,
-    digest_of,
-    fetch_verified,
-    names_below,
-    read_sidecar,
-    upload_verified,
-)
+from trajvq.io import remote, retries
+from trajvq.io.remote import copy_within, digest_of, fetch_verified, names_below, read_sidecar, upload_verified
+from trajvq.io.retries import CorruptError, RemoteError
 
 __all__ = ["impatient", "memory", "s3", "s3_server"]
 
@@ -39,21 +31,21 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"file://{tmp_path}/store" if request.param == "file" else str(request.getfixturevalue(request.param))
 
 
-def test_every_store_gives_back_what_it_was_given(url: str, tmp_path: Path) -> None:
+def test_every_store_returns_what_was_uploaded(url: str, tmp_path: Path) -> None:
     for seed, size in enumerate((20_000, 0, 7)):
-        there = f"{url}/a/b/one.ckpt"
-        digest = upload_verified(written(tmp_path / "one", size, seed), there)
-        assert read_sidecar(there) == [digest] == [digest_of(tmp_path / "one")]
-        assert fetch_verified(there, tmp_path / "back/two") == digest
+        target = f"{url}/a/b/one.ckpt"
+        digest = upload_verified(written(tmp_path / "one", size, seed), target)
+        assert read_sidecar(target) == [digest] == [digest_of(tmp_path / "one")]
+        assert fetch_verified(target, tmp_path / "back/two") == digest
         assert (tmp_path / "back/two").read_bytes() == (tmp_path / "one").read_bytes()
     assert names_below(f"{url}/a") == ["b/one.ckpt", "b/one.ckpt.sha256"]
     assert names_below(f"{url}/nowhere") == []
-    copy_within(there, f"{url}/a/b/three.ckpt")
+    copy_within(target, f"{url}/a/b/three.ckpt")
     assert fetch_verified(f"{url}/a/b/three.ckpt", tmp_path / "back/three") == digest
     assert [path.name for path in sorted((tmp_path / "back").iterdir())] == ["three", "two"]
 
 
-def test_large_files_go_up_in_parts_and_are_read_back_in_parts(
+def test_large_files_are_uploaded_and_read_back_in_parts(
     s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import s3fs.core
@@ -67,24 +59,24 @@ def test_large_files_go_up_in_parts_and_are_read_back_in_parts(
 def test_nothing_is_lost_or_corrupt_when_a_third_of_the_requests_fail(
     s3: str, s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "ATTEMPTS", 30)
+    monkeypatch.setattr(retries, "ATTEMPTS", 30)
     with FaultyProxy(s3_server, rate=0.33, seed=3) as proxy:
         through(monkeypatch, proxy.url)
         for number in range(5):
             upload_verified(written(tmp_path / "one", 50_001, number), f"{s3}/x/{number}.ckpt")
         for number in range(5):
             fetch_verified(f"{s3}/x/{number}.ckpt", tmp_path / f"back-{number}")
-        assert {"500", "503", "drop", "cut", "slow"} <= proxy.seen.keys()
+        assert {"500", "503", "drop", "cut", "slow"} <= proxy.counts.keys()
     through(monkeypatch, f"http://{s3_server}")
     for number in range(5):
         assert (tmp_path / f"back-{number}").read_bytes() == written(tmp_path / "one", 50_001, number).read_bytes()
         assert fetch_verified(f"{s3}/x/{number}.ckpt", tmp_path / "again") == digest_of(tmp_path / "one")
 
 
-def test_a_store_out_of_reach_ends_in_one_line_without_credentials(
+def test_an_unreachable_store_is_one_line_without_credentials(
     s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "ATTEMPTS", 2)
+    monkeypatch.setattr(retries, "ATTEMPTS", 2)
     monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)
     with FaultyProxy("127.0.0.1:1", rate=0.0) as proxy:
         gone = proxy.url
@@ -98,12 +90,12 @@ def test_a_store_out_of_reach_ends_in_one_line_without_credentials(
 
 
 @pytest.mark.parametrize("missing", ["bucket", "object"])
-def test_what_cannot_pass_is_not_tried_again(
+def test_permanent_errors_are_not_retried(
     s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     wanted = f"{s3}/none.ckpt" if missing == "object" else "s3://no-such-bucket/none.ckpt"
     digest = digest_of(written(tmp_path / "one"))
-    monkeypatch.setattr(remote, "FIRST", 1e9)  # it would wait for ever
+    monkeypatch.setattr(retries, "FIRST", 1e9)  # a retry would wait forever
     with pytest.raises(RemoteError, match=f"cannot download {wanted}: "):
         fetch_verified(wanted, tmp_path / "back", [digest])
     assert not (tmp_path / "back").exists()
@@ -116,7 +108,7 @@ Break = Callable[[Any, str], None]
 
 
 def breaking(monkeypatch: pytest.MonkeyPatch, method: str, after: Break, times: int = 1) -> list[str]:
-    """Let a method of the memory store do its work and then something else, so many times."""
+    """Call a function after a method of the memory store, for a number of times."""
     kind = type(fsspec.filesystem("memory"))
     real = getattr(kind, method)
     calls: list[str] = []
@@ -138,19 +130,17 @@ def flip(store: Any, path: str) -> None:
     store.pipe_file(path, bytes(raw))
 
 
-def test_an_upload_that_arrives_damaged_is_sent_again(
-    memory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_damaged_upload_is_repeated(memory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = breaking(monkeypatch, "mv", flip, times=5)  # the digests too
     upload_verified(written(tmp_path / "one"), f"{memory}/one.ckpt")
     assert len(calls) == 5
     fetch_verified(f"{memory}/one.ckpt", tmp_path / "back")
     breaking(monkeypatch, "mv", flip, times=99)
-    with pytest.raises(RemoteError, match="what arrived is not what was sent"):
+    with pytest.raises(RemoteError, match="the received data differ"):
         upload_verified(written(tmp_path / "one", seed=1), f"{memory}/one.ckpt")
 
 
-def test_damage_in_the_store_is_found_and_nothing_takes_the_files_place(memory: str, tmp_path: Path) -> None:
+def test_damage_in_the_store_is_noticed_and_keeps_the_local_file(memory: str, tmp_path: Path) -> None:
     upload_verified(written(tmp_path / "one"), f"{memory}/one.ckpt")
     flip(fsspec.filesystem("memory"), "/bucket/one.ckpt")
     (tmp_path / "back").write_text("what was there")
@@ -159,60 +149,60 @@ def test_damage_in_the_store_is_found_and_nothing_takes_the_files_place(memory: 
     assert (tmp_path / "back").read_text() == "what was there"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["back", "one"]
     fsspec.filesystem("memory").rm("/bucket/one.ckpt.sha256")
-    with pytest.raises(RemoteError, match="cannot be checked"):
+    with pytest.raises(RemoteError, match="cannot be verified"):
         fetch_verified(f"{memory}/one.ckpt", tmp_path / "back")
 
 
-def test_whatever_moment_an_upload_dies_at_the_object_fits_its_digests(memory: str, tmp_path: Path) -> None:
-    """Stop the upload of a second version at each of its calls to the store; the first or second is there, whole."""
+def test_an_object_matches_its_digests_wherever_an_upload_dies(memory: str, tmp_path: Path) -> None:
+    """Stop the upload of a second version at each call to the store. The store holds one of the two, complete."""
 
     class Died(BaseException):
         pass
 
     store = fsspec.filesystem("memory")
-    kind, there = type(store), f"{memory}/one.ckpt"
+    kind, target = type(store), f"{memory}/one.ckpt"
     versions = [written(tmp_path / name, 3000, seed) for seed, name in enumerate(("first", "second"))]
     for moment in range(100):
-        upload_verified(versions[0], there)
+        upload_verified(versions[0], target)
         calls = itertools.count()
 
-        def dying(real: Any, *given: Any, calls: Any = calls, moment: int = moment, **options: Any) -> Any:
+        def dying(real: Any, *arguments: Any, calls: Any = calls, moment: int = moment, **options: Any) -> Any:
             if next(calls) >= moment:
                 raise Died
-            return real(*given, **options)
+            return real(*arguments, **options)
 
         with pytest.MonkeyPatch.context() as patch:
             for name in ("pipe_file", "put_file", "mv", "cat_file"):
                 patch.setattr(kind, name, _with(dying, getattr(kind, name)))
             try:
-                upload_verified(versions[1], there)
+                upload_verified(versions[1], target)
                 break
             except Died:
                 pass
-        assert fetch_verified(there, tmp_path / "back") in [digest_of(version) for version in versions]
+        assert fetch_verified(target, tmp_path / "back") in [digest_of(version) for version in versions]
     assert moment >= 6
-    assert read_sidecar(there) == [digest_of(versions[1])]
+    assert read_sidecar(target) == [digest_of(versions[1])]
 
 
 def _with(dying: Any, real: Any) -> Any:
-    return lambda self, *given, **options: dying(real, self, *given, **options)
+    return lambda self, *arguments, **options: dying(real, self, *arguments, **options)
 
 
-def test_a_retry_draws_nothing_from_the_generator_of_the_run(
+def test_a_retry_uses_no_random_numbers_of_the_run(
     s3: str, s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with FaultyProxy(s3_server, rate=0.5, seed=1) as proxy:
         through(monkeypatch, proxy.url)
-        monkeypatch.setattr(remote, "ATTEMPTS", 40)
+        monkeypatch.setattr(retries, "ATTEMPTS", 40)
         random.seed(5)
         before = random.getstate()
         upload_verified(written(tmp_path / "one"), f"{s3}/one.ckpt")
         assert random.getstate() == before
-        assert proxy.seen["500"] + proxy.seen["503"]
+        assert proxy.counts["500"] + proxy.counts["503"]
 
 
 @given(st.binary(max_size=200))
-def test_a_damaged_sidecar_is_no_sidecar_that_fits(raw: bytes) -> None:
+def test_a_damaged_sidecar_accepts_nothing(raw: bytes) -> None:
     store = fsspec.filesystem("memory")
     store.pipe_file("/fuzz/one.ckpt.sha256", raw)
     assert read_sidecar("memory://fuzz/one.ckpt") == []

@@ -1,11 +1,12 @@
-"""URLs that would carry a secret or reach elsewhere are refused in one line, without the secret."""
+"""URLs with a secret or of another place are refused in one line, which does not repeat the secret."""
 
 from pathlib import Path
 
 import pytest
 
 from trajvq.errors import UserError
-from trajvq.io.remote import RemoteError, open_store
+from trajvq.io.remote import open_store
+from trajvq.io.retries import RemoteError
 from trajvq.io.urls import check_url, is_remote, reason, refuse_credentials
 
 SECRETS = [
@@ -43,12 +44,12 @@ def test_secrets_in_urls_are_refused_and_not_repeated(url: str, form: str) -> No
         "s3://b/*",
     ],
 )
-def test_urls_that_reach_elsewhere_are_refused(url: str) -> None:
+def test_urls_of_other_places_are_refused(url: str) -> None:
     with pytest.raises(UserError):
         check_url(url)
 
 
-def test_plain_urls_and_paths_are_told_apart() -> None:
+def test_plain_urls_and_paths_are_distinguished() -> None:
     assert check_url("s3://bucket/a/b/") == check_url(Path("s3://bucket/a/b")) == "s3://bucket/a/b"
     assert check_url("file:/tmp/x") == "file:///tmp/x"
     assert check_url("abfs://container@account/x") == "abfs://container@account/x"
@@ -59,7 +60,7 @@ def test_plain_urls_and_paths_are_told_apart() -> None:
     refuse_credentials("--data.path=datasets/a@b --mirror.url=s3://bucket/user@host")
 
 
-def test_errors_are_said_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_hold_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "tok3n-of-mine")
     said = reason(OSError("no answer from https://u:pw@host/x?X-Amz-Signature=beef with tok3n-of-mine\nmore"))
     assert said == "no answer from https://***@host/x?X-Amz-Signature=*** with ***"

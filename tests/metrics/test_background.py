@@ -1,4 +1,4 @@
-"""The background: the median of any number of frames, and what stands out from it."""
+"""The background is the median of any number of frames, and objects stand out from it."""
 
 import pytest
 import torch
@@ -12,12 +12,12 @@ def test_a_textured_clip_has_the_median_of_its_frames(frames: int) -> None:
     assert torch.equal(estimate_background(video), video.median(dim=2, keepdim=True).values)
 
 
-def test_more_has_to_differ_where_all_of_a_frame_does() -> None:
+def test_an_object_must_differ_more_where_the_whole_frame_differs() -> None:
     difference = torch.full((2, 16, 16), 0.05)
     difference[0] = 0.0
     difference[:, 4:6, 4:6] = 0.1
-    found = stands_out(difference, 0.04)
-    assert int(found[0].sum()) == 4
-    assert not found[1].any()
+    objects = stands_out(difference, 0.04)
+    assert int(objects[0].sum()) == 4
+    assert not objects[1].any()
     difference[1, 4:6, 4:6] = 0.2
-    assert torch.equal(stands_out(difference, 0.04)[1], found[0])
+    assert torch.equal(stands_out(difference, 0.04)[1], objects[0])

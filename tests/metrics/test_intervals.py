@@ -1,4 +1,4 @@
-"""Intervals hold the truth as often as they say."""
+"""Intervals cover the truth as often as they claim."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def test_wilson_at_both_ends() -> None:
     assert wilson(0, 0)["high"] == 1.0
 
 
-def test_intervals_hold_the_truth_about_95_times_in_100() -> None:
+def test_intervals_cover_the_truth_in_about_95_of_100_cases() -> None:
     rng = np.random.default_rng(0)
     rates = [wilson(float(rng.binomial(200, 0.9)), 200) for _ in range(400)]
     means = [bootstrap(rng.exponential(2.0, 200)) for _ in range(200)]
@@ -21,7 +21,7 @@ def test_intervals_hold_the_truth_about_95_times_in_100() -> None:
     assert 0.89 < np.mean([i["low"] <= 2.0 <= i["high"] for i in means]) < 0.985
 
 
-def test_pairing_sees_what_separate_intervals_hide() -> None:
+def test_a_paired_difference_is_narrower_than_separate_intervals() -> None:
     rng = np.random.default_rng(1)
     hard = rng.exponential(1.0, 300)
     difference = paired_difference(hard + 0.1 + 0.01 * rng.normal(size=300), hard)

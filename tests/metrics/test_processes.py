@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.io.video import to_float
-from trajvq.metrics.scoreboard import ReconstructionScoreboard
+from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard
 
 CLIPS, FIRST = 9, 6
 

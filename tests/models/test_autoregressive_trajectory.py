@@ -1,79 +1,75 @@
-"""The planner: probabilities that sum to one, the future unseen, guidance towards the class."""
+"""Autoregressive trajectories: probabilities that sum to one, no look into the future, guidance toward the class."""
 
 import torch
+from torch import Tensor
 
+from tests.models.common import generators
 from trajvq.models.autoregressive_trajectory import AutoregressiveTrajectory
+from trajvq.models.sampling import Sampling
 from trajvq.models.transformer import TokenLayout
 
 LAYOUT = TokenLayout(10, (10,), (2, 2, 2), 2)
 
 
-def planner() -> AutoregressiveTrajectory:
+def make() -> AutoregressiveTrajectory:
     torch.manual_seed(0)
-    made = AutoregressiveTrajectory(LAYOUT, 3, width=16, depth=2, heads=2, mixtures=4)
+    network = AutoregressiveTrajectory(width=16, depth=2, heads=2, mixtures=4)
+    network.build(LAYOUT, 3)
     with torch.no_grad():
-        made.noise_scale.fill_(-2.0)
-    return made.eval()
+        network.log_width.fill_(-2.0)
+    return network.eval()
 
 
-def test_probabilities_of_all_next_points_sum_to_one() -> None:
-    made = planner()
-    axis = torch.arange(-192, 192) * float(made.grid[0])
-    points = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), dim=-1).view(-1, 1, 2)
-    path = torch.tensor([[0.1, -0.2], [0.15, -0.1]]).expand(len(points), -1, -1)
+def grid_points(network: AutoregressiveTrajectory) -> Tensor:
+    """Return all positions on the grid, far beyond the picture, ``(N, 1, 2)``."""
+    axis = torch.arange(-192, 192) * float(network.grid[0])
+    return torch.stack(torch.meshgrid(axis, axis, indexing="ij"), dim=-1).view(-1, 1, 2)
+
+
+def last_probabilities(network: AutoregressiveTrajectory, prefix: Tensor, label: int) -> Tensor:
+    """Return the natural log-probability of every grid position after a prefix ``(S, 2)``."""
+    points = grid_points(network)
+    tracks = torch.cat([prefix.expand(len(points), -1, -1), points], dim=1)
     with torch.no_grad():
-        found = [
-            made.log_probability(torch.cat([path[part], points[part]], dim=1), torch.ones(len(part), dtype=torch.int64))
-            for part in torch.split(torch.arange(len(points)), 30000)
-        ]
-    assert abs(float(torch.cat(found)[:, 2].double().exp().sum()) - 1) < 1e-3
+        parts = [network.log_probability(t, torch.full((len(t),), label))[:, -1] for t in torch.split(tracks, 30000)]
+    return torch.cat(parts).double()
 
 
-def test_no_point_says_anything_of_earlier_ones() -> None:
-    made = planner()
-    path = torch.rand(2, 4, 2)
-    changed = path.clone()
+def test_probabilities_of_all_next_positions_sum_to_one() -> None:
+    prefix = torch.tensor([[0.1, -0.2], [0.15, -0.1]])
+    assert abs(float(last_probabilities(make(), prefix, 1).exp().sum()) - 1) < 1e-3
+
+
+def test_no_position_changes_the_probability_of_earlier_ones() -> None:
+    network, tracks, label = make(), torch.rand(2, 4, 2), torch.tensor([0, 3])
+    changed = tracks.clone()
     changed[:, 2:] = torch.rand(2, 2, 2)
-    label = torch.tensor([0, 3])
     with torch.no_grad():
-        first, second = made.log_probability(path, label), made.log_probability(changed, label)
+        first, second = network.log_probability(tracks, label), network.log_probability(changed, label)
     assert torch.allclose(first[:, :2], second[:, :2], atol=1e-5)
     assert not torch.allclose(first[:, 2:], second[:, 2:], atol=1e-3)
 
 
-def test_drawn_points_are_as_frequent_as_their_probability_says() -> None:
-    made = planner()
-    label = torch.zeros(4000, dtype=torch.int64)
-    chance = torch.rand(4000, 2, 1, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+def test_sampled_positions_are_as_frequent_as_their_probability_says() -> None:
+    network, label = make(), torch.zeros(4000, dtype=torch.int64)
     with torch.no_grad():
-        drawn = made.rollout(torch.zeros(4000, 1, 2), 2, label, chance)
-        surprise = -made.log_probability(drawn, label)[:, 1]
-        mixture = made._mixture(
-            made.transformer(made._embed(torch.zeros(1, 1, 3, 2), torch.tensor([0]), label[:1])),
-            torch.zeros(1, 1, 3, 2),
-            torch.tensor([0]),
-        )
-        assert mixture.weight.exp().sum() == torch.tensor(1.0) or abs(float(mixture.weight.exp().sum()) - 1) < 1e-5
-        axis = torch.arange(-192, 192) * float(made.grid[0])
-        points = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), dim=-1).view(-1, 1, 2)
-        whole = torch.cat([torch.zeros_like(points), points], dim=1)
-        known = torch.cat([made.log_probability(w, label[:1].expand(len(w))) for w in torch.split(whole, 30000)])[:, 1]
-        entropy = float(-(known.double().exp() * known).sum())
+        tracks = network.sample(torch.zeros(4000, 1, 2), 2, label, Sampling(), generators(4000))
+        surprise = -network.log_probability(tracks, label)[:, 1]
+    log_probability = last_probabilities(network, torch.zeros(1, 2), 0)
+    entropy = float(-(log_probability.exp() * log_probability).sum())
     assert abs(float(surprise.mean()) - entropy) < 4 * float(surprise.std()) / 4000**0.5
-    assert torch.equal(drawn, made.rounded(drawn))
+    assert torch.equal(tracks, network.snap(tracks))
 
 
-def test_guidance_makes_drawn_paths_likelier_for_their_class() -> None:
-    made = planner()
+def test_guidance_makes_tracks_likelier_for_their_class() -> None:
+    network, label = make(), torch.arange(300) % 3
     with torch.no_grad():
-        made.label.weight.mul_(3)
-    label = torch.arange(300) % 3
-    gain = []
+        network.label.weight.mul_(3)
+    gains = []
     for guidance in (1.0, 4.0):
-        shape = (300, 4, made.draws(guidance), 3)
-        chance = torch.rand(shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
         with torch.no_grad():
-            drawn = made.rollout(torch.zeros(300, 0, 2), 4, label, chance, guidance=guidance)
-            with_class = made.log_probability(drawn, label).sum(dim=1)
-            gain.append(float((with_class - made.log_probability(drawn, torch.full_like(label, 3)).sum(dim=1)).mean()))
-    assert gain[1] > gain[0] + 0.5
+            tracks = network.sample(torch.zeros(300, 0, 2), 4, label, Sampling(guidance=guidance), generators(300))
+            with_class = network.log_probability(tracks, label).sum(dim=1)
+            without = network.log_probability(tracks, torch.full_like(label, 3)).sum(dim=1)
+        gains.append(float((with_class - without).mean()))
+    assert gains[1] > gains[0] + 0.5

@@ -1,4 +1,4 @@
-"""Classifiers: they look at what is rare, wherever it lies, and take tokens or paths."""
+"""Classifiers select rare tokens, wherever they are, and take tokens or paths."""
 
 import pytest
 import torch
@@ -10,22 +10,22 @@ from trajvq.tokens.protocol import spec_of
 LAYOUT = TokenLayout(1000, (8, 5, 5, 5), (2, 4, 4), 4)
 
 
-def test_the_rarest_tokens_of_each_frame_are_kept_with_their_places() -> None:
+def test_the_rarest_tokens_of_each_frame_are_kept_with_their_positions() -> None:
     tokens = torch.full((1, 2, 4, 4), 500)
     tokens[0, 0, 1, 2], tokens[0, 0, 3, 3], tokens[0, 1, 0, 0] = 7, 8, 9
-    kept, places = rarest(tokens, 1000, 2)
-    assert kept.shape == places.shape == (1, 2, 2)
-    assert sorted(zip(kept[0, 0].tolist(), places[0, 0].tolist(), strict=True)) == [(7, 6), (8, 15)]
-    assert (9, 16) in zip(kept[0, 1].tolist(), places[0, 1].tolist(), strict=True)
-    assert torch.equal(tokens.flatten(1).gather(1, places.flatten(1)), kept.flatten(1))
+    kept, positions = rarest(tokens, 1000, 2)
+    assert kept.shape == positions.shape == (1, 2, 2)
+    assert sorted(zip(kept[0, 0].tolist(), positions[0, 0].tolist(), strict=True)) == [(7, 6), (8, 15)]
+    assert (9, 16) in zip(kept[0, 1].tolist(), positions[0, 1].tolist(), strict=True)
+    assert torch.equal(tokens.flatten(1).gather(1, positions.flatten(1)), kept.flatten(1))
 
 
 @pytest.mark.parametrize("keep", [None, 16, 99])
 def test_keeping_all_keeps_the_grid(keep: int | None) -> None:
     tokens = torch.randint(1000, (3, 2, 4, 4))
-    kept, places = rarest(tokens, 1000, keep)
+    kept, positions = rarest(tokens, 1000, keep)
     assert torch.equal(kept.flatten(1), tokens.flatten(1))
-    assert torch.equal(places[0].flatten(), torch.arange(32))
+    assert torch.equal(positions[0].flatten(), torch.arange(32))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_tokens_or_paths_become_logits_of_any_number_of_classes(network: Classif
     assert torch.allclose(network(x[2:3]), logits[2:3], atol=1e-5)
 
 
-def test_settings_describe_the_network_before_and_after_it_is_made() -> None:
+def test_settings_describe_the_network_before_and_after_build() -> None:
     network = TokenClassifier(width=16, depth=1, dropout=0.2)
     before = spec_of(network)
     network.build(LAYOUT, 4)

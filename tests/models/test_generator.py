@@ -1,243 +1,283 @@
-"""The generator: exact probabilities, one clip's chance its own, and the same clips with and without a cache."""
+"""The generator: exact probabilities, clips independent of each other, and parts of the user's own."""
 
 import itertools
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from trajvq.models.cells import filled, token_positions
-from trajvq.models.generator import Generator
-from trajvq.models.rollout import Likelihood
-from trajvq.models.sampling import Sampling, draw
-from trajvq.models.transformer import TokenLayout, TokenTransformer
+from tests.models.common import chi_square_fits, generators
+from trajvq.models import (
+    AppearanceModel,
+    AutoregressiveTokens,
+    AutoregressiveTrajectory,
+    Generator,
+    TrajectoryPredictor,
+)
+from trajvq.models.parallel_tokens import ParallelTokens
+from trajvq.models.sampling import Sampling
+from trajvq.models.token_model import Conditions, Generated
+from trajvq.models.transformer import TokenLayout
 
 TINY = TokenLayout(3, (3,), (2, 1, 2), 2)
 SMALL = TokenLayout(12, (4, 3), (3, 2, 2), 2)
-CLIPS = torch.tensor(list(itertools.product(range(3), repeat=4))).view(-1, 2, 1, 2)  # all there are of TINY
-PATH = torch.tensor([[0.4, 0.0], [0.5, 0.1], [0.5, 0.1], [0.6, 0.0]])  # in the right one of two cells
+CLIPS = torch.tensor(list(itertools.product(range(3), repeat=4))).view(-1, 2, 1, 2)  # all clips of TINY
+TRACK = torch.tensor([[0.4, 0.0], [0.5, 0.1], [0.5, 0.1], [0.6, 0.0]])  # in the right one of two cells
 APPEARANCE = torch.tensor([[-0.8, 0.1, 0.5, -0.4], [0.2, 0.9, -1.0, 0.3], [0.0, 0.0, 1.0, -0.6]])
 DIGITS = torch.tensor([27, 9, 3, 1])
+SAMPLING = Sampling()
 
 
-def generator(layout: TokenLayout, plan: bool = False) -> Generator:
+def make(layout: TokenLayout, tracks: bool = False, tokens: nn.Module | None = None) -> Generator:
     torch.manual_seed(0)
-    made = Generator(
-        width=16, depth=2, heads=2, plan=plan, reach=0, trajectory_width=16, trajectory_depth=1, mixtures=3
-    )
-    made.build(layout, 2)
+    tokens = tokens or AutoregressiveTokens(width=16, depth=2, heads=2, radius=0, background_width=16)
+    trajectory = AutoregressiveTrajectory(width=16, depth=1, mixtures=3) if tracks else None
+    network = Generator(tokens, trajectory, AppearanceModel(16) if tracks else None)
+    network.build(layout, 2)
     with torch.no_grad():
-        for name, weight in made.named_parameters():
-            if "head" in name or "rest.own" in name or "narrow" in name:
+        for name, weight in network.named_parameters():
+            if "head" in name or "own" in name or "narrow" in name:
                 weight.add_(torch.randn_like(weight) * 0.3)
-    return made.eval()
+    return network.eval()
 
 
-def generators(count: int, seed: int = 0) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(1000 * seed + k) for k in range(count)]
+def generate(
+    network: Generator,
+    count: int,
+    label: Tensor | None = None,
+    prefix: Tensor | None = None,
+    frames: int | None = None,
+    sampling: Sampling = SAMPLING,
+    seed: int = 0,
+    tracks: Tensor | None = None,
+    appearance: Tensor | None = None,
+) -> Generated:
+    t, h, w = network.layout.grid
+    prefix = torch.zeros(count, 0, h, w, dtype=torch.int64) if prefix is None else prefix
+    conditions = Conditions(label, tracks, appearance)
+    return network.generate(prefix, t if frames is None else frames, conditions, sampling, generators(count, seed))
 
 
-def fits(drawn: Tensor, share: Tensor) -> bool:
-    """Pearson's chi-square within five standard deviations; drawn are numbers of outcomes."""
-    expected = share * len(drawn)
-    off = float(((torch.bincount(drawn, minlength=len(share)) - expected) ** 2 / expected).sum())
-    freedom = len(share) - 1
-    return bool(off < freedom + 5 * (2 * freedom) ** 0.5)
-
-
-def tokens_share(found: Likelihood) -> Tensor:
-    return (found.told + found.rest).exp()
-
-
-@pytest.mark.parametrize("plan", [False, True])
-def test_the_probabilities_of_all_clips_sum_to_one(plan: bool) -> None:
-    made = generator(TINY, plan)
-    path, look = (PATH.expand(81, -1, -1), APPEARANCE[:1].expand(81, -1)) if plan else (None, None)
+def probability(network: Generator, tokens: Tensor, conditions: Conditions) -> Tensor:
     with torch.no_grad():
-        for label in (None, torch.ones(81, dtype=torch.int64)):
-            found = made.log_likelihood(CLIPS, label, path, look)
-            assert abs(float(tokens_share(found).sum()) - 1) < 1e-5
-    assert bool((found.rest == 0).all()) != plan
+        total = sum(network.token_log_likelihood(tokens, conditions).values())
+    assert isinstance(total, Tensor)
+    return total.exp()
 
 
-def test_clips_are_drawn_as_often_as_their_probability_says() -> None:
-    made = generator(TINY)
-    label = torch.zeros(4000, dtype=torch.int64)
-    drawn = made.rollout(generators(4000), label).tokens
-    with torch.no_grad():
-        share = tokens_share(made.log_likelihood(CLIPS, label[:81]))
-    assert fits((drawn.flatten(1) * DIGITS).sum(dim=1), share)
-    assert not fits((drawn.flatten(1).flip(1) * DIGITS).sum(dim=1), share)
+@pytest.mark.parametrize("tracks", [False, True])
+@pytest.mark.parametrize("parallel", [False, True])
+def test_the_probabilities_of_all_clips_sum_to_one(tracks: bool, parallel: bool) -> None:
+    tokens = ParallelTokens(width=16, radius=0, background_width=16) if parallel else None
+    network = make(TINY, tracks, tokens)
+    known = (TRACK.expand(81, -1, -1), APPEARANCE[:1].expand(81, -1)) if tracks else (None, None)
+    for label in (None, torch.ones(81, dtype=torch.int64)):
+        assert abs(float(probability(network, CLIPS, Conditions(label, *known)).sum()) - 1) < 1e-5
 
 
-def test_along_a_plan_too() -> None:
-    made = generator(TINY, plan=True)
-    with torch.no_grad():
-        share = tokens_share(made.log_likelihood(CLIPS, None, PATH.expand(81, -1, -1), APPEARANCE[:1].expand(81, -1)))
-        cells, near = made._cells(
-            made.planner.rounded(PATH).expand(4000, -1, -1), made.palette.rounded(APPEARANCE[:1]).expand(4000, -1), 4000
-        )
-        uniform = torch.rand(4000, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-        label = torch.full((4000,), 2)
-        told = made._tell(torch.zeros(4000, 4, dtype=torch.int64), 0, near, cells, label, uniform, Sampling())
-        logits = made.rest(made._ground(torch.where(near, told, -1), cells))
-    assert near[0].tolist() == [False, True, False, True]
-    rest = draw(logits.flatten(0, 1), uniform.flatten(), Sampling()).view(4000, 4)
-    assert fits((torch.where(near, told, rest) * DIGITS).sum(dim=1), share)
+@pytest.mark.parametrize("parallel", [False, True])
+def test_the_likelihood_after_a_context_is_conditional_on_it(parallel: bool) -> None:
+    tokens = ParallelTokens(width=16, radius=0, background_width=16) if parallel else None
+    network = make(TINY, True, tokens)
+    conditions = Conditions(None, TRACK.expand(81, -1, -1), APPEARANCE[:1].expand(81, -1), context=1)
+    total = probability(network, CLIPS, conditions).view(9, 9).sum(dim=1)  # of each first latent frame
+    assert torch.allclose(total, torch.ones(9), atol=1e-5)
 
 
-def test_a_prefix_stays_and_what_follows_is_drawn_given_it() -> None:
-    made = generator(TINY)
+def test_clips_are_sampled_as_often_as_their_probability_says() -> None:
+    network, label = make(TINY), torch.zeros(4000, dtype=torch.int64)
+    tokens = generate(network, 4000, label).tokens
+    expected = probability(network, CLIPS, Conditions(label[:81]))
+    assert chi_square_fits((tokens.flatten(1) * DIGITS).sum(dim=1), expected)
+    assert not chi_square_fits((tokens.flatten(1).flip(1) * DIGITS).sum(dim=1), expected)
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_along_a_track_too(parallel: bool) -> None:
+    tokens = ParallelTokens(width=16, radius=0, background_width=16) if parallel else None
+    network = make(TINY, True, tokens)
+    assert network.trajectory_model is not None
+    assert network.appearance is not None
+    track, appearance = network.trajectory_model.snap(TRACK), network.appearance.snap(APPEARANCE[:1])
+    known = Conditions(torch.full((4000,), 2), track.expand(4000, -1, -1), appearance.expand(4000, -1))
+    prefix = torch.zeros(4000, 0, 1, 2, dtype=torch.int64)
+    sampled = network.token_model.generate(prefix, 2, known, SAMPLING, generators(4000))
+    expected = probability(network, CLIPS, Conditions(None, TRACK.expand(81, -1, -1), APPEARANCE[:1].expand(81, -1)))
+    assert chi_square_fits((sampled.flatten(1) * DIGITS).sum(dim=1), expected)
+
+
+def test_a_prefix_stays_and_what_follows_is_conditional_on_it() -> None:
+    network = make(TINY)
     prefix = torch.tensor([[[[2, 1]]]]).expand(4000, -1, -1, -1)
-    drawn = made.rollout(generators(4000), prefix=prefix).tokens
-    assert torch.equal(drawn[:, :1], prefix)
+    tokens = generate(network, 4000, prefix=prefix).tokens
+    assert torch.equal(tokens[:, :1], prefix)
     same = (CLIPS[:, 0] == prefix[0, 0]).all(dim=-1)[:, 0]
+    joint = probability(network, CLIPS[same], Conditions())
+    assert chi_square_fits((tokens[:, 1].flatten(1) * DIGITS[2:]).sum(dim=1), joint / joint.sum())
+
+
+def test_short_clips_are_sampled_as_the_beginnings_of_whole_ones() -> None:
+    network = make(TINY)
+    tokens = generate(network, 4000, frames=1).tokens
+    expected = probability(network, CLIPS, Conditions()).view(9, 9).sum(dim=1)
+    assert tokens.shape == (4000, 1, 1, 2)
+    assert chi_square_fits((tokens.flatten(1) * DIGITS[2:]).sum(dim=1), expected)
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_no_frame_depends_on_later_ones(parallel: bool) -> None:
+    tokens = ParallelTokens(width=16, radius=0, background_width=16) if parallel else None
+    network = make(SMALL, True, tokens)
+    clips, tracks = torch.randint(12, (3, 3, 2, 2)), torch.rand(3, 6, 2) * 2 - 1
+    later, others = clips.clone(), tracks.clone()
+    later[:, 2], others[:, 4:] = (clips[:, 2] + 1) % 12, torch.rand(3, 2, 2) * 2 - 1
     with torch.no_grad():
-        found = made.log_likelihood(CLIPS[same])
-    share = (found.told + found.rest).softmax(dim=0)
-    assert fits((drawn[:, 1].flatten(1) * DIGITS[2:]).sum(dim=1), share)
-
-
-def test_short_clips_are_drawn_as_the_beginnings_of_whole_ones() -> None:
-    made = generator(TINY)
-    drawn = made.rollout(generators(4000), frames=1).tokens
-    with torch.no_grad():
-        share = tokens_share(made.log_likelihood(CLIPS)).view(9, 9).sum(dim=1)
-    assert drawn.shape == (4000, 1, 1, 2)
-    assert fits((drawn.flatten(1) * DIGITS[2:]).sum(dim=1), share)
-
-
-def test_no_part_looks_ahead_of_its_latent_frame() -> None:
-    made = generator(SMALL, plan=True)
-    tokens, path = torch.randint(12, (3, 3, 2, 2)), torch.rand(3, 6, 2) * 2 - 1
-    later, other = tokens.clone(), path.clone()
-    later[:, 2], other[:, 4:] = (tokens[:, 2] + 1) % 12, torch.rand(3, 2, 2) * 2 - 1
-    grounds = []
-    for given, points in ((tokens, path), (later, other)):
-        cells, near = made._cells(points, APPEARANCE, 3)
-        grounds.append(made._ground(torch.where(near, given.flatten(1), -1), cells).view(3, 3, 4, -1))
-    assert torch.allclose(grounds[0][:, :2], grounds[1][:, :2], atol=1e-6)
-    assert not torch.allclose(grounds[0][:, 2], grounds[1][:, 2], atol=1e-3)
+        before, after = (
+            sum(network.token_log_likelihood(c, Conditions(None, t, APPEARANCE)).values())
+            - sum(network.token_log_likelihood(c, Conditions(None, t, APPEARANCE, context=2)).values())
+            for c, t in ((clips, tracks), (later, others))
+        )  # of the first two latent frames
+    assert isinstance(before, Tensor)
+    assert torch.allclose(before, torch.as_tensor(after), atol=1e-4)
     first, second = (
-        made.rollout(generators(3), prefix=given[:, :2], path=points[:, :4], look=APPEARANCE)
-        for given, points in ((tokens, path), (later, other))
+        generate(network, 3, prefix=c[:, :2], tracks=t[:, :4], appearance=APPEARANCE)
+        for c, t in ((clips, tracks), (later, others))
     )
     assert torch.equal(first.tokens, second.tokens)
 
 
-@pytest.mark.parametrize("how", [Sampling(), Sampling(temperature=0.8, top_p=0.9, noise_scale=0.5, guidance=2.0)])
-def test_a_clip_does_not_depend_on_what_is_drawn_beside_it(how: Sampling) -> None:
-    made = generator(SMALL, plan=True)
-    label = torch.tensor([0, 1, -1, 0, 1])
-    together = made.rollout(generators(5), label, how=how)
+@pytest.mark.parametrize("guidance", [1.0, 2.0])
+def test_a_clip_does_not_depend_on_those_sampled_beside_it(guidance: float) -> None:
+    network, label = make(SMALL, tracks=True), torch.tensor([0, 1, -1, 0, 1])
+    sampling = Sampling(temperature=0.8, top_p=0.9, noise_scale=0.5, guidance=guidance)
+    together = generate(network, 5, label, sampling=sampling)
+    prefix = torch.zeros(1, 0, 2, 2, dtype=torch.int64)
     for k in range(5):
-        alone = made.rollout(generators(5)[k : k + 1], label[k : k + 1], how=how)
+        alone = network.generate(prefix, 3, Conditions(label[k : k + 1]), sampling, generators(5)[k : k + 1])
         assert torch.equal(alone.tokens[0], together.tokens[k])
-    again = made.rollout(generators(5), label, how=how)
-    assert torch.equal(again.tokens, together.tokens)
-    other = made.rollout(generators(5, seed=1), label, how=how)
-    assert not torch.equal(other.tokens, together.tokens)
+    assert torch.equal(generate(network, 5, label, sampling=sampling).tokens, together.tokens)
+    assert not torch.equal(generate(network, 5, label, sampling=sampling, seed=1).tokens, together.tokens)
 
 
-def test_without_temperature_and_spread_chance_has_no_say() -> None:
-    made = generator(SMALL, plan=True)
-    how = Sampling(temperature=0, noise_scale=0)
-    first, second = (made.rollout(generators(3, seed), how=how) for seed in (0, 1))
+def test_without_temperature_and_noise_sampling_is_deterministic() -> None:
+    network, greedy = make(SMALL, tracks=True), Sampling(temperature=0, noise_scale=0)
+    first, second = (generate(network, 3, sampling=greedy, seed=seed) for seed in (0, 1))
     assert torch.equal(first.tokens, second.tokens)
-    assert first.look is not None
-    assert second.look is not None
-    assert torch.equal(first.look, second.look)
+    assert first.appearance is not None
+    assert second.appearance is not None
+    assert torch.equal(first.appearance, second.appearance)
 
 
-def test_tokens_depend_on_the_look() -> None:
-    made = generator(SMALL, plan=True)
-    tokens, path = torch.randint(12, (3, 3, 2, 2)), torch.rand(3, 6, 2) * 2 - 1
+def test_tokens_depend_on_the_appearance() -> None:
+    network = make(SMALL, tracks=True)
+    tokens, tracks = torch.randint(12, (3, 3, 2, 2)), torch.rand(3, 6, 2) * 2 - 1
     with torch.no_grad():
-        found = [made.log_likelihood(tokens, None, path, look) for look in (APPEARANCE, APPEARANCE.flip(0))]
-    assert not torch.allclose(found[0].told, found[1].told)
-    assert not torch.allclose(found[0].rest, found[1].rest)
-    assert torch.equal(found[0].plan, found[1].plan)
-    prefix, points = tokens[:1, :1].expand(200, -1, -1, -1), path[:1, :2].expand(200, -1, -1)
-    drawn = [
-        made.rollout(generators(200), prefix=prefix, path=points, look=look.expand(200, -1)).tokens
-        for look in (APPEARANCE[:1], APPEARANCE[1:2])
-    ]
-    assert not torch.equal(drawn[0], drawn[1])
-
-
-def test_longer_clips_than_trained_go_on_from_the_last_frames() -> None:
-    made = generator(SMALL, plan=True)
-    drawn, whole = made.rollout(generators(4), frames=5), made.rollout(generators(4))
-    assert drawn.tokens.shape == (4, 5, 2, 2)
-    assert drawn.path is not None
-    assert whole.path is not None
-    assert drawn.path.shape == (4, 10, 2)
-    assert torch.equal(drawn.tokens[:, :3], whole.tokens)
-    assert torch.equal(drawn.path[:, :6], whole.path)
-    assert drawn.look is not None
-    assert whole.look is not None
-    assert torch.equal(drawn.look, whole.look)
-    with pytest.raises(ValueError, match="0 latent frames"):
-        made.rollout(generators(4), frames=0)
-
-
-def test_some_of_the_rest_stands_for_all_of_it_on_average() -> None:
-    made = generator(SMALL, plan=True)
-    tokens, path = torch.randint(12, (400, 3, 2, 2)), torch.rand(400, 6, 2) * 2 - 1
-    with torch.no_grad():
-        whole, some = (
-            made.log_likelihood(tokens, None, path, APPEARANCE[:1].expand(400, -1), rest).rest for rest in (None, 3)
+        first, second = (
+            network.log_likelihood(tokens, Conditions(None, tracks, a)) for a in (APPEARANCE, APPEARANCE.flip(0))
         )
-    assert not torch.equal(whole, some)
-    assert abs(float((whole - some).mean())) < 4 * float((whole - some).std()) / 20
+    assert not torch.allclose(first["object"], second["object"])
+    assert not torch.allclose(first["background"], second["background"])
+    assert torch.equal(first["trajectory"], second["trajectory"])
+    prefix, positions = tokens[:1, :1].expand(200, -1, -1, -1), tracks[:1, :2].expand(200, -1, -1)
+    red, blue = (
+        generate(network, 200, prefix=prefix, tracks=positions, appearance=a.expand(200, -1)).tokens
+        for a in (APPEARANCE[:1], APPEARANCE[1:2])
+    )
+    assert not torch.equal(red, blue)
 
 
-@pytest.mark.parametrize("length", [1, 4])
-def test_a_cache_changes_nothing(length: int) -> None:
-    torch.manual_seed(0)
-    transformer = TokenTransformer(32, 3, 4, causal=True).eval()
-    x = torch.randn(3, 12, 32)
-    cache = transformer.cache(12)
+def test_longer_clips_than_in_training_continue_from_the_last_frames() -> None:
+    network = make(SMALL, tracks=True)
+    longer, whole = generate(network, 4, frames=5), generate(network, 4)
+    assert longer.tokens.shape == (4, 5, 2, 2)
+    assert longer.tracks is not None
+    assert whole.tracks is not None
+    assert longer.tracks.shape == (4, 10, 2)
+    assert torch.equal(longer.tokens[:, :3], whole.tokens)
+    assert torch.equal(longer.tracks[:, :6], whole.tracks)
+    assert longer.appearance is not None
+    assert whole.appearance is not None
+    assert torch.equal(longer.appearance, whole.appearance)
+    with pytest.raises(ValueError, match="0 latent frames"):
+        generate(network, 4, frames=0)
+
+
+def test_some_background_tokens_estimate_all_of_them_without_bias() -> None:
+    tokens = AutoregressiveTokens(width=16, depth=1, heads=2, radius=0, background_width=16, background_tokens=3)
+    network = make(SMALL, True, tokens)
+    clips, tracks = torch.randint(12, (400, 3, 2, 2)), torch.rand(400, 6, 2) * 2 - 1
+    conditions = Conditions(None, tracks, APPEARANCE[:1].expand(400, -1))
     with torch.no_grad():
-        whole = transformer(x)
-        parts = [transformer(x[:, :length], cache)]
-        parts += [transformer(x[:, k : k + 1], cache) for k in range(length, 12)]
-    assert float((torch.cat(parts, dim=1) - whole).abs().max()) < 1e-4
+        exact = network.token_log_likelihood(clips, conditions)["background"]
+        estimate = network.train().token_log_likelihood(clips, conditions)["background"]
+    assert not torch.equal(exact, estimate)
+    assert abs(float((exact - estimate).mean())) < 4 * float((exact - estimate).std()) / 20
 
 
-def test_a_planner_without_places_is_refused() -> None:
-    made = generator(SMALL, plan=True)
+def test_missing_conditions_are_refused() -> None:
+    network = make(SMALL, tracks=True)
     tokens = torch.zeros(2, *SMALL.grid, dtype=torch.int64)
-    with pytest.raises(ValueError, match=r"set data\.places"):
-        made.log_likelihood(tokens)
-    with pytest.raises(ValueError, match="where the object is"):
-        made.rollout(generators(2), prefix=tokens[:, :1])
-    path = torch.zeros(2, 6, 2)
-    with pytest.raises(ValueError, match=r"model\.network\.look to false"):
-        made.log_likelihood(tokens, None, path)
-    with pytest.raises(ValueError, match="how the object looks"):
-        made.rollout(generators(2), prefix=tokens[:, :1], path=path[:, :2])
+    with pytest.raises(ValueError, match=r"conditioned on tracks: set data\.tracks"):
+        network.log_likelihood(tokens, Conditions())
+    with pytest.raises(ValueError, match="conditioned on tracks"):
+        generate(network, 2, prefix=tokens[:, :1])
+    with pytest.raises(ValueError, match="conditioned on appearance"):
+        network.token_log_likelihood(tokens, Conditions(tracks=torch.zeros(2, 6, 2)))
 
 
-def test_missing_points_are_where_the_last_one_was() -> None:
-    nan = float("nan")
-    path = torch.tensor([[[nan, nan], [1.0, 2.0], [nan, nan], [3.0, 4.0]], [[nan, nan]] * 4])
-    assert filled(path)[0].tolist() == [[1, 2], [1, 2], [1, 2], [3, 4]]
-    assert filled(path)[1].tolist() == [[0, 0]] * 4
+@pytest.mark.parametrize("trajectory", [AutoregressiveTrajectory, TrajectoryPredictor])
+@pytest.mark.parametrize("tokens", [AutoregressiveTokens, ParallelTokens])
+def test_every_pair_of_parts_learns_and_continues_clips(trajectory: type[nn.Module], tokens: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    layout = TokenLayout(1000, (8, 5, 5, 5), (3, 4, 4), 4)
+    network = Generator(tokens(width=16, background_width=8, background_depth=1), trajectory(width=16))
+    network.build(layout, 0)
+    clips, tracks = torch.randint(1000, (5, 3, 4, 4)), 0.3 * torch.randn(5, 12, 2)
+    tracks[0, 3] = torch.nan
+    parts = network.token_log_likelihood(clips, Conditions(tracks=tracks, context=1))
+    loss = network.trajectory_loss(tracks, torch.tensor([4, 4, 8, 8, 4])) - sum(p.mean() for p in parts.values())
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert not [name for name, weight in network.named_parameters() if weight.grad is None]
+    network.eval()
+    for sampling in (Sampling(temperature=0, noise_scale=0), Sampling()):
+        known = {"prefix": clips[:, :1], "frames": 5, "tracks": tracks[:, :4].nan_to_num()}
+        continued = generate(network, 5, sampling=sampling, **known)  # type: ignore[arg-type]
+        assert continued.tokens.shape == (5, 5, 4, 4)
+        assert torch.equal(continued.tokens[:, :1], clips[:, :1])
+        assert continued.tracks is not None
+        assert continued.tracks.shape == (5, 20, 2)
 
 
-def test_places_told_are_in_order_and_the_end_follows() -> None:
-    near = torch.tensor([[True, False, True, True], [False, True, False, False]])
-    assert token_positions(near).tolist() == [[0, 2, 3], [1, 4, 4]]
+class Uniform(nn.Module):
+    """A token model of the user's own: every code alike."""
+
+    def build(self, layout: TokenLayout, classes: int, *, tracks: bool = False, appearance: bool = False) -> None:
+        self.layout, self.bias = layout, nn.Parameter(torch.zeros(layout.codebook_size))
+
+    def log_likelihood(self, tokens: Tensor, conditions: Conditions) -> dict[str, Tensor]:
+        return {"tokens": self.bias.log_softmax(dim=0)[tokens].flatten(1).sum(dim=1)}
+
+    def generate(
+        self, prefix: Tensor, frames: int, conditions: Conditions, sampling: Sampling, generators: list[torch.Generator]
+    ) -> Tensor:
+        shape = (frames - prefix.shape[1], *prefix.shape[2:])
+        codes = [torch.randint(self.layout.codebook_size, shape, generator=g) for g in generators]
+        return torch.cat([prefix, torch.stack(codes)], dim=1)
 
 
-def test_draws_follow_the_distribution_function() -> None:
-    logits = torch.tensor([0.1, 0.6, 0.3]).log().expand(4, 3)
-    uniform = torch.tensor([0.0, 0.11, 0.69, 0.71], dtype=torch.float64)
-    assert draw(logits, uniform, Sampling()).tolist() == [0, 1, 1, 2]
-    assert draw(logits, uniform, Sampling(top_p=0.5)).tolist() == [1, 1, 1, 1]
-    assert draw(logits, uniform, Sampling(temperature=0)).tolist() == [1, 1, 1, 1]
-    impossible = torch.tensor([[-torch.inf, 0.0, -torch.inf]]).expand(4, 3)
-    assert draw(impossible, uniform, Sampling()).tolist() == [1, 1, 1, 1]
-    with pytest.raises(ValueError, match="top_p"):
-        Sampling(top_p=0.0)
+def test_a_token_model_of_the_users_own_is_composed_with_a_trajectory() -> None:
+    network = make(SMALL, True, Uniform())
+    sampled = generate(network, 3)
+    assert sampled.tokens.shape == (3, 3, 2, 2)
+    assert sampled.tracks is not None
+    parts = network.log_likelihood(sampled.tokens, Conditions(None, sampled.tracks, APPEARANCE))
+    assert parts.keys() == {"trajectory", "appearance", "tokens"}
+
+
+def test_a_part_that_lacks_a_method_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="Linear is not a TokenModel: it lacks build, log_likelihood, generate"):
+        Generator(nn.Linear(1, 1))
+    with pytest.raises(ValueError, match="Linear is not a TrajectoryModel: it lacks has_density"):
+        Generator(None, nn.Linear(1, 1))
+    with pytest.raises(ValueError, match=r"network\.appearance needs network\.trajectory"):
+        Generator(appearance=AppearanceModel())

@@ -1,16 +1,20 @@
-"""Quantizers of every kind: codes come back from their numbers, gradients pass, codes are used and revived."""
+"""Quantizers of every kind: codes and indices agree, gradients pass, most codes are used; and a user's own."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.conftest import Run
-from trajvq.models import FSQ
+from tests.conftest import Run, save_tokenizer
+from trajvq.data.storage.manifest import read_manifest
+from trajvq.models import FSQ, CausalTokenizer
+from trajvq.models.quantizer import levels_of
 from trajvq.models.quantizers import LFQ, VQ, SimVQ
-from trajvq.tokens import load_tokenizer
+from trajvq.tokens import FrozenTokenizer, load_tokenizer
 
 KINDS: dict[str, Callable[[], Any]] = {
     "FSQ": lambda: FSQ([4, 4, 4]),
@@ -35,7 +39,7 @@ def quantizer(request: pytest.FixtureRequest) -> Any:
     return KINDS[request.param]()
 
 
-def test_codes_and_numbers_are_two_ways_to_say_the_same(quantizer: Any) -> None:
+def test_codes_and_indices_agree(quantizer: Any) -> None:
     quantizer.train()(latents(quantizer))
     quantizer.eval()
     everything = torch.arange(quantizer.codebook_size).view(1, 1, 1, -1)
@@ -69,8 +73,8 @@ def test_most_codes_are_used_after_some_steps(quantizer: Any) -> None:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-    found = quantizer.eval().indices(quantizer(latents(quantizer, 99, 4096)))
-    assert len(found.unique()) > 0.8 * quantizer.codebook_size
+    indices = quantizer.eval().indices(quantizer(latents(quantizer, 99, 4096)))
+    assert len(indices.unique()) > 0.8 * quantizer.codebook_size
 
 
 def test_dead_codes_are_revived() -> None:
@@ -87,6 +91,85 @@ def test_dead_codes_are_revived() -> None:
 def test_useless_sizes_are_refused(make: Callable[[], Any]) -> None:
     with pytest.raises(ValueError, match="give at least"):
         make()
+
+
+@pytest.mark.parametrize(
+    ("quantizer", "levels"),
+    [(FSQ([4, 3], [2]), (4, 3)), (LFQ(bits=3), (2, 2, 2)), (VQ(dim=2, codebook_size=6), (6,)), (None, (6,))],
+)
+def test_levels_are_those_of_the_digits(quantizer: Any, levels: tuple[int, ...]) -> None:
+    size = 6 if quantizer is None else quantizer.codebook_size
+    assert levels_of(quantizer, size) == levels
+    assert math.prod(levels) == size
+
+
+def test_contradictory_levels_and_incomplete_quantizers_are_refused() -> None:
+    quantizer = LFQ(bits=3)
+    quantizer.levels = (2, 2)
+    with pytest.raises(ValueError, match=r"levels of LFQ are \[2, 2\], which do not multiply to 8 codes"):
+        levels_of(quantizer, 8)
+    with pytest.raises(ValueError, match="Identity is no quantizer: it lacks dim, codebook_size, indices, codes"):
+        CausalTokenizer(quantizer=torch.nn.Identity())
+
+
+def test_large_codebooks_train_in_little_memory() -> None:
+    quantizer = LFQ(bits=18).train()
+    values = latents(quantizer).requires_grad_()
+    with TensorSizes() as sizes:
+        codes = quantizer(values)
+        (codes.sum() + quantizer.loss).backward()
+    assert sizes.largest < 2**24
+    assert torch.equal(quantizer.codes(quantizer.indices(codes)), codes.detach().round())
+
+
+class TensorSizes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Records the number of elements of the largest tensor that any operation returns."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.largest = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run the operation and record the size."""
+        returned = func(*args, **(kwargs or {}))
+        if isinstance(returned, torch.Tensor):
+            self.largest = max(self.largest, returned.numel())
+        return returned
+
+
+OWN = '''
+import torch
+
+class Signs(torch.nn.Module):
+    """The sign of each channel."""
+
+    def __init__(self, dim: int = 4):
+        super().__init__()
+        self.dim, self.codebook_size, self.levels = dim, 2**dim, (2,) * dim
+
+    def forward(self, latent):
+        soft = latent.float().tanh()
+        return torch.where(soft > 0, 1.0, -1.0) + (soft - soft.detach())
+
+    def indices(self, codes):
+        return sum((codes[:, k] > 0).long() << k for k in range(self.dim))
+
+    def codes(self, indices):
+        return torch.stack([2.0 * (indices >> k & 1) - 1 for k in range(self.dim)], dim=1)
+'''
+
+
+def test_a_quantizer_in_a_file_outside_is_a_class_in_the_config(
+    fit: Run, here: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "signs.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(here))
+    assert fit("--model.tokenizer.quantizer=signs.Signs", "--model.tokenizer.quantizer.dim=5", "--run=a") == 0
+    network = load_tokenizer(here / "runs/recon/a/checkpoints/best.ckpt")
+    assert network.codebook_size == 32
+    save_tokenizer(network, here / "good.ckpt", 0.9)
+    layout = FrozenTokenizer("good.ckpt").layout(read_manifest(dataset))
+    assert (layout.codebook_size, layout.levels) == (32, (2, 2, 2, 2, 2))
 
 
 @pytest.mark.parametrize(("kind", "size"), [("VQ", 1000), ("SimVQ", 1000), ("LFQ", 1024)])

@@ -1,4 +1,4 @@
-"""Muon steps matrices by orthogonal directions, everything else as AdamW does, and goes on exactly from its state."""
+"""Muon updates matrices along orthogonal directions, other weights like AdamW, and resumes exactly."""
 
 import copy
 
@@ -27,7 +27,7 @@ def muon(model: nn.Module, rate: float = 1e-2, matrix_rate: float = 2e-2) -> Muo
 
 
 @pytest.mark.parametrize("shape", [(16, 40), (40, 16), (8, 8), (1, 5)])
-def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
+def test_singular_values_become_about_one(shape: tuple[int, int]) -> None:
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     values = torch.linalg.svdvals(orthogonalize(matrix[None]))
     assert values.min() > 0.6
@@ -37,18 +37,18 @@ def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
 def test_directions_are_kept() -> None:
     matrix = torch.randn(16, 40, generator=torch.Generator().manual_seed(0))
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
-    made = orthogonalize(torch.stack([matrix, 1000 * matrix]))
-    assert (left.T @ made[0] @ right.T).diagonal().min() > 0.6
-    torch.testing.assert_close(made[1], made[0])
+    orthogonal = orthogonalize(torch.stack([matrix, 1000 * matrix]))
+    assert (left.T @ orthogonal[0] @ right.T).diagonal().min() > 0.6
+    torch.testing.assert_close(orthogonal[1], orthogonal[0])
 
 
-def test_matrices_of_one_shape_are_stepped_together_as_they_are_alone() -> None:
+def test_matrices_of_one_shape_are_updated_together_as_alone() -> None:
     def weights() -> list[nn.Parameter]:
-        made = torch.Generator().manual_seed(0)
-        found = [nn.Parameter(torch.randn(shape, generator=made)) for shape in [(4, 12), (12, 4), (4, 3, 2, 2), (5, 5)]]
-        for weight in found:
-            weight.grad = torch.randn(weight.shape, generator=made)
-        return found
+        generator, shapes = torch.Generator().manual_seed(0), [(4, 12), (12, 4), (4, 3, 2, 2), (5, 5)]
+        parameters = [nn.Parameter(torch.randn(shape, generator=generator)) for shape in shapes]
+        for weight in parameters:
+            weight.grad = torch.randn(weight.shape, generator=generator)
+        return parameters
 
     together, alone = weights(), weights()
     Muon(together, 1e-2, 2e-2, (0.9, 0.99), 0.01).step()
@@ -59,13 +59,13 @@ def test_matrices_of_one_shape_are_stepped_together_as_they_are_alone() -> None:
         assert (one - before).abs().max() > 1e-3
 
 
-def test_vectors_and_depthwise_kernels_are_stepped_as_by_adamw() -> None:
+def test_vectors_and_depthwise_kernels_are_updated_like_adamw() -> None:
     ours, theirs = network(), network()
-    rest = [theirs[0].bias, theirs[2].weight, theirs[2].bias, theirs[4].bias]
+    vectors = [theirs[0].bias, theirs[2].weight, theirs[2].bias, theirs[4].bias]
     learn(ours, muon(ours, matrix_rate=0.0), 5)
-    learn(theirs, torch.optim.AdamW(rest, lr=1e-2, betas=(0.9, 0.99), weight_decay=0.0), 5)  # type: ignore[arg-type]
-    for made, wanted in zip(ours.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(made, wanted)
+    learn(theirs, torch.optim.AdamW(vectors, lr=1e-2, betas=(0.9, 0.99), weight_decay=0.0), 5)  # type: ignore[arg-type]
+    for actual, expected in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(actual, expected)
 
 
 def test_the_loss_falls() -> None:
@@ -76,14 +76,14 @@ def test_the_loss_falls() -> None:
     assert (model(x) - x.mean(dim=(1, 2, 3))[:, None]).square().mean() < before / 10
 
 
-def test_a_saved_state_goes_on_exactly() -> None:
-    whole, broken = network(), network()
-    learn(whole, muon(whole), 6)
-    first, second = muon(broken), muon(broken)
-    learn(broken, first, 3)
+def test_a_saved_state_continues_exactly() -> None:
+    uninterrupted, resumed = network(), network()
+    learn(uninterrupted, muon(uninterrupted), 6)
+    first, second = muon(resumed), muon(resumed)
+    learn(resumed, first, 3)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
-    learn(broken, second, 3)
-    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), broken.parameters(), strict=True))
+    learn(resumed, second, 3)
+    assert all(torch.equal(a, b) for a, b in zip(uninterrupted.parameters(), resumed.parameters(), strict=True))
 
 
 def test_settings_are_not_taken_from_a_checkpoint() -> None:

@@ -1,4 +1,4 @@
-"""`trajvq data info` says what is inside, and its equations are the positions."""
+"""`trajvq data info` lists the content of a dataset, and its equations give the positions."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,8 @@ from PIL import Image
 
 from tests.equations import evaluate
 from trajvq.cli import main
-from trajvq.data.storage.shards import read_column, read_manifest
+from trajvq.data.storage.manifest import read_manifest
+from trajvq.data.storage.shards import read_column
 
 
 def check_equations(folder: Path, jsonl: Path) -> int:
@@ -20,9 +21,9 @@ def check_equations(folder: Path, jsonl: Path) -> int:
         time = read_column(folder, manifest, split, "time")
         assert position is not None
         assert time is not None
-        for line in (of for of in lines if of["split"] == split):
-            found = evaluate(line["equation"], time[line["index"]].astype(float))
-            np.testing.assert_allclose(found, position[line["index"]], atol=2e-6)
+        for line in (line for line in lines if line["split"] == split):
+            computed = evaluate(line["equation"], time[line["index"]].astype(float))
+            np.testing.assert_allclose(computed, position[line["index"]], atol=2e-6)
             assert manifest.classes[line["label"]] == line["class"]
             assert line["description"].startswith("A ")
     return len(lines)
@@ -31,16 +32,16 @@ def check_equations(folder: Path, jsonl: Path) -> int:
 def test_equations_give_the_positions(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sheet, jsonl = tmp_path / "sheet.png", tmp_path / "all.jsonl"
     assert main(["data", "info", str(dataset), "--sheet", str(sheet), "--jsonl", str(jsonl)]) == 0
-    said = capsys.readouterr().out
-    assert "helical" in said
-    assert "72 lines" in said
+    text = capsys.readouterr().out
+    assert "helical" in text
+    assert "72 lines" in text
     assert check_equations(dataset, jsonl) == 72
     with Image.open(sheet) as picture:
         assert min(picture.size) > 100
         assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 50
 
 
-def test_a_dataset_without_labels_has_a_sheet_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dataset_without_labels_has_a_contact_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.savez(tmp_path / "v.npz", videos=np.random.default_rng(0).random((10, 4, 3, 24, 20)).astype(np.float32))
     assert main(["data", "import-videos", str(tmp_path / "v.npz"), "--out", str(tmp_path / "out")]) == 0
     assert main(["data", "info", str(tmp_path / "out")]) == 0

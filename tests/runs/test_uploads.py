@@ -1,4 +1,4 @@
-"""Handing over never waits, the newest version wins, nothing that fails is forgotten or kills the run."""
+"""Adding a file never waits, the newest version wins, and uploads that fail are retried without harm to the run."""
 
 import threading
 from collections.abc import Iterator
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.stores import impatient, memory
-from trajvq.io.remote import Digest, RemoteError, fetch_verified, names_below, upload_verified
+from trajvq.io.remote import Digest, fetch_verified, names_below, upload_verified
+from trajvq.io.retries import RemoteError
 from trajvq.runs import uploads as module
 from trajvq.runs.uploads import Uploads
 
@@ -23,13 +24,13 @@ def run(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def uploads(run: Path, memory: str) -> Iterator[Uploads]:
-    made = Uploads(run, memory)
-    yield made
-    made.stop()
+    queue = Uploads(run, memory)
+    yield queue
+    queue.stop()
 
 
 def save(run: Path, content: str, name: str = "checkpoints/last.ckpt") -> None:
-    """Replace a file by renaming, as checkpoints are."""
+    """Replace a file by renaming, as checkpoints are written."""
     (run / "new").write_text(content)
     (run / "new").replace(run / name)
 
@@ -40,7 +41,7 @@ def content(memory: str, name: str, tmp_path: Path) -> str:
 
 
 class Gate:
-    """Holds every upload until it is opened, and keeps what was uploaded."""
+    """Blocks every upload until it is opened, and records the uploads."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.entered, self.opened = threading.Semaphore(0), threading.Event()
@@ -73,7 +74,7 @@ def test_while_one_version_goes_up_only_the_newest_waits(
     assert not list((run / ".mirror").glob("*.upload"))
 
 
-def test_a_checkpoint_replaced_while_it_is_read_goes_up_as_it_was(
+def test_a_checkpoint_replaced_during_its_upload_is_uploaded_unchanged(
     uploads: Uploads, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate(monkeypatch)
@@ -86,12 +87,12 @@ def test_a_checkpoint_replaced_while_it_is_read_goes_up_as_it_was(
     assert gate.uploaded == [("best.ckpt", "first")]
 
 
-def test_what_fails_is_warned_of_once_and_goes_up_in_the_end(
+def test_a_failed_upload_warns_once_and_is_retried_until_it_succeeds(
     uploads: Uploads, run: Path, memory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "AGAIN", 0.0)
-    said: list[str] = []
-    monkeypatch.setattr(module, "rank_zero_warn", said.append)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    warnings: list[str] = []
+    monkeypatch.setattr(module, "rank_zero_warn", warnings.append)
     tries: list[str] = []
 
     def failing(local: Path, url: str) -> Digest:
@@ -105,12 +106,12 @@ def test_what_fails_is_warned_of_once_and_goes_up_in_the_end(
     uploads.take("checkpoints/last.ckpt")
     assert uploads.drain(30) == {}
     assert len(tries) == 4
-    assert len(said) == 1
-    assert "checkpoints/last.ckpt is not at memory://bucket yet: cannot upload: the store is closed" in said[0]
+    assert len(warnings) == 1
+    assert "checkpoints/last.ckpt is not at memory://bucket yet: cannot upload: the store is closed" in warnings[0]
     assert content(memory, "checkpoints/last.ckpt", tmp_path) == "whole"
 
 
-def test_the_end_waits_no_longer_than_it_may_and_says_what_is_missing(
+def test_the_end_waits_no_longer_than_allowed_and_names_what_is_missing(
     uploads: Uploads, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate(monkeypatch)
@@ -118,12 +119,14 @@ def test_the_end_waits_no_longer_than_it_may_and_says_what_is_missing(
         save(run, "x", name)
         uploads.take(name)
     gate.entered.acquire()
-    assert uploads.drain(0.01) == {name: "not done within 0.01 s" for name in ("checkpoints/last.ckpt", "metrics.csv")}
+    assert uploads.drain(0.01) == {
+        name: "not uploaded within 0.01 s" for name in ("checkpoints/last.ckpt", "metrics.csv")
+    }
     uploads.stop()
     gate.opened.set()
 
 
-def test_a_file_system_without_hard_links_will_do(
+def test_a_file_system_without_hard_links_is_enough(
     uploads: Uploads, run: Path, memory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*_: Any) -> None:
@@ -136,11 +139,11 @@ def test_a_file_system_without_hard_links_will_do(
     assert content(memory, "checkpoints/last.ckpt", tmp_path) == "copied"
 
 
-def test_what_a_killed_run_left_is_removed(run: Path, memory: str) -> None:
+def test_leftovers_of_a_killed_run_are_removed(run: Path, memory: str) -> None:
     (run / ".mirror").mkdir()
     (run / ".mirror/7.upload").write_text("old")
-    made = Uploads(run, memory)
+    queue = Uploads(run, memory)
     assert not list((run / ".mirror").glob("*.upload"))
-    assert made.drain(1) == {}
-    made.stop()
+    assert queue.drain(1) == {}
+    queue.stop()
     assert names_below(memory) == []

@@ -13,20 +13,21 @@ from PIL import Image
 from tests.wandb_file import read_back
 from trajvq.cli import main
 from trajvq.data.storage.clips import Clips
-from trajvq.data.storage.shards import read_manifest
+from trajvq.data.storage.manifest import read_manifest
 from trajvq.metrics.scoreboard import value_of
 from trajvq.tasks import Sample
 from trajvq.tokens.sampling import load_generator, sample_clips
 
 SMALL = [
-    "--model.network.width=16",
-    "--model.network.depth=1",
-    "--model.network.heads=2",
-    "--model.network.trajectory_width=16",
-    "--model.network.trajectory_depth=1",
-    "--model.network.mixtures=2",
-    "--model.network.background_width=8",
-    "--model.network.background_depth=1",
+    "--model.network.tokens.width=16",
+    "--model.network.tokens.depth=1",
+    "--model.network.tokens.heads=2",
+    "--model.network.tokens.background_width=8",
+    "--model.network.tokens.background_depth=1",
+    "--model.network.trajectory.width=16",
+    "--model.network.trajectory.depth=1",
+    "--model.network.trajectory.mixtures=2",
+    "--model.network.appearance.width=16",
     "--model.samples=6",
     "--data.batch_size=8",
 ]
@@ -42,10 +43,10 @@ def common(dataset: Path, tokenizer: Path, here: Path) -> list[str]:
 def trained(dataset: Path, tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoint of a run of six steps."""
     folder = tmp_path_factory.mktemp("sample")
-    given = ["--config", "sample", f"--data.path={dataset}", f"--model.tokenizer_ckpt={tokenizer}", *SMALL, *SHORT]
+    words = ["--config", "sample", f"--data.path={dataset}", f"--model.tokenizer_ckpt={tokenizer}", *SMALL, *SHORT]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert main(["fit", *given, "--run=a", "--trainer.logger=false"]) == 0
+        assert main(["fit", *words, "--run=a", "--trainer.logger=false"]) == 0
     return folder / "runs/sample/a/checkpoints/best.ckpt"
 
 
@@ -55,18 +56,18 @@ def test_a_run_leaves_checkpoints_a_scoreboard_and_pictures(
     assert main(["fit", *common, *SHORT, "--run=a"]) == 0
     run = here / "runs/sample/a"
     rows = list(csv.DictReader((run / "metrics.csv").open()))
-    found = {name: [float(row[name]) for row in rows if row[name]] for name in rows[0] if name.startswith("val/nll")}
-    whole = np.sum([found[f"val/nll_{part}"] for part in ("trajectory", "appearance", "object", "background")], axis=0)
-    assert found["val/nll"] == pytest.approx(whole, rel=1e-4)
+    logged = {name: [float(row[name]) for row in rows if row[name]] for name in rows[0] if name.startswith("val/nll")}
+    whole = np.sum([logged[f"val/nll_{part}"] for part in ("trajectory", "appearance", "object", "background")], axis=0)
+    assert logged["val/nll"] == pytest.approx(whole, rel=1e-4)
     assert main(["test", *common, "--data.test_splits=[ood_size,test]", "--model.total_steps=6"]) == 0
     board = json.loads((run / "scoreboards/test.json").read_text())
     assert (board["task"], board["clips"]) == ("sample", 24)
     assert list(board["rows"]) == ["classes_rotated", "reconstructed", "model"]
     model = board["rows"]["model"]
     assert set(model["class_match_per_class"]) <= set(read_manifest(dataset).classes)
-    for name in ("coverage", "density", "train_on", "nll_bits", "bits", "clips_per_second"):
+    for name in ("coverage", "density", "gan_train", "nll_bits", "bits", "clips_per_second"):
         assert value_of(model[name]) >= 0, name
-    assert model.get("description_bits", 0) >= 0  # unknown where the tokenizer draws nothing that can be tracked
+    assert model.get("description_bits", 0) >= 0  # absent where the tokenizer shows nothing to track
     for name in ("memorization_path", "nearer_path", "memorization_tokens", "nearer_tokens"):
         assert value_of(model[name]) >= 0, name
     beyond = json.loads((run / "scoreboards/ood_size.json").read_text())["rows"]["model"]
@@ -74,9 +75,9 @@ def test_a_run_leaves_checkpoints_a_scoreboard_and_pictures(
     assert board["judge"]["sigma"] > 0
     for name in ("samples", "closest-pairs"):
         assert Image.open(run / f"media/{name}.png").width > 100
-    seen = read_back(run / "wandb")["history"]
-    assert seen["media/samples/_type"] == seen["media/closest-pairs/_type"] == ["images/separated"]
-    assert "nll bits" in capsys.readouterr().out
+    history = read_back(run / "wandb")["history"]
+    assert history["media/samples/_type"] == history["media/closest-pairs/_type"] == ["images/separated"]
+    assert "NLL bits" in capsys.readouterr().out
     assert main(["predict", *common]) == 2
     assert "use `trajvq sample`" in capsys.readouterr().err
 
@@ -84,30 +85,30 @@ def test_a_run_leaves_checkpoints_a_scoreboard_and_pictures(
 def test_samples_are_a_dataset_that_trains(
     trained: Path, common: list[str], here: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["sample", "--ckpt_path", str(trained), "--out", "drawn", "--num", "5", "--val", "2", "--test", "2"]
-    assert main([*asked, "--batch_size", "4", "--animation", "gif"]) == 0
+    words = ["sample", "--ckpt_path", str(trained), "--out", "samples", "--num", "5", "--val", "2", "--test", "2"]
+    assert main([*words, "--batch_size", "4", "--animation", "gif"]) == 0
     assert "checkpoint: " in capsys.readouterr().out
-    manifest = read_manifest(here / "drawn")
+    manifest = read_manifest(here / "samples")
     assert manifest.classes == read_manifest(dataset).classes
-    clips = Clips(here / "drawn", "train")
+    clips = Clips(here / "samples", "train")
     assert clips.shape == Clips(dataset, "train").shape
     assert torch.bincount(clips.columns["label"]).tolist() == [5] * 4
-    animation = Image.open(here / "drawn/samples.gif")
+    animation = Image.open(here / "samples/samples.gif")
     assert getattr(animation, "n_frames", 1) > 1
-    assert main(["data", "verify", "drawn"]) == 0
-    again = ["fit", *common, *SHORT, "--data.path=drawn", "--run=b", "--trainer.logger=false"]
+    assert main(["data", "verify", "samples"]) == 0
+    again = ["fit", *common, *SHORT, "--data.path=samples", "--run=b", "--trainer.logger=false"]
     assert main(again) == 0
 
 
 def test_the_same_seed_gives_the_same_clips_whatever_else_is_asked_for(trained: Path, here: Path) -> None:
-    asked = ["sample", "--ckpt_path", str(trained), "--animation", "none"]
+    words = ["sample", "--ckpt_path", str(trained), "--animation", "none"]
     for out, more in (
         ("a", ["--num", "6"]),
         ("b", ["--num", "6", "--batch_size", "7"]),
         ("c", ["--num", "2", "--label", "helical"]),
         ("d", ["--num", "2", "--label", "2", "--seed", "1"]),
     ):
-        assert main([*asked, "--out", out, *more]) == 0
+        assert main([*words, "--out", out, *more]) == 0
     a, b, c, d = (Clips(here / name, "train") for name in "abcd")
     label = a.columns["label"]
     assert c.manifest.classes[2] == "helical"
@@ -122,62 +123,76 @@ def test_the_same_seed_gives_the_same_clips_whatever_else_is_asked_for(trained: 
 def test_clips_of_any_class_have_no_label_and_longer_ones_say_how(
     trained: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["sample", "--ckpt_path", str(trained), "--label", "any", "--num", "3", "--out"]
-    assert main([*asked, "long", "--frames", "16"]) == 0
+    words = ["sample", "--ckpt_path", str(trained), "--label", "any", "--num", "3", "--out"]
+    assert main([*words, "long", "--frames", "16"]) == 0
     assert "more than the 8 of training" in capsys.readouterr().out
-    assert main([*asked, "trained"]) == 0
-    longer, usual = Clips(here / "long", "train"), Clips(here / "trained", "train")
+    assert main([*words, "trained"]) == 0
+    longer, whole = Clips(here / "long", "train"), Clips(here / "trained", "train")
     assert longer.shape == (16, 3, 32, 32)
-    assert "label" not in usual.columns
-    assert torch.equal(longer.batch([0, 1, 2])["video"][:, :8], usual.batch([0, 1, 2])["video"])
+    assert "label" not in whole.columns
+    assert torch.equal(longer.batch([0, 1, 2])["video"][:, :8], whole.batch([0, 1, 2])["video"])
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
         (["--label", "square"], "there is no such class; known: linear"),
         (["--frames", "6"], "give a multiple of 4"),
         (["--num", "0"], "at least one clip"),
-        (["--top_p", "0"], "top_p is in (0, 1]"),
+        (["--top_p", "0"], "top_p in (0, 1]"),
         (["--ckpt_path", "nowhere.ckpt"], "there is no checkpoint nowhere.ckpt"),
     ],
 )
 def test_mistakes_are_one_line(
-    more: list[str], said: str, trained: Path, here: Path, capsys: pytest.CaptureFixture[str]
+    more: list[str], message: str, trained: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["sample", "--ckpt_path", str(trained), "--out", "drawn", *more]) == 2
+    assert main(["sample", "--ckpt_path", str(trained), "--out", "samples", *more]) == 2
     error = capsys.readouterr().err
-    assert said in error
+    assert message in error
     assert error.count("\n") == 1
-    assert not (here / "drawn").exists()
+    assert not (here / "samples").exists()
 
 
-def test_a_tokenizer_is_no_generator(tokenizer: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sample", "--ckpt_path", str(tokenizer), "--out", "drawn"]) == 2
+def test_a_tokenizer_is_not_a_generator(tokenizer: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sample", "--ckpt_path", str(tokenizer), "--out", "samples"]) == 2
     assert "no checkpoint of a generator" in capsys.readouterr().err
 
 
 def test_a_generator_loads_as_it_was_saved(trained: Path) -> None:
-    made = load_generator(trained)
+    loaded = load_generator(trained)
     content: dict[str, Any] = torch.load(trained, weights_only=True)
-    for name, value in made.network.state_dict().items():
+    for name, value in loaded.network.state_dict().items():
         assert torch.equal(value, content["state_dict"][f"network.{name}"])
-    assert made.sampling.keys() == {"temperature", "top_p", "noise_scale", "guidance"}
+    assert loaded.sampling.keys() == {"temperature", "top_p", "noise_scale", "guidance"}
     task = Sample.load_from_checkpoint(trained, weights_only=True)
     task.eval()
-    first, second = (next(iter(sample_clips(n, [1], 3))).tokens for n in (made.network, task.generator))
+    first, second = (next(iter(sample_clips(n, [1], 3))).tokens for n in (loaded.network, task.generator))
     assert torch.equal(first, second)
 
 
-def test_without_a_plan_tokens_are_told_in_raster_order(common: list[str], here: Path) -> None:
-    plain = ["--model.network.plan=false", "--data.tracks=false", "--data.eval_tracks=false"]
-    assert main(["fit", *common, *SHORT, *plain, "--run=p", "--trainer.logger=false"]) == 0
-    made = load_generator(here / "runs/sample/p/checkpoints/best.ckpt")
-    drawn = next(iter(sample_clips(made.network, [0, 1], 2)))
-    assert drawn.path is None
-    assert drawn.tokens.shape == (4, 2, 4, 4)
+def test_without_a_trajectory_tokens_follow_in_raster_order(common: list[str], here: Path) -> None:
+    words = [word for word in common if "trajectory" not in word and "appearance" not in word]
+    alone = ["--model.network.trajectory=null", "--model.network.appearance=null"]
+    alone += ["--data.tracks=false", "--data.eval_tracks=false"]
+    assert main(["fit", *words, *SHORT, *alone, "--run=p", "--trainer.logger=false"]) == 0
+    loaded = load_generator(here / "runs/sample/p/checkpoints/best.ckpt")
+    samples = next(iter(sample_clips(loaded.network, [0, 1], 2)))
+    assert samples.tracks is None
+    assert samples.tokens.shape == (4, 2, 4, 4)
 
 
-def test_a_plan_without_places_is_one_line(common: list[str], here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["fit", *common, *SHORT, "--data.tracks=false", "--trainer.logger=false"]) == 2
-    assert "set data.tracks" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("--data.tracks=false", "set data.tracks and data.eval_tracks to true"),
+        ("--model.network.trajectory=TrajectoryPredictor", "TrajectoryPredictor has no density"),
+    ],
+)
+def test_what_a_trajectory_needs_is_one_line(
+    common: list[str], here: Path, capsys: pytest.CaptureFixture[str], wrong: str, message: str
+) -> None:
+    words = [word for word in common if "network.trajectory" not in word]
+    assert main(["fit", *words, *SHORT, wrong, "--trainer.logger=false"]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Tokens are made once, by whoever comes first, and read back as they were; anything else is made again."""
+"""Tokens and tracks are computed once and read back unchanged; damaged, foreign or outdated files are made again."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +12,7 @@ from trajvq.augment import ClipSymmetries
 from trajvq.data.storage.clips import Clips
 from trajvq.errors import UserError
 from trajvq.io.video import to_float
+from trajvq.metrics.tracking import DiscTracker
 from trajvq.tokens import FrozenTokenizer
 from trajvq.tokens.cache import TokenCache
 
@@ -25,7 +26,7 @@ def files(here: Path) -> list[Path]:
     return sorted((here / "runs/tokens").rglob("*.h5"))
 
 
-def test_cached_tokens_are_those_of_the_clips_and_are_made_once(
+def test_tokens_are_those_of_the_clips_and_encoded_once(
     cache: TokenCache, dataset: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clips = Clips(dataset, "val")
@@ -39,9 +40,7 @@ def test_cached_tokens_are_those_of_the_clips_and_are_made_once(
     assert capsys.readouterr().out == ""
 
 
-def test_versions_are_the_clip_itself_and_what_augmentation_makes_of_it(
-    cache: TokenCache, dataset: Path, here: Path
-) -> None:
+def test_versions_are_the_clip_itself_and_augmented_ones(cache: TokenCache, dataset: Path, here: Path) -> None:
     clips, augment = Clips(dataset, "val"), ClipSymmetries()
     plain, three = cache.tokens(clips), cache.tokens(clips, 3, augment)
     assert three.shape == (8, 3, 2, 4, 4)
@@ -71,7 +70,7 @@ def _swap(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_flip, _cut, _swap])
-def test_what_is_damaged_or_foreign_is_said_and_made_again(
+def test_damaged_and_foreign_files_are_reported_and_encoded_again(
     cache: TokenCache, dataset: Path, here: Path, capsys: pytest.CaptureFixture[str], damage: object
 ) -> None:
     clips = Clips(dataset, "val")
@@ -85,13 +84,13 @@ def test_what_is_damaged_or_foreign_is_said_and_made_again(
     assert capsys.readouterr().out == ""
 
 
-def test_of_two_at_once_one_encodes_and_both_read(
+def test_of_two_processes_at_once_one_encodes_and_both_read(
     tokenizer: Path, dataset: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def make(_: int) -> torch.Tensor:
         return TokenCache(FrozenTokenizer(str(tokenizer))).tokens(Clips(dataset, "train"))
 
-    with ThreadPoolExecutor(2) as pool:  # the lock is on the open file, so threads are as strangers to it
+    with ThreadPoolExecutor(2) as pool:  # the lock is on the open file, so it holds between threads as well
         first, second = pool.map(make, range(2))
     assert torch.equal(first, second)
     assert capsys.readouterr().out.count("encoding") == 1
@@ -99,6 +98,46 @@ def test_of_two_at_once_one_encodes_and_both_read(
     assert not list((here / "runs/tokens").rglob("*.partial"))
 
 
+class NextTracker(DiscTracker):
+    """The default tracker in a later version."""
+
+    version = "2"
+
+
+def test_a_changed_tracker_makes_tracks_anew_and_keeps_tokens(
+    cache: TokenCache, dataset: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips = Clips(dataset, "val")
+    first = cache.tracks(clips)
+    assert first.shape == (8, 1, 8, 6)
+    assert [path.name for path in files(here)] == ["val-tracks.h5", "val.h5"]
+    capsys.readouterr()
+    assert torch.equal(cache.tracks(clips).nan_to_num(), first.nan_to_num())
+    assert capsys.readouterr().out == ""
+    for version in ("2", "3"):
+        tracker = NextTracker()
+        tracker.version = version
+        again = TokenCache(cache.tokenizer, tracker=tracker)
+        assert torch.equal(again.tracks(clips).nan_to_num(), first.nan_to_num())
+        lines = capsys.readouterr().out.splitlines()
+        assert sum(f"not tests.tokens.test_cache.NextTracker {version}: tracking again" in line for line in lines) == 1
+        assert not any("encoding" in line for line in lines)
+        again.tracks(clips)
+        assert capsys.readouterr().out == ""
+
+
+def test_tokens_of_the_first_frames_know_nothing_of_later_ones(cache: TokenCache, dataset: Path, here: Path) -> None:
+    clips = Clips(dataset, "val")
+    context = cache.tokens(clips, frames=4)
+    video = to_float(clips.batch(list(range(8)))["video"])[:, :, :4].contiguous()
+    assert torch.equal(context[:, 0].long(), cache.tokenizer.encode(video))
+    whole = cache.tokens(clips)
+    assert whole.shape[2] == 2 * context.shape[2]
+    assert [path.name for path in files(here)] == ["val-first4.h5", "val.h5"]
+    with h5py.File(files(here)[0]) as file:
+        assert file.attrs["recipe"] == '{"frames": 4}'
+
+
 def test_an_unwritable_folder_is_one_line(tokenizer: Path, dataset: Path) -> None:
-    with pytest.raises(UserError, match=r"cannot write the tokens to /proc/.*set data.token_folder"):
+    with pytest.raises(UserError, match=r"cannot write /proc/.*set data.token_folder"):
         TokenCache(FrozenTokenizer(str(tokenizer)), Path("/proc/none")).tokens(Clips(dataset, "val"))

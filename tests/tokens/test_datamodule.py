@@ -1,19 +1,20 @@
-"""Batches of tokens: every clip once, in an order that the seed alone decides, labels with their tokens."""
+"""Batches of tokens: every clip once, in an order that depends on the seed alone, labels with their tokens."""
 
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 import torch
 
 from trajvq.augment import ClipSymmetries
+from trajvq.cli import main
 from trajvq.data.datamodule import TrajectoryDataModule
-from trajvq.io.video import to_uint8
-from trajvq.metrics.background import estimate_background
-from trajvq.metrics.tracking import track
+from trajvq.io.video import to_float
+from trajvq.metrics.tracking import DiscTracker
 from trajvq.tokens import FrozenTokenizer
 from trajvq.tokens.datamodule import TokenDataModule
-from trajvq.tokens.tracks import as_appearance, tracks_in
+from trajvq.tokens.tracks import as_appearance, as_path, tracks_in
 
 
 def module(dataset: Path, tokenizer: Path, **settings: object) -> TokenDataModule:
@@ -26,9 +27,9 @@ def test_the_order_is_that_of_the_clips(dataset: Path, tokenizer: Path, here: Pa
     def order(data: TrajectoryDataModule) -> list[int]:
         return [int(k) for batch in data.loader("train", True) for k in batch["index"]]
 
-    wanted = order(TrajectoryDataModule(dataset, batch_size=4, seed=3))
-    assert order(module(dataset, tokenizer, seed=3)) == wanted
-    assert order(module(dataset, tokenizer, seed=4)) != wanted
+    expected = order(TrajectoryDataModule(dataset, batch_size=4, seed=3))
+    assert order(module(dataset, tokenizer, seed=3)) == expected
+    assert order(module(dataset, tokenizer, seed=4)) != expected
 
 
 def test_evaluation_goes_in_order_with_labels_and_truth(dataset: Path, tokenizer: Path, here: Path) -> None:
@@ -45,36 +46,36 @@ def test_evaluation_goes_in_order_with_labels_and_truth(dataset: Path, tokenizer
 def test_training_passes_over_every_version_of_every_clip(dataset: Path, tokenizer: Path, here: Path) -> None:
     data = module(dataset, tokenizer, versions=3, augment=ClipSymmetries(), train_clips=8)
     tokens, label = data.tokens("train", True), data.clips("train").columns["label"]
-    seen = list(data.loader("train", True))
-    assert len(seen) == 8 * 3 // 4
-    rows = torch.cat([batch["index"] for batch in seen])
+    batches = list(data.loader("train", True))
+    assert len(batches) == 8 * 3 // 4
+    rows = torch.cat([batch["index"] for batch in batches])
     assert torch.bincount(rows).tolist() == [3] * 8
-    assert torch.equal(torch.cat([batch["label"] for batch in seen]), label[rows])
+    assert torch.equal(torch.cat([batch["label"] for batch in batches]), label[rows])
     versions = {
         (int(k), row.numpy().tobytes())
-        for batch in seen
+        for batch in batches
         for k, row in zip(batch["index"], batch["tokens"], strict=True)
     }
-    wanted = {(k, row.long().numpy().tobytes()) for k, rows in enumerate(tokens.tokens) for row in rows}
-    assert versions == wanted
+    expected = {(k, row.long().numpy().tobytes()) for k, rows in enumerate(tokens.tokens) for row in rows}
+    assert versions == expected
 
 
-def test_places_are_tracked_in_what_the_tokens_decode_to(dataset: Path, tokenizer: Path, here: Path) -> None:
+def test_tracks_are_those_of_the_reconstruction(dataset: Path, tokenizer: Path, here: Path) -> None:
     data = module(dataset, tokenizer, tracks=True, versions=2, augment=ClipSymmetries())
     assert data.tokenizer is not None
     batch = next(iter(data.loader("train", True)))
     assert batch["tracks"].shape == (4, 8, 2)
-    for tokens, found, look in zip(batch["tokens"], batch["tracks"], batch["appearance"], strict=True):
-        video = data.tokenizer.decode(tokens[None]).clamp(0, 1)
-        tracks = track(to_uint8(video), to_uint8(estimate_background(video)))
-        wanted = tracks.pixel[0] / 16 - 1
-        assert torch.allclose(found.double(), torch.from_numpy(wanted), atol=1e-5, equal_nan=True)
-        assert torch.allclose(look, as_appearance(tracks_in(video), 32)[0], atol=1e-5)
+    columns = zip(batch["tokens"], batch["tracks"], batch["appearance"], strict=True)
+    for tokens, positions, appearance in columns:
+        video = data.tokenizer.decode(tokens[None])
+        tracks = tracks_in(video)
+        assert torch.allclose(positions, as_path(tracks[0, :, :2], 32, 32), atol=1e-5, equal_nan=True)
+        assert torch.allclose(appearance, as_appearance(tracks, 32)[0], atol=1e-5)
     assert "tracks" not in next(iter(data.loader("val")))
 
 
-def test_clips_without_a_label_come_up_as_often_as_those_with_one(dataset: Path, tokenizer: Path, here: Path) -> None:
-    data = module(dataset, tokenizer, labelled=8)
+def test_clips_with_and_without_label_come_up_equally_often(dataset: Path, tokenizer: Path, here: Path) -> None:
+    data = module(dataset, tokenizer, labeled=8)
     batches = list(data.loader("train", True))
     index, label = (torch.cat([batch[name] for batch in batches]) for name in ("index", "label"))
     assert torch.equal(label, data.clips("train").columns["label"][index].masked_fill(index >= 8, -1))
@@ -82,7 +83,7 @@ def test_clips_without_a_label_come_up_as_often_as_those_with_one(dataset: Path,
     assert torch.equal(data.tokens("val").columns["label"], data.clips("val").columns["label"])
 
 
-def test_without_the_cache_training_sees_clips_and_evaluation_the_same_tokens(
+def test_without_the_cache_training_has_clips_and_evaluation_the_same_tokens(
     dataset: Path, tokenizer: Path, here: Path
 ) -> None:
     data = module(dataset, tokenizer, cache_tokens=False, augment=ClipSymmetries())
@@ -98,15 +99,71 @@ def test_without_the_cache_training_sees_clips_and_evaluation_the_same_tokens(
     assert torch.equal(first, data.tokens_of({"video": video}))
 
 
+@pytest.mark.parametrize("cache_tokens", [True, False])
+def test_evaluation_of_a_context_holds_its_tokens_alone(
+    dataset: Path, tokenizer: Path, here: Path, cache_tokens: bool
+) -> None:
+    data = module(dataset, tokenizer, eval_batch_size=12, cache_tokens=cache_tokens)
+    assert data.tokenizer is not None
+    data.context = 4
+    batch = data.on_after_batch_transfer(next(iter(data.loader("test"))), 0)
+    video = next(iter(TrajectoryDataModule(dataset, eval_batch_size=12).loader("test")))["video"]
+    first = to_float(video)[:, :, :4].contiguous()
+    assert torch.equal(batch["tokens"], data.tokenizer.encode(first))
+    assert torch.equal(data.context_tokens("test", 4).long(), batch["tokens"])
+    assert torch.equal(batch["label"], data.clips("test").columns["label"])
+    assert data.tokens("test").tokens.shape[2] == 2
+
+
+class Still(DiscTracker):
+    """A tracker that sees every object at one point."""
+
+    version = "still"
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        tracks = super().__call__(*arguments, **named)
+        tracks.pixel[:] = 16.0
+        return tracks
+
+
+def test_another_tracker_is_a_setting(dataset: Path, tokenizer: Path, here: Path) -> None:
+    data = module(dataset, tokenizer, tracks=True, tracker=Still())
+    assert bool((next(iter(data.loader("train", True)))["tracks"] == 0).all())
+
+
+TRACKER = """
+from trajvq.metrics.tracking import DiscTracker
+
+class Mine(DiscTracker):
+    version = "mine 7"
+
+    def __init__(self, gain: float = 1.0):
+        self.gain = gain
+"""
+
+
+def test_a_tracker_in_a_file_outside_is_a_class_in_the_config(
+    dataset: Path, tokenizer: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "mytracker.py").write_text(TRACKER)
+    monkeypatch.syspath_prepend(str(here))
+    arguments = ["fit", "--config=classify", f"--data.path={dataset}", f"--model.tokenizer_ckpt={tokenizer}"]
+    short = ["--trainer.max_steps=1", "--trainer.val_check_interval=1", "--trainer.logger=false", "--data.batch_size=4"]
+    assert main([*arguments, *short, "--data.tracker=mytracker.Mine", "--data.tracker.gain=2", "--run=a"]) == 0
+    with h5py.File(next((here / "runs/tokens").rglob("train-tracks.h5"))) as file:
+        assert file.attrs["tracker"] == "mytracker.Mine mine 7"
+
+
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "message"),
     [
         ({"versions": 0}, "versions is 0"),
         ({"versions": 2}, "augment is null"),
-        ({"labelled": 0}, "labelled is 0"),
+        ({"labeled": 0}, "labeled is 0"),
         ({"tracks": True, "cache_tokens": False}, "need data.cache_tokens"),
+        ({"tracker": print}, "has no version"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(dataset: Path, settings: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+def test_contradictory_settings_are_refused(dataset: Path, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         TokenDataModule(dataset, **settings)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.conftest import Run
 from trajvq.cli import main
 from trajvq.commands.export import read_chart
+from trajvq.errors import UserError
 from trajvq.report.card import tokenizer_card
 from trajvq.tokens import load_tokenizer
 
@@ -24,13 +24,10 @@ assert "lightning" not in sys.modules and "pytorch_lightning" not in sys.modules
 """
 
 
-def test_a_tokenizer_is_the_same_from_its_folder_and_needs_no_lightning(fit: Run, here: Path, dataset: Path) -> None:
-    assert fit("--run=a") == 0
-    common = ["--config=recon", f"--data.path={dataset}", "--model.tokenizer.width=16"]
-    assert main(["test", *common]) == 0
+def test_a_tokenizer_is_the_same_from_its_folder_and_needs_no_lightning(finished: Path, dataset: Path) -> None:
     assert main(["export", "--out=shared", "--no-chart"]) == 0
     subprocess.run([sys.executable, "-c", CHECK], check=True, timeout=100)
-    network = load_tokenizer("runs/recon/a/checkpoints/best.ckpt")
+    network = load_tokenizer(finished / "checkpoints/best.ckpt")
     video = torch.rand(1, 3, 8, 32, 32, generator=torch.Generator().manual_seed(0))
     assert torch.equal(torch.load("tokens.pt"), network.encode(video))  # type: ignore[operator]
     card = Path("shared/README.md").read_text()
@@ -57,11 +54,9 @@ def test_the_card_holds_the_eye_chart_of_the_tokenizer(here: Path) -> None:
     assert "| shift | 0.0" in tokenizer_card(named, None, chart.thresholds)
 
 
-def test_a_damaged_folder_is_one_line(fit: Run, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert fit("--run=a") == 0
+@pytest.mark.usefixtures("finished")
+def test_a_damaged_folder_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "--out=shared", "--no-chart"]) == 0
-    from trajvq.errors import UserError
-
     whole = Path("shared/tokenizer.safetensors").read_bytes()
     for damage, words in ((b"", "cannot be read"), (whole[:-9], "cannot be read")):
         Path("shared/tokenizer.safetensors").write_bytes(damage)

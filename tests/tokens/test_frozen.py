@@ -1,4 +1,4 @@
-"""A frozen tokenizer stays what it is, and a bad, a foreign or an unfinished one is refused in a line."""
+"""A frozen tokenizer never changes; bad, foreign and unfinished ones are refused in one line."""
 
 import copy
 from pathlib import Path
@@ -8,14 +8,14 @@ import torch
 
 from tests.commands.test_fit import NETWORK
 from tests.conftest import save_tokenizer
-from trajvq.data.storage.shards import read_manifest
+from trajvq.data.storage.manifest import read_manifest
 from trajvq.errors import UserError
 from trajvq.models import CausalTokenizer
 from trajvq.tokens import FrozenTokenizer, load_tokenizer
 from trajvq.tokens.protocol import build
 
 
-def test_it_gives_the_checkpoints_tokens_whatever_the_precision_around(tokenizer: Path) -> None:
+def test_tokens_are_those_of_the_checkpoint_whatever_the_precision(tokenizer: Path) -> None:
     frozen, plain = FrozenTokenizer(str(tokenizer)), load_tokenizer(tokenizer)
     video = torch.rand(2, 3, 8, 32, 32)
     with torch.no_grad():
@@ -31,7 +31,7 @@ def test_copies_of_a_task_share_it(tokenizer: Path) -> None:
     assert copy.deepcopy([frozen])[0] is frozen
 
 
-def test_the_fingerprint_sees_weights_mode_and_gradients(tokenizer: Path) -> None:
+def test_the_fingerprint_depends_on_weights_mode_and_gradients(tokenizer: Path) -> None:
     frozen = FrozenTokenizer(str(tokenizer))
     before = frozen.fingerprint()
     assert FrozenTokenizer(str(tokenizer)).fingerprint() == before
@@ -45,7 +45,7 @@ def test_the_fingerprint_sees_weights_mode_and_gradients(tokenizer: Path) -> Non
     assert frozen.fingerprint() != before
 
 
-def test_the_layout_knows_fsq_digits_and_anyone_elses_codes(tokenizer: Path, dataset: Path, here: Path) -> None:
+def test_the_layout_has_fsq_digits_and_codes_of_foreign_tokenizers(tokenizer: Path, dataset: Path, here: Path) -> None:
     manifest = read_manifest(dataset)
     layout = FrozenTokenizer(str(tokenizer)).layout(manifest)
     assert (layout.codebook_size, layout.levels, layout.grid, layout.frames) == (1000, (8, 5, 5, 5), (2, 4, 4), 4)
@@ -61,7 +61,7 @@ def test_the_layout_knows_fsq_digits_and_anyone_elses_codes(tokenizer: Path, dat
 
 
 @pytest.mark.parametrize("skill", [0.049, -1.0, float("nan")])
-def test_a_tokenizer_as_good_as_nothing_is_refused(here: Path, skill: float) -> None:
+def test_a_tokenizer_without_skill_is_refused(here: Path, skill: float) -> None:
     save_tokenizer(CausalTokenizer(width=16), here / "bad.ckpt", skill)
     with pytest.raises(UserError, match=r"bad.ckpt has a skill of .*, below 0.05"):
         FrozenTokenizer("bad.ckpt")

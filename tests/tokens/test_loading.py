@@ -1,13 +1,13 @@
-"""Tokenizers load from their checkpoints, as plain data, and nothing else does."""
+"""Tokenizers load from checkpoints as plain data; everything else is refused in one line."""
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from tests.conftest import Run
 from trajvq.errors import UserError
 from trajvq.losses import PlainLoss
 from trajvq.models import CausalTokenizer
@@ -17,9 +17,8 @@ from trajvq.tokens.loading import trained_for
 from trajvq.tokens.protocol import build, check_tokenizer, spec_of
 
 
-def test_a_trained_tokenizer_comes_back_frozen_and_the_same(fit: Run, here: Path) -> None:
-    assert fit("--run=a") == 0
-    path = here / "runs/recon/a/checkpoints/best.ckpt"
+def test_a_trained_tokenizer_comes_back_frozen_and_the_same(recon_run: Path) -> None:
+    path = recon_run / "checkpoints/best.ckpt"
     content = torch.load(path, weights_only=True)
     tokenizer = load_tokenizer(path)
     assert isinstance(tokenizer, Tokenizer)
@@ -35,12 +34,12 @@ def test_a_trained_tokenizer_comes_back_frozen_and_the_same(fit: Run, here: Path
 
 def test_specs_rebuild_the_network_they_describe() -> None:
     spec = spec_of(CausalTokenizer(width=24, strides=(2, 8, 8), levels=(5, 5)))
-    made = build(spec)
-    assert spec_of(made) == spec
-    assert made.codebook_size == 25
+    tokenizer = build(spec)
+    assert spec_of(tokenizer) == spec
+    assert tokenizer.codebook_size == 25
 
 
-def test_a_module_made_without_the_command_line_has_plain_hyperparameters() -> None:
+def test_hyperparameters_are_plain_without_the_command_line_too() -> None:
     module = Reconstruct(CausalTokenizer(width=16), PlainLoss(), total_steps=10)
     assert module.hparams["tokenizer"]["init_args"]["width"] == 16
     assert module.hparams["loss"]["class_path"] == "trajvq.losses.PlainLoss"
@@ -56,7 +55,7 @@ class Forgetful(torch.nn.Module):
         return video[:, 0].long()
 
 
-def test_what_a_network_lacks_is_named() -> None:
+def test_missing_members_and_arguments_are_named() -> None:
     with pytest.raises(UserError, match=r"Forgetful is no tokenizer: it lacks decode, quantize"):
         check_tokenizer(Forgetful(3))
     with pytest.raises(UserError, match="'width'"):
@@ -92,11 +91,17 @@ def test_missing_damaged_and_foreign_checkpoints_are_one_line(here: Path) -> Non
         load_tokenizer(here / "cut.ckpt")
 
 
-def test_a_task_says_what_it_was_made_for_or_is_refused() -> None:
-    held = {"codebook_size": 1000, "levels": [8, 5, 5, 5], "grid": [4, 8, 8], "frames": 4, "classes": ["a", "b"]}
-    layout, classes = trained_for(held, "x.ckpt")
+def test_a_checkpoint_describes_its_tokens_or_is_refused() -> None:
+    settings: dict[str, Any] = {
+        "codebook_size": 1000,
+        "levels": [8, 5, 5, 5],
+        "grid": [4, 8, 8],
+        "frames": 4,
+        "classes": ["a", "b"],
+    }
+    layout, classes = trained_for(settings, "x.ckpt")
     assert (layout.codebook_size, layout.levels, layout.grid, layout.frames) == (1000, (8, 5, 5, 5), (4, 8, 8), 4)
     assert classes == ["a", "b"]
-    held["digits"] = held.pop("levels")
-    with pytest.raises(UserError, match=r"x\.ckpt does not say what tokens.*: train it again"):
-        trained_for(held, "x.ckpt")
+    settings["digits"] = settings.pop("levels")
+    with pytest.raises(UserError, match=r"x\.ckpt does not describe its tokens.*: train it again"):
+        trained_for(settings, "x.ckpt")

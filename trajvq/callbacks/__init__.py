@@ -1,4 +1,4 @@
-"""What happens beside training: checkpoints, remote copies, stops, pictures, scoreboards and the watch for collapse."""
+"""Callbacks: checkpoints, remote copies, stops, pictures, predictions, scoreboards and the watch for collapse."""
 
 from trajvq.callbacks.collapse import CollapseWatch
 from trajvq.callbacks.confusion import ConfusionPicture

@@ -1,31 +1,35 @@
-"""ConfusionPicture: which classes are taken for which, in ``media/`` and in W&B."""
+"""ConfusionPicture: plot which classes a classifier takes for which."""
 
 from pathlib import Path
 
 import lightning as L
 
+from trajvq.callbacks.protocols import HasConfusion
 from trajvq.report.confusion import plot_confusion
-from trajvq.report.strips import save_png
+from trajvq.report.pictures import save_png
 from trajvq.runs.loggers import show
 
 
 class ConfusionPicture(L.Callback):
-    """Draws the confusion matrix after each validation and of every split tested."""
+    """Plot the confusion matrix after each validation of a training and of every tested split.
+
+    Writes ``media/confusion-SPLIT.png`` into the run folder, with the step in its name during training, and logs the
+    picture to W&B.
+    """
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not trainer.sanity_checking and trainer.state.fn == "fit":
-            self._draw(trainer, pl_module, f"-step{trainer.global_step:06d}")
+        if isinstance(pl_module, HasConfusion) and not trainer.sanity_checking and trainer.state.fn == "fit":
+            self._plot(trainer, pl_module, list(pl_module.confusion), f"-step{trainer.global_step:06d}")
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._draw(trainer, pl_module, "")
+        if isinstance(pl_module, HasConfusion):
+            self._plot(trainer, pl_module, [split for split in pl_module.confusion if split in pl_module.scoreboards])
 
     @staticmethod
-    def _draw(trainer: L.Trainer, pl_module: L.LightningModule, suffix: str) -> None:
+    def _plot(trainer: L.Trainer, task: HasConfusion, splits: list[str], suffix: str = "") -> None:
         if not trainer.is_global_zero:
             return
-        for split, counts in pl_module.confusion.items():  # type: ignore[union-attr, operator]
-            if not suffix and split not in pl_module.scoreboards:  # type: ignore[operator]
-                continue
-            picture = plot_confusion(counts.numpy(), list(pl_module.classes), split)  # type: ignore[arg-type]
+        for split in splits:
+            picture = plot_confusion(task.confusion[split].numpy(), list(task.classes), split)
             save_png(picture, Path(trainer.default_root_dir) / "media" / f"confusion-{split}{suffix}.png")
             show(trainer, f"confusion_{split}", picture)

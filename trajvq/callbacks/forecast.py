@@ -1,45 +1,44 @@
-"""ForecastPictures: what a forecaster foresees, beside what came, in ``media/`` and in W&B."""
+"""ForecastPictures: plot forecasts beside the truth."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import numpy as np
-from numpy.typing import NDArray
 
+from trajvq.callbacks.protocols import HasForecasts
+from trajvq.io.arrays import Bytes
 from trajvq.io.video import to_uint8
 from trajvq.report.forecast import plot_fans, plot_horizons, save_gif
 from trajvq.runs.loggers import show
+from trajvq.tokens.datamodule import TokenDataModule
 
-SHOWN = 12  # clips in a picture
+CLIPS = 12  # in predictions.gif
 
 
 class ForecastPictures(L.Callback):
-    """Draws error by horizon, by class and row, and fans of samples over the truth for every split tested.
+    """Plot the errors and samples of a test, and animate the first clips of a prediction beside the truth.
 
-    Fans go to W&B, too. After ``predict`` the first clips go on beside the truth in ``predictions.gif`` in the run
-    folder.
-
-    Args:
-        run: The run folder.
+    ``test`` writes ``media/horizon-SPLIT.png``, the error by frame for each class and row, and
+    ``media/fans-SPLIT.png``, sampled paths over the true ones, which W&B shows too. ``predict`` writes
+    ``predictions.gif``. All go into the run folder.
     """
 
-    def __init__(self, run: Path) -> None:
-        self.run = run
-        self.shown: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
+    def __init__(self) -> None:
+        self.clips: list[tuple[Bytes, Bytes]] = []  # true and predicted, uint8 (T, 3, H, W) each
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not trainer.is_global_zero:
+        data = getattr(trainer, "datamodule", None)
+        if not (trainer.is_global_zero and isinstance(pl_module, HasForecasts) and isinstance(data, TokenDataModule)):
             return
-        task: Any = pl_module
-        for split, board in task.scoreboards.items():
-            media = self.run / "media"
-            plot_horizons(board["rows"], media / f"horizon-{split}.png", split)
-            size = task.data.manifest.height
-            plot_fans(task.places[split], task.context, task.classes, media / f"fans-{split}.png", size=size)
-            print(f"pictures: {media}/horizon-{split}.png, fans-{split}.png")
-            show(trainer, f"fans_{split}", str(media / f"fans-{split}.png"))
+        media = Path(trainer.default_root_dir) / "media"
+        for split, board in pl_module.scoreboards.items():
+            horizon, fans = media / f"horizon-{split}.png", media / f"fans-{split}.png"
+            plot_horizons(board["rows"], horizon, split)
+            tracks, size = pl_module.tracks[split], data.manifest.height
+            plot_fans(tracks, pl_module.context, pl_module.classes, fans, size=size)
+            print(f"pictures: {horizon}, {fans.name}")
+            show(trainer, f"fans_{split}", str(fans))
 
     def on_predict_batch_end(
         self,
@@ -50,17 +49,16 @@ class ForecastPictures(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        task: Any = pl_module
-        wanted = SHOWN - len(self.shown)
-        if wanted <= 0 or not trainer.is_global_zero:
+        data, missing = getattr(trainer, "datamodule", None), CLIPS - len(self.clips)
+        if missing <= 0 or not trainer.is_global_zero or not isinstance(data, TokenDataModule):
             return
-        made, rows = to_uint8(outputs["video"][:wanted]), outputs["index"][:wanted].tolist()
-        truth = task.data.clips(task.data.predict_split).batch(rows)["video"].numpy()
-        self.shown += list(zip(truth, made, strict=True))
+        predicted, rows = to_uint8(outputs["video"][:missing]), outputs["index"][:missing].tolist()
+        truth = data.clips(data.predict_split).batch(rows)["video"].numpy()
+        self.clips += list(zip(truth, predicted, strict=True))
 
     def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if self.shown:
-            path = self.run / "predictions.gif"
-            task: Any = pl_module
-            save_gif([pair[0] for pair in self.shown], [pair[1] for pair in self.shown], task.context, path)
-            print(f"in motion, beside the truth: {path}")
+        if self.clips and isinstance(pl_module, HasForecasts):
+            path = Path(trainer.default_root_dir) / "predictions.gif"
+            truth, predicted = zip(*self.clips, strict=True)
+            save_gif(truth, predicted, pl_module.context, path)
+            print(f"predictions beside the truth: {path}")

@@ -1,4 +1,4 @@
-"""LastCheckpoint: ``last.ckpt``, from which a run goes on as if it had never stopped."""
+"""LastCheckpoint: save ``last.ckpt``, from which a run continues exactly."""
 
 import time
 from pathlib import Path
@@ -15,47 +15,47 @@ from trajvq.runs.checkpoints import FORMAT, LAST
 from trajvq.runs.loggers import AppendingCSVLogger
 from trajvq.runs.signals import StopSignals
 
-SHARE = 0.02  # of the time that saving may take: slow disks and large networks are saved less often
+SHARE = 0.02  # largest share of the time for saving; slow disks and large networks save less often
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves between two steps every so many seconds, before and after each validation, and when the run must stop.
+    """Save between two steps at regular times, before and after each validation, and when the run must stop.
 
-    On SIGTERM or Ctrl-C the step in flight is finished and saved, and the run ends; a validation in flight is
-    dropped and made up for when the run is continued. An error in a step saves what was before that step.
-    The checkpoint before is kept as ``last-1.ckpt``.
+    On SIGTERM or Ctrl-C the run finishes the current step, saves and ends. A validation in progress is dropped and
+    repeated when the run continues. After an error in a step the state before that step is saved. The checkpoint
+    before the last one is kept as ``last-1.ckpt``.
 
     Args:
-        every_seconds: Seconds of training that a killed run may lose, more where saving would take over 2 % of the
-            time; 0 saves after every step.
+        every_seconds: Seconds of training that a killed run may lose. It is more where saving would take over 2 % of
+            the time. 0 saves after every step.
     """
 
     def __init__(self, every_seconds: float = 15) -> None:
         self.every_seconds = every_seconds
         self.signals = StopSignals()
         self.saved_step, self.saved_at, self.cost = -1, 0.0, 0.0
-        self.validation_due = False  # the checkpoint is of a moment just before a validation
+        self.validation_due = False  # the checkpoint was saved just before a validation
         self.rows = 0  # of metrics.csv
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        every, gathered = trainer.val_check_batch, trainer.accumulate_grad_batches
-        if isinstance(every, int) and every % gathered:
+        every, accumulated = trainer.val_check_batch, trainer.accumulate_grad_batches
+        if isinstance(every, int) and every % accumulated:
             raise UserError(
-                f"trainer.val_check_interval is {every} batches, of which trainer.accumulate_grad_batches gathers "
-                f"{gathered} a step; make the first a multiple of the second"
+                f"trainer.val_check_interval is {every} batches and trainer.accumulate_grad_batches is {accumulated}; "
+                "make the first a multiple of the second"
             )
         self.signals.listen()
         self.saved_step, self.saved_at = trainer.global_step, time.monotonic()
-        for logger in _tables(trainer):
-            logger.cut(self.rows)
+        for logger in _csv_loggers(trainer):
+            logger.truncate(self.rows)
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         if batch_idx % trainer.accumulate_grad_batches:
-            return  # gathered gradients are in no checkpoint
-        stop, late = self._agree(trainer)
-        if stop or late:
+            return  # checkpoints hold no accumulated gradients
+        stop, due = self._agree(trainer)
+        if stop or due:
             self._save(trainer)
         if stop:
             self._end(trainer, stop)
@@ -68,7 +68,7 @@ class LastCheckpoint(Checkpoint):
     def on_validation_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        # Several processes finish the validation: they hold different numbers of batches and cannot agree here.
+        # Several processes finish the validation: their numbers of batches differ, so they cannot agree here.
         if self._fitting(trainer) and self.signals.received and trainer.world_size == 1 and self.validation_due:
             self._end(trainer, self.signals.received)
 
@@ -84,8 +84,8 @@ class LastCheckpoint(Checkpoint):
         progress: Any = trainer.fit_loop.epoch_loop.batch_progress.total
         in_step = progress.ready > progress.processed and progress.processed == (
             trainer.global_step * trainer.accumulate_grad_batches
-        )  # and the optimizer has not moved
-        alone = trainer.world_size == 1  # else the other processes may wait for something else
+        )  # and the optimizer has not changed the weights yet
+        alone = trainer.world_size == 1  # otherwise the other processes may wait for something else
         if isinstance(exception, Exception) and self._fitting(trainer) and trainer.training and in_step and alone:
             if self._finite(trainer):
                 self._save(trainer)
@@ -100,7 +100,7 @@ class LastCheckpoint(Checkpoint):
         self.validation_due, self.rows = state_dict["validation_due"], state_dict["rows"]
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Write the loops' counts down as they stand between two steps, wherever in one we are."""
+        """Save the counts of the loops as they are between two steps, even if called during one."""
         loops = checkpoint["loops"]["fit_loop"]
         for loop in ("epoch_loop", "epoch_loop.val_loop"):
             for counts in loops[f"{loop}.batch_progress"].values():
@@ -114,34 +114,34 @@ class LastCheckpoint(Checkpoint):
         checkpoint["trajvq"] = {"format": FORMAT, "dataset": dataset}
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Have a validation that was due run first: Lightning goes on with one that was begun."""
+        """Make Lightning run a validation that was due: it resumes a validation that has started."""
         for name, state in checkpoint["callbacks"].items():
             if name == self.state_key and state["validation_due"]:
-                begun = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
+                started = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
                 loops = checkpoint["loops"]["fit_loop"]
-                loops["epoch_loop.val_loop.batch_progress"]["total"] |= begun
-                loops["epoch_loop.val_loop.batch_progress"]["current"] |= dict.fromkeys(begun, 0)
+                loops["epoch_loop.val_loop.batch_progress"]["total"] |= started
+                loops["epoch_loop.val_loop.batch_progress"]["current"] |= dict.fromkeys(started, 0)
             elif "best_model_path" in state:
-                _move(state, Path(trainer.default_root_dir) / "checkpoints", Path(str(trainer.ckpt_path)))
+                _update_paths(state, Path(trainer.default_root_dir) / "checkpoints", Path(str(trainer.ckpt_path)))
 
     def _fitting(self, trainer: L.Trainer) -> bool:
         return trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
 
     def _agree(self, trainer: L.Trainer) -> tuple[int, bool]:
-        """Return the signal received and whether it is time to save, the same in every process."""
-        waited = time.monotonic() - self.saved_at
+        """Return the received signal and whether it is time to save, the same in every process."""
+        elapsed = time.monotonic() - self.saved_at
         stop = self.signals.received or (15 if trainer.received_sigterm else 0)
-        wait = max(self.every_seconds, self.cost / SHARE) if self.every_seconds else 0
-        late = trainer.is_global_zero and waited >= wait
+        interval = max(self.every_seconds, self.cost / SHARE) if self.every_seconds else 0
+        due = trainer.is_global_zero and elapsed >= interval
         if trainer.world_size == 1:
-            return stop, late
-        said = torch.tensor([float(stop), float(late)], device=trainer.strategy.root_device)
-        agreed = trainer.strategy.reduce(said, reduce_op="max")
+            return stop, due
+        local = torch.tensor([float(stop), float(due)], device=trainer.strategy.root_device)
+        agreed = trainer.strategy.reduce(local, reduce_op="max")
         assert isinstance(agreed, torch.Tensor)
         return int(agreed[0]), bool(agreed[1])
 
     def _finite(self, trainer: L.Trainer) -> bool:
-        """Whether all weights are numbers: others would be of no use to go on from."""
+        """Return whether all weights are finite. No run can continue from others."""
         weights = (getattr(p, "to_local", lambda p=p: p)() for p in trainer.lightning_module.parameters())
         return trainer.strategy.reduce_boolean_decision(all(bool(torch.isfinite(w).all()) for w in weights), all=True)
 
@@ -151,11 +151,11 @@ class LastCheckpoint(Checkpoint):
         if not self._finite(trainer):
             raise UserError(
                 f"weights are not finite at step {trainer.global_step}; lower model.learning_rate (and "
-                "model.matrix_learning_rate, if there is one) and start the same command again, it goes on from the "
+                "model.matrix_learning_rate, if there is one) and repeat the command, which continues from the "
                 "checkpoint before"
             )
         started = time.monotonic()
-        for logger in _tables(trainer):
+        for logger in _csv_loggers(trainer):
             logger.save()
             self.rows = logger.rows
         path = Path(trainer.default_root_dir) / "checkpoints" / LAST
@@ -172,12 +172,18 @@ class LastCheckpoint(Checkpoint):
         )
 
 
-def _tables(trainer: L.Trainer) -> list[AppendingCSVLogger]:
+def _csv_loggers(trainer: L.Trainer) -> list[AppendingCSVLogger]:
     return [logger for logger in trainer.loggers if isinstance(logger, AppendingCSVLogger)]
 
 
-def _move(state: dict[str, Any], folder: Path, source: Path) -> None:
-    """Let a run that was moved keep its best so far; a new run that begins with another's weights has none."""
+def _update_paths(state: dict[str, Any], folder: Path, source: Path) -> None:
+    """Let a moved run keep its best checkpoint. A new run that starts from another run's weights has none yet.
+
+    Args:
+        state: State of a ModelCheckpoint, changed in place.
+        folder: Folder of the run's checkpoints.
+        source: The checkpoint that is loaded.
+    """
     folder = folder.resolve()
     if source.resolve().parent != folder or Path(str(state["dirpath"])).name != folder.name:
         return

@@ -1,6 +1,7 @@
-"""WandbPanels: what W&B shows beside the figures that tasks log: best values, use of codes, scoreboards.
+"""WandbPanels: fill the W&B panels that single figures cannot: best values, use of codes, scoreboards.
 
-Panels group by the first word of a name: ``train/``, ``val/``, ``test/`` (and ``ood_.../``), ``media/``, ``codes/``.
+Panels are grouped by the first part of a name: ``train/``, ``val/``, ``test/`` (and ``ood_.../``), ``media/``,
+``codes/``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,42 +11,41 @@ import lightning as L
 import numpy as np
 from lightning.pytorch.loggers import WandbLogger
 
-from trajvq.metrics.scoreboard import value_of
+from trajvq.callbacks.protocols import HasCodeUsage, HasScoreboards
+from trajvq.metrics.figures import registered
+from trajvq.metrics.scoreboard import is_number, value_of
 
 BINS = 64  # of the histogram over the codebook
-BEST = {
-    **dict.fromkeys(("skill", "visible", "accuracy", "codes_used"), "max"),
-    **dict.fromkeys(("mse", "centroid_error", "loss", "nll", "ade"), "min"),
-}
 
 
 class WandbPanels(L.Callback):
-    """Fills W&B's panels where the run logs there, offline as well as online; gradients are left out.
+    """Fill the panels of W&B runs, online or offline. Gradients are not logged.
 
-    In training: the summary keeps the best value of the ``val/`` figures in `BEST`, and after each validation
-    ``codes/`` shows how often each part of the codebook is used, and perplexities. In a test: a table a scoreboard,
-    ``test/scoreboard``, and the error by frame predicted, ``test/horizon``, where there is one.
+    During training the summary keeps the best value of each ``val/`` figure, and ``codes/`` shows after each
+    validation how often the codes are used, and perplexities. A test adds a table of each scoreboard,
+    ``SPLIT/scoreboard``, and the error by predicted frame, ``SPLIT/horizon``, if there is one.
     """
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         for run in _runs(trainer):
-            for name, best in BEST.items():
-                run.define_metric(f"val/{name}", summary=best, step_metric="trainer/global_step")
+            for figure in registered():
+                if figure.mode:
+                    run.define_metric(f"val/{figure.name}", summary=figure.mode, step_metric="trainer/global_step")
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        found = getattr(pl_module, "code_usage", None)
-        if trainer.sanity_checking or trainer.state.fn != "fit" or not found:
+        if trainer.sanity_checking or trainer.state.fn != "fit" or not isinstance(pl_module, HasCodeUsage):
             return
-        for run in _runs(trainer):
-            run.log(_usage(found))
+        if pl_module.code_usage:
+            for run in _runs(trainer):
+                run.log(_usage(pl_module.code_usage))
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        boards: Mapping[str, Any] = getattr(pl_module, "scoreboards", {})
+        boards = pl_module.scoreboards if isinstance(pl_module, HasScoreboards) else {}
         for run in _runs(trainer):
             for split, board in boards.items():
                 run.log({f"{split}/scoreboard": _table(board["rows"]), **_horizon(split, board["rows"])})
                 for figure, value in board["rows"]["model"].items():
-                    if isinstance(value, int | float) or (isinstance(value, dict) and "value" in value):
+                    if is_number(value):
                         run.summary[f"{split}/{figure}"] = value_of(value)
 
 
@@ -55,20 +55,20 @@ def _runs(trainer: L.Trainer) -> Iterator[Any]:
         yield from (logger.experiment for logger in trainer.loggers if isinstance(logger, WandbLogger))
 
 
-def _usage(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return panels of ``codes/``: a histogram over the codebook, codes used and perplexities."""
+def _usage(code_usage: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the panels ``codes/``: histograms over the codebook, the number of used codes and perplexities."""
     import wandb
 
-    made: dict[str, Any] = {f"codes/{name}": value for name, value in found.items() if name != "counts"}
-    for name, counts in found["counts"].items():
+    panels: dict[str, Any] = {f"codes/{name}": value for name, value in code_usage.items() if name != "counts"}
+    for part, counts in code_usage["counts"].items():
         edges = np.linspace(0, len(counts), min(BINS, len(counts)) + 1).round().astype(int)
-        held = np.add.reduceat(np.asarray(counts), edges[:-1])
-        made[f"codes/usage_{name}"] = wandb.Histogram(np_histogram=(held.tolist(), edges.tolist()))
-    return made
+        histogram = np.add.reduceat(np.asarray(counts), edges[:-1])
+        panels[f"codes/usage_{part}"] = wandb.Histogram(np_histogram=(histogram.tolist(), edges.tolist()))
+    return panels
 
 
 def _table(rows: Mapping[str, Mapping[str, Any]]) -> Any:
-    """Return a scoreboard as a table: a row a line, figures with an interval followed by its ends."""
+    """Return a scoreboard as a table with one line per row. The ends of an interval are columns beside its figure."""
     import wandb
 
     columns: dict[str, None] = {}
@@ -87,13 +87,14 @@ def _table(rows: Mapping[str, Mapping[str, Any]]) -> Any:
 
 
 def _horizon(split: str, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the panel ``SPLIT/horizon``: the error of each row by predicted frame; nothing if no row has one."""
     import wandb
 
-    held = {name: row["horizon"] for name, row in rows.items() if isinstance(row.get("horizon"), list)}
-    if not held:
+    curves = {name: row["horizon"] for name, row in rows.items() if isinstance(row.get("horizon"), list)}
+    if not curves:
         return {}
-    frames = list(range(1, len(next(iter(held.values()))) + 1))
+    frames = list(range(1, len(next(iter(curves.values()))) + 1))
     series = wandb.plot.line_series(
-        frames, list(held.values()), list(held), "error by frame predicted, px", "frames ahead"
+        frames, list(curves.values()), list(curves), "error by predicted frame, px", "frames after the context"
     )
     return {f"{split}/horizon": series}

@@ -1,4 +1,4 @@
-"""PredictionFile: write what ``predict`` makes, as clips that ``trajvq score`` reads."""
+"""PredictionFile: write the predictions of a model as clips that ``trajvq score`` reads."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,23 +15,22 @@ from trajvq.io.video import to_uint8
 
 
 class PredictionFile(BasePredictionWriter):
-    """Appends every batch to ``predictions.h5`` in the run folder: ``video`` uint8 (N, T, 3, H, W) and the rest.
+    """Append every batch to ``predictions.h5`` in the run folder.
 
-    With several processes each writes a file of its own, ``predictions-RANK.h5``.
-
-    Args:
-        run: The run folder.
+    ``predict_step`` returns a dictionary of tensors with one entry per clip. The file has a dataset for each;
+    ``video`` is stored as uint8 ``(N, T, 3, H, W)``. Of several processes each writes its own file
+    ``predictions-RANK.h5``.
     """
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self) -> None:
         super().__init__(write_interval="batch")
-        self.run = run
         self.file: h5py.File | None = None
 
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        run = Path(trainer.default_root_dir)
+        run.mkdir(parents=True, exist_ok=True)  # a checkpoint from elsewhere may have none
         suffix = f"-{trainer.global_rank}" if trainer.world_size > 1 else ""
-        self.run.mkdir(parents=True, exist_ok=True)  # of a checkpoint elsewhere there may be none
-        self.path = self.run / f"predictions{suffix}.h5"
+        self.path = run / f"predictions{suffix}.h5"
         self.file = h5py.File(self.path, "w")
         size = getattr(getattr(pl_module, "tokenizer", None), "codebook_size", None)
         if size is not None:
@@ -51,14 +50,12 @@ class PredictionFile(BasePredictionWriter):
         for name, value in prediction.items():
             array: np.ndarray[Any, Any] = to_uint8(value) if name == "video" else value.cpu().numpy()
             if name not in self.file:
-                shape = (0, *array.shape[1:])
-                chunks = (1 if array.ndim > 1 else 1024, *array.shape[1:])
                 self.file.create_dataset(
                     name,
-                    shape,
+                    (0, *array.shape[1:]),
                     array.dtype,
                     maxshape=(None, *array.shape[1:]),
-                    chunks=chunks,
+                    chunks=(1 if array.ndim > 1 else 1024, *array.shape[1:]),
                     **hdf5plugin.Zstd(clevel=1),
                 )
             stored = self.file[name]

@@ -1,30 +1,93 @@
-"""What callbacks ask of a task, each as a Protocol: a callback never asks which task it is."""
+"""What callbacks need from a task, each need as a Protocol. No callback asks which task it runs beside."""
 
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
-import numpy as np
+import lightning as L
 from numpy.typing import NDArray
+from torch import Tensor
 
-
-@runtime_checkable
-class HasSamples(Protocol):
-    """A task whose test leaves sampled clips to look at.
-
-    Attributes:
-        shown: By class name, uint8 ``(N, T, 3, H, W)``.
-        pairs: The sampled clips nearest to training clips, and these, uint8 ``(N, T, 3, H, W)`` each.
-    """
-
-    shown: dict[str, NDArray[np.uint8]]
-    pairs: list[NDArray[np.uint8]]
+from trajvq.io.arrays import Bytes
 
 
 @runtime_checkable
 class HasScoreboards(Protocol):
-    """A task whose test leaves a scoreboard for every split.
+    """A task whose test makes a scoreboard of every split.
 
     Attributes:
-        scoreboards: By split.
+        scoreboards: By split: ``clips``, ``truth``, ``rows`` and, for the report, ``details``
+            (`trajvq.metrics.details.ClipDetails`).
     """
 
     scoreboards: dict[str, dict[str, Any]]
+
+
+@runtime_checkable
+class HasClasses(Protocol):
+    """A task that knows the classes of its data.
+
+    Attributes:
+        classes: Their names, in the order of labels.
+    """
+
+    classes: list[str]
+
+
+@runtime_checkable
+class HasConfusion(HasClasses, HasScoreboards, Protocol):
+    """A task that counts which classes it takes for which.
+
+    Attributes:
+        confusion: By split, of the last validation or test, int64 ``(classes, classes)``: true classes by answers.
+    """
+
+    confusion: dict[str, Tensor]
+
+
+@runtime_checkable
+class HasCodeUsage(Protocol):
+    """A task whose validation counts codes.
+
+    Attributes:
+        code_usage: ``counts``, by part of the clips how often each code is used, int64 ``(codes,)``; and figures of
+            this use by name, such as ``perplexity``. Empty before the first validation.
+    """
+
+    code_usage: dict[str, Any]
+
+
+@runtime_checkable
+class HasSamples(Protocol):
+    """A task whose test samples clips.
+
+    Attributes:
+        samples_by_class: Samples by the name of their class, uint8 ``(N, T, 3, H, W)``.
+        closest_pairs: The samples closest to training clips, and these training clips, uint8 ``(N, T, 3, H, W)`` each.
+    """
+
+    samples_by_class: dict[str, Bytes]
+    closest_pairs: Sequence[Bytes]
+
+
+@runtime_checkable
+class HasForecasts(HasClasses, HasScoreboards, Protocol):
+    """A task that predicts how clips continue.
+
+    Attributes:
+        context: Frames that it sees of a clip.
+        tracks: By split of the last test, float ``(N, F, 2)`` in px: ``truth``, ``model`` and, where there are
+            samples, ``samples`` ``(N, K, F, 2)``.
+    """
+
+    context: int
+    tracks: dict[str, dict[str, NDArray[Any]]]
+
+
+def has_reconstruction(outputs: Any) -> TypeGuard[Mapping[str, Tensor]]:
+    """Return whether the outputs of a step hold clips ``video`` and their ``reconstruction``, ``(B, 3, T, H, W)``."""
+    return isinstance(outputs, Mapping) and {"video", "reconstruction"} <= outputs.keys()
+
+
+def task_name(model: L.LightningModule) -> str:
+    """Return the name of a task in run folders, loggers and scoreboards; ``custom`` if it has no ``task``."""
+    return str(getattr(model, "task", "custom"))

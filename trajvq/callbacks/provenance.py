@@ -1,4 +1,4 @@
-"""ProvenanceNote: the command, the versions and the data behind a run, in its folder and in W&B."""
+"""ProvenanceNote: record the command, the versions and the data of a run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,38 +14,38 @@ from trajvq.tokens.frozen import FrozenTokenizer
 
 
 class ProvenanceNote(L.Callback):
-    """Adds the command to ``provenance.json`` of the run, and in W&B all settings and hashes to the run's config.
+    """Add the command to ``provenance.json`` in the run folder, and settings and hashes to the config of a W&B run.
 
     Args:
-        run: The run folder.
-        arguments: Of the command line.
+        arguments: The command line after ``trajvq``.
     """
 
-    def __init__(self, run: Path, arguments: Sequence[str]) -> None:
-        self.run, self.arguments = run, list(arguments)
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self.arguments = list(arguments)
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if not trainer.is_global_zero:
             return
-        about = _about(trainer, pl_module)
-        note_command(self.run, self.arguments, about)
-        settings = yaml.safe_load((self.run / "config.yaml").read_text())
+        run, sources = Path(trainer.default_root_dir), _sources(trainer, pl_module)
+        note_command(run, self.arguments, sources)
+        settings = yaml.safe_load((run / "config.yaml").read_text())
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
-                logger.experiment.config.update({**settings, **about}, allow_val_change=True)
+                logger.experiment.config.update({**settings, **sources}, allow_val_change=True)
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.is_global_zero:
-            self.run.mkdir(parents=True, exist_ok=True)
-            note_command(self.run, self.arguments, _about(trainer, pl_module))
+            run = Path(trainer.default_root_dir)
+            run.mkdir(parents=True, exist_ok=True)
+            note_command(run, self.arguments, _sources(trainer, pl_module))
 
 
-def _about(trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
-    """Return path and SHA-256 of the dataset and of the frozen tokenizer, where there are such."""
-    data, tokenizer = trainer.datamodule, getattr(pl_module, "tokenizer", None)  # type: ignore[attr-defined]
-    found: dict[str, Any] = {}
+def _sources(trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
+    """Return path and SHA-256 of the dataset and of the frozen tokenizer, if there are any."""
+    data, tokenizer = getattr(trainer, "datamodule", None), getattr(pl_module, "tokenizer", None)
+    sources: dict[str, Any] = {}
     if isinstance(data, TrajectoryDataModule):
-        found["dataset"] = {"path": str(data.url or data.path), "sha256": data.manifest.sha256}
+        sources["dataset"] = {"path": str(data.url or data.path), "sha256": data.manifest.sha256}
     if isinstance(tokenizer, FrozenTokenizer):
-        found["tokenizer"] = tokenizer.identity() | {"skill": tokenizer.skill}
-    return found
+        sources["tokenizer"] = tokenizer.identity() | {"skill": tokenizer.skill}
+    return sources

@@ -1,4 +1,4 @@
-"""ScoreboardFile: write what ``test`` found beside the checkpoint, and print it."""
+"""ScoreboardFile: save the scoreboards of a test in the run folder and print them."""
 
 import json
 import time
@@ -6,37 +6,37 @@ from pathlib import Path
 
 import lightning as L
 
+from trajvq.callbacks.protocols import HasScoreboards, task_name
 from trajvq.io.files import write_text
-from trajvq.metrics.scoreboard import written
+from trajvq.metrics.scoreboard import scoreboard_content
 from trajvq.report.table import print_scoreboard
 
 
 class ScoreboardFile(L.Callback):
-    """Writes ``scoreboards/SPLIT.json`` into the run folder, ``SPLIT.npz`` with single clips, and prints the table.
+    """Write ``scoreboards/SPLIT.json`` and, with figures of single clips, ``SPLIT.npz``; print the table.
 
     Args:
-        run: The run folder.
-        checkpoint: The checkpoint tested, as named in the scoreboard.
+        checkpoint: The tested checkpoint, as the scoreboard names it.
     """
 
-    def __init__(self, run: Path, checkpoint: str) -> None:
-        self.run, self.checkpoint = run, checkpoint
+    def __init__(self, checkpoint: str) -> None:
+        self.checkpoint = checkpoint
         self.started = 0.0
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.started = time.monotonic()
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not trainer.is_global_zero:
+        if not trainer.is_global_zero or not isinstance(pl_module, HasScoreboards):
             return
         seconds = round(time.monotonic() - self.started, 1)
-        folder = self.run / "scoreboards"
+        folder = Path(trainer.default_root_dir) / "scoreboards"
         folder.mkdir(parents=True, exist_ok=True)
-        for split, found in pl_module.scoreboards.items():  # type: ignore[union-attr, operator]
-            board = written(str(pl_module.task), split, seconds, self.checkpoint, found)
+        for split, board in pl_module.scoreboards.items():
+            content = scoreboard_content(task_name(pl_module), split, seconds, self.checkpoint, board)
             path = folder / f"{split}.json"
-            write_text(path, json.dumps(board, indent=1))
-            if "details" in found:
-                found["details"].save(path.with_suffix(".npz"))
-            print_scoreboard(board)
+            write_text(path, json.dumps(content, indent=1))
+            if "details" in board:
+                board["details"].save(path.with_suffix(".npz"))
+            print_scoreboard(content)
             print(f"scoreboard: {path}")

@@ -1,4 +1,4 @@
-"""StepSeeds: the randomness of a training step depends on the seed, the step and the process alone."""
+"""StepSeeds: make the randomness of a training step a function of the seed, the step and the process."""
 
 import random
 from typing import Any
@@ -9,13 +9,13 @@ import torch
 
 
 class StepSeeds(L.Callback):
-    """Seeds torch, NumPy and Python anew before each training batch.
+    """Seed torch, NumPy and Python before each training batch.
 
-    So a run that is continued draws what it would have drawn, whatever happened in between, without any
-    state of a generator in its checkpoint; and processes draw differently.
+    A continued run therefore repeats the random numbers of an uninterrupted one, although its checkpoint holds no
+    state of a generator. Each process gets numbers of its own.
 
     Args:
-        seed: The run's seed.
+        seed: Seed of the run.
     """
 
     def __init__(self, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""The words of a training command as its parser wants them."""
+"""Rewrite the command line of a training command the way its parser wants it."""
 
 import json
 import re
@@ -7,42 +7,42 @@ from typing import Any
 
 from trajvq.commands.configs import find_config
 
-DEEP = re.compile(r"--(model|data)\.(?:init_args\.)?(\w+(?:\.\w+)+)")  # an option of a class within a class
+NESTED = re.compile(r"--(model|data)\.(?:init_args\.)?(\w+(?:\.\w+)+)")  # an option of a class within a class
 
 
-def resolved(words: Sequence[str]) -> list[str]:
-    """Return the words with shipped configs found by name, ``--help_all``, and nulls where the parser cannot read them.
+def resolved(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with shipped configs by path, ``--help`` for ``--help_all``, and nested nulls as configs.
 
     Raises:
-        UserError: If there is no such config.
+        UserError: If a config does not exist.
     """
-    found: list[str] = []
-    pairs = iter(words)
-    for word in pairs:
-        option, equals, value = word.partition("=")
+    rewritten: list[str] = []
+    remaining = iter(arguments)
+    for argument in remaining:
+        option, equals, value = argument.partition("=")
         if option in ("--config", "-c"):
-            name = value if equals else next(pairs, None)
-            found += [option] if name is None else [option, find_config(name)]
-        elif word == "--help_all":
-            found.append("--help")
-        elif DEEP.fullmatch(option) and not equals:
-            following = next(pairs, None)
+            name = value if equals else next(remaining, None)
+            rewritten += [option] if name is None else [option, find_config(name)]
+        elif argument == "--help_all":
+            rewritten.append("--help")
+        elif NESTED.fullmatch(option) and not equals:
+            following = next(remaining, None)
             if following == "null":
-                found.append(f"--config={_null(option)}")
+                rewritten.append(f"--config={_null(option)}")
             else:
-                found += [word] if following is None else [word, following]
-        elif DEEP.fullmatch(option) and value == "null":
-            found.append(f"--config={_null(option)}")
+                rewritten += [argument] if following is None else [argument, following]
+        elif NESTED.fullmatch(option) and value == "null":
+            rewritten.append(f"--config={_null(option)}")
         else:
-            found.append(word)
-    return found
+            rewritten.append(argument)
+    return rewritten
 
 
 def _null(option: str) -> str:
-    """Return a config that sets an option of a class within a class to null: jsonargparse 4.53 takes it for a word."""
-    match = DEEP.fullmatch(option)
+    """Return a config that sets a nested option to null. jsonargparse 4.53 would read the argument as a string."""
+    match = NESTED.fullmatch(option)
     assert match is not None
-    held: Any = None
+    content: Any = None
     for name in reversed([name for name in match[2].split(".") if name != "init_args"]):
-        held = {"init_args": {name: held}}
-    return json.dumps({match[1]: held})
+        content = {"init_args": {name: content}}
+    return json.dumps({match[1]: content})

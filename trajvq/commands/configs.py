@@ -1,18 +1,21 @@
-"""The configs that come with the package: found by name in any folder, and listed with what each is for."""
+"""The configs that come with the package: find them by name from any folder, and list them."""
 
 from pathlib import Path
 
 from trajvq.errors import UserError, did_you_mean
 
 PACKAGE = Path(__file__).parents[1]
-FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")  # of a wheel, of a checkout
+FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")  # in a wheel, in a checkout
 
 
 def find_config(name: str) -> str:
-    """Resolve the value of ``--config``: a file as it is, or a shipped one by its name, with or without ``configs/``.
+    """Return the file that a value of ``--config`` names.
+
+    Args:
+        name: A file, or the name of a shipped config with or without ``configs/`` and ``.yaml``.
 
     Raises:
-        UserError: If there is neither.
+        UserError: If there is no such file or shipped config.
     """
     if Path(name).is_file():
         return name
@@ -20,15 +23,15 @@ def find_config(name: str) -> str:
     for folder in FOLDERS:
         if (folder / f"{short}.yaml").is_file():
             return str(folder / f"{short}.yaml")
-    known = list(shipped_configs())
-    near = did_you_mean(short, known)
-    raise UserError(f"there is no config {name}{near or '; shipped ones: ' + ', '.join(known)}")
+    names = list(shipped_configs())
+    nearest = did_you_mean(short, names)
+    raise UserError(f"there is no config {name}{nearest or '; shipped ones: ' + ', '.join(names)}")
 
 
 def shipped_configs() -> dict[str, str]:
-    """Return the names of all shipped configs, tasks first, each with its first line of comment."""
-    found = {str(path.relative_to(folder))[:-5]: path for folder in FOLDERS for path in sorted(folder.rglob("*.yaml"))}
+    """Return the first line of comment of each shipped config by its name, tasks first."""
+    paths = {str(path.relative_to(folder))[:-5]: path for folder in FOLDERS for path in sorted(folder.rglob("*.yaml"))}
     return {
-        name: found[name].read_text().splitlines()[0].removeprefix("# ")
-        for name in sorted(found, key=lambda name: ("/" in name, name))
+        name: paths[name].read_text().splitlines()[0].removeprefix("# ")
+        for name in sorted(paths, key=lambda name: ("/" in name, name))
     }

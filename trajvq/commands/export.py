@@ -1,4 +1,4 @@
-"""``trajvq export``: a tokenizer as a folder to share, with a card that says what it keeps."""
+"""``trajvq export``: write a tokenizer as a folder to share, with a card that says what it keeps."""
 
 import json
 import tempfile
@@ -20,51 +20,51 @@ from trajvq.io.checkpoint import read_checkpoint
 from trajvq.io.files import file_sha256, write_text
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.reconstruction.codes import bits
-from trajvq.metrics.reconstruction.metric import truth_of
-from trajvq.metrics.submissions.chart import Chart, ChartReader
+from trajvq.metrics.reconstruction.truth import truth_of
+from trajvq.metrics.submissions.chart import EyeChart, EyeChartFigures
 from trajvq.report.card import tokenizer_card
-from trajvq.report.chart import plot_chart
+from trajvq.report.eye_chart import plot_eye_chart
 from trajvq.tokens.export import write_folder
 from trajvq.tokens.loading import load_tokenizer
 from trajvq.tokens.protocol import spec_of
 
 DEFAULT = Path("runs/recon/latest/checkpoints/best.ckpt")
-CLIP = (16, 64, 64)  # frames, height and width that the card counts bits for
+CLIP = (16, 64, 64)  # frames, height and width of the clips that the card counts bits for
 BATCH = 48
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``trajvq export``; returns the exit code.
+    """Run ``trajvq export`` and return the exit code.
 
     Raises:
-        UserError: With one line for the user.
+        UserError: If the checkpoint cannot be read or the folder cannot be written.
     """
     parser = Parser(prog="trajvq export", description="Write a tokenizer as safetensors, config and card.")
     parser.add_argument("--ckpt_path", default=str(DEFAULT), help=f"checkpoint, or its URL (default: {DEFAULT})")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--no-chart", action="store_true", help="leave out the eye chart, which takes seconds")
-    asked = parser.parse_args(arguments)
-    content, network = read_checkpoint(asked.ckpt_path), load_tokenizer(asked.ckpt_path)
-    path = local_copy(asked.ckpt_path)
+    parser.add_argument("--no-chart", action="store_true", help="leave out the eye chart, which takes some seconds")
+    args = parser.parse_args(arguments)
+    content, network = read_checkpoint(args.ckpt_path), load_tokenizer(args.ckpt_path)
+    path = local_copy(args.ckpt_path)
     about = _about(network, content, path)
-    write_folder(network, spec_of(network), {"about": about}, asked.out)
+    write_folder(network, spec_of(network), {"about": about}, args.out)
     thresholds: dict[str, Any] = {}
-    if not asked.no_chart:
+    if not args.no_chart:
         if any(size % stride for size, stride in zip(CLIP, about["strides"], strict=True)):
-            raise UserError(f"the eye chart's clips of {CLIP} do not divide into tokens; give --no-chart")
-        thresholds = dict(read_chart(network, asked.out / "eye_chart.png", about["name"]).thresholds)
-    board = path.parent.parent / "scoreboards" / "test.json"
-    found = json.loads(board.read_text()) if board.exists() else None
-    if found is None:
-        print(f"the card has no scoreboard: there is no {board}; run `trajvq test` first")
-    write_text(asked.out / "README.md", tokenizer_card(about, found, thresholds))
-    print(
-        f"{asked.out}: {about['weights']:,} weights, {about['bits']:,.0f} bits a clip; card: {asked.out / 'README.md'}"
-    )
+            raise UserError(f"the clips of the eye chart, {CLIP}, do not divide into tokens; add --no-chart")
+        thresholds = dict(read_chart(network, args.out / "eye_chart.png", about["name"]).thresholds)
+    scoreboard = path.parent.parent / "scoreboards" / "test.json"
+    board = json.loads(scoreboard.read_text()) if scoreboard.exists() else None
+    if board is None:
+        print(f"the card has no scoreboard, because there is no {scoreboard}; run `trajvq test` first")
+    write_text(args.out / "README.md", tokenizer_card(about, board, thresholds))
+    bits_per_clip = f"{about['bits']:,.0f} bits per clip"
+    print(f"{args.out}: {about['weights']:,} weights, {bits_per_clip}; card: {args.out / 'README.md'}")
     return 0
 
 
 def _about(network: nn.Module, content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return what the card says about a tokenizer, besides its figures."""
     strides, size = tuple(network.strides), int(network.codebook_size)  # type: ignore[arg-type]
     tokens = int(np.prod([side // stride for side, stride in zip(CLIP, strides, strict=True)]))
     return {
@@ -81,22 +81,24 @@ def _about(network: nn.Module, content: dict[str, Any], path: Path) -> dict[str,
     }
 
 
-def read_chart(network: nn.Module, picture: Path, name: str) -> Chart:
-    """Show a tokenizer the eye chart, write the picture of what it saw, and return its thresholds."""
+def read_chart(network: nn.Module, picture: Path, name: str) -> EyeChart:
+    """Reconstruct the eye chart with a tokenizer, plot it as a picture, and return its thresholds."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "chart"
         make_chart(folder, *CLIP[:2])
         clips = Clips(folder, "test")
-        reader, shown = ChartReader(), []
+        figures, reconstructions = EyeChartFigures(), []
         for batch in clips.loader(BATCH):
             batch["video"] = to_float(batch["video"])
             with torch.inference_mode():
-                made = to_uint8(network.decode(network.encode(batch["video"])))  # type: ignore[operator]
-            reader.update(truth_of(batch), made)
-            shown.append(made)
+                reconstruction = to_uint8(network.decode(network.encode(batch["video"])))  # type: ignore[operator]
+            figures.update(truth_of(batch), reconstruction)
+            reconstructions.append(reconstruction)
         params = read_column(folder, clips.manifest, "test", "params")
         assert params is not None
-        chart = reader.compute(params)
+        chart = figures.compute(params)
         batch = clips.batch(list(range(len(clips))))
-        plot_chart(chart, batch["video"].numpy(), np.concatenate(shown), batch["pixel"].numpy(), picture, name)
+        plot_eye_chart(
+            chart, batch["video"].numpy(), np.concatenate(reconstructions), batch["pixel"].numpy(), picture, name
+        )
     return chart

@@ -1,4 +1,4 @@
-"""``trajvq report``: one HTML file that shows one run, or compares many."""
+"""``trajvq report``: write one HTML file that shows one run or compares several."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,30 +9,30 @@ from trajvq.io.files import write_text
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``trajvq report``; returns the exit code.
+    """Run ``trajvq report`` and return the exit code.
 
     Raises:
-        UserError: With one line for the user.
+        UserError: If a run cannot be read or the file cannot be written.
     """
-    parser = Parser(prog="trajvq report", description="Write one HTML file that shows one run, or compares many.")
-    what = "run folder, such as runs/recon/latest, or a scoreboard that `trajvq score --out` wrote"
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=what)
+    parser = Parser(prog="trajvq report", description="Write one HTML file that shows one run or compares several.")
+    run_help = "run folder, such as runs/recon/latest, or a scoreboard written by `trajvq score --out`"
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=run_help)
     parser.add_argument("--out", type=Path, required=True, help="HTML file to write")
-    parser.add_argument("--title", help="heading (default: names of the runs)")
-    asked = parser.parse_args(arguments)
-    from trajvq.report.page import render
+    parser.add_argument("--title", help="heading (default: the names of the runs)")
+    args = parser.parse_args(arguments)
+    from trajvq.report.page import render_page
     from trajvq.report.runs import read_run
 
-    runs = [read_run(path) for path in asked.runs]
-    title = asked.title or ", ".join(dict.fromkeys(f"{run.task} {run.name}" for run in runs))
-    page = render(runs, title)
+    runs = [read_run(path) for path in args.runs]
+    title = args.title or ", ".join(dict.fromkeys(f"{run.task} {run.name}" for run in runs))
+    page = render_page(runs, title)
     try:
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        write_text(asked.out, page)
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        write_text(args.out, page)
     except OSError as error:
-        raise UserError(f"cannot write {asked.out}: {error.strerror or error}; choose another --out") from None
+        raise UserError(f"cannot write {args.out}: {error.strerror or error}; choose another --out") from None
     for run in runs:
         if not run.details:
-            print(f"{run.folder}: no clips to show; `trajvq test` leaves them beside its scoreboards")
-    print(f"report: {asked.out} ({len(page.encode()) / 1e6:.1f} MB)")
+            print(f"{run.folder} has no clips to show; `trajvq test` writes them beside its scoreboards")
+    print(f"report: {args.out} ({len(page.encode()) / 1e6:.1f} MB)")
     return 0

@@ -1,4 +1,4 @@
-"""``trajvq tokenize``: a dataset as tokens with labels, equations and descriptions, ready for any sequence model."""
+"""``trajvq tokenize``: write a dataset as tokens with labels, equations and descriptions, for any sequence model."""
 
 import argparse
 import json
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from trajvq.commands.parser import Parser
 from trajvq.data.storage.clips import Clips
-from trajvq.data.storage.shards import DataError, read_column, read_manifest
-from trajvq.errors import UserError
+from trajvq.data.storage.manifest import read_manifest
+from trajvq.data.storage.shards import read_column
+from trajvq.errors import DataError, UserError
 from trajvq.io.files import whole_file
 from trajvq.models.transformer import TokenLayout
 from trajvq.runs.folder import LATEST, best
@@ -28,7 +29,7 @@ Columns = dict[str, NDArray[Any]]
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="trajvq tokenize", description="Write a dataset as tokens.")
     parser.add_argument("path", type=Path, help="dataset folder")
-    parser.add_argument("--out", type=Path, required=True, help="FILE.h5, or FILE.jsonl with a clip a line")
+    parser.add_argument("--out", type=Path, required=True, help="FILE.h5, or FILE.jsonl with one clip per line")
     parser.add_argument(
         "--ckpt_path",
         default=str(best(Path("runs/recon") / LATEST)),
@@ -40,55 +41,56 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``trajvq tokenize``; returns the exit code.
+    """Run ``trajvq tokenize`` and return the exit code.
 
     Raises:
-        UserError: With one line for the user.
+        UserError: If the dataset or the tokenizer cannot be read, or the file cannot be written.
     """
-    asked = _parser().parse_args(arguments)
-    if asked.out.suffix not in (".h5", ".jsonl"):
-        raise UserError(f"--out {asked.out} is neither .h5 nor .jsonl")
-    manifest = read_manifest(asked.path)
-    splits = asked.splits or list(manifest.splits)
+    args = _parser().parse_args(arguments)
+    if args.out.suffix not in (".h5", ".jsonl"):
+        raise UserError(f"--out {args.out} ends in neither .h5 nor .jsonl")
+    manifest = read_manifest(args.path)
+    splits = args.splits or list(manifest.splits)
     unknown = [split for split in splits if split not in manifest.splits]
     if unknown:
-        raise DataError(f"{asked.path} has no split {unknown[0]!r}; it has: {', '.join(manifest.splits)}")
-    tokenizer = FrozenTokenizer(asked.ckpt_path)
+        raise DataError(f"{args.path} has no split {unknown[0]!r}; it has: {', '.join(manifest.splits)}")
+    tokenizer = FrozenTokenizer(args.ckpt_path)
     print(f"tokenizer: {tokenizer}", flush=True)
-    layout, cache = tokenizer.layout(manifest), TokenCache(tokenizer, asked.token_folder)
-    found: dict[str, Columns] = {}
+    layout, cache = tokenizer.layout(manifest), TokenCache(tokenizer, args.token_folder)
+    columns_by_split: dict[str, Columns] = {}
     for split in splits:
-        found[split] = {"tokens": cache.tokens(Clips(asked.path, split))[:, 0].numpy()}
+        columns: Columns = {"tokens": cache.tokens(Clips(args.path, split))[:, 0].numpy()}
         for name in ("label", *TEXT):
-            column = read_column(asked.path, manifest, split, name)
+            column = read_column(args.path, manifest, split, name)
             if column is not None:
-                found[split][name] = column
-    about = {"tokenizer": tokenizer.sha256, "dataset": manifest.sha256, "classes": manifest.classes}
+                columns[name] = column
+        columns_by_split[split] = columns
+    attributes = {"tokenizer": tokenizer.sha256, "dataset": manifest.sha256, "classes": manifest.classes}
     try:
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(asked.out) as partial:
-            (_write_h5 if asked.out.suffix == ".h5" else _write_jsonl)(partial, found, layout, about)
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(args.out) as partial:
+            (_write_h5 if args.out.suffix == ".h5" else _write_jsonl)(partial, columns_by_split, layout, attributes)
     except OSError as error:
-        raise UserError(f"cannot write {asked.out}: {error.strerror or error}; choose another --out") from None
-    clips = sum(len(columns["tokens"]) for columns in found.values())
-    print(f"{clips:,} clips of {layout.tokens} tokens of {layout.codebook_size:,} codes: {asked.out}")
+        raise UserError(f"cannot write {args.out}: {error.strerror or error}; choose another --out") from None
+    clips = sum(len(columns["tokens"]) for columns in columns_by_split.values())
+    print(f"{args.out}: {clips:,} clips of {layout.tokens} tokens, from {layout.codebook_size:,} codes")
     return 0
 
 
-def _write_h5(path: Path, found: dict[str, Columns], layout: TokenLayout, about: dict[str, Any]) -> None:
-    """Write a group for each split: ``tokens`` (N, t, h, w), and ``label``, ``equation``, ``description`` (N,)."""
+def _write_h5(path: Path, splits: dict[str, Columns], layout: TokenLayout, attributes: dict[str, Any]) -> None:
+    """Write a group per split: ``tokens`` ``(N, t, h, w)``, and ``label``, ``equation``, ``description`` ``(N,)``."""
     with h5py.File(path, "w") as file:
-        file.attrs.update({"codebook_size": layout.codebook_size, "levels": layout.levels, **about})
-        for split, columns in found.items():
+        file.attrs.update({"codebook_size": layout.codebook_size, "levels": layout.levels, **attributes})
+        for split, columns in splits.items():
             for name, column in columns.items():
                 file.create_dataset(f"{split}/{name}", data=column, fletcher32=True, **hdf5plugin.Zstd(clevel=3))
 
 
-def _write_jsonl(path: Path, found: dict[str, Columns], layout: TokenLayout, about: dict[str, Any]) -> None:
-    """Write a clip a line; its tokens are in the order of the grid: frame by frame, row by row."""
-    classes = about["classes"]
+def _write_jsonl(path: Path, splits: dict[str, Columns], layout: TokenLayout, attributes: dict[str, Any]) -> None:
+    """Write one clip per line, its tokens frame by frame and row by row."""
+    classes = attributes["classes"]
     with path.open("w") as out:
-        for split, columns in found.items():
+        for split, columns in splits.items():
             for index, tokens in enumerate(columns["tokens"]):
                 line: dict[str, Any] = {"split": split, "index": index}
                 if "label" in columns:

@@ -9,10 +9,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from trajvq.data.order import Share, TrainingOrder
-from trajvq.data.storage.clips import Batched, Clips, First, batch_loader
+from trajvq.data.storage.clips import Clips, ClipSource, FirstClips, batch_loader
+from trajvq.data.storage.manifest import MANIFEST, Manifest, read_manifest
 from trajvq.data.storage.remote import fetch_dataset
-from trajvq.data.storage.shards import MANIFEST, DataError, Manifest, read_manifest
 from trajvq.data.synthetic.generate import generate
+from trajvq.errors import DataError
 from trajvq.io.urls import check_url, is_remote
 from trajvq.io.video import to_float
 
@@ -21,24 +22,24 @@ Batch = dict[str, Tensor]
 
 
 class TrajectoryDataModule(L.LightningDataModule):
-    """Clips of a dataset folder in batches; ``video`` stays uint8 until it is on the device.
+    """Clips of a dataset folder in batches.
 
-    Batches are dictionaries: ``video`` float32 ``(B, 3, T, H, W)`` in [0, 1] and the other
-    columns of `trajvq.data.storage.clips.Clips`. The order of the training clips depends on
-    ``seed`` alone, whatever the number of workers, and goes on where a run broke off.
-    For the trainer a whole run of ``max_steps`` is one epoch.
+    A batch is a dictionary: ``video`` float32 ``(B, 3, T, H, W)`` in [0, 1] and the other columns of
+    `trajvq.data.storage.clips.Clips`. The video is uint8 until it is on the device. The order of the training clips
+    depends on ``seed`` alone, not on the number of workers, and a resumed run continues it. For the trainer, a whole
+    run of ``max_steps`` is one epoch.
 
     Args:
-        path: Dataset folder, or its fsspec URL, whose manifest and shards are copied to the local cache first.
-            The default one is generated when it is not there.
-        batch_size: Clips a batch and device.
-        eval_batch_size: Clips a batch and device in validation, test and prediction.
-        num_workers: Loader processes; 0 loads in the training process, the fastest on few cores.
+        path: Dataset folder, or its fsspec URL, from which the dataset is copied to the local cache first.
+            The default dataset is generated if it is missing.
+        batch_size: Clips per batch and device.
+        eval_batch_size: Clips per batch and device in validation, test and prediction.
+        num_workers: Loader processes. 0 loads in the training process, which is fastest on few cores.
         start_method: How loader processes start: fork, spawn or forkserver.
         seed: Seed of the order of the training clips.
-        test_splits: Splits that ``test`` scores, each into a scoreboard of its own.
-        predict_split: Split that ``predict`` runs on.
-        train_clips: Train on the first so many clips only.
+        test_splits: Splits for ``test``, each with its own scoreboard. The default is ``test``.
+        predict_split: Split for ``predict``.
+        train_clips: Number of training clips to use, from the first on; all by default.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class TrajectoryDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.url = check_url(path) if is_remote(path) else None
-        self.path = Path(path)  # of a URL only once its local copy is there
+        self.path = Path(path)  # for a URL, the local copy as soon as there is one
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.num_workers, self.start_method, self.seed = num_workers, start_method, seed
         self.test_splits, self.predict_split = test_splits or ["test"], predict_split
@@ -64,8 +65,8 @@ class TrajectoryDataModule(L.LightningDataModule):
 
     @property
     def manifest(self) -> Manifest:
-        """The dataset's manifest; that of a URL is fetched with its shards."""
-        if self.url is not None and not self.path.is_dir():  # only one process of a machine prepares
+        """The manifest of the dataset. For a URL, the dataset is downloaded first."""
+        if self.url is not None and not self.path.is_dir():  # `prepare_data` runs in one process per machine
             self.path = fetch_dataset(self.url)
         return read_manifest(self.path)
 
@@ -73,7 +74,7 @@ class TrajectoryDataModule(L.LightningDataModule):
         if self.url is not None:
             self.path = fetch_dataset(self.url)
         elif self.path == DEFAULT and not (self.path / MANIFEST).exists():
-            print(f"No dataset at {self.path}: generating the default one, once.")
+            print(f"No dataset at {self.path}: generating the default dataset.")
             generate(self.path)
 
     def setup(self, stage: str) -> None:
@@ -83,19 +84,19 @@ class TrajectoryDataModule(L.LightningDataModule):
         """Return one split as a dataset.
 
         Raises:
-            DataError: If the dataset does not have it.
+            DataError: If the dataset does not have the split.
         """
         if split not in self._clips:
             self._clips[split] = Clips(self.path, split)
         return self._clips[split]
 
-    def source(self, split: str, train: bool = False) -> Batched:
-        """Return what the batches of one split are read from; in training perhaps its first clips only."""
+    def source(self, split: str, train: bool = False) -> ClipSource:
+        """Return the clips of one split; in training, only the first ``train_clips``."""
         clips = self.clips(split)
-        return First(clips, self.train_clips) if train and self.train_clips else clips
+        return FirstClips(clips, self.train_clips) if train and self.train_clips else clips
 
     def loader(self, split: str, train: bool = False) -> DataLoader[Any]:
-        """Return a loader of one split: the whole of training, shuffled, or each clip once and in order.
+        """Return a loader of one split: shuffled for a whole training run, or each clip once and in order.
 
         Raises:
             DataError: If the dataset does not have the split, or fewer training clips than a batch.
@@ -117,13 +118,13 @@ class TrajectoryDataModule(L.LightningDataModule):
         )
 
     def _training_order(self, count: int, world: int, rank: int) -> TrainingOrder:
-        together = world * self.batch_size
-        if count < together:
-            raise DataError(f"{self.path} has {count} training clips, fewer than a batch of {together}")
-        batches, start = count // together, 0
+        global_size = world * self.batch_size
+        if count < global_size:
+            raise DataError(f"{self.path} has {count} training clips, fewer than a batch of {global_size}")
+        batches, start = count // global_size, 0
         if self.trainer:
             if self.trainer.max_steps < 1:
-                raise DataError(f"runs stop by trainer.max_steps; a pass over {self.path} is {batches} batches")
+                raise DataError(f"set trainer.max_steps; one pass over {self.path} has {batches} batches")
             batches = self.trainer.max_steps * self.trainer.accumulate_grad_batches
             start = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
         return TrainingOrder(count, self.batch_size, batches, start, self.seed, world, rank)

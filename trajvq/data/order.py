@@ -1,4 +1,4 @@
-"""In which order clips are read: an endless one for training that can begin anywhere, and shares of a split."""
+"""Samplers: the training order, which can start at any batch, and the share of a split that a process reads."""
 
 from collections.abc import Iterator
 
@@ -7,20 +7,20 @@ from torch.utils.data import Sampler
 
 
 class TrainingOrder(Sampler[list[int]]):
-    """Batches of a whole training run: shuffled passes over the clips, one after the other.
+    """The batches of a training run: shuffled passes over the clips.
 
-    The batch at a place depends on the seed and the place alone, so a run that broke off begins at the very
-    batch it would have read next. With several processes, batch k of all of them together is batch k of
-    one process with as many times the batch size.
+    A batch depends on the seed and its number alone, so a resumed run starts with the batch that would have come
+    next. With several processes, their k-th batches together are the k-th batch of a single process whose batch size
+    is ``world`` times as large.
 
     Args:
-        count: Clips.
-        batch_size: Clips a batch and process.
+        count: Number of clips.
+        batch_size: Clips per batch and process.
         batches: Batches of the whole run.
-        start: Batches already read.
+        start: Number of batches already read.
         seed: Seed of the shuffling.
-        world: Processes.
-        rank: Number of this one.
+        world: Number of processes.
+        rank: Number of this process, from 0.
     """
 
     def __init__(
@@ -33,33 +33,33 @@ class TrainingOrder(Sampler[list[int]]):
         return self.batches
 
     def __iter__(self) -> Iterator[list[int]]:
-        whole = self.batch_size * self.world
-        turn, order = -1, torch.empty(0, dtype=torch.int64)
+        global_size = self.batch_size * self.world
+        current, order = -1, torch.empty(0, dtype=torch.int64)
         for batch in range(self.start, self.batches):
-            places = range(batch * whole + self.rank, (batch + 1) * whole, self.world)
-            chosen = []
-            for place in places:
-                if place // self.count != turn:
-                    turn = place // self.count
-                    order = torch.randperm(self.count, generator=torch.Generator().manual_seed(self.seed + turn))
-                chosen.append(int(order[place % self.count]))
-            yield chosen
+            clips = []
+            for position in range(batch * global_size + self.rank, (batch + 1) * global_size, self.world):
+                epoch, index = divmod(position, self.count)
+                if epoch != current:
+                    current = epoch
+                    order = torch.randperm(self.count, generator=torch.Generator().manual_seed(self.seed + epoch))
+                clips.append(int(order[index]))
+            yield clips
 
 
 class Share(Sampler[int]):
-    """Every so-many-th clip: the shares of all processes together hold each clip once.
+    """Every ``world``-th clip from clip ``rank`` on: together, all processes read each clip once.
 
     Args:
-        count: Clips.
-        world: Processes.
-        rank: Number of this one.
+        count: Number of clips.
+        world: Number of processes.
+        rank: Number of this process, from 0.
     """
 
     def __init__(self, count: int, world: int = 1, rank: int = 0) -> None:
-        self.places = range(rank, count, world)
+        self.indices = range(rank, count, world)
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.indices)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.places)
+        return iter(self.indices)

@@ -1,1 +1,1 @@
-"""Files, remote stores, checkpoints and pixel arrays: what reads and writes, and knows no clip."""
+"""Input and output: files, remote stores, checkpoints and arrays of pixels."""

@@ -1,4 +1,4 @@
-"""The types of arrays that pass between files, metrics and pictures. Needs no torch, so that commands start fast."""
+"""Types of the arrays that files, metrics and pictures exchange. Imports no torch, so that commands start fast."""
 
 import numpy as np
 from numpy.typing import NDArray

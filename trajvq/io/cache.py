@@ -1,4 +1,4 @@
-"""Local copies of remote files and datasets: fetched once, checked, and kept for the next run."""
+"""Local copies of remote files and datasets: fetched once, verified, and reused by later runs."""
 
 import hashlib
 import json
@@ -18,39 +18,39 @@ def cache_folder() -> Path:
 def local_copy(path: str | Path) -> Path:
     """Return a local file with the content of a path or URL.
 
-    A URL is copied to the cache, under the SHA-256 that lies beside it as ``NAME.sha256`` or, for files from
-    elsewhere, under the store's own tag or size and date; what is there already is not fetched again.
+    The cache stores the copy of a URL under the SHA-256 in ``NAME.sha256`` beside it. A file without one is stored
+    under the store's tag, or under size and date. A file that is in the cache already is not fetched again.
 
     Args:
-        path: A local path, returned as it is, or a URL such as ``s3://bucket/runs/recon/a/checkpoints/best.ckpt``.
+        path: A local path, returned unchanged, or a URL such as ``s3://bucket/runs/recon/a/checkpoints/best.ckpt``.
 
     Raises:
-        UserError: If the URL is refused, or the file is missing, corrupt or out of reach.
+        UserError: If the URL is refused, or the file is missing, corrupt or not reachable.
     """
     if not is_remote(path):
         return Path(path)
     url = check_url(path)
     name = url.rpartition("/")[2]
     folder = cache_folder() / "files" / url_key(url)
-    with locked(folder):
+    with locked(folder, remedy="set TRAJVQ_CACHE"):
         accepted = read_sidecar(url)
         if accepted is None:
-            found = describe(url)
-            tag = [str(found.get(key)) for key in ("ETag", "etag", "size", "mtime", "LastModified", "created")]
-            kept = folder / url_key(json.dumps(tag)) / name
-            if not kept.is_file() or kept.stat().st_size != found["size"]:
-                fetch_unverified(url, kept)
-            return kept
+            status = describe(url)
+            tag = [str(status.get(key)) for key in ("ETag", "etag", "size", "mtime", "LastModified", "created")]
+            cached = folder / url_key(json.dumps(tag)) / name
+            if not cached.is_file() or cached.stat().st_size != status["size"]:
+                fetch_unverified(url, cached)
+            return cached
         for digest in accepted:
-            kept = folder / digest.sha256[:16] / name
-            if kept.is_file() and digest_of(kept) == digest:
-                return kept
+            cached = folder / digest.sha256[:16] / name
+            if cached.is_file() and digest_of(cached) == digest:
+                return cached
         fresh = folder / name
-        kept = folder / fetch_verified(url, fresh, accepted).sha256[:16] / name
-        kept.parent.mkdir(exist_ok=True)
-        return fresh.replace(kept)
+        cached = folder / fetch_verified(url, fresh, accepted).sha256[:16] / name
+        cached.parent.mkdir(exist_ok=True)
+        return fresh.replace(cached)
 
 
 def url_key(text: str) -> str:
-    """Return a short name for a URL, good for a folder."""
+    """Return a short hash of a URL, as the name of a folder."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Read a training checkpoint without Lightning and without running stored code."""
+"""Read a training checkpoint without Lightning and without executing code from it."""
 
 import pickle
 import zipfile
@@ -9,34 +9,50 @@ import torch
 
 from trajvq.errors import UserError
 from trajvq.io.cache import local_copy
+from trajvq.io.renamed import old_names
 
-TASKS = ("recon", "classify", "sample", "forecast")
+
+class OldCheckpointError(UserError):
+    """The checkpoint was written by an older trajvq, whose options had other names."""
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Load a checkpoint, a file or the copy of a URL, with ``weights_only=True``.
+    """Load a checkpoint with ``weights_only=True``.
+
+    Args:
+        path: A file or a URL. A URL is read from its local copy.
 
     Raises:
-        UserError: If it is missing, damaged, or holds more than plain data.
+        OldCheckpointError: If an older trajvq wrote it.
+        UserError: If it is missing or damaged, or holds more than plain data.
     """
     try:
         file = local_copy(path)
         _check_sums(file)
         content = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        parts = Path(path).parts[-4:]  # of TASK/RUN/checkpoints/FILE
-        task = parts[0] if len(parts) == 4 and parts[0] in TASKS else "recon"
-        raise UserError(f"there is no checkpoint {path}; train one with `trajvq fit --config {task}`") from None
+        command = f"trajvq fit --config {_task_of(Path(path))}"
+        raise UserError(f"there is no checkpoint {path}; train one with `{command}`") from None
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0].split(". ")[0] if str(error) else type(error).__name__
         raise UserError(f"checkpoint {path} cannot be read: {reason}") from None
     if not isinstance(content, dict) or "state_dict" not in content:
         raise UserError(f"{path} is not a training checkpoint: it has no state_dict")
+    old = old_names(content)
+    if old:
+        raise OldCheckpointError(
+            f"checkpoint {path} was written by an older trajvq: train it again (it has {old[0]!r})"
+        )
     return content
 
 
+def _task_of(path: Path) -> str:
+    """Return the task of a checkpoint ``TASK/RUN/checkpoints/FILE``, or ``recon`` for any other path."""
+    return path.parts[-4] if len(path.parts) > 3 and path.parts[-2] == "checkpoints" else "recon"
+
+
 def _check_sums(file: Path) -> None:
-    """Check the CRC-32 that torch writes for each tensor, and does not look at when it reads."""
+    """Check the CRC-32 of each tensor, which torch writes but does not check."""
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Write files completely or not at all."""
 
 import hashlib
 import os
@@ -9,12 +9,12 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a path to write to; what was written takes the name ``path`` at the end, and is on disk then.
+    """Yield a temporary path to write to. At the end flush the file to disk and rename it to ``path``.
 
-    A writer that fails or is killed leaves the file that was there before.
+    If the writer fails or is killed, an existing file at ``path`` stays unchanged.
 
     Args:
-        path: The file's name.
+        path: The file to write.
 
     Raises:
         OSError: If it cannot be written.
@@ -27,7 +27,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         partial.replace(path)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
-            os.fsync(folder)  # the new name, too
+            os.fsync(folder)  # the new name
         finally:
             os.close(folder)
     finally:
@@ -35,7 +35,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
+    """Write a text file completely or not at all."""
     with whole_file(path) as partial:
         partial.write_text(text)
 

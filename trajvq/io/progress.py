@@ -1,4 +1,4 @@
-"""Progress of long jobs: how far, how fast and how long still; nothing where there is no terminal."""
+"""Progress bar of a long job, with its speed and remaining time. Nothing is shown without a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,12 +8,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar that goes away at the end; gives a function that is told how many more are done.
+def progress(job: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar that disappears at the end. Yield a function that advances it by a number of steps.
 
     Args:
-        what: What is being done, such as ``encoding``.
-        total: How many there are.
+        job: Name of the job, such as ``encoding``.
+        total: Number of steps.
     """
     columns = (
         TextColumn("{task.description}"),
@@ -23,11 +23,11 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, transient=True, disable=not sys.stdout.isatty()) as bar:
-        task = bar.add_task(what, total=total, rate="")
+        task = bar.add_task(job, total=total, rate="")
 
-        def done(more: int) -> None:
-            bar.advance(task, more)
+        def advance(steps: int) -> None:
+            bar.advance(task, steps)
             speed = bar.tasks[task].speed
             bar.update(task, rate=f"{speed:,.0f}/s" if speed else "")
 
-        yield done
+        yield advance

@@ -1,16 +1,28 @@
-"""Clips as stored (uint8) to clips as models take them (float), and back: the one place where that happens."""
+"""Convert clips between their stored type (uint8) and the type of models (float)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
+from numpy.typing import NDArray
 
 from trajvq.io.arrays import Bytes
 
+if TYPE_CHECKING:  # importing torch takes seconds, and imports of arrays do not need it
+    from torch import Tensor
+
 
 def to_float(video: Tensor) -> Tensor:
-    """Return float32 ``(B, 3, T, H, W)`` in [0, 1] of stored clips, uint8 ``(B, T, 3, H, W)``, on their device."""
+    """Convert stored clips, uint8 ``(B, T, 3, H, W)``, to float32 ``(B, 3, T, H, W)`` in [0, 1] on the same device."""
     return video.transpose(1, 2).float() / 255
 
 
 def to_uint8(video: Tensor) -> Bytes:
-    """Return stored clips, uint8 ``(B, T, 3, H, W)``, of float ``(B, 3, T, H, W)``; values beyond [0, 1] are clipped."""
+    """Clip float clips ``(B, 3, T, H, W)`` to [0, 1] and convert them to stored clips, uint8 ``(B, T, 3, H, W)``."""
     return np.asarray((video.clamp(0, 1) * 255).round().byte().transpose(1, 2).cpu().numpy())
+
+
+def array_to_uint8(video: NDArray[np.floating[Any]]) -> Bytes:
+    """Convert a float array in [0, 1] to uint8, with the same axes."""
+    return np.asarray(np.rint(video * 255).astype(np.uint8))

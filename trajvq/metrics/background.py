@@ -1,7 +1,6 @@
-"""A clip without its objects, estimated from the clip alone.
+"""Estimate the background of a clip from the clip alone, and find what stands out from it.
 
-The plain temporal median holds a slow object, so it is used only where the clip has no single
-background color.
+The temporal median keeps an object that moves slowly, so it is used only where a clip has no single background color.
 """
 
 from collections.abc import Sequence
@@ -9,18 +8,18 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-BINS = 32  # colors are told apart in steps of 1/32
-PLAIN = 0.5  # share of a clip's pixels that one color must have to be its background
-SAMPLE = 4096  # pixels of a clip, about, that are looked at to find that color
-USUAL = 0.06  # differences beyond count as this, so that an object hardly moves what is usual in its frame
-TIMES = 3.0  # so many times the usual difference stands out
+BINS = 32  # levels a channel that colors are rounded to before they are compared
+PLAIN = 0.5  # share of a clip's pixels that must have one color for it to be the background
+SAMPLED_PIXELS = 4096  # of each clip, approximately, that are searched for that color
+DIFFERENCE_CAP = 0.06  # on differences before they are averaged, so that an object hardly changes its frame's mean
+STANDOUT_RATIO = 3.0  # of an object's difference to the mean difference of its frame
 
 
 def estimate_background(video: Tensor) -> Tensor:
     """Estimate the static background of clips.
 
-    A clip in which at least half of all pixels share one color (to 1/32 a channel) is plain: its
-    background is the median of those pixels. In any other clip it is the median over time.
+    If at least half of a clip's pixels share one color (to 1/32 a channel), the background is the median of those
+    pixels. Otherwise it is the median over time.
 
     Args:
         video: float ``(B, 3, T, H, W)`` in [0, 1].
@@ -28,7 +27,7 @@ def estimate_background(video: Tensor) -> Tensor:
     Returns:
         float ``(B, 3, 1, H, W)`` in [0, 1].
     """
-    step = max(int((video[0, 0].numel() / SAMPLE) ** 0.5), 1)
+    step = max(int((video[0, 0].numel() / SAMPLED_PIXELS) ** 0.5), 1)
     pixels_BCP = video[..., ::step, ::step].flatten(2)
     coarse = (pixels_BCP * (BINS - 1)).round().long()
     code_BP = (coarse[:, 0] * BINS + coarse[:, 1]) * BINS + coarse[:, 2]
@@ -44,36 +43,38 @@ def estimate_background(video: Tensor) -> Tensor:
 
 
 def _median(pictures: Sequence[Tensor]) -> Tensor:
-    """Return at each place the median, the lower one of two, by Batcher's network (1968), which sorts whole pictures.
+    """Return the pixelwise median of pictures, the lower of two for an even number of them.
 
-    On a CPU that is six times as fast as torch's median of 16.
+    Sorts whole pictures with the odd-even merge sort network of Batcher (1968). For 16 pictures on a CPU this is six
+    times as fast as ``torch.median``.
     """
     count = len(pictures)
     size = 1 << (count - 1).bit_length()
-    held = [*pictures, *[torch.full_like(pictures[0], torch.inf)] * (size - count)]
-    for run in (1 << k for k in range(size.bit_length() - 1)):  # sorted runs of this length are merged in pairs
+    ordered = [*pictures, *[torch.full_like(pictures[0], torch.inf)] * (size - count)]
+    for run in (1 << k for k in range(size.bit_length() - 1)):  # merge pairs of sorted runs of this length
         for step in (run >> k for k in range(run.bit_length())):
             for low in range(step % run, size - step):
                 high = low + step
                 if (low - step % run) % (2 * step) < step and low // (2 * run) == high // (2 * run):
-                    held[low], held[high] = torch.minimum(held[low], held[high]), torch.maximum(held[low], held[high])
-    return held[(count - 1) // 2]
+                    first, second = ordered[low], ordered[high]
+                    ordered[low], ordered[high] = torch.minimum(first, second), torch.maximum(first, second)
+    return ordered[(count - 1) // 2]
 
 
 def stands_out(difference: Tensor, threshold: float) -> Tensor:
-    """Return bool ``(..., H, W)``: where a frame shows an object rather than changed light or the noise of a sensor.
+    """Return bool ``(..., H, W)``: pixels that show an object rather than changed light or sensor noise.
 
     Args:
-        difference: From the background, in [0, 1], the largest of the channels, ``(..., H, W)``.
-        threshold: The least difference that counts. Where all of a frame differs, as in changed light, more is asked;
-            so it is where an object covers more than a fifth of it.
+        difference: ``(..., H, W)`` largest difference from the background over channels, in [0, 1].
+        threshold: Lowest difference that counts. The limit is higher in a frame that differs everywhere, as in
+            changed light, or whose object covers more than a fifth of it.
     """
-    usual = difference.clamp(max=USUAL).mean(dim=(-2, -1), keepdim=True)
-    return difference > (TIMES * usual).clamp(min=threshold)
+    mean = difference.clamp(max=DIFFERENCE_CAP).mean(dim=(-2, -1), keepdim=True)
+    return difference > (STANDOUT_RATIO * mean).clamp(min=threshold)
 
 
 def stored_background(background: Tensor, like: Tensor) -> Tensor:
-    """Turn a stored ``background`` column into float ``(B, 3, 1, H, W)`` in [0, 1].
+    """Convert a stored ``background`` column to float ``(B, 3, 1, H, W)`` in [0, 1].
 
     Args:
         background: uint8 ``(B, 3)`` or ``(B, 3, H, W)``.

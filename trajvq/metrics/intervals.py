@@ -1,4 +1,4 @@
-"""Intervals: how far a figure of so many clips can be trusted."""
+"""95 % intervals of figures over clips."""
 
 from typing import TypedDict
 
@@ -6,12 +6,13 @@ import numpy as np
 
 from trajvq.io.arrays import Floats
 
-Z = 1.959964  # two-sided 95 %
-DRAWS = 1000  # resamples of a bootstrap
+Z = 1.959964  # standard normal quantile of a two-sided 95 % interval
+TAILS = (0.025, 0.975)
+RESAMPLES = 1000  # of a bootstrap
 
 
 class Interval(TypedDict):
-    """A figure with its 95 % interval, as scoreboards write it."""
+    """A figure with its 95 % interval, as scoreboards store it."""
 
     value: float
     low: float
@@ -22,36 +23,40 @@ def wilson(hits: float, count: int) -> Interval:
     """Return a rate with its Wilson score interval (1927).
 
     Args:
-        hits: Successes; a fraction where clips count by their share of frames.
-        count: Independent trials: clips, not frames, since the frames of a clip fail together.
+        hits: Number of successes; fractional where a clip counts by its share of frames.
+        count: Number of independent trials: clips, not frames, since the frames of a clip fail together.
     """
     if count == 0:
         return {"value": float("nan"), "low": 0.0, "high": 1.0}
     rate = hits / count
-    middle = (rate + Z**2 / (2 * count)) / (1 + Z**2 / count)
-    reach = Z / (1 + Z**2 / count) * np.sqrt(rate * (1 - rate) / count + Z**2 / (4 * count**2))
-    return {"value": float(rate), "low": float(max(middle - reach, 0.0)), "high": float(min(middle + reach, 1.0))}
+    center = (rate + Z**2 / (2 * count)) / (1 + Z**2 / count)
+    half_width = Z / (1 + Z**2 / count) * np.sqrt(rate * (1 - rate) / count + Z**2 / (4 * count**2))
+    return {
+        "value": float(rate),
+        "low": float(max(center - half_width, 0.0)),
+        "high": float(min(center + half_width, 1.0)),
+    }
 
 
 def bootstrap(clips: Floats, seed: int = 0) -> Interval:
-    """Return the mean of ``(N,)`` figures of clips with its percentile bootstrap interval over clips."""
-    picks = np.random.default_rng(seed).integers(0, len(clips), (DRAWS, len(clips)))
-    low, high = np.quantile(clips[picks].mean(axis=1), (0.025, 0.975))
+    """Return the mean of a figure ``(N,)`` of N clips with its percentile bootstrap interval over clips."""
+    rows = np.random.default_rng(seed).integers(0, len(clips), (RESAMPLES, len(clips)))
+    low, high = np.quantile(clips[rows].mean(axis=1), TAILS)
     return {"value": float(clips.mean()), "low": float(low), "high": float(high)}
 
 
-def bootstrap_ratio(top: Floats, bottom: Floats, seed: int = 0) -> Interval:
-    """Return sum(top) / sum(bottom) of ``(N,)`` clips with its percentile bootstrap interval over clips."""
-    picks = np.random.default_rng(seed).integers(0, len(top), (DRAWS, len(top)))
-    low, high = np.quantile(top[picks].sum(axis=1) / np.maximum(bottom[picks].sum(axis=1), 1e-12), (0.025, 0.975))
-    return {"value": float(top.sum() / max(bottom.sum(), 1e-12)), "low": float(low), "high": float(high)}
+def bootstrap_ratio(numerator: Floats, denominator: Floats, seed: int = 0) -> Interval:
+    """Return sum(numerator) / sum(denominator), ``(N,)`` each, with its percentile bootstrap interval over clips."""
+    rows = np.random.default_rng(seed).integers(0, len(numerator), (RESAMPLES, len(numerator)))
+    low, high = np.quantile(numerator[rows].sum(axis=1) / np.maximum(denominator[rows].sum(axis=1), 1e-12), TAILS)
+    return {"value": float(numerator.sum() / max(denominator.sum(), 1e-12)), "low": float(low), "high": float(high)}
 
 
 def paired_difference(first: Floats, second: Floats, seed: int = 0) -> Interval:
-    """Return the mean difference of two models' ``(N,)`` figures on the same clips, with its bootstrap interval.
+    """Return the mean difference of a figure ``(N,)`` of two models on the same clips, with its bootstrap interval.
 
     Raises:
-        ValueError: If there are not as many of both.
+        ValueError: If the numbers of clips differ.
     """
     if first.shape != second.shape:
         raise ValueError(f"{len(first)} and {len(second)} clips cannot be paired")

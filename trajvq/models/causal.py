@@ -1,6 +1,6 @@
-"""Layers that see no later frame: everything here works frame by frame or looks back in time.
+"""Causal layers: each frame of the result depends on that frame and earlier ones only.
 
-B clips, t frames, h rows, w columns, C channels, which come last: most layers are matrices over channels.
+B clips, t frames, h rows, w columns, C channels. Channels come last, since most layers are matrices over channels.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 
 class ChannelNorm(nn.Module):
-    """Root-mean-square norm over the channels of each place (Zhang and Sennrich, 2019)."""
+    """Root-mean-square norm over the channels of each position (Zhang and Sennrich, 2019)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -22,15 +22,15 @@ class ChannelNorm(nn.Module):
 
 
 class CausalDepthwise(nn.Module):
-    """A convolution over this frame and the one before, each channel by itself; before the first frame is nothing.
+    """A depthwise convolution over each frame and the frame before it; before the first frame there are zeros.
 
-    Two convolutions in two dimensions, since those in three are ten times slower on a CPU. Beyond the edge is what lies
-    at it, so that a still background looks alike everywhere.
+    It is the sum of two 2-D convolutions, since 3-D convolutions are ten times slower on a CPU. The border is
+    replicated, so that a uniform background has the same features everywhere.
 
     Args:
-        channels: Channels in and out.
-        kernel: Rows and columns; odd.
-        back: Look at the frame before; without, every frame is by itself.
+        channels: Input and output channels.
+        kernel: Rows and columns of the kernel; odd.
+        back: Include the frame before; otherwise frames are independent.
     """
 
     def __init__(self, channels: int, kernel: int = 3, back: bool = True) -> None:
@@ -43,24 +43,24 @@ class CausalDepthwise(nn.Module):
         """Convolve ``(B, t, h, w, C)``; returns the same shape."""
         clips, frames = x.shape[:2]
         x = x.permute(0, 1, 4, 2, 3)
-        made = self.now(x.flatten(0, 1)).unflatten(0, (clips, frames))
+        convolved = self.now(x.flatten(0, 1)).unflatten(0, (clips, frames))
         if self.before is not None and frames > 1:
             back = self.before(x[:, :-1].flatten(0, 1)).unflatten(0, (clips, frames - 1))
-            made = made + F.pad(back, (0, 0, 0, 0, 0, 0, 1, 0))
-        last: Tensor = made.permute(0, 1, 3, 4, 2)
-        return last
+            convolved = convolved + F.pad(back, (0, 0, 0, 0, 0, 0, 1, 0))
+        channels_last: Tensor = convolved.permute(0, 1, 3, 4, 2)
+        return channels_last
 
 
 class ResidualBlock(nn.Module):
-    """A causal depthwise convolution, then a perceptron at each place, beside an identity (ConvNeXt, Liu et al., 2022).
+    """A causal depthwise convolution and a perceptron, with a skip connection (ConvNeXt, Liu et al., 2022).
 
-    Starts as the identity.
+    It starts as the identity.
 
     Args:
-        channels: Channels in and out.
-        expansion: Channels inside the perceptron, as a multiple.
-        mix: Look at neighbouring places; without, each place is by itself.
-        back: Look at the frame before, too.
+        channels: Input and output channels.
+        expansion: Hidden channels of the perceptron, as a multiple of ``channels``.
+        mix: Convolve over neighboring positions; otherwise positions are independent.
+        back: Include the frame before in the convolution.
     """
 
     def __init__(self, channels: int, expansion: int = 4, mix: bool = True, back: bool = True) -> None:
@@ -73,5 +73,5 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.narrow.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = x + self.narrow(F.silu(self.widen(self.norm(self.mix(x)))))
-        return made
+        residual: Tensor = self.narrow(F.silu(self.widen(self.norm(self.mix(x)))))
+        return x + residual

@@ -1,124 +1,141 @@
-"""Cells along a path: how they lie to it, which ones it comes near, and what code each holds.
+"""The cells of the token grid: where each lies relative to a track, and which ones the object touches.
 
-B clips, T frames, N tokens of a clip in the order of the grid, L told ones, D channels, C codes.
+B clips, T frames; t, h, w tokens over latent frames, rows and columns, N of a clip; D channels.
 """
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from trajvq.models.causal import ChannelNorm
-from trajvq.models.transformer import TokenEmbedding, TokenLayout
+from trajvq.models.transformer import TokenLayout
 
-WAVES = (0.5, 1.0, 2.0)  # turns a cell of the sines that tell where in a cell something is
+FREQUENCIES = (0.5, 1.0, 2.0)  # periods per cell of the sines that encode a position within a cell
 
 
 class CellOffsets(nn.Module):
-    """How the path lies to every cell, as vectors: what a token holds depends on that and not on where its cell is.
+    """Embed the track relative to every cell: a token depends on where the object is in its cell, not on the cell.
 
     Args:
         layout: Of the tokens.
         width: D.
-        numbers: That say how the object looks; a token depends on these, too.
+        numbers: Size of the appearance vector, 0 without one.
     """
 
-    centre: Tensor
+    centers: Tensor
 
     def __init__(self, layout: TokenLayout, width: int, numbers: int = 0) -> None:
         super().__init__()
         self.layout = layout
         _, h, w = layout.grid
         row, column = torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")
-        self.register_buffer("centre", torch.stack([column, row], dim=-1).view(-1, 2), persistent=False)
-        places = 2 * 2 * layout.frames * (2 + 2 * len(WAVES))  # of the frames of this latent frame and of the last
-        self.network = nn.Sequential(nn.Linear(places + numbers, width), nn.GELU(), nn.Linear(width, width))
+        self.register_buffer("centers", torch.stack([column, row], dim=-1).view(-1, 2), persistent=False)
+        features = 2 * 2 * layout.frames * (2 + 2 * len(FREQUENCIES))  # frames of this latent frame and of the last one
+        self.network = nn.Sequential(nn.Linear(features + numbers, width), nn.GELU(), nn.Linear(width, width))
 
-    def offsets(self, path: Tensor) -> Tensor:
-        """Return where points are from the middle of each cell, in cells: ``(B, t, h * w, frames, 2)``.
+    def offsets(self, tracks: Tensor) -> Tensor:
+        """Return positions relative to the center of each cell, in cells: ``(B, t, h * w, frames, 2)``.
 
         Args:
-            path: float ``(B, T, 2)``, x and y from -1 to 1 between the edges.
+            tracks: float ``(B, T, 2)``, x and y from -1 to 1 between the edges.
         """
         t, h, w = self.layout.grid
-        point = (path + 1) / 2 * path.new_tensor([w, h])
-        return point.view(len(path), t, 1, -1, 2) - self.centre[:, None]
+        cells = (tracks + 1) / 2 * tracks.new_tensor([w, h])
+        return cells.view(len(tracks), t, 1, -1, 2) - self.centers[:, None]
 
-    def near(self, path: Tensor, reach: float) -> Tensor:
-        """Return bool ``(B, N)``: whether a point comes within so many cells of the edge of each cell."""
-        near = self.offsets(path).abs().amax(dim=-1).amin(dim=-1) <= 0.5 + reach
-        return near.flatten(1)
+    def object_mask(self, tracks: Tensor, radius: float) -> Tensor:
+        """Return bool ``(B, N)``: the cells whose edge a position comes within ``radius`` cells of."""
+        inside = self.offsets(tracks).abs().amax(dim=-1).amin(dim=-1) <= 0.5 + radius
+        return inside.flatten(1)
 
-    def forward(self, path: Tensor, look: Tensor | None = None) -> Tensor:
+    def forward(self, tracks: Tensor, appearance: Tensor | None = None) -> Tensor:
         """Return ``(B, t, h * w, D)``.
 
         Args:
-            path: float ``(B, T, 2)``; see `offsets`.
-            look: float ``(B, numbers)``; None where there are none.
+            tracks: float ``(B, T, 2)``; see `offsets`.
+            appearance: float ``(B, numbers)``; None where there is none.
         """
-        now = self.offsets(path).flatten(3)
-        off = torch.cat([now, torch.cat([now[:, :1], now[:, :-1]], dim=1)], dim=-1)
-        close = torch.exp(-off.square() / 2)  # far off there is nothing to tell
-        waves = [close * f(2 * torch.pi * wave * off) for wave in WAVES for f in (torch.sin, torch.cos)]
-        known = [torch.tanh(off), off / max(self.layout.grid[1:]), *waves]
-        if look is not None:
-            known.append(look[:, None, None].expand(-1, *off.shape[1:3], -1))
-        made: Tensor = self.network(torch.cat(known, dim=-1))
-        return made
+        current = self.offsets(tracks).flatten(3)
+        offsets = torch.cat([current, torch.cat([current[:, :1], current[:, :-1]], dim=1)], dim=-1)
+        window = torch.exp(-offsets.square() / 2)  # far away the phase says nothing
+        waves = [window * f(2 * torch.pi * k * offsets) for k in FREQUENCIES for f in (torch.sin, torch.cos)]
+        features = [torch.tanh(offsets), offsets / max(self.layout.grid[1:]), *waves]
+        if appearance is not None:
+            features.append(appearance[:, None, None].expand(-1, *offsets.shape[1:3], -1))
+        cells: Tensor = self.network(torch.cat(features, dim=-1))
+        return cells
 
 
-class CodeHead(nn.Module):
-    """Vectors to logits of codes: codes that share digits share weights, beside weights of their own.
+class CellFeatures(nn.Module):
+    """What is known of every cell before its token: its row, column and frame, the track, and the appearance.
 
     Args:
         layout: Of the tokens.
         width: D.
+        radius: Cells from the edge of a cell within which the object touches it.
+        tracks: Tracks are known.
+        appearance: Size of the appearance vector, 0 without one.
     """
 
-    digits: Tensor
+    index: Tensor
 
-    def __init__(self, layout: TokenLayout, width: int) -> None:
+    def __init__(self, layout: TokenLayout, width: int, radius: float, tracks: bool, appearance: int) -> None:
         super().__init__()
-        self.register_buffer("digits", TokenEmbedding(layout, 1).digits, persistent=False)
-        self.norm = ChannelNorm(width)
-        self.shared = nn.Parameter(torch.randn(self.digits.shape[1], width) * 0.1)
-        self.own = nn.Linear(width, layout.codebook_size)
-        nn.init.zeros_(self.own.weight)
-        nn.init.zeros_(self.own.bias)
+        self.layout, self.radius = layout, radius
+        grid = torch.meshgrid(*(torch.arange(size) for size in layout.grid), indexing="ij")
+        self.register_buffer("index", torch.stack([axis.flatten() for axis in grid]), persistent=False)
+        self.axes = nn.ParameterList(torch.randn(size, width) * 0.3 for size in layout.grid)
+        self.offsets = CellOffsets(layout, width, appearance) if tracks else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits ``(..., C)`` of ``(..., D)``."""
-        return F.linear(self.norm(x), self.digits @ self.shared + self.own.weight, self.own.bias)
+    def forward(self, count: int, tracks: Tensor | None, appearance: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return features ``(B, N, D)``, and the object mask, bool ``(B, N)``: everywhere true without tracks.
+
+        Args:
+            count: B.
+            tracks: float ``(B, T, 2)`` without gaps.
+            appearance: float ``(B, numbers)``.
+        """
+        axes = [axis[index] for axis, index in zip(self.axes, self.index, strict=True)]
+        position = torch.stack(axes).sum(dim=0).expand(count, -1, -1)
+        if self.offsets is None:
+            return position, torch.ones(count, self.layout.tokens, dtype=torch.bool, device=position.device)
+        if tracks is None:
+            raise ValueError(
+                "this token model is conditioned on tracks: set data.tracks, or network.trajectory to null"
+            )
+        features = position + self.offsets(tracks, appearance).flatten(1, 2)
+        return features, self.offsets.object_mask(tracks, self.radius)
 
 
-def token_positions(near: Tensor) -> Tensor:
-    """Return int64 ``(B, L)``: the places that are true in bool ``(B, N)``, rising; N after the last."""
-    longest = int(near.sum(dim=1).amax())
-    place = (~near).to(torch.uint8).sort(dim=1, stable=True).indices[:, :longest]
-    return place.masked_fill(~near.gather(1, place), near.shape[1])
+def token_positions(mask: Tensor) -> Tensor:
+    """Return int64 ``(B, L)``: the indices at which bool ``(B, N)`` is true, ascending, padded with N."""
+    longest = int(mask.sum(dim=1).amax())
+    positions = (~mask).to(torch.uint8).sort(dim=1, stable=True).indices[:, :longest]
+    return positions.masked_fill(~mask.gather(1, positions), mask.shape[1])
 
 
-def filled(path: Tensor) -> Tensor:
-    """Return paths ``(B, T, 2)`` with missing points (NaN) put where the last one before was, or the first after.
+def gather_tokens(values: Tensor, positions: Tensor) -> Tensor:
+    """Return ``(B, L, ...)`` of values ``(B, N, ...)`` at positions int64 ``(B, L)``; at N, any."""
+    positions = positions.clamp(max=values.shape[1] - 1)
+    index = positions if values.ndim == 2 else positions[..., None].expand(-1, -1, values.shape[2])
+    gathered: Tensor = values.gather(1, index)
+    return gathered
 
-    A path without any point stays in the middle.
+
+def fill_gaps(tracks: Tensor) -> Tensor:
+    """Return tracks ``(B, T, 2)`` in which missing positions (NaN) repeat the last one before, or the first one after.
+
+    A track without any position stays in the center.
     """
-    seen = ~path.isnan().any(dim=-1)
-    moments = torch.arange(path.shape[1], device=path.device)
-    before = moments.where(seen, -1).cummax(dim=1).values
-    first = seen.to(torch.uint8).argmax(dim=1, keepdim=True)
-    source = torch.where(before < 0, first, before)
-    return path.gather(1, source[..., None].expand(-1, -1, 2)).nan_to_num(0.0)
+    present = ~tracks.isnan().any(dim=-1)
+    frames = torch.arange(tracks.shape[1], device=tracks.device)
+    previous = frames.where(present, -1).cummax(dim=1).values
+    first = present.to(torch.uint8).argmax(dim=1, keepdim=True)
+    source = torch.where(previous < 0, first, previous)
+    return tracks.gather(1, source[..., None].expand(-1, -1, 2)).nan_to_num(0.0)
 
 
-def at(values: Tensor, place: Tensor) -> Tensor:
-    """Return ``(B, S, ...)`` of values ``(B, N, ...)`` at places int64 ``(B, S)``; of N, any."""
-    place = place.clamp(max=values.shape[1] - 1)
-    index = place if values.ndim == 2 else place[..., None].expand(-1, -1, values.shape[2])
-    found: Tensor = values.gather(1, index)
-    return found
-
-
-def log_share(logits: Tensor, code: Tensor) -> Tensor:
-    """Return the logarithm ``(B, S)`` of the share that logits ``(B, S, C)`` give to codes."""
-    found: Tensor = -F.cross_entropy(logits.flatten(0, 1), code.flatten(), reduction="none").view_as(code)
-    return found
+def pad_tracks(tracks: Tensor | None, layout: TokenLayout) -> Tensor | None:
+    """Return tracks ``(B, S, 2)`` with the last position repeated up to the frames of training clips."""
+    if tracks is None:
+        return None
+    missing = layout.grid[0] * layout.frames - tracks.shape[1]
+    return torch.cat([tracks, tracks[:, -1:].expand(-1, missing, -1)], dim=1)

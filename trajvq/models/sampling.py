@@ -1,23 +1,26 @@
-"""How tokens are drawn: temperature, the likeliest ones, guidance by class, and a chance of its own for every clip.
+"""How clips are sampled: temperature, top-p, guidance by class, and a random generator of its own for every clip.
 
 B rows, C codes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How clips are drawn.
+    """How clips are sampled.
 
     Attributes:
-        temperature: Of codes; 0 takes the likeliest.
-        top_p: Choose among the likeliest codes that together have this share; at least one.
-        noise_scale: Times the width of the planner's Gaussians; 0 takes the middle of the likeliest, and the likeliest look.
-        guidance: Weight of the class (Ho and Salimans, 2021): 1 samples as trained, more exaggerates it.
+        temperature: Of codes; 0 takes the likeliest code.
+        top_p: Sample among the likeliest codes that together have this probability; at least one.
+        noise_scale: Of trajectories, relative to what was learned; 0 takes the likeliest one, and the likeliest
+            appearance.
+        guidance: Weight of the class (Ho and Salimans, 2021): 1 samples as trained, more exaggerates the class.
     """
 
     temperature: float = 1.0
@@ -27,35 +30,83 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if self.temperature < 0 or self.noise_scale < 0 or self.guidance < 0 or not 0 < self.top_p <= 1:
-            raise ValueError(f"temperature, noise_scale and guidance are 0 or more and top_p is in (0, 1], not {self}")
+            raise ValueError(f"temperature, noise_scale and guidance must be 0 or more and top_p in (0, 1], not {self}")
 
 
 def guided(logits: Tensor, guidance: float) -> Tensor:
-    """Return logits ``(B, C)`` of the class against those of none, which follow it unless the guidance is 1."""
+    """Return guided logits ``(B, C)`` of logits with the class and then without it, ``(2B, C)``; at 1 as they are."""
     if guidance == 1:
         return logits
     with_class, without = logits.log_softmax(dim=-1).chunk(2)
     return without + guidance * (with_class - without)
 
 
-def draw(logits: Tensor, uniform: Tensor, how: Sampling) -> Tensor:
-    """Choose by one uniform number a row (inverse distribution function), so that rows do not disturb each other.
+def sample_codes(logits: Tensor, uniform: Tensor, sampling: Sampling) -> Tensor:
+    """Sample one code per row from one uniform number per row, so that rows do not disturb each other.
 
     Args:
         logits: ``(B, C)``.
         uniform: float64 ``(B,)`` in [0, 1).
-        how: Its temperature and top_p.
+        sampling: Temperature and top_p.
 
     Returns:
         int64 ``(B,)``.
     """
-    if how.temperature == 0:
-        return logits.argmax(dim=-1)
-    share = (logits.double() / how.temperature).softmax(dim=-1)
-    if how.top_p < 1:
-        falling, order = share.sort(dim=-1, descending=True, stable=True)
-        out = falling.cumsum(dim=-1) - falling >= how.top_p
-        share = share.scatter(1, order, falling.masked_fill(out, 0.0))
-    ladder = share.cumsum(dim=-1)
-    chosen = torch.searchsorted(ladder, uniform[:, None] * ladder[:, -1:], right=True)[:, 0]
-    return chosen.clamp(max=share.shape[1] - 1)
+    return inverse_cdf(code_probability(logits, sampling), uniform[:, None])[:, 0]
+
+
+def code_probability(logits: Tensor, sampling: Sampling) -> Tensor:
+    """Return the probabilities float64 ``(B, C)`` that codes are sampled with; with top_p they sum to less than one.
+
+    Args:
+        logits: ``(B, C)``.
+        sampling: Temperature and top_p.
+    """
+    if sampling.temperature == 0:
+        return F.one_hot(logits.argmax(dim=-1), logits.shape[-1]).double()
+    probability = (logits.double() / sampling.temperature).softmax(dim=-1)
+    if sampling.top_p < 1:
+        falling, order = probability.sort(dim=-1, descending=True, stable=True)
+        excluded = falling.cumsum(dim=-1) - falling >= sampling.top_p
+        probability = probability.scatter(1, order, falling.masked_fill(excluded, 0.0))
+    return probability
+
+
+def inverse_cdf(probability: Tensor, uniform: Tensor, right: bool = True) -> Tensor:
+    """Sample indices by the inverse of the cumulative distribution function.
+
+    Args:
+        probability: ``(B, C)``; rows need not sum to one.
+        uniform: float64 ``(B, S)`` in [0, 1), one number per sample.
+        right: Where a number equals a cumulative probability, take the index after it.
+
+    Returns:
+        int64 ``(B, S)`` below C.
+    """
+    cumulative = probability.cumsum(dim=-1)
+    index = torch.searchsorted(cumulative, (uniform * cumulative[:, -1:]).contiguous(), right=right)
+    return index.clamp(max=probability.shape[1] - 1)
+
+
+def remaining_uniform(probability: Tensor, uniform: Tensor, index: Tensor) -> Tensor:
+    """Return where in its step of the cumulative distribution each number fell: uniform again, for another choice.
+
+    Args:
+        probability: ``(B, C)``; see `inverse_cdf`.
+        uniform: float64 ``(B,)`` in [0, 1).
+        index: int64 ``(B,)``, what `inverse_cdf` sampled with these numbers.
+
+    Returns:
+        float64 ``(B,)`` in [0, 1).
+    """
+    cumulative = probability.cumsum(dim=-1)
+    size = probability.gather(1, index[:, None])[:, 0]
+    start = cumulative.gather(1, index[:, None])[:, 0] - size
+    precision = torch.finfo(size.dtype)
+    return ((uniform * cumulative[:, -1] - start) / size.clamp(min=precision.tiny)).clamp(0.0, 1.0 - precision.eps)
+
+
+def uniforms(generators: Sequence[torch.Generator], count: int, device: torch.device) -> Tensor:
+    """Return uniform random numbers float64 ``(B, count)`` in [0, 1), each row from a generator of its own."""
+    rows = [torch.rand(count, generator=generator, dtype=torch.float64) for generator in generators]
+    return torch.stack(rows).to(device)

@@ -1,12 +1,12 @@
-"""CausalTokenizer: a clip is folded into the cells of its tokens at once, and worked on there.
+"""CausalTokenizer: fold a clip into one cell per token, and encode and decode on the grid of cells.
 
-B clips, C channels, T frames, H rows, W columns; a token's cell covers p frames, q rows, r columns,
-and there are t, h, w cells. What leads from pixels to cells and back sees one frame at a time with the
-same weights for each, so that it is learnt from p times as many examples.
+B clips, C channels, T frames, H rows, W columns; a token's cell covers p frames, q rows and r columns, and there
+are t, h, w cells. The layers between pixels and cells see one frame at a time and share their weights among frames,
+so they learn from p times as many examples.
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import torch
 from einops import rearrange
@@ -15,15 +15,16 @@ from torch.nn import functional as F
 
 from trajvq.models.causal import ChannelNorm, ResidualBlock
 from trajvq.models.fsq import FSQ
+from trajvq.models.quantizer import Quantizer, check_quantizer
 
 Strides = tuple[int, int, int]
 
 
 class CellEncoder(nn.Module):
-    """Cells to latents. Each cell's mean, least and greatest color enter beside the deviations from its mean.
+    """Cells to latents. Each cell's mean, minimum and maximum color enter beside the deviations from its mean.
 
-    So color does not drown in shape: the least or greatest value of a channel is that of a small object. A token sees
-    its own frames alone: earlier ones would change twice as many tokens and placed the object no better
+    The minimum or maximum of a channel is the color of a small object, so shape does not drown out color. A token sees
+    only its own frames: with earlier frames an object changed twice as many tokens and its position was no better
     (experiments/rate_distortion/trials.md).
 
     Args:
@@ -32,8 +33,8 @@ class CellEncoder(nn.Module):
         patch_channels: Channels between a frame's pixels and what it contributes to its cell.
         frame_channels: Channels that a frame contributes to its cell.
         blocks: Residual blocks.
-        receptive_field: The first so many of them look at neighbouring cells.
-        latent: Channels out.
+        receptive_field: How many of the first blocks look at neighboring cells.
+        latent: Output channels.
     """
 
     def __init__(
@@ -69,9 +70,9 @@ class CellEncoder(nn.Module):
 
 
 class CellDecoder(nn.Module):
-    """Codes to cells: a ground, painted over by one color a cell and frame where a mask says so.
+    """Codes to cells: a background per cell, blended with one color per cell and frame by a mask.
 
-    Drawing shape and color apart, each code can hold a color without redrawing the shape in it.
+    Shape and color are separate outputs, so a code can change the color without encoding the shape again.
 
     Args:
         strides: Frames, rows and columns of a cell.
@@ -96,17 +97,17 @@ class CellDecoder(nn.Module):
         self.mask = nn.Linear(patch_channels, rows * columns)
         self.color = nn.Linear(patch_channels, 3)
         nn.init.zeros_(self.ground.weight)
-        nn.init.constant_(self.mask.bias, -2.0)  # at first little is painted
+        nn.init.constant_(self.mask.bias, -2.0)  # the mask starts almost empty
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Return clips ``(B, 3, T, H, W)``, about [0, 1], of codes ``(B, latent, t, h, w)``."""
+        """Return clips ``(B, 3, T, H, W)``, roughly in [0, 1], of codes ``(B, latent, t, h, w)``."""
         p, q, r = self.strides
         cells = self.outward(self.blocks(self.inward(rearrange(codes, "b c t h w -> b t h w c"))))
         frame = self.frame(rearrange(cells, "b t h w (p n) -> b (t p) h w n", p=p))
         ground = self.ground(frame).unflatten(-1, (3, q * r))
         mask, color = self.mask(frame).sigmoid()[..., None, :], self.color(frame)[..., None]
-        made = torch.lerp(ground, color, mask)
-        return rearrange(made, "b T h w c (q r) -> b c T (h q) (w r)", q=q, r=r) + 0.5
+        pixels = torch.lerp(ground, color, mask)
+        return rearrange(pixels, "b T h w c (q r) -> b c T (h q) (w r)", q=q, r=r) + 0.5
 
 
 class CausalTokenizer(nn.Module):
@@ -114,16 +115,19 @@ class CausalTokenizer(nn.Module):
 
     Args:
         strides: Frames, rows and columns that a token covers.
-        levels: FSQ levels of each digit of a code; their product is the codebook.
-        digits: How many of them each channel of a code has; None for one each. See `trajvq.models.FSQ`.
+        levels: FSQ levels of each digit of a code; their product is the size of the codebook.
+        digits: Number of digits that each channel of a code holds; None for one each. See `trajvq.models.FSQ`.
         width: Channels on the grid of cells.
         patch_channels: Channels between a frame's pixels and its cells.
         frame_channels: Channels that a frame and its cell exchange.
         blocks: Residual blocks in encoder and in decoder.
-        receptive_field: Cells away that a token can still see: beyond that an object changes no token, so that tokens say where
-            it is and a model of tokens has little to tell.
-        quantizer: Another quantizer than FSQ, such as those of `trajvq.models.quantizers`; ``levels`` and ``digits``
-            are then unused.
+        receptive_field: Distance in cells up to which a token sees its neighbors. Beyond it an object changes no
+            token, so tokens say where it is, and a model of tokens has few of them to predict.
+        quantizer: A `trajvq.models.quantizer.Quantizer` to use instead of FSQ, such as those of
+            `trajvq.models.quantizers`; ``levels`` and ``digits`` are then unused.
+
+    Raises:
+        ValueError: If strides, receptive field or quantizer are impossible.
     """
 
     def __init__(
@@ -144,17 +148,14 @@ class CausalTokenizer(nn.Module):
         if not 0 <= receptive_field <= blocks:
             raise ValueError(f"receptive_field is {receptive_field} with {blocks} blocks; give 0 to {blocks}")
         self.strides: Strides = (strides[0], strides[1], strides[2])
-        self.levels, self.width, self.patch_channels, self.frame_channels, self.blocks = (
-            list(levels),
-            width,
-            patch_channels,
-            frame_channels,
-            blocks,
-        )
-        self.digits, self.receptive_field = None if digits is None else list(digits), receptive_field
-        self.quantizer = cast(Any, FSQ(levels, digits) if quantizer is None else quantizer)
-        self.codebook_size: int = self.quantizer.codebook_size
-        channels: int = self.quantizer.dim
+        self.levels, self.digits = list(levels), None if digits is None else list(digits)
+        self.width, self.patch_channels, self.frame_channels = width, patch_channels, frame_channels
+        self.blocks, self.receptive_field = blocks, receptive_field
+        module = FSQ(levels, digits) if quantizer is None else quantizer
+        check_quantizer(module)
+        self.quantizer = cast(Quantizer, module)
+        self.codebook_size = self.quantizer.codebook_size
+        channels = self.quantizer.dim
         self.encoder = CellEncoder(
             self.strides, width, patch_channels, frame_channels, blocks, receptive_field, channels
         )
@@ -170,29 +171,28 @@ class CausalTokenizer(nn.Module):
             ValueError: If the clip does not divide into whole tokens.
         """
         if any(size % stride for size, stride in zip(video.shape[2:], self.strides, strict=True)):
-            found = "x".join(str(size) for size in video.shape[2:])
-            raise ValueError(f"clips of {found} (frames, rows, columns) are no multiples of the strides {self.strides}")
-        codes: Tensor = self.quantizer(self.encoder(video))
+            sizes = "x".join(str(size) for size in video.shape[2:])
+            raise ValueError(f"clips of {sizes} (frames, rows, columns) are no multiples of the strides {self.strides}")
+        codes: Tensor = self.quantizer(self.encoder(video))  # type: ignore[operator]
         return codes
 
     def forward(self, video: Tensor) -> Tensor:
-        """Reconstruct clips ``(B, 3, T, H, W)`` with gradients, about in [0, 1]."""
-        made: Tensor = self.decoder(self.quantize(video))
-        return made
+        """Reconstruct clips ``(B, 3, T, H, W)``, roughly in [0, 1], with gradients."""
+        reconstruction: Tensor = self.decoder(self.quantize(video))
+        return reconstruction
 
     def encode(self, video: Tensor) -> Tensor:
         """Return tokens int64 ``(B, t, h, w)`` of clips float ``(B, 3, T, H, W)`` in [0, 1]."""
-        indices: Tensor = self.quantizer.indices(self.quantize(video))
-        return indices
+        return self.quantizer.indices(self.quantize(video))
 
     def decode(self, indices: Tensor) -> Tensor:
         """Return clips float ``(B, 3, T, H, W)`` of tokens int64 ``(B, t, h, w)``."""
-        made: Tensor = self.decoder(self.quantizer.codes(indices))
-        return made
+        video: Tensor = self.decoder(self.quantizer.codes(indices))
+        return video
 
     def auxiliary_loss(self) -> Tensor | None:
-        """Return the quantizer's own loss of the last clips in training, and forget it; None for FSQ."""
+        """Return the quantizer's own loss of the last training batch, once; None if it has none, as FSQ."""
         loss: Tensor | None = getattr(self.quantizer, "loss", None)
         if loss is not None:
-            self.quantizer.loss = None
+            self.quantizer.loss = None  # type: ignore[attr-defined]
         return loss

@@ -1,17 +1,24 @@
-"""TrajectoryPredictor: all places of a clip to come, at once, from those seen, as samples that a proper score has taught.
+"""TrajectoryPredictor: all later positions of a clip at once, as samples of a network trained by a proper score.
 
-The network takes noise beside the places seen, and two of its answers to each context are trained on the energy
-score (Gneiting and Raftery, 2007; as in engression, Shen and Meinshausen, 2024): near to what happened, and as far
-from each other as that is uncertain. Nothing is fed back, so errors do not add up along the way.
+The network takes noise beside the positions of the context. Two of its samples for each context are trained on the
+energy score (Gneiting and Raftery, 2007; as in engression, Shen and Meinshausen, 2024): close to what happened, and as
+far from each other as that is uncertain. Nothing is fed back, so errors do not accumulate along the way.
 
-B clips, T frames, n of them seen, K samples, D channels; x and y from -1 to 1 between the picture's edges.
+B clips, T frames, K samples, D channels; x and y from -1 to 1 between the edges of the picture.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-MIDDLE = 64  # samples whose middle is the answer where one is asked for
+from trajvq.models.cells import fill_gaps
+from trajvq.models.sampling import Sampling, uniforms
+from trajvq.models.transformer import TokenLayout
+from trajvq.optim.geometric_median import geometric_median
+
+MEDIAN_SAMPLES = 64  # samples whose geometric median is the single best prediction
 
 
 class ResidualLayer(nn.Module):
@@ -19,162 +26,151 @@ class ResidualLayer(nn.Module):
 
     Args:
         width: D.
-        expansion: Hidden channels, in widths.
+        expansion: Channels between the two layers, as a multiple of the width.
     """
 
     def __init__(self, width: int, expansion: int = 2) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.hidden, self.outward = nn.Linear(width, expansion * width), nn.Linear(expansion * width, width)
+        self.expand, self.contract = nn.Linear(width, expansion * width), nn.Linear(expansion * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = x + self.outward(F.gelu(self.hidden(self.norm(x))))
-        return made
+        updated: Tensor = x + self.contract(F.gelu(self.expand(self.norm(x))))
+        return updated
 
 
 class TrajectoryPredictor(nn.Module):
-    """The places of later frames from those of the first ones; see `AutoregressiveTrajectory`.
+    """A `trajvq.models.trajectory_model.TrajectoryModel` without density: a sampler of the rest of a track.
 
-    Paths are looked at from where the object was seen last, along its way there and with its turn to one side, so
-    that motions which differ by place, direction or a mirror are one to the network. Where the picture lies is told
-    beside.
+    Positions are relative to the last one of the context, along the motion there and with its turn to one side, so that
+    motions which differ by translation, rotation or reflection are one to the network. Where the picture lies is an
+    input of its own. Classes are not used.
 
     Args:
-        frames: T, of the clips it is trained on.
         width: D.
-        layers: Residual layers before noise comes in.
+        layers: Residual layers before noise is added.
         noisy_layers: Residual layers after.
-        noise: Random numbers that a sample is made of, at most 3 T.
+        noise: Random numbers of a sample, at most 3 T.
     """
 
-    fixed: Tensor
+    fixed_noise: Tensor
+    has_density = False
 
-    def __init__(self, frames: int, width: int = 192, layers: int = 3, noisy_layers: int = 2, noise: int = 16) -> None:
+    def __init__(self, width: int = 192, layers: int = 3, noisy_layers: int = 2, noise: int = 16) -> None:
         super().__init__()
-        self.frames, self.noise = frames, min(noise, 3 * frames)
-        self.inward = nn.Linear(2 * frames + 4, width)
-        self.given = nn.Embedding(frames + 1, width)
-        self.layers = nn.Sequential(*(ResidualLayer(width) for _ in range(layers)))
-        self.chance = nn.Linear(self.noise, width, bias=False)
-        self.noisy_layers = nn.Sequential(*(ResidualLayer(width) for _ in range(noisy_layers)))
-        self.outward = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * frames))
-        for weight in (self.given.weight, self.chance.weight):
-            nn.init.normal_(weight, std=0.05)  # at first what was seen counts most, or noise drowns it
-        draws = torch.randn(MIDDLE, self.noise, generator=torch.Generator().manual_seed(0))
-        self.register_buffer("fixed", draws, persistent=False)
+        self.width, self.layers, self.noisy_layers, self.noise = width, layers, noisy_layers, noise
 
-    def forward(self, seen: Tensor, given: Tensor, chance: Tensor) -> Tensor:
-        """Return whole paths ``(B, K, T, 2)``; where places were seen they are no better than these.
+    def build(self, layout: TokenLayout, classes: int) -> None:
+        """Create the layers with fresh weights; see `TrajectoryModel.build`."""
+        width, self.frames = self.width, layout.grid[0] * layout.frames
+        self.numbers = min(self.noise, 3 * self.frames)
+        self.embed = nn.Linear(2 * self.frames + 4, width)
+        self.embed_context = nn.Embedding(self.frames + 1, width)
+        self.body = nn.Sequential(*(ResidualLayer(width) for _ in range(self.layers)))
+        self.embed_noise = nn.Linear(self.numbers, width, bias=False)
+        self.noisy_body = nn.Sequential(*(ResidualLayer(width) for _ in range(self.noisy_layers)))
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * self.frames))
+        for weight in (self.embed_context.weight, self.embed_noise.weight):
+            nn.init.normal_(weight, std=0.05)  # small, or noise drowns the context at first
+        noise = torch.randn(MEDIAN_SAMPLES, self.numbers, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("fixed_noise", noise, persistent=False)
 
-        Args:
-            seen: float ``(B, T, 2)``; from each clip's ``given`` on it is not looked at.
-            given: int64 ``(B,)``, places seen, 1 to T.
-            chance: float ``(B, K, noise)``, standard normal.
-        """
-        last, along, side = _standpoint(seen, given)
-        there = torch.arange(self.frames, device=seen.device) < given[:, None]
-        off = _turned(seen - last, along, side)  # (B, T, 2)
-        middle = _turned(-last, along, side)[:, 0]
-        way = torch.stack([along[:, 0], along[:, 1] * side], dim=-1)
-        features = torch.cat([4 * torch.where(there[..., None], off, 0.0).flatten(1), middle, way], dim=1)
-        known = self.layers(self.inward(features) + self.given(given))
-        made = self.outward(self.noisy_layers(known[:, None] + self.chance(chance)))
-        count, draws = chance.shape[:2]
-        flat = made.view(count, draws * self.frames, 2)
-        placed: Tensor = last[:, None] + _back(flat, along, side).view(count, draws, self.frames, 2)
-        return placed
-
-    def loss(self, path: Tensor, given: Tensor) -> Tensor:
-        """Return the mean energy score of two samples a clip over the frames not seen.
+    def forward(self, tracks: Tensor, context: Tensor, noise: Tensor) -> Tensor:
+        """Return whole tracks ``(B, K, T, 2)``; frames of the context are reconstructed, not copied.
 
         Args:
-            path: float ``(B, T, 2)``; frames with NaN are not valid.
-            given: int64 ``(B,)``, places that are shown, 1 to T - 1.
+            tracks: float ``(B, T, 2)``; frames after the context are ignored.
+            context: int64 ``(B,)``, frames of the context, 1 to T.
+            noise: float ``(B, K, numbers)``, standard normal.
         """
-        valid = path.isfinite().all(dim=-1) & (torch.arange(self.frames, device=path.device) >= given[:, None])
-        path = path.nan_to_num()
-        made = self(path, given, torch.randn(len(path), 2, self.noise, device=path.device))
-        error = (made - path[:, None]).norm(dim=-1).mean(dim=1)
-        noise_scale = (made[:, 0] - made[:, 1]).norm(dim=-1)
-        score: Tensor = ((error - noise_scale / 2) * valid).sum() / valid.sum().clamp(min=1)
+        last, direction, side = _reference_frame(tracks, context)
+        in_context = torch.arange(self.frames, device=tracks.device) < context[:, None]
+        relative = _to_frame(tracks - last, direction, side)  # (B, T, 2)
+        center = _to_frame(-last, direction, side)[:, 0]
+        heading = torch.stack([direction[:, 0], direction[:, 1] * side], dim=-1)
+        features = torch.cat([4 * torch.where(in_context[..., None], relative, 0.0).flatten(1), center, heading], dim=1)
+        hidden = self.body(self.embed(features) + self.embed_context(context))
+        predicted = self.head(self.noisy_body(hidden[:, None] + self.embed_noise(noise)))
+        count, samples = noise.shape[:2]
+        flat = _from_frame(predicted.view(count, samples * self.frames, 2), direction, side)
+        positions: Tensor = last[:, None] + flat.view(count, samples, self.frames, 2)
+        return positions
+
+    def snap(self, tracks: Tensor) -> Tensor:
+        """Return tracks as they are: there is no grid."""
+        return tracks
+
+    def log_probability(self, tracks: Tensor, label: Tensor) -> Tensor:
+        """Raise an error.
+
+        Raises:
+            ValueError: Always: samples have no density.
+        """
+        raise ValueError("TrajectoryPredictor has no density; use AutoregressiveTrajectory where likelihoods count")
+
+    def loss(self, tracks: Tensor, context: Tensor, label: Tensor) -> Tensor:
+        """Return the mean energy score of two samples a clip; see `TrajectoryModel.loss`."""
+        later = torch.arange(self.frames, device=tracks.device) >= context[:, None]
+        tracks = torch.where(later[..., None], tracks, fill_gaps(tracks))
+        scored = tracks.isfinite().all(dim=-1) & later
+        tracks = tracks.nan_to_num()
+        samples = self(tracks, context, torch.randn(len(tracks), 2, self.numbers, device=tracks.device))
+        error = (samples - tracks[:, None]).norm(dim=-1).mean(dim=1)
+        distance = (samples[:, 0] - samples[:, 1]).norm(dim=-1)
+        score: Tensor = ((error - distance / 2) * scored).sum() / scored.sum().clamp(min=1)
         return score
 
-    @staticmethod
-    def rounded(path: Tensor) -> Tensor:
-        """Return places as they are: there is no grid."""
-        return path
-
-    @staticmethod
-    def log_probability(path: Tensor, label: Tensor) -> Tensor:
-        """Return zeros ``(B, T)``: samples have no density. What is trained is `loss`."""
-        return path.new_zeros(path.shape[:2])
-
-    def rollout(
-        self, path: Tensor, frames: int, label: Tensor, chance: Tensor, noise_scale: float = 1.0, guidance: float = 1.0
+    def sample(
+        self, prefix: Tensor, frames: int, label: Tensor, sampling: Sampling, generators: Sequence[torch.Generator]
     ) -> Tensor:
-        """Return paths ``(B, frames, 2)`` that go on from the given ones.
+        """Return tracks ``(B, frames, 2)`` that continue the prefix; see `TrajectoryModel.sample`.
 
-        Args:
-            path: float ``(B, S, 2)``, S from 1 on; what is beyond ``frames`` is left out.
-            frames: At most T.
-            label: Not looked at.
-            chance: ``(B, frames, ...)`` uniform numbers, at least as many as the noise.
-            noise_scale: Times the noise; with 0 each place is the geometric median of 64 samples, the best guess where
-                the mean distance counts.
-            guidance: Not looked at.
+        The noise scale multiplies the noise. At 0 each position is the geometric median of 64 samples, the best
+        prediction where the mean distance counts.
         """
-        given = path.shape[1]
-        if given >= frames:
-            short: Tensor = path[:, :frames]
-            return short
-        seen = F.pad(path, (0, 0, 0, self.frames - given))
-        shown = torch.full((len(path),), given, device=path.device)
-        if noise_scale == 0:
-            made = geometric_median(self(seen, shown, self.fixed.expand(len(path), -1, -1)))
+        context = prefix.shape[1]
+        if context >= frames:
+            return prefix[:, :frames]
+        tracks = F.pad(prefix, (0, 0, 0, self.frames - context))
+        given = torch.full((len(prefix),), context, device=prefix.device)
+        if sampling.noise_scale == 0:
+            samples = self(tracks, given, self.fixed_noise.expand(len(prefix), -1, -1))
+            predicted = geometric_median(samples)
         else:
-            uniform = chance.flatten(1)[:, : self.noise].clamp(1e-9, 1 - 1e-9)
-            normal = torch.special.ndtri(uniform).to(path.dtype) * noise_scale
-            made = self(seen, shown, F.pad(normal, (0, self.noise - normal.shape[1]))[:, None])[:, 0]
-        return torch.cat([path, made[:, given:frames]], dim=1)
+            uniform = uniforms(generators, self.numbers, prefix.device).clamp(1e-9, 1 - 1e-9)
+            noise = torch.special.ndtri(uniform).to(prefix.dtype) * sampling.noise_scale
+            predicted = self(tracks, given, noise[:, None])[:, 0]
+        return torch.cat([prefix, predicted[:, context:frames]], dim=1)
 
 
-def _standpoint(seen: Tensor, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the last place seen ``(B, 1, 2)``, the unit vector that leads there ``(B, 2)``, and the side it turns to.
+def _reference_frame(tracks: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the last position of the context, the unit vector of the motion there, and the side it turns to.
 
-    The side is 1 or -1, ``(B,)``.
+    Shapes are ``(B, 1, 2)``, ``(B, 2)`` and ``(B,)``; the side is 1 or -1.
     """
 
-    def at(back: int) -> Tensor:
-        moment = (given - 1 - back).clamp(min=0)[:, None, None].expand(-1, 1, 2)
-        return seen.gather(1, moment)[:, 0]
+    def position(back: int) -> Tensor:
+        frame = (context - 1 - back).clamp(min=0)[:, None, None].expand(-1, 1, 2)
+        return tracks.gather(1, frame)[:, 0]
 
-    last, before, earlier = at(0), at(2), at(5)
-    way = last - before
-    length = way.norm(dim=-1, keepdim=True)
-    along = torch.where(length > 1e-6, way / length.clamp(min=1e-6), way.new_tensor([1.0, 0.0]))
-    bend = before - earlier
-    side = torch.where(bend[:, 0] * way[:, 1] - bend[:, 1] * way[:, 0] < 0, -1.0, 1.0)
-    return last[:, None], along, side
+    last, before, earlier = position(0), position(2), position(5)
+    motion = last - before
+    length = motion.norm(dim=-1, keepdim=True)
+    direction = torch.where(length > 1e-6, motion / length.clamp(min=1e-6), motion.new_tensor([1.0, 0.0]))
+    previous = before - earlier
+    side = torch.where(previous[:, 0] * motion[:, 1] - previous[:, 1] * motion[:, 0] < 0, -1.0, 1.0)
+    return last[:, None], direction, side
 
 
-def _turned(path: Tensor, along: Tensor, side: Tensor) -> Tensor:
-    """Return paths ``(B, T, 2)`` in axes along and across the way, the side that is turned to being positive."""
-    x = (path * along[:, None]).sum(dim=-1)
-    y = path[..., 1] * along[:, None, 0] - path[..., 0] * along[:, None, 1]
+def _to_frame(tracks: Tensor, direction: Tensor, side: Tensor) -> Tensor:
+    """Return tracks ``(B, T, 2)`` in axes along and across the motion; the side it turns to is positive."""
+    x = (tracks * direction[:, None]).sum(dim=-1)
+    y = tracks[..., 1] * direction[:, None, 0] - tracks[..., 0] * direction[:, None, 1]
     return torch.stack([x, y * side[:, None]], dim=-1)
 
 
-def _back(path: Tensor, along: Tensor, side: Tensor) -> Tensor:
-    """Undo `_turned`."""
-    x, y = path[..., 0], path[..., 1] * side[:, None]
-    across = torch.stack([-along[:, 1], along[:, 0]], dim=-1)
-    return x[..., None] * along[:, None] + y[..., None] * across[:, None]
-
-
-def geometric_median(points: Tensor, rounds: int = 12) -> Tensor:
-    """Return the place ``(B, ..., 2)`` nearest on average to K points ``(B, K, ..., 2)`` (Weiszfeld, 1937)."""
-    middle: Tensor = points.mean(dim=1)
-    for _ in range(rounds):
-        pull = 1 / (points - middle[:, None]).norm(dim=-1, keepdim=True).clamp(min=1e-4)
-        middle = (points * pull).sum(dim=1) / pull.sum(dim=1)
-    return middle
+def _from_frame(tracks: Tensor, direction: Tensor, side: Tensor) -> Tensor:
+    """Undo `_to_frame`."""
+    x, y = tracks[..., 0], tracks[..., 1] * side[:, None]
+    across = torch.stack([-direction[:, 1], direction[:, 0]], dim=-1)
+    return x[..., None] * direction[:, None] + y[..., None] * across[:, None]

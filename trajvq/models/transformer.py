@@ -1,25 +1,24 @@
-"""The token transformer: tokens and their places in time and space to features, by attention (torch's SDPA).
+"""The token transformer, with PyTorch's scaled dot-product attention; and TokenLayout, the shape of a clip's tokens.
 
-B clips; t, h, w tokens over frames, rows and columns; N tokens in a row; D channels.
+B clips; t, h, w tokens over latent frames, rows and columns; N tokens in a sequence; D channels.
 """
 
 from dataclasses import dataclass
 from math import prod
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
 class TokenLayout:
-    """What the tokens of a clip look like.
+    """Codebook and grid of the tokens of a clip.
 
     Attributes:
         codebook_size: Number of different tokens.
-        levels: Of the digits that a token is made of, the first one turning fastest, as FSQ numbers its
-            codes; ``(codebook_size,)`` where a code is but a number.
-        grid: Tokens over frames, rows and columns.
+        levels: Number of values of each digit of a token, the first digit turning fastest;
+            ``(codebook_size,)`` for codes without digits. See `trajvq.models.quantizer.Quantizer`.
+        grid: t, h, w.
         frames: Frames that a token covers.
     """
 
@@ -34,76 +33,36 @@ class TokenLayout:
         return prod(self.grid)
 
 
-class TokenEmbedding(nn.Module):
-    """Tokens to vectors: a small network of their digits, and a sum over frame, row and column of their place.
-
-    Codes that share digits share weights, so what is learnt of one helps the others. Where FSQ writes a channel with
-    several digits, those that share one need not be neighbours on the channel. The network sees each code of the
-    codebook once a call, not each token.
-
-    Args:
-        layout: Of the tokens.
-        width: D.
-    """
-
-    digits: Tensor
-    place: Tensor
-
-    def __init__(self, layout: TokenLayout, width: int) -> None:
-        super().__init__()
-        self.layout = layout
-        codes, columns, basis = torch.arange(layout.codebook_size), [], 1
-        for level in layout.levels:
-            columns.append(F.one_hot(codes // basis % level, level))
-            basis *= level
-        self.register_buffer("digits", torch.cat(columns, dim=1).float(), persistent=False)
-        axes = torch.meshgrid(*(torch.arange(size) for size in layout.grid), indexing="ij")
-        self.register_buffer("place", torch.stack([axis.flatten() for axis in axes]), persistent=False)
-        self.code = nn.Parameter(torch.randn(sum(layout.levels), width) * 0.3)
-        self.mix = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
-        self.axes = nn.ParameterList(torch.randn(size, width) * 0.3 for size in layout.grid)
-
-    def forward(self, tokens_BN: Tensor, places_BN: Tensor | None = None) -> Tensor:
-        """Return ``(B, N, D)`` of tokens int64 ``(B, N)``.
-
-        Args:
-            tokens_BN: Tokens below ``codebook_size``.
-            places_BN: Where each lies in the grid, counted frame by frame and row by row; None: from the first on.
-        """
-        places = torch.arange(tokens_BN.shape[1], device=tokens_BN.device) if places_BN is None else places_BN
-        known_ND = sum(axis[place] for axis, place in zip(self.axes, self.place, strict=True))
-        assert isinstance(known_ND, Tensor)
-        codes_KD = self.digits @ self.code
-        return F.embedding(tokens_BN, codes_KD + self.mix(codes_KD)) + F.embedding(places, known_ND)
-
-
 class KeyValues:
-    """Keys and values that one attention layer keeps of the tokens it has seen, so that none is worked on twice.
+    """Keys and values of one attention layer for the tokens so far, so that each is computed once.
 
     Args:
-        length: Tokens there will be.
+        length: Tokens of the whole sequence.
+
+    Attributes:
+        filled: Tokens so far.
     """
 
     def __init__(self, length: int) -> None:
-        self.length, self.seen = length, 0
-        self.held: Tensor | None = None  # keys and values, (2, B, heads, length, D / heads)
+        self.length, self.filled = length, 0
+        self.buffer: Tensor | None = None  # keys and values, (2, B, heads, length, D / heads)
 
     def add(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Keep keys and values ``(B, heads, N, D / heads)`` of the next N tokens; return those of all so far."""
-        if self.held is None:
-            self.held = key.new_empty((2, *key.shape[:2], self.length, key.shape[3]))
-        start, self.seen = self.seen, self.seen + key.shape[2]
-        self.held[0, :, :, start : self.seen], self.held[1, :, :, start : self.seen] = key, value
-        return self.held[0, :, :, : self.seen], self.held[1, :, :, : self.seen]
+        """Add keys and values ``(B, heads, N, D / heads)`` of the next N tokens; return those of all so far."""
+        if self.buffer is None:
+            self.buffer = key.new_empty((2, *key.shape[:2], self.length, key.shape[3]))
+        start, self.filled = self.filled, self.filled + key.shape[2]
+        self.buffer[0, :, :, start : self.filled], self.buffer[1, :, :, start : self.filled] = key, value
+        return self.buffer[0, :, :, : self.filled], self.buffer[1, :, :, : self.filled]
 
 
 class Attention(nn.Module):
-    """Attention of every token to all, or to itself and those before it.
+    """Self-attention, over all tokens or causal.
 
     Args:
         width: D; a multiple of ``heads``.
-        heads: Heads.
-        causal: Look at no later token.
+        heads: Number of heads.
+        causal: Attend to no later token.
         dropout: Share of attention weights dropped in training.
     """
 
@@ -116,27 +75,27 @@ class Attention(nn.Module):
 
     def forward(self, x_BND: Tensor, cache: KeyValues | None = None) -> Tensor:
         query, key, value = self.inward(x_BND).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        share = self.dropout if self.training else 0.0
+        dropout = self.dropout if self.training else 0.0
         causal = self.causal
         if cache is not None:
             assert causal
-            assert cache.seen == 0 or x_BND.shape[1] == 1
-            causal = cache.seen == 0
+            assert cache.filled == 0 or x_BND.shape[1] == 1
+            causal = cache.filled == 0
             key, value = cache.add(key, value)
-        seen = F.scaled_dot_product_attention(query, key, value, is_causal=causal, dropout_p=share)
-        made: Tensor = self.outward(seen.transpose(1, 2).flatten(2))
-        return made
+        attended = F.scaled_dot_product_attention(query, key, value, is_causal=causal, dropout_p=dropout)
+        projected: Tensor = self.outward(attended.transpose(1, 2).flatten(2))
+        return projected
 
 
 class Block(nn.Module):
-    """Attention and a two-layer network, each behind a norm and beside an identity.
+    """Attention and a perceptron, each after a norm and with a skip connection.
 
     Args:
         width: D.
-        heads: Heads.
+        heads: Number of heads.
         causal: See `Attention`.
         dropout: Share dropped in training.
-        expansion: Hidden channels of the two-layer network, in widths.
+        expansion: Hidden channels of the perceptron, as a multiple of ``width``.
     """
 
     def __init__(self, width: int, heads: int, causal: bool = False, dropout: float = 0.0, expansion: int = 4) -> None:
@@ -148,8 +107,8 @@ class Block(nn.Module):
 
     def forward(self, x_BND: Tensor, cache: KeyValues | None = None) -> Tensor:
         x_BND = x_BND + self.drop(self.attention(self.norm_attention(x_BND), cache))
-        made: Tensor = x_BND + self.drop(self.outward(F.gelu(self.hidden(self.norm(x_BND)))))
-        return made
+        residual: Tensor = self.drop(self.outward(F.gelu(self.hidden(self.norm(x_BND)))))
+        return x_BND + residual
 
 
 class TokenTransformer(nn.Module):
@@ -157,9 +116,9 @@ class TokenTransformer(nn.Module):
 
     Args:
         width: D.
-        depth: Blocks; with none what comes in goes out.
-        heads: Heads.
-        causal: Look at no later token.
+        depth: Number of blocks; 0 for the identity.
+        heads: Number of heads.
+        causal: Attend to no later token.
         dropout: Share dropped in training.
         expansion: See `Block`.
     """
@@ -178,10 +137,10 @@ class TokenTransformer(nn.Module):
         self.norm = nn.LayerNorm(width) if depth else nn.Identity()
 
     def cache(self, length: int) -> list[KeyValues]:
-        """Return an empty cache for `forward`, of a causal transformer: one for each block.
+        """Return an empty cache for `forward` of a causal transformer, one part per block.
 
         Args:
-            length: Tokens there will be in all.
+            length: Tokens of the whole sequence.
         """
         return [KeyValues(length) for _ in self.blocks]
 
@@ -189,11 +148,11 @@ class TokenTransformer(nn.Module):
         """Return features ``(B, N, D)`` of embedded tokens ``(B, N, D)``.
 
         Args:
-            x_BND: Embedded tokens; with a cache those that follow the ones it has seen: any number the first time,
-                one a call after that.
+            x_BND: Embedded tokens; with a cache, only those after the tokens already in it: any number in the first
+                call, one in each later call.
             cache: See `cache`.
         """
         for number, block in enumerate(self.blocks):
             x_BND = block(x_BND, cache[number] if cache else None)
-        made: Tensor = self.norm(x_BND)
-        return made
+        normed: Tensor = self.norm(x_BND)
+        return normed

@@ -1,4 +1,7 @@
-"""Muon: steps of equal size in every direction of a weight matrix (Jordan et al., 2024), AdamW for the rest."""
+"""Muon: steps of equal size in every direction of a weight matrix, and AdamW for all other weights.
+
+Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -8,41 +11,45 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
-NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # a quintic that drives singular values to about 1 in few steps
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of a quintic that drives singular values to about 1
 ITERATIONS = 5
 MOMENTUM = 0.95
 
 
 def orthogonalize(matrices: Tensor) -> Tensor:
-    """Return the nearest matrices with all singular values about 1 (0.7 to 1.2), by Newton-Schulz iteration.
+    """Return the closest matrices whose singular values are all about 1 (0.7 to 1.2), by Newton-Schulz iteration.
 
     Args:
-        matrices: float ``(matrices, rows, columns)``, fastest with no more rows than columns; the result is float32 of
-            the same shape.
+        matrices: float ``(matrices, rows, columns)``. It is fastest with no more rows than columns.
+
+    Returns:
+        float32 of the same shape.
     """
     a, b, c = NEWTON_SCHULZ
-    made = matrices.float()
-    made = made / (made.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    x = matrices.float()
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(ITERATIONS):
-        gram = made @ made.mT
-        made = torch.baddbmm(made, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), made, beta=a)
-    return made
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x
 
 
 def is_matrix(weight: Tensor) -> bool:
-    """Tell whether Muon steps a weight: it maps many channels to many. Depthwise kernels, gains and biases do not."""
+    """Return whether Muon updates a weight: it maps many channels to many, unlike depthwise kernels and biases."""
     return weight.ndim > 1 and weight.shape[1] > 1 and weight.shape[0] > 1
 
 
 class Muon(torch.optim.Optimizer):
-    """Orthogonalized momentum for matrices (convolutions are flattened to one), AdamW for all other weights.
+    """Update matrices with orthogonalized momentum and all other weights with AdamW.
+
+    Convolution kernels count as matrices, flattened to output channels by the rest.
 
     Args:
-        parameters: What is trained.
-        learning_rate: Of AdamW.
-        matrix_learning_rate: Length of a step of the matrices, relative to their singular values.
-        betas: AdamW's running averages.
-        weight_decay: Decoupled decay of the matrices; vectors are not decayed.
+        parameters: The weights to train.
+        learning_rate: Learning rate of AdamW.
+        matrix_learning_rate: Learning rate of the matrices: the size of a step relative to their singular values.
+        betas: Decay rates of AdamW's running averages.
+        weight_decay: Decoupled weight decay of the matrices. Other weights do not decay.
     """
 
     def __init__(
@@ -64,7 +71,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Take one step; the closure, where there is one, computes loss and gradients first."""
+        """Take one step, after the closure, if given, has computed loss and gradients."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -75,30 +82,30 @@ class Muon(torch.optim.Optimizer):
         return loss
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load the averages; learning rates, betas and decay stay what they were set to."""
+        """Load the running averages only. Learning rates, betas and weight decay keep the values of the constructor."""
         settings = [{k: v for k, v in group.items() if k != "params"} for group in self.param_groups]
         super().load_state_dict(state_dict)
         for group, own in zip(self.param_groups, settings, strict=True):
             group.update(own)
         for weight, state in self.state.items():
-            if "step" in state:  # nobody else moves it, and fused AdamW wants it beside the weight
+            if "step" in state:  # nothing else moves it, and fused AdamW needs it on the device of the weight
                 state["step"] = state["step"].to(weight.device)
 
     def _matrices(self, weights: list[nn.Parameter], group: dict[str, Any]) -> None:
-        alike = defaultdict(list)  # those of one shape, lying, are made orthogonal together
+        by_shape = defaultdict(list)  # matrices of one shape are orthogonalized together
         for weight in weights:
             assert weight.grad is not None
             state = self.state[weight]
             if not state:
                 state["momentum"] = torch.zeros_like(weight)
             state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
-            ahead = weight.grad.lerp(state["momentum"], MOMENTUM).flatten(1)  # Nesterov
-            lying = ahead.mT if ahead.shape[0] > ahead.shape[1] else ahead
-            alike[lying.shape].append((weight, lying))
-        for same in alike.values():
-            steps = orthogonalize(torch.stack([lying for _, lying in same]))
-            for (weight, _), step in zip(same, steps, strict=True):
-                ratio = weight.shape[0] ** 2 / weight.numel()  # rows of a column
+            update = weight.grad.lerp(state["momentum"], MOMENTUM).flatten(1)  # Nesterov
+            wide = update.mT if update.shape[0] > update.shape[1] else update
+            by_shape[wide.shape].append((weight, wide))
+        for same_shape in by_shape.values():
+            steps = orthogonalize(torch.stack([wide for _, wide in same_shape]))
+            for (weight, _), step in zip(same_shape, steps, strict=True):
+                ratio = weight.shape[0] ** 2 / weight.numel()  # rows per column
                 step = (step.mT if ratio > 1 else step).reshape(weight.shape)
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
                 weight.add_(step, alpha=-group["lr"] * max(1.0, ratio) ** 0.5)

@@ -1,4 +1,4 @@
-"""Optimizers with linear warm-up and cosine decay, both counted in steps."""
+"""Optimizers with a linear warm-up and a cosine decay, both counted in steps."""
 
 import math
 from collections.abc import Iterable
@@ -18,15 +18,15 @@ def adamw(
     betas: tuple[float, float],
     weight_decay: float,
 ) -> dict[str, Any]:
-    """Return what ``configure_optimizers`` returns; vectors (gains, biases) are not decayed.
+    """Return AdamW and its schedule in the form of Lightning's ``configure_optimizers``.
 
     Args:
-        parameters: What is trained.
-        learning_rate: The peak, reached after the warm-up; decays to 0 at ``total_steps``.
-        warmup_steps: Steps of linear rise.
-        total_steps: Steps until the rate is 0.
-        betas: AdamW's running averages.
-        weight_decay: AdamW's decoupled decay.
+        parameters: The weights to train.
+        learning_rate: Peak learning rate, after the warm-up. It decays to 0 at ``total_steps``.
+        warmup_steps: Steps of the linear warm-up.
+        total_steps: Steps until the learning rate is 0.
+        betas: Decay rates of the running averages.
+        weight_decay: Decoupled weight decay. Vectors (gains, biases) do not decay.
     """
     trained = [p for p in parameters if p.requires_grad]
     groups = [
@@ -46,16 +46,16 @@ def muon(
     betas: tuple[float, float],
     weight_decay: float,
 ) -> dict[str, Any]:
-    """Return what ``configure_optimizers`` returns, with `Muon`; arguments as of `adamw`.
+    """Return `Muon` and its schedule in the form of Lightning's ``configure_optimizers``.
 
     Args:
-        parameters: What is trained.
-        learning_rate: The peak for all weights that are no matrices.
-        matrix_learning_rate: The peak for matrices.
-        warmup_steps: Steps of linear rise.
-        total_steps: Steps until both rates are 0.
-        betas: AdamW's running averages, for the weights that are no matrices.
-        weight_decay: Decoupled decay of the matrices.
+        parameters: The weights to train.
+        learning_rate: Peak learning rate of all weights that are not matrices.
+        matrix_learning_rate: Peak learning rate of the matrices.
+        warmup_steps: Steps of the linear warm-up.
+        total_steps: Steps until both learning rates are 0.
+        betas: Decay rates of AdamW's running averages, for the weights that are not matrices.
+        weight_decay: Decoupled weight decay of the matrices.
     """
     optimizer = Muon(parameters, learning_rate, matrix_learning_rate, betas, weight_decay)
     return _scheduled(optimizer, warmup_steps, total_steps)
@@ -67,10 +67,10 @@ def _scheduled(optimizer: torch.optim.Optimizer, warmup_steps: int, total_steps:
 
 
 class AdamW(torch.optim.AdamW):
-    """AdamW that takes its averages from a checkpoint but keeps its own settings."""
+    """AdamW that loads its running averages from a checkpoint but keeps its own settings."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load the averages; learning rate, betas and decay stay what they were set to."""
+        """Load the running averages only. Learning rate, betas and weight decay keep the values of the constructor."""
         settings = [{k: v for k, v in group.items() if k != "params"} for group in self.param_groups]
         super().load_state_dict(state_dict)
         for group, own in zip(self.param_groups, settings, strict=True):
@@ -78,20 +78,20 @@ class AdamW(torch.optim.AdamW):
 
 
 class WarmupCosine(torch.optim.lr_scheduler.LambdaLR):
-    """Linear rise, then half a cosine to 0; a checkpoint tells it the step and nothing else.
+    """Raise the learning rate linearly, then lower it to 0 along half a cosine. A checkpoint holds the step only.
 
     Args:
-        optimizer: Whose learning rate it sets.
-        warmup_steps: Steps of linear rise.
-        total_steps: Steps until the rate is 0.
+        optimizer: The optimizer.
+        warmup_steps: Steps of the linear warm-up.
+        total_steps: Steps until the learning rate is 0.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, warmup_steps: int, total_steps: int) -> None:
         def factor(step: int) -> float:
             if step < warmup_steps:
                 return (step + 1) / warmup_steps
-            done = (step - warmup_steps) / max(total_steps - warmup_steps, 1)
-            return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+            progress = (step - warmup_steps) / max(total_steps - warmup_steps, 1)
+            return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
         self.factor = factor
         super().__init__(optimizer, factor)

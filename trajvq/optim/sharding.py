@@ -1,19 +1,19 @@
-"""Sharding: spread a network's weights, gradients and optimizer state over processes (FSDP2)."""
+"""Sharding: distribute the weights, gradients and optimizer state of a network over processes (FSDP2)."""
 
 from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
-SMALL = 10_000  # weights below which a part is not worth a message of its own
+SMALL = 10_000  # weights; smaller blocks are not worth communicating on their own
 
 
 def shard(network: nn.Module, mesh: DeviceMesh, methods: tuple[str, ...] = ()) -> None:
-    """Shard a network in place, each residual block by itself so that one block at a time is whole.
+    """Shard a network in place. Each residual block is a unit, so that only one block at a time is unsharded.
 
     Args:
         network: The network.
-        mesh: The processes, one dimension.
-        methods: Methods besides ``forward`` that compute with the weights.
+        mesh: The processes, as a mesh of one dimension.
+        methods: Names of the methods besides ``forward`` that use the weights.
     """
     for module in network.modules():
         if isinstance(module, nn.Sequential) and any(list(child.parameters()) for child in module):

@@ -1,28 +1,48 @@
-"""Scoreboards of one run or of many as one table each: trivial rows once, then a row for every run."""
+"""Scoreboards of one or several runs merged into tables: each trivial row once, then a row for each run."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from trajvq.metrics.figures import Figure, find, heading_of
 from trajvq.metrics.intervals import Interval, paired_difference
-from trajvq.metrics.scoreboard import value_of
-from trajvq.report.meanings import MEANINGS
+from trajvq.metrics.scoreboard import figures_of, is_number, value_of
 from trajvq.report.runs import RunRecord
-from trajvq.report.table import BELOW, COLUMNS
+
+Rows = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure as it is shown."""
+    """A figure of a row as text."""
 
     figure: str
     value: float | None
     text: str
     interval: str
     best: bool
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """A figure of every class: a line of texts for each row of the scoreboard."""
+
+    title: str
+    classes: list[str]
+    lines: list[tuple[str, list[str]]]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """A confusion matrix of a model: for each true class the counts of its answers and their shares."""
+
+    model: str
+    classes: list[str]
+    answers: list[str]
+    lines: list[list[tuple[int, float]]]
 
 
 @dataclass
@@ -32,159 +52,163 @@ class Board:
     Attributes:
         task: Such as ``recon``.
         split: Such as ``test``.
-        clips: Scored.
+        clips: Number of scored clips.
         truth: ``stored``, ``tracked`` or ``judged``.
-        data: Path of the dataset, where runs are of several.
-        columns: Figures.
-        rows: Name, whether it is a model's, and its cells.
-        notes: Figures of the models that no trivial row has.
-        classes: Figures by class: title, classes, and a row of texts for each row.
-        confusions: Title, classes and shares, counts for each row of classes.
-        horizons: Errors by frame of every row, where there are some.
-        differences: Of every run from the first, clip by clip.
+        dataset: Path of the dataset, if the runs use several.
+        columns: Figures of the columns.
+        rows: Name, whether it is a model, and cells of each row.
+        notes: For each model the figures below the table, with their texts.
+        classes: Figures by class.
+        confusions: Confusion matrices of the models.
+        horizons: Errors by predicted frame of the rows that have them.
+        differences: Name, figure and interval of every run's paired difference from the first run.
     """
 
     task: str
     split: str
     clips: int
     truth: str
-    data: str = ""
-    columns: list[str] = field(default_factory=list)
+    dataset: str = ""
+    columns: list[Figure] = field(default_factory=list)
     rows: list[tuple[str, bool, list[Cell]]] = field(default_factory=list)
-    notes: list[tuple[str, list[tuple[str, str]]]] = field(default_factory=list)
-    classes: list[tuple[str, list[str], list[tuple[str, list[str]]]]] = field(default_factory=list)
-    confusions: list[tuple[str, list[str], list[str], list[list[tuple[int, float]]]]] = field(default_factory=list)
+    notes: list[tuple[str, list[tuple[Figure, str]]]] = field(default_factory=list)
+    classes: list[ClassTable] = field(default_factory=list)
+    confusions: list[Confusion] = field(default_factory=list)
     horizons: dict[str, list[float]] = field(default_factory=dict)
     differences: list[tuple[str, str, Interval]] = field(default_factory=list)
 
+    @property
+    def figures(self) -> list[Figure]:
+        """Every figure of the table and of the notes below it, once."""
+        return list(dict.fromkeys([*self.columns, *(figure for _, notes in self.notes for figure, _ in notes)]))
+
 
 def merge(runs: Sequence[RunRecord]) -> list[Board]:
-    """Return a table for every task, dataset and split that some run was scored on, in the order of the runs.
+    """Return a table for every task, dataset and split that a run was scored on, in the order of the runs.
 
-    Scoreboards that do not say what dataset they are of, such as those of `trajvq score`, go with the first one's.
+    Scoreboards without a dataset, such as those of `trajvq score`, join those of the first dataset.
     """
-    known = {run.dataset["sha256"]: run.dataset["path"] for run in runs if run.dataset}
-    first = next(iter(known), "")
+    datasets = {run.dataset["sha256"]: run.dataset["path"] for run in runs if run.dataset}
+    first = next(iter(datasets), "")
     groups: dict[tuple[str, str, str], list[RunRecord]] = {}
     for run in runs:
         for split in run.boards:
-            groups.setdefault((run.task, split, run.dataset["sha256"] if run.dataset else first), []).append(run)
-    boards = [_merged(task, split, held) for (task, split, _), held in groups.items()]
-    if len(known) > 1:
+            sha256 = run.dataset["sha256"] if run.dataset else first
+            groups.setdefault((run.task, split, sha256), []).append(run)
+    boards = [_merge_split(task, split, group) for (task, split, _), group in groups.items()]
+    if len(datasets) > 1:
         for board, (_, _, sha256) in zip(boards, groups, strict=True):
-            board.data = known[sha256]
+            board.dataset = datasets[sha256]
     return boards
 
 
-def _merged(task: str, split: str, runs: list[RunRecord]) -> Board:
+def _merge_split(task: str, split: str, runs: list[RunRecord]) -> Board:
     first = runs[0].boards[split]
+    rows, models = _merge_rows(split, runs)
+    own = {name: entry for run in reversed(runs) for name, entry in run.boards[split].get("figures", {}).items()}
+    figures = figures_of({"rows": rows, "figures": own})
     board = Board(task, split, first["clips"], first["truth"])
-    rows: dict[str, dict[str, Any]] = {}
-    models = []
-    for run in runs:
-        for label, row in run.boards[split]["rows"].items():
-            name = label
-            if label == "model":
-                name = _free(run.name if len(runs) > 1 else "model", rows)
-                models.append(name)
-            elif label in rows:
-                if _same(rows[label], row):
-                    continue
-                name = _free(f"{label} · {run.name}", rows)
-            rows[name] = row
-    names = [name for name in rows if name not in models] + models
-    board.columns = [c for c in COLUMNS if any(_number(rows[name].get(c)) for name in names)]
-    for name in names:
-        cells = [_cell(c, rows, name) for c in board.columns]
-        board.rows.append((name, name in models, cells))
+    board.columns = [figure for figure in figures.values() if figure.display == "column"]
+    board.rows = [(name, name in models, [_cell(figure, rows, name) for figure in board.columns]) for name in rows]
+    notes = [figure for figure in figures.values() if figure.display == "note"]
     for name in models:
-        beside = [(text, f"{value_of(rows[name][f]):{form}}") for f, (form, text) in BELOW.items() if f in rows[name]]
-        others = [
-            (f, f"{value_of(v):.4g}") for f, v in rows[name].items() if _number(v) and f not in {*COLUMNS, *BELOW}
+        texts = [
+            (figure, figure.text(value_of(rows[name][figure.name]))) for figure in notes if figure.name in rows[name]
         ]
-        board.notes.append((name, beside + others))
-    _add_nested(board, rows, names, models)
-    board.differences = _differences(runs, split) if task != "sample" else []  # each draws clips of its own
+        board.notes.append((name, texts))
+    nested = dict.fromkeys(
+        f for row in rows.values() for f, v in row.items() if isinstance(v, dict) and not is_number(v)
+    )
+    board.classes = [table for figure in nested for table in _class_tables(figure, rows)]
+    board.confusions = _confusions({name: rows[name] for name in models}, nested)
+    board.horizons = {name: row["horizon"] for name, row in rows.items() if isinstance(row.get("horizon"), list)}
+    board.differences = _differences(runs, split) if task != "sample" else []  # runs sample different clips
     return board
 
 
-def _free(name: str, taken: dict[str, Any]) -> str:
-    return next(n for n in [name, *(f"{name} ({k})" for k in range(2, 99))] if n not in taken)
+def _merge_rows(split: str, runs: list[RunRecord]) -> tuple[Rows, list[str]]:
+    """Return the rows of several runs by unique names, the models last, and the names of the models."""
+    rows: Rows = {}
+    models: Rows = {}
+    for run in runs:
+        for label, row in run.boards[split]["rows"].items():
+            if label == "model":
+                models[_unique(run.name if len(runs) > 1 else "model", [*rows, *models])] = row
+            elif label not in rows:
+                rows[label] = row
+            elif json.dumps(rows[label], sort_keys=True) != json.dumps(row, sort_keys=True):
+                rows[_unique(f"{label} · {run.name}", [*rows, *models])] = row
+    return rows | models, list(models)
 
 
-def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+def _unique(name: str, taken: Sequence[str]) -> str:
+    return next(n for n in [name, *(f"{name} ({k})" for k in range(2, len(taken) + 3))] if n not in taken)
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) or (isinstance(value, dict) and "value" in value)
+def _cell(figure: Figure, rows: Mapping[str, Mapping[str, Any]], name: str) -> Cell:
+    cell = rows[name].get(figure.name)
+    if not is_number(cell):
+        return Cell(figure.name, None, "–", "", False)
+    value = value_of(cell)
+    values = [value_of(row[figure.name]) for row in rows.values() if is_number(row.get(figure.name))]
+    best = figure.best([v for v in values if np.isfinite(v)] or [value])
+    ends = cell if isinstance(cell, dict) and {"low", "high"} <= cell.keys() else None
+    interval = f"{figure.text(ends['low'])} to {figure.text(ends['high'])}" if ends else ""
+    return Cell(figure.name, value, figure.text(value), interval, value == best)
 
 
-def _cell(figure: str, rows: dict[str, dict[str, Any]], name: str) -> Cell:
-    form, more = COLUMNS[figure]
-    given = rows[name].get(figure)
-    if not _number(given):
-        return Cell(figure, None, "–", "", False)
-    value = value_of(given)
-    others = [value_of(row[figure]) for row in rows.values() if _number(row.get(figure))]
-    finite = [v for v in others if np.isfinite(v)] or [value]
-    best = more is not None and value == (max(finite) if more else min(finite))
-    ends = given if isinstance(given, dict) and {"low", "high"} <= given.keys() else None
-    interval = f"{ends['low']:{form}} to {ends['high']:{form}}" if ends else ""
-    return Cell(figure, value, f"{value:{form}}", interval, best)
+def _class_tables(figure: str, rows: Rows) -> list[ClassTable]:
+    """Return a table for every number that a figure such as ``per_class`` holds for each class."""
+    classes = list(dict.fromkeys(c for row in rows.values() for c in row.get(figure, {})))
+    inner = dict.fromkeys(f for row in rows.values() for v in row.get(figure, {}).values() for f in _numbers(v))
+    tables = []
+    for name in inner:
+        lines = []
+        for label, row in rows.items():
+            values = [_numbers(row.get(figure, {}).get(c)).get(name) for c in classes]
+            if any(value is not None for value in values):
+                lines.append((label, ["–" if value is None else f"{value:.3f}" for value in values]))
+        title = f"{heading_of(name)} {heading_of(figure)}" if name else heading_of(figure)
+        tables.append(ClassTable(title, classes, lines))
+    return tables
 
 
-def _add_nested(board: Board, rows: dict[str, dict[str, Any]], names: list[str], models: list[str]) -> None:
-    """Add what figures hold beside numbers: by class, confusion, by horizon."""
-    groups = dict.fromkeys(f for n in names for f, v in rows[n].items() if isinstance(v, dict) and "value" not in v)
-    for figure in groups:
-        classes = dict.fromkeys(c for name in names for c in rows[name].get(figure, {}))
-        inner = dict.fromkeys(f for n in names for v in rows[n].get(figure, {}).values() for f in _figures(v))
-        for one in inner:
-            lines = []
-            for name in names:
-                held = [_figures(rows[name].get(figure, {}).get(c)).get(one) for c in classes]
-                if any(value is not None for value in held):
-                    lines.append((name, ["–" if value is None else f"{value:.3f}" for value in held]))
-            title = f"{one} {figure}" if one else figure
-            board.classes.append((title.replace("_", " "), list(classes), lines))
-    known = next((list(rows[n][f]) for n in models for f in groups if f in rows[n]), [])
-    for name in names:
-        counts = rows[name].get("confusion")
-        if counts and name in models:
-            wide = [*(known or [str(k) for k in range(len(counts))]), "none"][: len(counts[0])]
-            shares = [[(int(n), n / max(sum(line), 1)) for n in line] for line in counts]
-            board.confusions.append((name, wide[: len(counts)], wide, shares))
-        if isinstance(rows[name].get("horizon"), list):
-            board.horizons[name] = rows[name]["horizon"]
-
-
-def _figures(value: Any) -> dict[str, float]:
-    """Return the numbers of one class by figure; a plain number has none, and goes by the empty name."""
-    if _number(value):
+def _numbers(value: Any) -> dict[str, float]:
+    """Return the columns among the figures of one class; a plain number goes by the empty name."""
+    if is_number(value):
         return {"": value_of(value)}
-    held = value.items() if isinstance(value, dict) else ()
-    return {name: value_of(inner) for name, inner in held if name in COLUMNS and _number(inner)}
+    inner = value if isinstance(value, dict) else {}
+    entries = {name: find(name) for name in inner if is_number(inner[name])}
+    return {name: value_of(inner[name]) for name, entry in entries.items() if entry and entry.display == "column"}
+
+
+def _confusions(models: Rows, nested: Sequence[str] | Mapping[str, None]) -> list[Confusion]:
+    """Return the confusion matrices of models; figures by class name the classes."""
+    named = next((list(row[figure]) for row in models.values() for figure in nested if figure in row), [])
+    confusions = []
+    for name, row in models.items():
+        counts = row.get("confusion")
+        if counts:
+            answers = [*(named or [str(k) for k in range(len(counts))]), "none"][: len(counts[0])]
+            lines = [[(int(count), count / max(sum(line), 1)) for count in line] for line in counts]
+            confusions.append(Confusion(name, answers[: len(counts)], answers, lines))
+    return confusions
 
 
 def _differences(runs: list[RunRecord], split: str) -> list[tuple[str, str, Interval]]:
     """Compare each run with the first on the same clips, by the figure that ranks them."""
-    found = []
+    differences = []
     base = runs[0].details.get(split)
     for run in runs[1:]:
-        held = run.details.get(split)
-        if base is None or held is None or not np.array_equal(base.index, held.index):
+        details = run.details.get(split)
+        if base is None or details is None or not np.array_equal(base.index, details.index):
             continue
         figure = next(iter(base.figures))
-        if figure not in held.figures or run.boards[split]["clips"] != runs[0].boards[split]["clips"]:
+        if figure not in details.figures or run.boards[split]["clips"] != runs[0].boards[split]["clips"]:
             continue
-        here, there = held.by_clip(figure), base.by_clip(figure)
-        both = np.isfinite(here) & np.isfinite(there)
+        values, reference = details.by_clip(figure), base.by_clip(figure)
+        both = np.isfinite(values) & np.isfinite(reference)
         if both.any():
-            found.append((f"{run.name} − {runs[0].name}", figure, paired_difference(here[both], there[both])))
-    return found
-
-
-def meaning(figure: str) -> str:
-    """Return what a figure means; empty where nothing is written down."""
-    return MEANINGS.get(figure, "")
+            interval = paired_difference(values[both], reference[both])
+            differences.append((f"{run.name} − {runs[0].name}", figure, interval))
+    return differences

@@ -1,4 +1,4 @@
-"""Where a model fails: its figures by class, speed, size and place, with intervals over clips."""
+"""Breakdowns: a figure by class, speed, size and position, with intervals over clips."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from trajvq.io.arrays import Floats
 from trajvq.metrics.details import ClipDetails
 from trajvq.metrics.intervals import Interval, bootstrap
 
-BINS = 4  # groups with as many clips each
-CELLS = 8  # rows and columns of the map of places
-UNITS = {"speed": "px a frame", "radius": "px"}
+QUANTILES = 4  # groups of equal size that a continuous fact is split into
+CELLS = 8  # rows and columns of the position map
 
 
 @dataclass(frozen=True)
 class Group:
-    """Clips that have something in common: what, how many, and their figure."""
+    """Clips with a fact in common: its value or range, the number of clips, and their mean figure."""
 
     name: str
     clips: int
@@ -25,40 +25,41 @@ class Group:
 
 
 def groups(details: ClipDetails, figure: str, fact: str) -> list[Group]:
-    """Return the mean of a figure for clips sorted by a fact: a group a class, or a quarter of the clips each.
+    """Return the mean of a figure for each group of clips: one group per class, or quarters of equal size.
 
     Args:
         details: Of a split.
         figure: One of its figures.
         fact: One of its facts; ``label`` and ``answer`` are classes.
     """
-    value, known = details.by_clip(figure), details.by_clip(fact)
-    found = []
-    for name, rows in _sorted(details, fact, known):
+    value, facts = details.by_clip(figure), details.by_clip(fact)
+    grouped = []
+    for name, rows in _split(details, fact, facts):
         clips = value[rows & np.isfinite(value)]
         if len(clips):
-            found.append(Group(name, len(clips), bootstrap(clips)))
-    return found
+            grouped.append(Group(name, len(clips), bootstrap(clips)))
+    return grouped
 
 
-def _sorted(details: ClipDetails, fact: str, known: NDArray[np.float64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def _split(details: ClipDetails, fact: str, facts: Floats) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield the name and the rows of each group."""
     if fact in ("label", "answer"):
         for k, name in enumerate(details.classes):
-            yield name, known == k
+            yield name, facts == k
         return
-    edges = np.unique(np.nanquantile(known, np.linspace(0, 1, BINS + 1)))
+    edges = np.unique(np.nanquantile(facts, np.linspace(0, 1, QUANTILES + 1)))
     for k, (low, high) in enumerate(pairwise(edges)):
         last = k == len(edges) - 2
-        yield f"{low:.2f} to {high:.2f}", (known >= low) & ((known <= high) if last else (known < high))
+        yield f"{low:.2f} to {high:.2f}", (facts >= low) & ((facts <= high) if last else (facts < high))
 
 
-def by_place(details: ClipDetails, figure: str, size: tuple[int, int]) -> NDArray[np.float64]:
-    """Return the mean of a figure over the frame ``(8, 8)``, where the object truly is; NaN where it never is.
+def by_position(details: ClipDetails, figure: str, size: tuple[int, int]) -> Floats:
+    """Return the mean of a figure over the true position of the object, ``(8, 8)``; NaN in cells without clips.
 
     Args:
         details: With the facts ``x`` and ``y``, ``(N, T)``.
-        figure: ``(N, T)``, or ``(N,)`` for whole clips.
-        size: Height and width of the frame, px.
+        figure: Name of a figure, ``(N, T)``, or ``(N,)`` for whole clips.
+        size: Height and width of a frame, px.
     """
     x, y = details.facts["x"], details.facts["y"]
     value = np.asarray(details.figures[figure], dtype=np.float64)

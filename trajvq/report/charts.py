@@ -1,4 +1,4 @@
-"""Charts of the report as SVG: matplotlib's, small, and colored by the page, so that they follow dark mode."""
+"""Charts of the report as small SVG files by matplotlib. The page sets their colors, so that they follow dark mode."""
 
 import io
 import re
@@ -12,15 +12,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from trajvq.io.arrays import Floats
+from trajvq.metrics.figures import Better
 from trajvq.metrics.intervals import Interval
 
-# matplotlib wants colors; the page's own take their place in the SVG.
+# Placeholders that matplotlib accepts as colors; `_svg` replaces them by CSS variables of the page.
 INK, FAINT = "#010203", "#040506"
 SERIES = [f"#0a0b{k:02x}" for k in range(8)]
 VARIABLES = {INK: "var(--ink)", FAINT: "var(--line)"} | {c: f"var(--series{k})" for k, c in enumerate(SERIES)}
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
-    "svg.hashsalt": "trajvq",  # the same chart, the same file
+    "svg.hashsalt": "trajvq",  # makes files reproducible
     "font.size": 9,
     "font.family": "sans-serif",
     "text.color": INK,
@@ -39,142 +41,150 @@ STYLE: dict[Any, Any] = {
     "legend.fontsize": 8,
     "lines.linewidth": 1.6,
 }
-Lines = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+Curves = Mapping[str, tuple[Sequence[float], Sequence[float]]]  # x and y by name
 
 
-def lines(found: Lines, title: str, along: str, log: bool = False, rise: bool | None = None) -> str:
-    """Draw values over steps or frames, a line each.
+def plot_lines(curves: Curves, title: str, x_label: str, log: bool = False, better: Better | None = None) -> str:
+    """Plot values over steps or frames, one line each.
 
     Args:
-        found: x and y by name.
-        title: Above the chart, and its text alternative together with the last values.
-        along: Label of the x axis.
-        log: Logarithmic y axis.
-        rise: Mark the best point of each line: the highest or the lowest; None marks none.
+        curves: x and y by name.
+        title: Heading of the chart; with the last values it is also the text alternative.
+        x_label: Label of the x axis.
+        log: Use a logarithmic y axis.
+        better: Mark the best point of each line in this direction; None marks none.
     """
     with mpl.rc_context(STYLE):
-        figure, axes = _axes(title, along)
-        for (name, (x, y)), color in zip(found.items(), SERIES * 9, strict=False):
+        figure, axes = _axes(title, x_label)
+        for (name, (x, y)), color in zip(curves.items(), SERIES * 9, strict=False):
             axes.plot(x, y, color=color, label=name, marker="o" if len(x) < 12 else None, markersize=3)
-            if rise is not None and len(y):
-                best = int(np.argmax(y) if rise else np.argmin(y))
+            if better is not None and len(y):
+                best = int(np.argmax(y) if better == "higher" else np.argmin(y))
                 axes.plot(x[best], y[best], "o", color=color, markersize=6, fillstyle="none")
         if log:
             axes.set_yscale("log")
-        if len(found) > 1:
+        if len(curves) > 1:
             axes.legend()
-        ends = ", ".join(f"{name} ends at {y[-1]:.4g}" for name, (_, y) in found.items() if len(y))
-        return _svg(figure, f"{title}: {ends}")
+        return _svg(figure, f"{title}: {_last_values(curves)}")
 
 
-def points(names: Sequence[str], figures: Sequence[Interval], title: str) -> str:
-    """Draw figures with their 95 % intervals, one under the other.
+def plot_intervals(names: Sequence[str], figures: Sequence[Interval], title: str) -> str:
+    """Plot figures with their 95 % intervals, one below the other.
 
     Args:
-        names: Of the groups.
-        figures: One a group.
-        title: Above the chart.
+        names: Names of the groups.
+        figures: One for each group.
+        title: Heading of the chart.
     """
     with mpl.rc_context(STYLE):
         figure, axes = _axes(title, "", height=0.8 + 0.28 * len(names), left=1.0)
-        place = np.arange(len(names))[::-1]
+        position = np.arange(len(names))[::-1]
         value = np.array([f["value"] for f in figures])
-        spread = np.array([[f["value"] - f["low"] for f in figures], [f["high"] - f["value"] for f in figures]])
-        axes.errorbar(value, place, xerr=np.maximum(spread, 0), fmt="o", color=SERIES[0], capsize=3, markersize=5)
-        axes.set_yticks(place, names)
+        ends = np.array([[f["value"] - f["low"] for f in figures], [f["high"] - f["value"] for f in figures]])
+        axes.errorbar(value, position, xerr=np.maximum(ends, 0), fmt="o", color=SERIES[0], capsize=3, markersize=5)
+        axes.set_yticks(position, names)
         axes.set_ylim(-0.6, len(names) - 0.4)
         axes.set_xlim(left=min(0.0, float(np.nanmin(value))))
         axes.grid(axis="y", visible=False)
         return _svg(figure, f"{title}: " + ", ".join(f"{n} {v:.4g}" for n, v in zip(names, value, strict=True)))
 
 
-def many_lines(found: Lines, title: str, along: str, marked: Sequence[str]) -> str:
-    """Draw many lines on a logarithmic axis, with their names beside them.
+def plot_many_lines(curves: Curves, title: str, x_label: str, thick: Sequence[str]) -> str:
+    """Plot many lines on a logarithmic axis, with a legend beside them.
 
     Args:
-        found: x and y by name.
-        title: Above the chart.
-        along: Label of the x axis.
-        marked: Names of lines that are drawn thick.
+        curves: x and y by name.
+        title: Heading of the chart.
+        x_label: Label of the x axis.
+        thick: Names of thick lines.
     """
     with mpl.rc_context(STYLE):
-        figure, axes = _axes(title, along, height=max(2.6, 0.9 + 0.19 * len(found)), wide=7.5, right=2.2)
-        for number, (name, (x, y)) in enumerate(found.items()):
-            style, width = ("-", 3.0) if name in marked else (("-", "--", ":")[number // len(SERIES) % 3], 1.2)
+        figure, axes = _axes(title, x_label, height=max(2.6, 0.9 + 0.19 * len(curves)), width=7.5, right=2.2)
+        for number, (name, (x, y)) in enumerate(curves.items()):
+            style, width = ("-", 3.0) if name in thick else (("-", "--", ":")[number // len(SERIES) % 3], 1.2)
             axes.plot(x, y, style, color=SERIES[number % len(SERIES)], label=name, linewidth=width)
         axes.set_yscale("log")
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.02))
-        ends = ", ".join(f"{name} ends at {y[-1]:.4g}" for name, (_, y) in found.items() if len(y))
-        return _svg(figure, f"{title}: {ends}")
+        return _svg(figure, f"{title}: {_last_values(curves)}")
 
 
-def place_map(grid: NDArray[np.float64], size: tuple[int, int], title: str) -> str:
-    """Draw means over the frame, rows from the top; cells without clips (NaN) stay empty.
+def plot_position_map(means: Floats, size: tuple[int, int], title: str) -> str:
+    """Plot means over the frame, rows from the top; cells without clips (NaN) stay empty.
 
     Args:
-        grid: ``(rows, columns)``.
+        means: ``(rows, columns)``.
         size: Height and width of the frame, px.
-        title: Above the chart.
+        title: Heading of the chart.
     """
     with mpl.rc_context(STYLE | {"axes.grid": False}):
         figure, axes = _axes(title, "x, px", height=2.6)
-        shown = axes.imshow(
-            grid, cmap="viridis", extent=(0, size[1], size[0], 0), interpolation="nearest", aspect="equal"
+        image = axes.imshow(
+            means, cmap="viridis", extent=(0, size[1], size[0], 0), interpolation="nearest", aspect="equal"
         )
-        figure.colorbar(shown, ax=axes, shrink=0.9).outline.set_visible(False)
+        figure.colorbar(image, ax=axes, shrink=0.9).outline.set_visible(False)
         axes.set_ylabel("y, px")
-        known = grid[np.isfinite(grid)]
-        text = f"{title}: from {known.min():.4g} to {known.max():.4g}" if known.size else title
+        finite = means[np.isfinite(means)]
+        text = f"{title}: from {finite.min():.4g} to {finite.max():.4g}" if finite.size else title
         return _svg(figure, text)
 
 
-def usage(counts: Mapping[str, NDArray[np.int64]], title: str) -> str:
-    """Draw how often codes are used, the most frequent first, both axes logarithmic."""
+def plot_code_usage(counts: Mapping[str, NDArray[np.int64]], title: str) -> str:
+    """Plot the number of tokens of each code, the most frequent first, on logarithmic axes.
+
+    Args:
+        counts: ``(codes,)`` by kind of token.
+        title: Heading of the chart.
+    """
     with mpl.rc_context(STYLE):
         figure, axes = _axes(title, "code, the most frequent first")
-        text = []
-        for (name, found), color in zip(counts.items(), SERIES, strict=False):
-            used = np.sort(found[found > 0])[::-1]
+        texts = []
+        for (name, count), color in zip(counts.items(), SERIES, strict=False):
+            used = np.sort(count[count > 0])[::-1]
             if len(used):
                 axes.plot(np.arange(1, len(used) + 1), used, color=color, label=f"{name} tokens")
-            text.append(f"{name}: {len(used)} of {len(found)} codes used")
+            texts.append(f"{name}: {len(used)} of {len(count)} codes used")
         axes.set(xscale="log", yscale="log", ylabel="tokens")
         axes.legend()
-        return _svg(figure, f"{title}; {', '.join(text)}")
+        return _svg(figure, f"{title}; {', '.join(texts)}")
+
+
+def _last_values(curves: Curves) -> str:
+    return ", ".join(f"{name} ends at {y[-1]:.4g}" for name, (_, y) in curves.items() if len(y))
 
 
 def _axes(
-    title: str, along: str, height: float = 2.2, left: float = 0.65, wide: float = 4.0, right: float = 0.16
+    title: str, x_label: str, height: float = 2.2, left: float = 0.65, width: float = 4.0, right: float = 0.16
 ) -> tuple[Figure, Axes]:
-    """Make one chart with fixed margins in inches: to fit them to the labels takes as long as all the rest."""
-    figure = Figure(figsize=(wide, height))
-    below = 0.48 if along else 0.28
-    figure.subplots_adjust(left=left / wide, right=1 - right / wide, bottom=below / height, top=1 - 0.3 / height)
+    """Return a chart with fixed margins in inches; fitting them to the labels would double the time."""
+    figure = Figure(figsize=(width, height))
+    below = 0.48 if x_label else 0.28
+    figure.subplots_adjust(left=left / width, right=1 - right / width, bottom=below / height, top=1 - 0.3 / height)
     axes = figure.add_subplot()
-    axes.set_title(title, loc="left", x=-left / (wide - left - right), fontweight="bold")
-    axes.set_xlabel(along)
+    axes.set_title(title, loc="left", x=-left / (width - left - right), fontweight="bold")
+    axes.set_xlabel(x_label)
     return figure, axes
 
 
 def _svg(figure: Figure, text: str) -> str:
-    """Return an ``<svg>`` element that fills its column, has a text alternative and takes the page's colors."""
+    """Return an ``<svg>`` element that fills its column, has a text alternative and uses the page's colors."""
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    made = file.getvalue()
-    made = made[made.index("<svg") :]
-    made = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", made, flags=re.DOTALL)
-    made = re.sub(r'<svg[^>]*?viewBox="([^"]*)"[^>]*>', _head(text), made, count=1, flags=re.DOTALL)
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(
+        r'<svg[^>]*?viewBox="([^"]*)"[^>]*>', lambda match: _root(match[1], text), svg, count=1, flags=re.DOTALL
+    )
     for color, variable in VARIABLES.items():
-        made = made.replace(color, variable)
-    made = re.sub(r' id="(?:figure|axes|patch|text|line2d|matplotlib\.axis|xtick|ytick|legend|Line)[^"]*"', "", made)
-    return re.sub(r"\n\s*", "\n", made)
+        svg = svg.replace(color, variable)
+    svg = re.sub(r' id="(?:figure|axes|patch|text|line2d|matplotlib\.axis|xtick|ytick|legend|Line)[^"]*"', "", svg)
+    return re.sub(r"\n\s*", "\n", svg)
 
 
-def _head(text: str) -> Any:
+def _root(view_box: str, text: str) -> str:
+    """Return the opening tag of a chart and its title."""
     title = escape(text)
-    box = "http://www.w3.org/2000/svg"
-    link = "http://www.w3.org/1999/xlink"
-    return lambda found: (
-        f'<svg xmlns="{box}" xmlns:xlink="{link}" viewBox="{found[1]}" role="img" aria-label="{title}">'
-        f"<title>{title}</title>"
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'viewBox="{view_box}" role="img" aria-label="{title}"><title>{title}</title>'
     )

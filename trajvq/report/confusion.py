@@ -5,12 +5,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from trajvq.io.arrays import Bytes
 
-def plot_confusion(counts: NDArray[np.int64], classes: list[str], title: str) -> NDArray[np.uint8]:
-    """Draw true classes (rows) against answers (columns), each row as shares, with the counts written in.
+
+def plot_confusion(counts: NDArray[np.int64], classes: list[str], title: str) -> Bytes:
+    """Plot true classes (rows) against answers (columns): the share of each row as color, the count as text.
 
     Args:
-        counts: ``(classes, classes + 1)``; the last column, none of the classes, is drawn if it holds any.
+        counts: ``(classes, classes + 1)``; the last column, answers of no class, is left out if it is empty.
         classes: Names of the classes.
         title: Such as the split.
 
@@ -18,8 +20,8 @@ def plot_confusion(counts: NDArray[np.int64], classes: list[str], title: str) ->
         uint8 ``(height, width, 3)``.
     """
     names = [*classes, "none"] if counts[:, -1].any() else classes
-    shown = counts[:, : len(names)]
-    share = shown / np.maximum(shown.sum(axis=1, keepdims=True), 1)
+    columns = counts[:, : len(names)]
+    share = columns / np.maximum(columns.sum(axis=1, keepdims=True), 1)
     size = 1.6 + 0.6 * len(classes)
     figure = Figure(figsize=(size + 0.8, size), dpi=110, layout="constrained")
     canvas = FigureCanvasAgg(figure)
@@ -29,9 +31,9 @@ def plot_confusion(counts: NDArray[np.int64], classes: list[str], title: str) ->
     axes.set_yticks(range(len(classes)), classes)
     axes.set_xlabel("answer")
     axes.set_ylabel("class")
-    right = int(np.trace(counts))
-    axes.set_title(f"{title}: {right} of {int(counts.sum())} right")
-    for row, line in enumerate(shown):
+    correct = int(np.trace(counts))
+    axes.set_title(f"{title}: {correct} of {int(counts.sum())} correct")
+    for row, line in enumerate(columns):
         for column, count in enumerate(line):
             if count:
                 dark = share[row, column] > 0.5

@@ -1,4 +1,4 @@
-"""A run folder as the report reads it: scoreboards, single clips, training curves, settings and origin."""
+"""A run folder as the report reads it: scoreboards, single clips, training curves, config and provenance."""
 
 import csv
 import json
@@ -8,6 +8,7 @@ from typing import Any
 
 from trajvq.errors import UserError
 from trajvq.metrics.details import ClipDetails
+from trajvq.metrics.scoreboard import figures_of
 from trajvq.runs.provenance import PROVENANCE
 
 Curve = tuple[list[float], list[float]]  # steps and values
@@ -15,17 +16,17 @@ Curve = tuple[list[float], list[float]]  # steps and values
 
 @dataclass
 class RunRecord:
-    """What is known of a run.
+    """The content of a run folder.
 
     Attributes:
-        folder: Its folder, or the scoreboard file it was read from.
+        folder: The folder, or the file of a single scoreboard.
         name: Name of the run.
         task: Such as ``recon``.
         boards: Content of ``scoreboards/SPLIT.json`` by split.
-        details: Of ``scoreboards/SPLIT.npz`` by split, where there is one.
+        details: Content of ``scoreboards/SPLIT.npz`` by split, where there is one.
         curves: Figures of ``metrics.csv`` by name.
         config: Text of ``config.yaml``.
-        commands: Of ``provenance.json``: each with ``command``, ``started``, ``versions`` and perhaps hashes.
+        commands: Commands of ``provenance.json``, each with ``command``, ``started``, ``versions`` and perhaps hashes.
     """
 
     folder: Path
@@ -39,57 +40,60 @@ class RunRecord:
 
     @property
     def dataset(self) -> dict[str, str] | None:
-        """``path`` and ``sha256`` of the dataset it was used with last; None where nobody noted it."""
+        """``path`` and ``sha256`` of the dataset of the last command; None if it was not recorded."""
         return next((command["dataset"] for command in reversed(self.commands) if "dataset" in command), None)
 
 
 def read_run(path: Path) -> RunRecord:
-    """Read a run folder, or one scoreboard as ``trajvq score --out`` writes it.
+    """Read a run folder, or a scoreboard that ``trajvq score --out`` wrote.
 
     Raises:
-        UserError: If there is no such run, nothing to show in it, or a file of it is damaged.
+        UserError: If there is no such run, it holds nothing to show, or a file is damaged.
     """
     if not path.exists():
-        raise UserError(f"there is no run {path}; a run is a folder such as runs/recon/latest")
+        raise UserError(f"there is no run {path}; give a run folder such as runs/recon/latest")
     try:
         if path.is_file():
-            board = json.loads(path.read_text())
+            board = _read_board(path)
             return RunRecord(path, path.stem, board["task"], {board["split"]: board})
-        place = path.resolve()
-        run = RunRecord(path, place.name, place.parent.name)
-        for file in sorted((place / "scoreboards").glob("*.json"), key=_order):
-            run.boards[file.stem] = board = json.loads(file.read_text())
+        folder = path.resolve()
+        run = RunRecord(path, folder.name, folder.parent.name)
+        for file in sorted((folder / "scoreboards").glob("*.json"), key=lambda file: (file.stem != "test", file.stem)):
+            run.boards[file.stem] = board = _read_board(file)
             run.task = board["task"]
-            beside = file.with_suffix(".npz")
-            if beside.exists():
-                run.details[file.stem] = ClipDetails.load(beside)
-        if (place / "metrics.csv").exists():
-            run.curves = read_curves(place / "metrics.csv")
-        if (place / "config.yaml").exists():
-            run.config = (place / "config.yaml").read_text()
-        if (place / PROVENANCE).exists():
-            run.commands = json.loads((place / PROVENANCE).read_text())["commands"]
+            if file.with_suffix(".npz").exists():
+                run.details[file.stem] = ClipDetails.load(file.with_suffix(".npz"))
+        if (folder / "metrics.csv").exists():
+            run.curves = read_curves(folder / "metrics.csv")
+        if (folder / "config.yaml").exists():
+            run.config = (folder / "config.yaml").read_text()
+        if (folder / PROVENANCE).exists():
+            run.commands = json.loads((folder / PROVENANCE).read_text())["commands"]
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} cannot be read ({type(error).__name__}: {error}); is it a run's?") from None
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"{path} cannot be read ({reason}); give a run folder or a scoreboard") from None
     if not run.boards and not run.curves:
         raise UserError(
-            f"{path} holds neither scoreboards nor metrics.csv; is it a run folder such as runs/recon/latest?"
+            f"{path} holds neither scoreboards nor metrics.csv; give a run folder such as runs/recon/latest"
         )
     return run
 
 
-def _order(file: Path) -> tuple[bool, str]:
-    return file.stem != "test", file.stem
+def _read_board(file: Path) -> dict[str, Any]:
+    """Return a scoreboard whose figures can be described; otherwise raise one of the errors of `read_run`."""
+    board: dict[str, Any] = json.loads(file.read_text())
+    figures_of(board)
+    return board
 
 
 def read_curves(path: Path) -> dict[str, Curve]:
-    """Return the figures of a ``metrics.csv`` over training steps, by name."""
-    found: dict[str, Curve] = {}
+    """Return steps and values of every figure of a ``metrics.csv``, by name."""
+    curves: dict[str, Curve] = {}
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
             for name, text in row.items():
                 if text and name not in ("epoch", "step"):
-                    steps, values = found.setdefault(name, ([], []))
+                    steps, values = curves.setdefault(name, ([], []))
                     steps.append(float(row["step"]))
                     values.append(float(text))
-    return found
+    return curves

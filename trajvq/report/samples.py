@@ -1,57 +1,66 @@
-"""Samples as pictures: each clip as the trail of its object, many on a sheet, and all moving."""
+"""Pictures of samples: each clip as the trail of its object, many on a sheet, and an animation of all."""
 
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from trajvq.io.arrays import Bytes
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.background import estimate_background
+from trajvq.report.pictures import add_title
 
-FAINT = 0.25  # of its contrast that the object has in the first frame of a trail; in the last all
-GAP, LINE, TITLE = 2, (205, 205, 205), 14
-MILLISECONDS = 90  # a frame of an animation
+FAINT = 0.25  # share of the object's contrast in the first frame of a trail; in the last frame it is 1
+GAP, GAP_COLOR = 2, (205, 205, 205)
+MILLISECONDS = 90  # per frame of an animation
 
 
-def trails(video: Bytes) -> Bytes:
-    """Draw clips uint8 ``(N, T, 3, H, W)`` as one picture each, uint8 ``(N, 3, H, W)``: earlier is fainter."""
-    ground = to_uint8(estimate_background(to_float(torch.from_numpy(video)))).astype(np.float32)
+def render_trails(video: Bytes) -> Bytes:
+    """Render each of N clips as one picture in which earlier frames are fainter.
+
+    Args:
+        video: uint8 ``(N, T, 3, H, W)``.
+
+    Returns:
+        uint8 ``(N, 3, H, W)``.
+    """
+    background = to_uint8(estimate_background(to_float(torch.from_numpy(video)))).astype(np.float32)
     strength = np.linspace(FAINT, 1, video.shape[1], dtype=np.float32)[:, None, None, None]
-    change = (video.astype(np.float32) - ground) * strength
-    most = np.abs(change).sum(axis=2, keepdims=True).argmax(axis=1)[:, None]
-    made = ground[:, 0] + np.take_along_axis(change, most, axis=1)[:, 0]
-    return np.asarray(made.round().clip(0, 255), dtype=np.uint8)
+    change = (video.astype(np.float32) - background) * strength
+    strongest = np.abs(change).sum(axis=2, keepdims=True).argmax(axis=1)[:, None]
+    trails = background[:, 0] + np.take_along_axis(change, strongest, axis=1)[:, 0]
+    return np.asarray(trails.round().clip(0, 255), dtype=np.uint8)
 
 
-def grid(pictures: Bytes, columns: int) -> Bytes:
-    """Lay out pictures uint8 ``(N, 3, H, W)`` row by row; returns uint8 ``(height, width, 3)``."""
+def render_grid(pictures: Bytes, columns: int) -> Bytes:
+    """Arrange pictures uint8 ``(N, 3, H, W)`` row by row; returns uint8 ``(height, width, 3)``."""
     count, _, height, width = pictures.shape
     rows = -(-count // columns)
     sheet = np.empty((rows * (height + GAP), columns * (width + GAP), 3), dtype=np.uint8)
-    sheet[:] = LINE
+    sheet[:] = GAP_COLOR
     for number, picture in enumerate(pictures):
         top, left = number // columns * (height + GAP), number % columns * (width + GAP)
         sheet[top : top + height, left : left + width] = picture.transpose(1, 2, 0)
     return sheet
 
 
-def titled(picture: Bytes, text: str) -> Bytes:
-    """Write a line above a picture uint8 ``(height, width, 3)``."""
-    title = Image.new("RGB", (picture.shape[1], TITLE), (255, 255, 255))
-    ImageDraw.Draw(title).text((2, 1), text, fill=(0, 0, 0))
-    return np.concatenate([np.asarray(title), picture], axis=0)
+def render_samples(clips: dict[str, Bytes], columns: int = 8) -> Bytes:
+    """Render the clips of every class as trails below the name of the class.
 
+    Args:
+        clips: uint8 ``(N, T, 3, H, W)`` by name of the class.
+        columns: Pictures side by side.
 
-def sample_sheet(video: dict[str, Bytes], columns: int = 8) -> Bytes:
-    """Draw the clips of every class, uint8 ``(N, T, 3, H, W)``, as trails under the class's name."""
-    return np.concatenate([titled(grid(trails(clips), columns), name) for name, clips in video.items()], axis=0)
+    Returns:
+        uint8 ``(height, width, 3)``.
+    """
+    grids = {name: render_grid(render_trails(video), columns) for name, video in clips.items()}
+    return np.concatenate([add_title(grid, name) for name, grid in grids.items()], axis=0)
 
 
 def save_animation(video: Bytes, path: Path, columns: int = 8) -> None:
     """Write clips uint8 ``(N, T, 3, H, W)`` side by side as an endless GIF or WebP, by the path's suffix."""
-    frames = [Image.fromarray(grid(video[:, moment], columns)) for moment in range(video.shape[1])]
+    first, *others = [Image.fromarray(render_grid(video[:, frame], columns)) for frame in range(video.shape[1])]
     path.parent.mkdir(parents=True, exist_ok=True)
-    rest = frames[1:]
-    frames[0].save(path, save_all=True, append_images=rest, duration=MILLISECONDS, loop=0, lossless=True)
+    first.save(path, save_all=True, append_images=others, duration=MILLISECONDS, loop=0, lossless=True)

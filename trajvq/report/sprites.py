@@ -1,36 +1,35 @@
-"""Clips of the report as pictures: frames from left to right, one row a clip, which the page plays."""
+"""Sprites: clips as one picture that the page plays, frames from left to right, one row per clip."""
 
 import base64
 import io
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-Video = NDArray[np.uint8]
+from trajvq.io.arrays import Bytes
 
 
-def error_of(target: Video, made: Video) -> Video:
-    """Return twice the absolute difference of uint8 clips, as darkness: white is none."""
-    difference = np.abs(target.astype(np.int16) - made.astype(np.int16))
+def error_video(target: Bytes, reconstruction: Bytes) -> Bytes:
+    """Return twice the absolute difference of uint8 clips as darkness: white is no error."""
+    difference = np.abs(target.astype(np.int16) - reconstruction.astype(np.int16))
     return np.asarray(255 - np.minimum(2 * difference, 255), dtype=np.uint8)
 
 
-def with_error(clips: Mapping[str, Video]) -> dict[str, Video]:
-    """Add ``error`` to clips that are to be like the first, ``target``.
+def with_error(clips: Mapping[str, Bytes]) -> dict[str, Bytes]:
+    """Add ``error`` where there are two clips and the first is ``target``.
 
     Args:
-        clips: uint8 ``(T, 3, H, W)`` each.
+        clips: uint8 ``(T, 3, H, W)`` by name.
     """
     names = list(clips)
     if names[:1] != ["target"] or len(names) != 2:
         return dict(clips)
-    return {**clips, "error": error_of(clips["target"], clips[names[1]])}
+    return {**clips, "error": error_video(clips["target"], clips[names[1]])}
 
 
-def sprite(clips: Mapping[str, Video]) -> str:
-    """Return clips uint8 ``(T, 3, H, W)`` as a ``data:`` URL: T frames wide, a row for each clip, without loss."""
+def render_sprite(clips: Mapping[str, Bytes]) -> str:
+    """Return clips uint8 ``(T, 3, H, W)`` as a lossless ``data:`` URL: T frames wide, one row per clip."""
     rows = [np.concatenate(list(clip.transpose(0, 2, 3, 1)), axis=1) for clip in clips.values()]
     file = io.BytesIO()
     Image.fromarray(np.concatenate(rows, axis=0)).save(file, format="WEBP", lossless=True, quality=60, method=3)

@@ -1,4 +1,4 @@
-"""The verification of a dataset as a table in the terminal."""
+"""The checks of a dataset as a table in the terminal."""
 
 from pathlib import Path
 
@@ -7,14 +7,14 @@ from rich.table import Table
 
 from trajvq.metrics.dataset.verify import verify
 
-SHOWN = 5  # faults or warnings of a check that are printed
+MOST_LINES = 5  # printed for one check
 
 
 def print_verification(folder: Path) -> int:
-    """Verify a dataset folder and print a table; returns the exit code: 1 on any fault."""
+    """Verify a dataset folder and print a table; return the exit code, 1 if there is a fault."""
     checks = verify(folder)
     table = Table(title=str(folder), title_justify="left")
-    for name in ("check", "", "found"):
+    for name in ("check", "", "details"):
         table.add_column(name, overflow="fold")
     for check in checks:
         state = (
@@ -25,7 +25,7 @@ def print_verification(folder: Path) -> int:
             else "[green]good[/green]"
         )
         lines = [*check.faults, *check.warnings]
-        more = [f"and {len(lines) - SHOWN} more lines"] if len(lines) > SHOWN else []
-        table.add_row(check.name, state, "\n".join([*lines[:SHOWN], *more]) or check.found)
+        more = [f"and {len(lines) - MOST_LINES} more lines"] if len(lines) > MOST_LINES else []
+        table.add_row(check.name, state, "\n".join([*lines[:MOST_LINES], *more]) or check.summary)
     Console().print(table)
     return int(any(check.faults for check in checks))

@@ -1,1 +1,1 @@
-"""What a run folder is, and how a run survives."""
+"""Run folders: checkpoints, resuming, provenance, loggers and remote mirrors."""

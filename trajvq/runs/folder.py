@@ -1,4 +1,4 @@
-"""Run folders: ``runs/TASK/RUN`` with config, metrics, checkpoints, media and scoreboards."""
+"""Run folders ``runs/TASK/RUN``: create, name and complete them."""
 
 import itertools
 import json
@@ -9,13 +9,13 @@ from pathlib import Path
 from trajvq.errors import UserError
 from trajvq.io.files import write_text
 
-COMPLETE = "complete.json"  # written last; a folder without it can be continued
+COMPLETE = "complete.json"  # written last; a run without it can continue
 LATEST = "latest"
-DEBUG = "debug"  # runs under a folder of this name never become `latest`
+DEBUG = "debug"  # runs in a folder of this name never become `latest`
 
 
 def open_run(root: Path, name: str) -> Path:
-    """Make or reopen a run folder.
+    """Create a run folder, or reopen that of an unfinished run.
 
     Args:
         root: Folder of the task's runs.
@@ -29,7 +29,7 @@ def open_run(root: Path, name: str) -> Path:
     """
     run = root / name
     if name in (LATEST, "", ".", "..") or Path(name).name != name:
-        raise UserError(f"--run {name!r} is no name for a run; choose a plain word")
+        raise UserError(f"--run {name!r} is not a valid name; choose a plain word")
     if (run / COMPLETE).exists():
         raise UserError(f"run {run} is finished; choose another --run, or test it with --ckpt_path {best(run)}")
     probe = run / f".writable.{os.getpid()}"
@@ -43,19 +43,19 @@ def open_run(root: Path, name: str) -> Path:
 
 
 def new_name(root: Path) -> str:
-    """Name a run by date and time, and by a number besides if another began in the same second."""
+    """Name a run by date and time, with a number added if another run has that name."""
     now = datetime.now().strftime("%Y%m%d-%H%M%S")
     names = itertools.chain([now], (f"{now}-{k}" for k in itertools.count(2)))
     return next(name for name in names if not (root / name).exists())
 
 
 def best(run: Path) -> Path:
-    """Return where a run keeps its best checkpoint."""
+    """Return the path of a run's best checkpoint."""
     return run / "checkpoints" / "best.ckpt"
 
 
 def finish(run: Path, steps: int) -> None:
-    """Mark a run as complete and point ``latest`` at it, unless it is a debug run or has no best checkpoint."""
+    """Mark a run as complete. Point ``latest`` at it, unless it is a debug run or has no best checkpoint."""
     content = {"steps": steps, "finished": datetime.now().astimezone().isoformat(timespec="seconds")}
     write_text(run / COMPLETE, json.dumps(content))
     if run.parent.name == DEBUG or not best(run).exists():

@@ -1,4 +1,4 @@
-"""Where a run's figures go: ``metrics.csv`` always, and W&B, online or offline."""
+"""Loggers of a run: always ``metrics.csv``, and W&B online or offline."""
 
 import csv
 import os
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from trajvq.io.files import whole_file, write_text
 
-WANDB_ID = "wandb.id"  # a run that is continued goes on in the same W&B run
+WANDB_ID = "wandb.id"  # file with the W&B run that a continued run goes on logging to
 
 
 class _AppendingWriter(ExperimentWriter):
-    """Goes on in an existing ``metrics.csv``, which Lightning's own deletes."""
+    """Append to an existing ``metrics.csv``, which Lightning's own writer deletes."""
 
     def _check_log_dir_exists(self) -> None:
         self.rows = 0
@@ -34,7 +34,7 @@ class _AppendingWriter(ExperimentWriter):
         """Do nothing: ``config.yaml`` holds them."""
 
     def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
-        """Write the file anew with more columns, whole or not at all."""
+        """Rewrite the file with more columns, completely or not at all."""
         path = Path(self.metrics_file_path)
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
@@ -44,12 +44,12 @@ class _AppendingWriter(ExperimentWriter):
             writer.writerows(rows)
 
     def save(self) -> None:
-        """Append what was logged since."""
+        """Append the rows that were logged since the last call."""
         self.rows += len(self.metrics)
         super().save()
 
-    def cut(self, rows: int) -> None:
-        """Forget what stands behind the first so many rows."""
+    def truncate(self, rows: int) -> None:
+        """Keep the first rows of the file only."""
         path = Path(self.metrics_file_path)
         if self.rows <= rows or not path.is_file():
             return
@@ -61,7 +61,7 @@ class _AppendingWriter(ExperimentWriter):
 
 
 class AppendingCSVLogger(CSVLogger):
-    """``metrics.csv`` of a run, continued when the run is."""
+    """Log to the ``metrics.csv`` of a run, and go on when the run continues."""
 
     @property
     @rank_zero_experiment
@@ -73,35 +73,46 @@ class AppendingCSVLogger(CSVLogger):
         return self._experiment
 
     @rank_zero_only
-    def cut(self, rows: int) -> None:
-        """Forget what stands behind the first so many rows: it was logged after the checkpoint."""
+    def truncate(self, rows: int) -> None:
+        """Keep the first rows of the file only; the others were logged after the checkpoint."""
         assert isinstance(self.experiment, _AppendingWriter)
-        self.experiment.cut(rows)
+        self.experiment.truncate(rows)
 
     @property
     def rows(self) -> int:
-        """Rows that are in the file."""
+        """Number of rows in the file."""
         return self.experiment.rows if isinstance(self.experiment, _AppendingWriter) else 0
 
 
 def loggers(run: Path, task: str) -> list[Logger]:
-    """Return CSV, and W&B: online where a key is there, else offline."""
-    return [AppendingCSVLogger(run, name="", version=""), _wandb_logger(run, task)]
+    """Return the loggers of a training: CSV, and W&B unless ``WANDB_MODE`` is ``disabled``.
+
+    Args:
+        run: The run folder.
+        task: Name of the task, by which W&B groups runs.
+    """
+    csv_logger = AppendingCSVLogger(run, name="", version="")
+    return [csv_logger] if _wandb_disabled() else [csv_logger, _wandb_logger(run, task)]
 
 
-def test_loggers(run: Path, task: str) -> list[Logger]:
-    """Return W&B where the run was logged there, so that its scoreboards stand beside its curves."""
-    return [_wandb_logger(run, task)] if (run / WANDB_ID).exists() else []
+def scoreboard_loggers(run: Path, task: str) -> list[Logger]:
+    """Return the loggers of a test: the W&B run of the training, if there is one, so that it shows scoreboards too.
+
+    Args:
+        run: The run folder.
+        task: Name of the task, by which W&B groups runs.
+    """
+    return [_wandb_logger(run, task)] if (run / WANDB_ID).exists() and not _wandb_disabled() else []
 
 
 def show(trainer: L.Trainer, name: str, picture: str | NDArray[np.uint8], motion: str | None = None) -> None:
-    """Show a picture in the W&B runs that this process logs to.
+    """Log a picture to the trainer's W&B runs.
 
     Args:
-        trainer: Whose loggers are looked through.
-        name: Of the panel, ``media/`` is put before it.
+        trainer: The trainer.
+        name: Name of the panel, without ``media/``.
         picture: A file, or uint8 ``(H, W, 3)``.
-        motion: A GIF, shown as ``media/clips``.
+        motion: A GIF, logged as ``media/clips``.
     """
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
@@ -110,15 +121,19 @@ def show(trainer: L.Trainer, name: str, picture: str | NDArray[np.uint8], motion
                 logger.log_video("media/clips", [motion], format=["gif"])
 
 
+def _wandb_disabled() -> bool:
+    return os.environ.get("WANDB_MODE") == "disabled"
+
+
 def _wandb_logger(run: Path, task: str) -> WandbLogger:
-    import wandb  # takes a second, so only when a run starts
+    import wandb  # here, because the import takes a second
 
     online = os.environ.get("WANDB_MODE", "online") == "online" and wandb.login(prompt=False)
     if not online:
-        rank_zero_only(print)(f"W&B: offline; `wandb sync {run}/wandb/offline-*` uploads it")
+        rank_zero_only(print)(f"W&B is offline; upload the run with `wandb sync {run}/wandb/offline-*`")
     logger = WandbLogger(
         name=run.resolve().name,
-        save_dir=run.absolute(),  # its service keeps the folder that it was started in
+        save_dir=run.absolute(),  # absolute, because its service keeps the folder that it was started in
         project="trajvq",
         group=task,
         id=_wandb_id(run),
@@ -126,13 +141,13 @@ def _wandb_logger(run: Path, task: str) -> WandbLogger:
         mode="online" if online else "offline",
         settings=wandb.Settings(silent=True),
     )
-    logger._wandb_init.pop("anonymous", None)  # Lightning always gives it, and W&B warns of it
+    logger._wandb_init.pop("anonymous", None)  # Lightning always sets it, and W&B warns about it
     return logger
 
 
 def _wandb_id(run: Path) -> str | None:
     if getattr(rank_zero_only, "rank", 0):
-        return None  # other processes log nothing
+        return None  # only the first process logs
     path = run / WANDB_ID
     if not path.exists():
         write_text(path, os.urandom(6).hex())

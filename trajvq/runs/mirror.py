@@ -1,4 +1,4 @@
-"""The mirror of a run: which files it has, where they lie, and how a run goes on from there on a fresh machine."""
+"""The remote mirror of a run: its files, their URLs, and how a fresh machine continues the run from it."""
 
 import re
 from pathlib import Path
@@ -8,13 +8,14 @@ from lightning.pytorch.utilities import rank_zero_only
 from trajvq.errors import UserError
 from trajvq.io.checkpoint import read_checkpoint
 from trajvq.io.locks import locked
-from trajvq.io.remote import CorruptError, RemoteError, digest_of, fetch_verified, names_below, read_sidecar
+from trajvq.io.remote import digest_of, fetch_verified, names_below, read_sidecar
+from trajvq.io.retries import CorruptError, RemoteError
 from trajvq.io.urls import check_url
 from trajvq.runs import checkpoints
 from trajvq.runs.folder import COMPLETE
 
 LAST, BEFORE, BEST = (f"checkpoints/{name}" for name in (checkpoints.LAST, checkpoints.BEFORE, "best.ckpt"))
-SNAPSHOTS = ".mirror"  # folder in the run for the lock, and for files on their way up
+SNAPSHOTS = ".mirror"  # folder in the run folder for the lock and for files that wait for their upload
 NAMES = re.compile(
     r"checkpoints/[A-Za-z0-9_][\w.=+-]*\.ckpt|config\.yaml|metrics\.csv|provenance\.json|wandb\.id|complete\.json"
     r"|scoreboards/\w+\.(json|npz)"
@@ -24,96 +25,97 @@ say = rank_zero_only(print)
 
 
 def run_url(url: str, run: Path) -> str:
-    """Return where the mirror at ``url`` keeps a run folder ``.../TASK/RUN``."""
+    """Return the URL of a run folder ``.../TASK/RUN`` in the mirror at ``url``."""
     run = run.resolve()
     return check_url(f"{check_url(url)}/{run.parent.name}/{run.name}")
 
 
 def run_of(checkpoint: str) -> str:
-    """Return the name of the run of a checkpoint URL ``.../RUN/checkpoints/NAME.ckpt``, else the checkpoint's own."""
+    """Return the run of a checkpoint URL ``.../RUN/checkpoints/NAME.ckpt``, or NAME for any other URL."""
     parts = check_url(checkpoint).split("/")
     return parts[-3] if len(parts) > 5 and parts[-2] == "checkpoints" else Path(parts[-1]).stem
 
 
 def mirrored(run: Path) -> list[str]:
-    """Return the names, relative to the run folder, of the files in it that a mirror holds.
+    """Return the files of a run folder that a mirror holds, as names relative to the folder.
 
-    Not ``last-1.ckpt``: the mirror keeps a checkpoint before its last of its own, without a second upload.
+    ``last-1.ckpt`` is not among them. The mirror copies its own last checkpoint instead, without a second upload.
     """
-    found = [*run.glob("checkpoints/*.ckpt"), *run.glob("scoreboards/*.*"), *run.glob("*.*")]
-    names = [str(path.relative_to(run)) for path in found if path.is_file()]
+    paths = [*run.glob("checkpoints/*.ckpt"), *run.glob("scoreboards/*.*"), *run.glob("*.*")]
+    names = [str(path.relative_to(run)) for path in paths if path.is_file()]
     return sorted(name for name in names if NAMES.fullmatch(name) and name != BEFORE)
 
 
 def fetch_run(url: str, run: Path, finished: bool = False) -> None:
-    """Bring a run folder up to its mirror, checked file by file; the newer of the two checkpoints wins.
+    """Update a run folder from its mirror if the mirror's last checkpoint is newer than the local one.
 
-    Without a mirrored checkpoint nothing happens. If the mirror's last checkpoint is corrupt, the one before it is
-    taken, and that is said. Processes of one machine that start together wait for the first.
+    Every file is verified. If the mirror's last checkpoint is corrupt, the one before it replaces it, with a message.
+    Nothing happens if the mirror has no checkpoint. Processes of one machine that start together wait for the first.
 
     Args:
         url: The mirror, without task and run.
         run: The run folder.
-        finished: Take a finished run too, to test it.
+        finished: Whether to fetch a finished run too, to test it.
 
     Raises:
         UserError: If the run is finished, or the mirror cannot be read and there is no local checkpoint.
     """
-    place, last = run_url(url, run), run / LAST
+    source, last = run_url(url, run), run / LAST
     with locked(run / SNAPSHOTS):
         try:
-            held = [name for name in names_below(place) if NAMES.fullmatch(name)]
-            if COMPLETE in held and not finished:
+            names = [name for name in names_below(source) if NAMES.fullmatch(name)]
+            if COMPLETE in names and not finished:
                 raise UserError(
-                    f"run {place} is finished; choose another --run, or test it with --ckpt_path {place}/{BEST}"
+                    f"run {source} is finished; choose another --run, or test it with --ckpt_path {source}/{BEST}"
                 )
-            sources = [name for name in (LAST, BEFORE) if name in held]
-            here = _steps(last)
-            if here is not None and sources and read_sidecar(f"{place}/{LAST}") == [digest_of(last)]:
-                return  # the mirror has it, and nothing newer
-            there = _fetch_last(place, sources, run)
+            sources = [name for name in (LAST, BEFORE) if name in names]
+            local_step = _step_of(last)
+            if local_step is not None and sources and read_sidecar(f"{source}/{LAST}") == [digest_of(last)]:
+                return  # both are the same checkpoint
+            remote_step = _fetch_last(source, sources, run)
         except RemoteError as error:
             if not last.exists():
                 raise
-            say(f"{error}; going on from the local {last}")
+            say(f"{error}; continuing from the local {last}")
             return
-        if there is None:
+        if remote_step is None:
             return
         fresh = run / "checkpoints" / ".fetched.ckpt"
-        if here is not None and here >= there:
+        if local_step is not None and local_step >= remote_step:
             fresh.unlink()
-            if here > there:
-                say(f"{last} is at step {here}, newer than step {there} of {place}: going on from the local one")
+            if local_step > remote_step:
+                say(f"continuing from {last}, step {local_step}, which is newer than step {remote_step} of {source}")
             return
-        for name in held:
+        for name in names:
             if name not in (LAST, BEFORE):
                 try:
-                    fetch_verified(f"{place}/{name}", run / name)
+                    fetch_verified(f"{source}/{name}", run / name)
                 except CorruptError as error:
-                    say(f"{error}; it is left out")
+                    say(f"{error}; skipping it")
         fresh.replace(last)
-        say(f"fetched {place}, step {there}" + (f", newer than step {here} of {run}" if here is not None else ""))
+        older = "" if local_step is None else f", which is newer than step {local_step} of {run}"
+        say(f"fetched {source}, step {remote_step}{older}")
 
 
-def _fetch_last(place: str, sources: list[str], run: Path) -> int | None:
-    """Fetch the newest whole checkpoint to ``.fetched.ckpt``; return its step, or None if there is none to fetch."""
+def _fetch_last(source: str, names: list[str], run: Path) -> int | None:
+    """Fetch the newest intact checkpoint to ``.fetched.ckpt`` and return its step; None if there is no checkpoint."""
     fresh = run / "checkpoints" / ".fetched.ckpt"
-    for number, name in enumerate(sources):
+    for number, name in enumerate(names):
         try:
-            fetch_verified(f"{place}/{name}", fresh)
+            fetch_verified(f"{source}/{name}", fresh)
             return int(read_checkpoint(fresh)["global_step"])
         except CorruptError as error:
-            if number == len(sources) - 1:
+            if number == len(names) - 1:
                 raise
-            say(f"{error}; taking {place}/{sources[number + 1]}, the one before it")
+            say(f"{error}; using {source}/{names[number + 1]}, the checkpoint before it")
     return None
 
 
-def _steps(path: Path) -> int | None:
-    """Return the step of a local checkpoint; None if there is none or it cannot be read."""
+def _step_of(path: Path) -> int | None:
+    """Return the step of a local checkpoint; None if it does not exist or cannot be read."""
     try:
         return int(read_checkpoint(path)["global_step"])
     except UserError as error:
         if path.exists():
-            say(f"{error}; looking at the mirror")
+            say(f"{error}; trying the mirror")
         return None

@@ -1,4 +1,4 @@
-"""What changed since a run began: said where it can be kept, refused where it cannot."""
+"""Changes since a run began: list the ones it can continue with, refuse the others."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,21 +9,21 @@ import yaml
 from trajvq.errors import UserError
 
 ABSENT = "not set"
-ELSEWHERE = ("run_root", "mirror", "strips", "checkpoint")  # settings that do not touch what is trained
+NO_EFFECT = ("run_root", "mirror", "strips", "checkpoint")  # settings that do not change the training
 
 
 def changes(run: Path, settings: Mapping[str, Any]) -> list[str]:
-    """Say how settings differ from those that a run was last started with.
+    """Compare settings with the ones that a run last started with.
 
     Args:
-        run: The run folder, with ``config.yaml`` unless it broke off very early.
-        settings: The new ones, as plain values.
+        run: The run folder. It has a ``config.yaml`` unless the run ended very early.
+        settings: The new settings, as plain values.
 
     Returns:
-        A line for each difference, such as ``model.init_args.learning_rate: 0.003 -> 0.001``.
+        One line per difference, such as ``model.init_args.learning_rate: 0.003 -> 0.001``.
 
     Raises:
-        UserError: If the network is another one.
+        UserError: If the run cannot continue with them, as with another network.
     """
     path = run / "config.yaml"
     if not path.exists():
@@ -33,37 +33,37 @@ def changes(run: Path, settings: Mapping[str, Any]) -> list[str]:
     except yaml.YAMLError as error:
         raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}); choose another --run") from None
     now = dict(_flat(settings))
-    found = []
+    lines = []
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name, ABSENT), now.get(name, ABSENT)
-        if old == new or name.split(".")[0] in ELSEWHERE:
+        if old == new or name.split(".")[0] in NO_EFFECT:
             continue
         line = f"{name}: {old} -> {new}"
         if name == "trainer.accumulate_grad_batches" or (None in (old, new) and name.endswith(".matrix_learning_rate")):
-            raise UserError(f"run {run} cannot go on with another {name} ({old} -> {new}); choose another --run")
+            raise UserError(f"run {run} cannot continue with another {name} ({old} -> {new}); choose another --run")
         if name.startswith(("model.init_args.tokenizer", "model.init_args.network")):
-            raise UserError(f"run {run} was begun with another network ({line}); choose another --run")
-        found.append(line)
-    return found
+            raise UserError(f"run {run} has another network ({line}); choose another --run")
+        lines.append(line)
+    return lines
 
 
-def check_dataset(content: Mapping[str, Any], run: Path, path: Path, found: str) -> None:
-    """Check that a run goes on with the dataset it began with.
+def check_dataset(content: Mapping[str, Any], run: Path, path: Path, sha256: str) -> None:
+    """Check that a run continues with the dataset it began with.
 
     Args:
         content: The checkpoint.
         run: The run folder.
         path: The dataset folder.
-        found: The SHA-256 of the dataset's manifest.
+        sha256: SHA-256 of the dataset's manifest.
 
     Raises:
-        UserError: If it is another one.
+        UserError: If it is another dataset.
     """
-    wanted = content["trajvq"]["dataset"]
-    if wanted not in (None, found):
+    before = content["trajvq"]["dataset"]
+    if before not in (None, sha256):
         raise UserError(
-            f"run {run} was begun with another dataset (manifest {wanted[:12]}) than {path} (manifest {found[:12]}); "
-            "choose another --run, or give the first one's --data.path"
+            f"run {run} began with another dataset (manifest {before[:12]}) than {path} (manifest {sha256[:12]}); "
+            "choose another --run, or set --data.path to the first dataset"
         )
 
 

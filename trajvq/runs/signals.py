@@ -1,4 +1,4 @@
-"""StopSignals: SIGTERM and Ctrl-C as a wish to end after the step in flight."""
+"""StopSignals: turn SIGTERM and Ctrl-C into a request to end after the current step."""
 
 import signal
 import sys
@@ -6,28 +6,28 @@ import threading
 from types import FrameType
 from typing import Any
 
-HEARD = (signal.SIGTERM, signal.SIGINT)
+HANDLED = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopSignals:
-    """Remembers the first signal that asks to stop; a second Ctrl-C interrupts at once."""
+    """Remember the first signal that requests a stop. A second Ctrl-C interrupts at once."""
 
     def __init__(self) -> None:
-        self.received = 0  # number of the signal
+        self.received = 0  # number of the signal; 0 before there is one
         self._before: dict[signal.Signals, Any] = {}
 
     def listen(self) -> None:
-        """Take the signals over, where Python allows it: in the main thread."""
+        """Install the handlers. Python allows that in the main thread only; elsewhere nothing happens."""
         if threading.current_thread() is threading.main_thread() and not self._before:
-            self._before = {number: signal.signal(number, self._hear) for number in HEARD}
+            self._before = {number: signal.signal(number, self._handle) for number in HANDLED}
 
     def restore(self) -> None:
-        """Give the signals back to whom they belonged before."""
+        """Restore the previous handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.received and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.received = self.received or number

@@ -1,4 +1,4 @@
-"""Uploads: one background thread that brings the newest version of each file of a run to its mirror."""
+"""Uploads: one background thread that uploads the newest version of each file of a run to its mirror."""
 
 import os
 import shutil
@@ -14,18 +14,18 @@ from trajvq.io.remote import copy_within, upload_verified
 from trajvq.io.urls import reason
 from trajvq.runs.mirror import BEFORE, BEST, LAST, SNAPSHOTS
 
-AGAIN = 20.0  # seconds until a file that failed is tried again
+RETRY_SECONDS = 20.0  # until a failed upload is tried again
 
 Version = tuple[int, int, int]
 
 
 @dataclass
 class Waiting:
-    """A version of a file on its way up.
+    """A version of a file that waits for its upload.
 
     Attributes:
-        snapshot: Its content, which nobody changes.
-        ready: When it may be tried, by the monotonic clock.
+        snapshot: Copy of its content, which nothing changes.
+        ready: Time from which it may be uploaded, by the monotonic clock.
     """
 
     snapshot: Path
@@ -33,43 +33,43 @@ class Waiting:
 
 
 class Uploads:
-    """Takes versions of files and uploads them, verified, in a thread of its own.
+    """Queue versions of files and upload them, verified, in a thread.
 
-    `take` costs a hard link and never waits for the network. Of a file that changes faster than it can be uploaded
-    only the newest version goes up. What fails is warned of once a file and tried again until `stop`.
+    `take` costs a hard link and never waits for the network. If a file changes faster than it can be uploaded, only
+    its newest version is uploaded. A failed upload is repeated until `stop`, with one warning per file.
 
     Args:
         run: The run folder.
-        place: URL of its mirror.
-        seen: The versions that were handed over before; is kept up to date.
+        url: URL of its mirror.
+        versions: The versions that were queued before, by file; updated in place.
     """
 
-    def __init__(self, run: Path, place: str, seen: dict[str, Version] | None = None) -> None:
-        self.run, self.place = run, place
+    def __init__(self, run: Path, url: str, versions: dict[str, Version] | None = None) -> None:
+        self.run, self.url = run, url
         self._folder = run / SNAPSHOTS
-        self._seen = {} if seen is None else seen
+        self._versions = {} if versions is None else versions
         self._waiting: dict[str, Waiting] = {}
         self._busy: str | None = None
         self._failed: dict[str, str] = {}
-        self._last_is_whole = False  # the mirror's last checkpoint was read back by this process
+        self._last_is_verified = False  # this process has read back the mirror's last checkpoint
         self._count, self._closing, self._over = 0, False, False
         self._changed = threading.Condition()
         self._folder.mkdir(parents=True, exist_ok=True)
-        for left in self._folder.glob("*.upload"):  # of a run that was killed
-            left.unlink()
+        for stale in self._folder.glob("*.upload"):  # of a run that was killed
+            stale.unlink()
         self._thread = threading.Thread(target=self._work, name="mirror", daemon=True)
         self._thread.start()
 
     def take(self, name: str) -> bool:
-        """Hand over a file if it has changed since it was last handed over; tell whether it had.
+        """Queue a file if it has changed since it was last queued, and return whether it had.
 
-        Checkpoints are replaced by renaming, so a hard link is a stable copy of them; the other files are small.
+        Checkpoints are replaced by renaming, so a hard link is a stable copy of them. The other files are small.
         """
         path = self.run / name
         try:
-            found = path.stat()
-            version = (found.st_ino, found.st_mtime_ns, found.st_size)
-            if self._seen.get(name) == version:
+            status = path.stat()
+            version = (status.st_ino, status.st_mtime_ns, status.st_size)
+            if self._versions.get(name) == version:
                 return False
             self._count += 1
             snapshot = self._folder / f"{self._count}.upload"
@@ -78,11 +78,11 @@ class Uploads:
             else:
                 shutil.copyfile(path, snapshot)
         except FileNotFoundError:
-            return False  # it was replaced or removed meanwhile
+            return False  # it was replaced or removed in the meantime
         except OSError as error:
             self._warn(name, reason(error))
             return False
-        self._seen[name] = version
+        self._versions[name] = version
         with self._changed:
             before = self._waiting.pop(name, None)
             self._waiting[name] = Waiting(snapshot)
@@ -92,7 +92,7 @@ class Uploads:
         return True
 
     def drain(self, seconds: float) -> dict[str, str]:
-        """Wait until everything is uploaded, at most so long; return the reasons by file where it is not."""
+        """Wait until everything is uploaded, for at most some seconds. Return the files that are not, with reasons."""
         end = time.monotonic() + seconds
         with self._changed:
             for waiting in self._waiting.values():
@@ -102,10 +102,10 @@ class Uploads:
             self._changed.wait_for(lambda: not self._waiting and not self._busy, end - time.monotonic())
             self._closing = False
             names = [*([self._busy] if self._busy else []), *self._waiting]
-            return {name: self._failed.get(name, f"not done within {seconds:g} s") for name in names}
+            return {name: self._failed.get(name, f"not uploaded within {seconds:g} s") for name in names}
 
     def stop(self) -> None:
-        """End the thread when it is done with the file at hand; nothing further is uploaded."""
+        """End the thread after the file that it is uploading now, and drop the others."""
         with self._changed:
             for waiting in self._waiting.values():
                 waiting.snapshot.unlink(missing_ok=True)
@@ -114,7 +114,7 @@ class Uploads:
             self._changed.notify_all()
 
     def _next(self) -> tuple[str, Waiting] | None:
-        """Wait for a file that may be tried; None when it is over."""
+        """Wait for a file that may be uploaded. Return None after `stop`."""
         with self._changed:
             while not self._over:
                 now = time.monotonic()
@@ -127,19 +127,19 @@ class Uploads:
             return None
 
     def _work(self) -> None:
-        while (item := self._next()) is not None:
-            name, waiting = item
-            again = False
+        while (queued := self._next()) is not None:
+            name, waiting = queued
+            failed = False
             try:
                 self._upload(name, waiting.snapshot)
                 self._failed.pop(name, None)
-            except Exception as error:  # whatever a store raises, the run goes on
-                again = True
+            except Exception as error:  # whatever a store raises, the run continues
+                failed = True
                 self._warn(name, str(error) if isinstance(error, UserError) else reason(error))
             with self._changed:
                 self._busy = None
-                if again and name not in self._waiting and not self._over:
-                    waiting.ready = time.monotonic() + min(AGAIN, 1.0 if self._closing else AGAIN)
+                if failed and name not in self._waiting and not self._over:
+                    waiting.ready = time.monotonic() + min(RETRY_SECONDS, 1.0 if self._closing else RETRY_SECONDS)
                     self._waiting[name] = waiting
                 else:
                     waiting.snapshot.unlink(missing_ok=True)
@@ -147,22 +147,22 @@ class Uploads:
 
     def _upload(self, name: str, snapshot: Path) -> None:
         if name == LAST:
-            if self._last_is_whole:
-                copy_within(f"{self.place}/{LAST}", f"{self.place}/{BEFORE}")
-            self._last_is_whole = False
-        upload_verified(snapshot, f"{self.place}/{name}")
+            if self._last_is_verified:
+                copy_within(f"{self.url}/{LAST}", f"{self.url}/{BEFORE}")
+            self._last_is_verified = False
+        upload_verified(snapshot, f"{self.url}/{name}")
         if name == LAST:
-            self._last_is_whole = True
+            self._last_is_verified = True
 
-    def _warn(self, name: str, why: str) -> None:
-        known = name in self._failed
-        self._failed[name] = why
-        if not known:
-            rank_zero_warn(f"mirror: {name} is not at {self.place} yet: {why}; it is tried again")
+    def _warn(self, name: str, cause: str) -> None:
+        warned = name in self._failed
+        self._failed[name] = cause
+        if not warned:
+            rank_zero_warn(f"mirror: {name} is not at {self.url} yet: {cause}; trying again")
 
 
 def _urgency(name: str) -> tuple[int, str]:
-    """The checkpoint that a run goes on from before the rest, and what it needs to go on before it."""
+    """Return the sort key of a file: what a run needs to continue comes first, the last checkpoint after it."""
     order = ("config.yaml", "metrics.csv", BEST, LAST)
     return (order.index(name) if name in order else len(order)), name
 

@@ -1,6 +1,6 @@
-"""What sample and forecast keep of single clips for the report: the worst, and the first of the others.
+"""Single clips that sample and forecast keep for the report: the worst, and the first of the others.
 
-N clips of T frames, n of them given, M predicted, K kept.
+N clips of T frames, n of context, M predicted, K kept.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,99 +12,104 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trajvq.data.storage.clips import Clips
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import to_float, to_uint8
-from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_show
+from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_keep
 from trajvq.metrics.judge import Judge, fit_families
-from trajvq.metrics.reconstruction.metric import MISSING
+from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 
-JUDGED = 100  # samples of each class that are looked at one by one
+JUDGED = 100  # samples of each class with figures of their own
 
 
 def forecast_details(
     clips: Clips,
-    places: Mapping[str, NDArray[Any]],
+    tracks: Mapping[str, NDArray[Any]],
     index: NDArray[np.int64],
-    given: int,
-    go_on: Callable[[Tensor, Tensor], Tensor],
+    context: int,
+    predict: Callable[[Tensor, Tensor], Tensor],
 ) -> ClipDetails:
-    """Return the error of every clip, and the worst and the first clips with their fans.
+    """Return the error of every clip, and the worst and the first clips with their sampled tracks.
 
     Args:
         clips: The split.
-        places: ``truth`` ``(N, n + M, 2)`` px, ``valid`` ``(N, n + M)``, ``model`` ``(N, M, 2)`` and perhaps
-            ``samples`` ``(N, S, M, 2)``.
+        tracks: ``truth`` ``(N, n + M, 2)`` px, ``valid`` ``(N, n + M)``, ``model`` ``(N, M, 2)`` and, where there are
+            samples, ``samples`` ``(N, S, M, 2)``.
         index: ``(N,)`` numbers of the clips.
-        given: n.
-        go_on: From clips float ``(K, 3, T, H, W)`` and their numbers to the same with ``n + M`` frames.
+        context: n.
+        predict: From clips float ``(K, 3, T, H, W)`` and their numbers to clips of ``n + M`` frames.
     """
-    error = path_error(places["truth"][:, given:], places["model"], places["valid"][:, given:])
-    ade = np.concatenate([np.full((len(index), given), np.nan), error], axis=1)
+    error = path_error(tracks["truth"][:, context:], tracks["model"], tracks["valid"][:, context:])
+    ade = np.concatenate([np.full((len(index), context), np.nan), error], axis=1)
     facts = clip_facts(clips.columns, index)
     facts = {name: value for name, value in facts.items() if value.ndim == 1 or value.shape == ade.shape}
-    details = ClipDetails(index, {"ade": ade, "fde": last_of(error)}, facts, classes=clips.manifest.classes)
-    details.shown = rows = clips_to_show(details.by_clip("ade"))
-    shown = clips.batch(index[rows].tolist())["video"]
-    made = to_uint8(go_on(to_float(shown), torch.from_numpy(index[rows])))
-    if made.shape == shown.shape:
-        made[:, :given] = shown.numpy()[:, :given]
-        details.clips["target"] = shown.numpy()
-    details.clips["prediction"] = made
-    details.paths["truth"] = places["truth"][rows]
-    details.paths["prediction"] = _later(places["model"][rows], given)
-    if "samples" in places:
-        details.paths["guesses"] = _later(places["samples"][rows], given)
+    details = ClipDetails(index, {"ade": ade, "fde": last_finite(error)}, facts, classes=clips.manifest.classes)
+    details.kept = rows = clips_to_keep(details.by_clip("ade"))
+    target = clips.batch(index[rows].tolist())["video"]
+    predicted = to_uint8(predict(to_float(target), torch.from_numpy(index[rows])))
+    if predicted.shape == target.shape:
+        predicted[:, :context] = target.numpy()[:, :context]
+        details.clips["target"] = target.numpy()
+    details.clips["prediction"] = predicted
+    details.paths["truth"] = tracks["truth"][rows]
+    details.paths["prediction"] = _after_context(tracks["model"][rows], context)
+    if "samples" in tracks:
+        details.paths["samples"] = _after_context(tracks["samples"][rows], context)
     return details
 
 
 def path_error(truth: Floats, predicted: Floats, valid: NDArray[np.bool_]) -> Floats:
-    """Return distances of predicted from true places ``(N, M)`` px, at most 32; NaN where nothing is charged."""
+    """Return distances of predicted from true positions ``(N, M)`` px, at most 32; NaN in frames without truth."""
     error = np.linalg.norm(predicted - truth, axis=-1)
-    return np.where(valid, np.where(np.isfinite(error), np.minimum(error, MISSING), MISSING), np.nan)
+    return np.where(valid, np.where(np.isfinite(error), np.minimum(error, MISSING_ERROR), MISSING_ERROR), np.nan)
 
 
-def last_of(error: Floats) -> Floats:
+def last_finite(error: Floats) -> Floats:
     """Return the last value of each row of ``(N, M)`` that is not NaN; NaN where there is none."""
-    known = np.isfinite(error)
-    last = error.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
-    return np.where(known.any(axis=1), error[np.arange(len(error)), last], np.nan)
+    finite = np.isfinite(error)
+    last = error.shape[1] - 1 - finite[:, ::-1].argmax(axis=1)
+    return np.where(finite.any(axis=1), error[np.arange(len(error)), last], np.nan)
 
 
-def _later(paths: Floats, given: int) -> Floats:
-    """Put frames without places before ``(..., M, 2)``."""
-    return np.concatenate([np.full((*paths.shape[:-2], given, 2), np.nan), paths], axis=-2)
+def _after_context(paths: Floats, context: int) -> Floats:
+    """Return paths ``(..., M, 2)`` behind frames without positions."""
+    return np.concatenate([np.full((*paths.shape[:-2], context, 2), np.nan), paths], axis=-2)
 
 
 def sample_details(
     points: Floats,
-    asked: NDArray[np.int64],
+    target: NDArray[np.int64],
     classes: list[str],
     judge: Judge | None,
-    decode: Callable[[NDArray[np.int64]], NDArray[np.uint8]],
+    decode: Callable[[NDArray[np.int64]], Bytes],
 ) -> ClipDetails:
-    """Return how well samples fit the motion asked for, and those that fit it worst and the first ones.
+    """Return how well samples fit the motion of their class, the worst of them and the first.
 
     Args:
-        points: ``(N, T, 2)`` px where exactly one object is seen, else NaN.
-        asked: ``(N,)`` classes.
+        points: ``(N, T, 2)`` px where there is exactly one object, else NaN.
+        target: ``(N,)`` classes that the samples were generated for.
         classes: Their names.
         judge: None where the dataset has no truth to calibrate it on.
         decode: From rows of the N samples to clips uint8 ``(K, T, 3, H, W)``.
     """
-    chosen = [np.flatnonzero(asked == k)[:JUDGED] for k in np.unique(asked)]
-    rows = np.sort(np.concatenate(chosen))
-    seen, label = points[rows], asked[rows]
-    figures = {"unseen": 1 - np.isfinite(seen).all(axis=-1).mean(axis=1)}
+    first = [np.flatnonzero(target == k)[:JUDGED] for k in np.unique(target)]
+    rows = np.sort(np.concatenate(first))
+    tracks, label = points[rows], target[rows]
+    figures = {"unseen": 1 - np.isfinite(tracks).all(axis=-1).mean(axis=1)}
     facts: dict[str, NDArray[Any]] = {"label": label}
     if judge is not None:
-        fits = fit_families(seen)
-        column = [fits.families.index(classes[k]) if classes[k] in fits.families else 0 for k in label]
-        misfit = fits.rms[np.arange(len(rows)), column]
-        misfit = np.where(np.isfinite(misfit), np.minimum(misfit, MISSING), MISSING)
+        fits = fit_families(tracks, classes)
         facts["answer"] = judge.choose(fits)
-        figures = {"misfit": misfit, "wrong": (facts["answer"] != label).astype(float), **figures}
+        misfit = np.full(len(rows), np.nan)  # a class that is no motion family has none
+        for column, name in enumerate(fits.families):
+            own = label == classes.index(name)
+            rms = fits.rms[own, column]
+            misfit[own] = np.where(np.isfinite(rms), np.minimum(rms, MISSING_ERROR), MISSING_ERROR)
+        judged = np.isfinite(misfit)
+        if judged.any():
+            wrong = np.where(judged, (facts["answer"] != label).astype(float), np.nan)
+            figures = {"misfit": misfit, "wrong": wrong, **figures}
     details = ClipDetails(rows, figures, facts, classes=classes)
-    details.shown = clips_to_show(next(iter(figures.values())))
-    details.clips = {"sample": decode(rows[details.shown])}
-    details.paths = {"tracked": seen[details.shown]}
+    details.kept = clips_to_keep(next(iter(figures.values())))
+    details.clips = {"sample": decode(rows[details.kept])}
+    details.paths = {"tracked": tracks[details.kept]}
     return details

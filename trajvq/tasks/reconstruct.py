@@ -1,51 +1,54 @@
-"""Reconstruct: train a tokenizer to give its clips back, and measure what it keeps of the object."""
+"""Reconstruct: train a tokenizer to reconstruct clips, and measure what it keeps of the object."""
 
-import warnings
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 import lightning as L
 import numpy as np
 import torch
-from lightning.fabric.utilities.data import AttributeDict
 from torch import Tensor, nn
 
+from trajvq.callbacks import PredictionFile
 from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.errors import UserError
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.background import estimate_background
-from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_show
+from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_keep
 from trajvq.metrics.reconstruction.codes import linear_probe
-from trajvq.metrics.scoreboard import ReconstructionScoreboard, add_ood_ratios
-from trajvq.optim.schedule import adamw, muon
+from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard
+from trajvq.metrics.scoreboard import add_ood_ratios
 from trajvq.optim.sharding import shard
-from trajvq.tokens.loading import misfits
-from trajvq.tokens.protocol import check_tokenizer, spec_of
+from trajvq.tasks.base import Batch, Task
+from trajvq.tokens.protocol import Tokenizer, check_tokenizer
 
-Batch = dict[str, Tensor]
+USAGE = ("codes_used", "perplexity", "object_perplexity")
+LOGGED = ("mse", "skill", "visible", "centroid_error", "codes_used")
 
 
-class Reconstruct(L.LightningModule):
-    """Trains any `trajvq.tokens.Tokenizer` to reconstruct clips.
+class Reconstruct(Task):
+    """Train any `trajvq.tokens.Tokenizer` to reconstruct clips.
 
-    Logs ``train/loss``, ``train/mse``, ``val/mse``, ``val/skill``, ``val/visible``,
-    ``val/centroid_error`` (px) and ``val/codes_used``. ``test`` leaves a scoreboard for every
-    split in `scoreboards`.
+    Logs ``train/loss``, ``train/mse``, ``val/mse``, ``val/skill``, ``val/visible``, ``val/centroid_error`` (px) and
+    ``val/codes_used``. ``test`` leaves a scoreboard for every split in `scoreboards`.
 
     Args:
         tokenizer: The network.
-        loss: A module of (reconstruction, video, background) that returns a scalar; the first two are
-            ``(B, 3, T, H, W)``, the background, estimated from the clip itself, ``(B, 3, 1, H, W)``.
-        augment: A module of (video, background, share of training done) that returns the first two; None for none.
-        learning_rate: Peak of the learning rate.
-        matrix_learning_rate: Peak of Muon's learning rate for matrices; None trains all by AdamW.
-        warmup_steps: Steps of linear rise to it.
-        total_steps: Steps until it has decayed to 0; the trainer's ``max_steps``.
-        betas: AdamW's running averages.
-        weight_decay: Decoupled decay of the matrices, whichever optimizer steps them.
+        loss: A module of (reconstruction, video, background) that returns a scalar. The first two are
+            ``(B, 3, T, H, W)``; the background, estimated from the clip itself, is ``(B, 3, 1, H, W)``. Its parameters
+            are trained, too.
+        total_steps: Steps until the learning rates have decayed to 0; the trainer's ``max_steps``.
+        augment: A `trajvq.augment.Augmentation` of the training clips; None for none.
+        figures: The user's own figures for the scoreboard, each a `trajvq.metrics.figures.ClipFigure`.
+        learning_rate: See `Task`, as for the next four.
+        matrix_learning_rate: Peak learning rate of Muon.
+        warmup_steps: Steps of linear rise.
+        betas: Decay rates of AdamW's running averages.
+        weight_decay: Decoupled weight decay.
     """
 
     task: ClassVar[str] = "recon"
-    monitor: ClassVar[str] = "val/skill"
+    monitor: ClassVar[str | None] = "val/skill"
+    monitor_mode: ClassVar[Literal["max", "min"]] = "max"
 
     def __init__(
         self,
@@ -53,39 +56,37 @@ class Reconstruct(L.LightningModule):
         loss: nn.Module,
         total_steps: int,
         augment: nn.Module | None = None,
+        figures: Sequence[nn.Module] = (),
         learning_rate: float = 3e-3,
         matrix_learning_rate: float | None = None,
         warmup_steps: int = 100,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
     ) -> None:
-        super().__init__()
         check_tokenizer(tokenizer)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # under the CLI these are plain values; elsewhere see the next line
-            self.save_hyperparameters()
-        self.hparams.update({n: spec_of(v) for n, v in self.hparams.items() if isinstance(v, nn.Module)})
-        self._hparams_initial = AttributeDict(self.hparams)
+        super().__init__(total_steps, learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
         self.tokenizer, self.loss, self.augment = tokenizer, loss, augment
-        self.learning_rate, self.warmup_steps, self.total_steps = learning_rate, warmup_steps, total_steps
-        self.matrix_learning_rate = matrix_learning_rate
-        self.betas, self.weight_decay = betas, weight_decay
-        self.scoreboards: dict[str, dict[str, Any]] = {}
+        self.figures = list(figures)
         self.code_usage: dict[str, Any] = {}  # of the last validation
         self.val_board = self._board(full=False)
         self.test_boards = nn.ModuleDict()
 
+    def configure_callbacks(self) -> list[L.Callback]:
+        return [PredictionFile()]
+
+    @property
+    def network(self) -> Tokenizer:
+        """The tokenizer, as its protocol sees it."""
+        assert isinstance(self.tokenizer, Tokenizer)
+        return self.tokenizer
+
     def _board(self, full: bool) -> ReconstructionScoreboard:
-        size, strides = self.tokenizer.codebook_size, self.tokenizer.strides
-        assert isinstance(size, int)
-        assert isinstance(strides, tuple)
-        return ReconstructionScoreboard(size, strides, full)
+        return ReconstructionScoreboard(self.network.codebook_size, self.network.strides, full, self.figures)
 
     def tokenize(self, video: Tensor) -> tuple[Tensor, Tensor]:
         """Return tokens int64 ``(B, t, h, w)`` of clips float ``(B, 3, T, H, W)``, and the clips decoded from them."""
-        indices: Tensor = self.tokenizer.encode(video)  # type: ignore[operator]
-        made: Tensor = self.tokenizer.decode(indices)  # type: ignore[operator]
-        return indices, made
+        indices = self.network.encode(video)
+        return indices, self.network.decode(indices)
 
     def setup(self, stage: str) -> None:
         """Check that the dataset's clips divide into whole tokens.
@@ -93,12 +94,12 @@ class Reconstruct(L.LightningModule):
         Raises:
             UserError: If they do not.
         """
-        data, strides = self._data(), self.val_board.strides
-        held = data.manifest
-        sizes = (held.frames, held.height, held.width)
+        data, strides = self._data(), self.network.strides
+        manifest = data.manifest
+        sizes = (manifest.frames, manifest.height, manifest.width)
         if any(size % stride for size, stride in zip(sizes, strides, strict=True)):
             raise UserError(
-                f"clips of {data.path} are {held.frames} frames of {held.height}x{held.width} (height x width), "
+                f"clips of {data.path} are {sizes[0]} frames of {sizes[1]}x{sizes[2]} (height x width), "
                 f"no multiples of the tokenizer's strides {list(strides)}; set model.tokenizer.strides or other clips"
             )
 
@@ -107,16 +108,10 @@ class Reconstruct(L.LightningModule):
         if self.device_mesh is not None:
             shard(self.tokenizer, self.device_mesh["data_parallel"], ("encode", "decode", "quantize"))
 
-    def configure_optimizers(self) -> Any:
-        weights, rest = self.tokenizer.parameters(), (self.warmup_steps, self.total_steps, self.betas)
-        if self.matrix_learning_rate is None:
-            return adamw(weights, self.learning_rate, *rest, self.weight_decay)
-        return muon(weights, self.learning_rate, self.matrix_learning_rate, *rest, self.weight_decay)
-
     def forward(self, video: Tensor) -> Tensor:
         """Reconstruct clips float ``(B, 3, T, H, W)``."""
-        made: Tensor = self.tokenizer(video)
-        return made
+        reconstruction: Tensor = self.tokenizer(video)
+        return reconstruction
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         video = batch["video"]
@@ -124,63 +119,61 @@ class Reconstruct(L.LightningModule):
             background = estimate_background(video)
             if self.augment is not None:
                 video, background = self.augment(video, background, self.global_step / self.total_steps)
-        made = self(video)
-        loss: Tensor = self.loss(made, video, background)
-        extra = self.tokenizer.auxiliary_loss() if hasattr(self.tokenizer, "auxiliary_loss") else None  # type: ignore[operator]
-        if extra is not None:
-            loss = loss + extra
-        if not torch.isfinite(loss):
-            lower = "lower model.matrix_learning_rate and model.learning_rate"
-            raise UserError(f"the loss is {loss.item()} at step {self.global_step}; {lower}")
-        self.log("train/loss", loss, prog_bar=True)
-        self.log("train/mse", (made.detach() - video).square().mean())
+        reconstruction = self(video)
+        loss: Tensor = self.loss(reconstruction, video, background)
+        auxiliary_loss: Any = getattr(self.tokenizer, "auxiliary_loss", None)
+        auxiliary = auxiliary_loss() if auxiliary_loss is not None else None
+        if auxiliary is not None:
+            loss = loss + auxiliary
+        self.log("train/loss", self.checked(loss), prog_bar=True)
+        self.log("train/mse", (reconstruction.detach() - video).square().mean())
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        indices, made = self.tokenize(batch["video"])
-        self.val_board.update(batch, made, indices)
-        return {"video": batch["video"], "reconstruction": made, "indices": indices}
+        indices, reconstruction = self.tokenize(batch["video"])
+        self.val_board.update(batch, reconstruction, indices)
+        return {"video": batch["video"], "reconstruction": reconstruction, "indices": indices}
 
     def on_validation_epoch_end(self) -> None:
-        found = self.val_board.compute()
-        row = found["rows"]["model"]
-        shown = ("codes_used", "perplexity", "object_perplexity")
-        self.code_usage = {"counts": found["counts"]} | {name: row[name] for name in shown if name in row}
-        for name in ("mse", "skill", "visible", "centroid_error", "codes_used"):
+        board = self.val_board.compute()
+        row = board["rows"]["model"]
+        self.code_usage = {"counts": board["counts"]} | {name: row[name] for name in USAGE if name in row}
+        for name in LOGGED:
             if name in row:
                 self.log(f"val/{name}", row[name], prog_bar=name == "skill")
         self.val_board.reset()
 
     def on_test_epoch_start(self) -> None:
-        data = self._data()
-        self.test_boards = nn.ModuleDict({split: self._board(full=True) for split in data.test_splits}).to(self.device)
+        splits = self._data().test_splits
+        self.test_boards = nn.ModuleDict({split: self._board(full=True) for split in splits}).to(self.device)
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        indices, made = self.tokenize(batch["video"])
+        indices, reconstruction = self.tokenize(batch["video"])
         board = list(self.test_boards.values())[dataloader_idx]
         assert isinstance(board, ReconstructionScoreboard)
-        board.update(batch, made, indices)
+        board.update(batch, reconstruction, indices)
 
     def on_test_epoch_end(self) -> None:
         probe = self._probe_accuracy()
         for split, board in self.test_boards.items():
             assert isinstance(board, ReconstructionScoreboard)
             self.scoreboards[split] = board.compute()
-        add_ood_ratios({split: found["rows"]["model"] for split, found in self.scoreboards.items()}, "centroid_error")
-        for split, found in self.scoreboards.items():
-            found["details"] = self._details(split, found)
-            found["rows"]["model"] |= probe
-            for name, value in found["rows"]["model"].items():
+        add_ood_ratios({split: board["rows"]["model"] for split, board in self.scoreboards.items()}, "centroid_error")
+        for split, scoreboard in self.scoreboards.items():
+            scoreboard["details"] = self._details(split, scoreboard)
+            scoreboard["rows"]["model"] |= probe
+            for name, value in scoreboard["rows"]["model"].items():
                 self.log(f"{split}/{name}", value)
 
-    def _details(self, split: str, found: dict[str, Any]) -> ClipDetails:
-        """Return figures of every clip, and the worst and the first clips with what becomes of them."""
-        clips, per_clip = self._data().clips(split), {n: value.numpy() for n, value in found["per_clip"].items()}
+    def _details(self, split: str, scoreboard: dict[str, Any]) -> ClipDetails:
+        """Return figures of every clip, and the worst and the first clips with their reconstructions."""
+        clips = self._data().clips(split)
+        per_clip = {name: value.numpy() for name, value in scoreboard["per_clip"].items()}
         index = per_clip.pop("index")
-        known = np.isfinite(per_clip["centroid_error"]).any()
-        ranked = "centroid_error" if known else "mse"
-        order = [ranked, *(name for name in per_clip if name != ranked and (known or name == "mse"))]
-        counts = {name: value.numpy() for name, value in found.get("counts", {}).items()}
+        has_objects = np.isfinite(per_clip["centroid_error"]).any()
+        ranked = "centroid_error" if has_objects else "mse"
+        order = [ranked, *(name for name in per_clip if name != ranked and (has_objects or name == "mse"))]
+        counts = {name: value.numpy() for name, value in scoreboard.get("counts", {}).items()}
         details = ClipDetails(
             index,
             {name: per_clip[name] for name in order},
@@ -188,15 +181,15 @@ class Reconstruct(L.LightningModule):
             counts=counts,
             classes=clips.manifest.classes,
         )
-        details.shown = clips_to_show(details.by_clip(ranked))
-        shown = clips.batch(index[details.shown].tolist())["video"]
-        _, made = self.tokenize(to_float(shown.to(self.device)))
-        details.clips = {"target": shown.numpy(), "reconstruction": to_uint8(made)}
+        details.kept = clips_to_keep(details.by_clip(ranked))
+        target = clips.batch(index[details.kept].tolist())["video"]
+        _, reconstruction = self.tokenize(to_float(target.to(self.device)))
+        details.clips = {"target": target.numpy(), "reconstruction": to_uint8(reconstruction)}
         return details
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        indices, made = self.tokenize(batch["video"])
-        return {"index": batch["index"], "video": made, "indices": indices}
+        indices, reconstruction = self.tokenize(batch["video"])
+        return {"index": batch["index"], "video": reconstruction, "indices": indices}
 
     def _data(self) -> TrajectoryDataModule:
         data = self.trainer.datamodule  # type: ignore[attr-defined]
@@ -204,30 +197,23 @@ class Reconstruct(L.LightningModule):
         return data
 
     def _probe_accuracy(self) -> dict[str, float]:
-        """Fit a linear probe from codes to labels on ``train`` and score it on ``val``, beside one on true places."""
-        codes: dict[str, Tensor] = {}
-        places: dict[str, Tensor] = {}
-        labels: dict[str, Tensor] = {}
+        """Fit a linear probe from codes to labels on ``train``, and one from true positions; score both on ``val``."""
         data = self._data()
         if not {"train", "val"} <= data.manifest.splits.keys() or "label" not in data.clips("train").columns:
             return {}
+        codes: dict[str, Tensor] = {}
+        positions: dict[str, Tensor] = {}
+        labels: dict[str, Tensor] = {}
         for split in ("train", "val"):
-            clips = data.clips(split)
-            found = []
+            clips, parts = data.clips(split), []
             for batch in clips.loader(data.eval_batch_size):
                 video = to_float(batch["video"].to(self.device))
-                found.append(self.tokenizer.quantize(video).flatten(1).cpu())  # type: ignore[operator]
-            codes[split], labels[split] = torch.cat(found), clips.columns["label"]
+                parts.append(self.network.quantize(video).flatten(1).cpu())
+            codes[split], labels[split] = torch.cat(parts), clips.columns["label"]
             if "pixel" in clips.columns:
-                places[split] = clips.columns["pixel"].flatten(1)
-        result = {"probe_accuracy": linear_probe(codes["train"], labels["train"], codes["val"], labels["val"])}
-        if places:
-            true = linear_probe(places["train"], labels["train"], places["val"], labels["val"])
-            result["probe_accuracy_true"] = true
-        return result
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        wrong = misfits(self.state_dict(), checkpoint["state_dict"])
-        if wrong:
-            spec = self.hparams["tokenizer"]["class_path"]
-            raise UserError(f"the checkpoint is of another network than the config's {spec}: {wrong}")
+                positions[split] = clips.columns["pixel"].flatten(1)
+        probes = {"probe_accuracy": codes} | ({"probe_accuracy_true": positions} if positions else {})
+        return {
+            name: linear_probe(features["train"], labels["train"], features["val"], labels["val"])
+            for name, features in probes.items()
+        }

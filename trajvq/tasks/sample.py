@@ -1,75 +1,77 @@
-"""Sample: clips by class, drawn token after token along a planned path, judged by physics."""
+"""Sample: clips by class, generated from tokens along a sampled trajectory and judged by physics."""
 
 import math
 import time
 from collections.abc import Sequence
-from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+import lightning as L
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from trajvq.augment import ClipSymmetries
+from trajvq.augment import PathAugmentation
+from trajvq.callbacks import PredictionFile, SamplePictures
 from trajvq.errors import UserError
+from trajvq.io.arrays import Bytes
 from trajvq.io.video import to_uint8
 from trajvq.metrics.reconstruction.codes import bits
 from trajvq.metrics.scoreboard import add_ood_ratios
 from trajvq.models.generator import Generator
-from trajvq.models.rollout import Likelihood
 from trajvq.models.sampling import Sampling
+from trajvq.models.token_model import ANY, Conditions
 from trajvq.models.transformer import TokenLayout
+from trajvq.tasks.base import Batch
 from trajvq.tasks.details import sample_details
-from trajvq.tasks.sample_rows import SampleRows, TrackedClips, closest, look, seen_before
-from trajvq.tasks.token_task import Batch, TokenTask
-from trajvq.tokens.sampling import ANY, sample_clips
+from trajvq.tasks.sample_scoreboard import SampleScoreboard, TrackedClips, closest
+from trajvq.tasks.token_task import TokenTask
+from trajvq.tokens.sampling import sample_clips
 
-SHOWN = 64  # clips of a class in the picture
-PARTS = ("trajectory", "appearance", "object", "background")
+SHEET = 64  # clips of a class in the picture
 
 
 class Sample(TokenTask):
-    """Trains a generator of clips on the tokens of a frozen tokenizer.
+    """Train a generator of clips on the tokens of a frozen tokenizer.
 
-    Logs ``train/loss``, ``val/nll`` (bits a clip) and its parts: the planned path, how the object looks,
-    the tokens near it, and the rest.
-    ``test`` draws clips of every class, none of them filtered, and leaves a scoreboard for every split in
-    `scoreboards`, and clips to look at in `shown` and `pairs`.
+    Logs ``train/loss``, ``val/nll`` (bits a clip) and its parts ``val/nll_PART``: the trajectory, the appearance, and
+    the tokens. ``test`` samples clips of every class, filters none of them, and leaves a scoreboard for every split in
+    `scoreboards` and clips to look at in `samples_by_class` and `closest_pairs`.
 
     Args:
         tokenizer_ckpt: Checkpoint of the tokenizer.
         network: The generator.
-        total_steps: Steps until the learning rate has decayed to 0; the trainer's ``max_steps``.
-        background_weight: Of the loss of tokens away from the object, of which there are ten times as many.
-        background_tokens: Of those, how many random ones of each clip a step looks at; null for all.
-        plans: With `ClipSymmetries`, so many random versions of each clip's path teach the planner in a step; without
-            it the path itself does.
-        samples: Clips of each class that ``test`` draws.
-        sample_seed: Of these clips.
-        temperature: Of codes; see `trajvq.models.Sampling`, as for the next three.
-        top_p: Share of the likeliest codes.
-        noise_scale: Of planned points.
+        total_steps: Steps until the learning rates have decayed to 0; the trainer's ``max_steps``.
+        class_dropout: Share of clips in training whose class is hidden, for guidance and for clips of any class.
+        background_weight: Weight of the loss of background tokens, of which there are ten times as many as others.
+        path_versions: Random versions of each track that the trajectory model learns from in a step, where the
+            augmentation is a `trajvq.augment.PathAugmentation`; otherwise it learns from the track itself.
+        samples: Clips of each class that ``test`` samples.
+        sample_seed: Seed of these clips.
+        temperature: See `trajvq.models.Sampling`, as for the next three.
+        top_p: Probability of the likeliest codes to sample from.
+        noise_scale: Of trajectories.
         guidance: Weight of the class.
-        learning_rate: The peak for vectors, by AdamW; for all weights if ``matrix_learning_rate`` is null.
-        matrix_learning_rate: Muon's peak, for matrices.
-        warmup_steps: Steps of linear rise to them.
-        betas: AdamW's running averages.
-        weight_decay: Decoupled decay of matrices.
+        learning_rate: See `trajvq.tasks.base.Task`, as for the next four.
+        matrix_learning_rate: Peak learning rate of Muon.
+        warmup_steps: Steps of linear rise.
+        betas: Decay rates of AdamW's running averages.
+        weight_decay: Decoupled weight decay of matrices.
     """
 
     task: ClassVar[str] = "sample"
-    monitor: ClassVar[str] = "val/nll"
+    monitor: ClassVar[str | None] = "val/nll"
+    monitor_mode: ClassVar[Literal["max", "min"]] = "min"
 
     def __init__(
         self,
         tokenizer_ckpt: str,
         network: Generator,
         total_steps: int,
+        class_dropout: float = 0.1,
         background_weight: float = 0.5,
-        background_tokens: int | None = 48,
-        plans: int = 2,
+        path_versions: int = 2,
         samples: int = 1000,
         sample_seed: int = 0,
         temperature: float = 1.0,
@@ -82,19 +84,32 @@ class Sample(TokenTask):
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
     ) -> None:
-        weights = (learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
-        super().__init__(tokenizer_ckpt, network, total_steps, *weights)
-        if plans < 1 or samples < 1:
-            raise ValueError(f"model.plans is {plans} and model.samples {samples}; both are at least 1")
-        self.background_weight, self.background_tokens, self.plans = background_weight, background_tokens, plans
+        rates = (learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
+        super().__init__(tokenizer_ckpt, network, total_steps, *rates)
+        if path_versions < 1 or samples < 1:
+            raise ValueError(f"model.path_versions is {path_versions} and model.samples {samples}; both are at least 1")
+        self.class_dropout, self.background_weight, self.path_versions = class_dropout, background_weight, path_versions
         self.samples, self.sample_seed = samples, sample_seed
-        self.how = Sampling(temperature, top_p, noise_scale, guidance)
+        self.sampling = Sampling(temperature, top_p, noise_scale, guidance)
         self.test_nll = nn.ModuleDict()
-        self.shown: dict[str, NDArray[np.uint8]] = {}  # of the last test, by class: (N, T, 3, H, W)
-        self.pairs: list[NDArray[np.uint8]] = []  # those nearest to training clips, and these
+        self.samples_by_class: dict[str, Bytes] = {}  # of the last test, by class: (N, T, 3, H, W)
+        self.closest_pairs: Sequence[Bytes] = []  # samples closest to training clips, and these
 
-    def make(self, layout: TokenLayout, classes: list[str]) -> None:
-        """Make the network's layers; see `TokenTask.make`."""
+    def configure_callbacks(self) -> list[L.Callback]:
+        return [PredictionFile(), SamplePictures()]
+
+    def build(self, layout: TokenLayout, classes: list[str]) -> None:
+        """Create the network's layers; see `TokenTask.build`.
+
+        Raises:
+            UserError: If the trajectory model has no density.
+        """
+        trajectory = self.generator.trajectory_model
+        if trajectory is not None and not trajectory.has_density:
+            raise UserError(
+                f"{type(trajectory).__name__} has no density, which val/nll needs; set model.network.trajectory to "
+                "AutoregressiveTrajectory"
+            )
         self.generator.build(layout, len(classes))
 
     @property
@@ -104,112 +119,135 @@ class Sample(TokenTask):
         return self.network
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        tokens, label, path = self.data.tokens_of(batch), batch.get("label"), batch.get("tracks")
-        seen = batch.get("appearance")
-        told, rest = self.generator.token_likelihood(tokens, label, path, seen, self.background_tokens)
-        found = Likelihood(self._plan(path, label), self.generator.appearance_likelihood(seen, label), told, rest)
-        weighted = (
-            found.plan.mean() + found.look.mean() + found.told.mean() + self.background_weight * found.rest.mean()
-        )
-        loss = self.checked(-weighted / tokens[0].numel())
+        tokens, label = self.data.tokens_of(batch), batch.get("label")
+        tracks, appearance = batch.get("tracks"), batch.get("appearance")
+        conditions = Conditions(self._dropped(label), tracks, appearance)
+        token_parts = self.generator.token_log_likelihood(tokens, conditions)
+        parts: dict[str, Tensor] = {}
+        if self.generator.trajectory is not None and tracks is not None:
+            parts["trajectory"] = self._trajectory(tracks, label)
+        if self.generator.appearance is not None and appearance is not None:
+            parts["appearance"] = self.generator.appearance_log_likelihood(appearance, self._dropped(label))
+        weights = {"background": self.background_weight}
+        total = sum(weights.get(name, 1.0) * part.mean() for name, part in (parts | token_parts).items())
+        assert isinstance(total, Tensor)
+        loss = self.checked(-total / tokens[0].numel())
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
-    def _plan(self, path: Tensor | None, label: Tensor | None) -> Tensor:
-        """Return the log-likelihood ``(plans * B,)`` of paths and of others that they could have been."""
-        if path is None or not self.generator.plan:
-            return torch.zeros(1, device=self.device)
+    def _trajectory(self, tracks: Tensor, label: Tensor | None) -> Tensor:
+        """Return the log-likelihood ``(versions * B,)`` of tracks, or of random versions of them."""
         augment, manifest = self.data.augment, self.data.manifest
-        if not isinstance(augment, ClipSymmetries):
-            return self.generator.trajectory_likelihood(path, label)
-        paths = augment.paths(path.repeat(self.plans, 1, 1), manifest.height, manifest.width)
-        return self.generator.trajectory_likelihood(paths, None if label is None else label.repeat(self.plans))
+        if isinstance(augment, PathAugmentation):
+            versions = self.path_versions
+            tracks = augment.paths(tracks.repeat(versions, 1, 1), manifest.height, manifest.width)
+            label = None if label is None else label.repeat(versions)
+        return self.generator.trajectory_log_likelihood(tracks, self._dropped(label))
+
+    def _dropped(self, label: Tensor | None) -> Tensor | None:
+        """Return labels of which a random share is hidden."""
+        if label is None:
+            return None
+        return label.masked_fill(torch.rand(len(label), device=label.device) < self.class_dropout, ANY)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        found = self._likelihood(batch)
-        every: dict[str, Any] = {"batch_size": len(batch["tokens"]), "sync_dist": True}
-        self.log("val/nll", found.total.mean(), prog_bar=True, **every)
-        for name, part in zip(PARTS, found, strict=True):
-            self.log(f"val/nll_{name}", part.mean(), **every)
+        parts = self._bits(batch)
+        settings: dict[str, Any] = {"batch_size": len(batch["tokens"]), "sync_dist": True}
+        self.log("val/nll", _total(parts).mean(), prog_bar=True, **settings)
+        for name, part in parts.items():
+            self.log(f"val/nll_{name}", part.mean(), **settings)
 
     def on_test_epoch_start(self) -> None:
         self.test_nll = nn.ModuleDict({split: MeanMetric() for split in self.data.test_splits}).to(self.device)
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         metric = list(self.test_nll.values())[dataloader_idx]
-        metric.update(self._likelihood(batch).total)  # type: ignore[operator]
+        assert isinstance(metric, MeanMetric)
+        metric.update(_total(self._bits(batch)))
 
     def on_test_epoch_end(self) -> None:
         assert self.layout is not None
         data = self.data
-        drawn, speed = self._draw()
-        real = {split: self._seen(split) for split in {"train", "val", *self.test_nll}}
-        rows = SampleRows(real["train"], real["val"], data.clips("val"), self.layout, data.augment)
-        self.shown = self._shown(drawn)
-        kept = sample_details(drawn.points, drawn.label, self.classes, rows.judge, partial(self._decoded, drawn.tokens))
+        samples, speed = self._sample()
+        real = {split: self._tracked(split) for split in {"train", "val", *self.test_nll}}
+        scoreboard = SampleScoreboard(real["train"], real["val"], data.clips("val"), self.layout, data.augment)
+        self.samples_by_class = self._sheet(samples)
+        details = sample_details(
+            samples.points, samples.label, self.classes, scoreboard.judge, lambda rows: self._decoded(samples, rows)
+        )
         for split, metric in self.test_nll.items():
-            found, nearest = rows.compute(real[split], drawn)
-            found["model"] |= {
-                "nll_bits": float(metric.compute()),  # type: ignore[operator]
+            assert isinstance(metric, MeanMetric)
+            rows, nearest = scoreboard.compute(real[split], samples)
+            rows["model"] |= {
+                "nll_bits": float(metric.compute()),
                 "bits": bits(self.layout.tokens, self.layout.codebook_size),
                 "clips_per_second": speed,
             }
-            judged = {"judge": rows.judge.as_json()} if rows.judge else {}
-            self.scoreboards[split] = {"clips": len(drawn.label), "truth": "judged", "rows": found, **judged}
-            self.scoreboards[split]["details"] = kept
-            self.log(f"{split}/nll", found["model"]["nll_bits"])
+            judge = {"judge": scoreboard.judge.as_json()} if scoreboard.judge else {}
+            self.scoreboards[split] = {"clips": len(samples.label), "truth": "judged", "rows": rows, **judge}
+            self.scoreboards[split]["details"] = details
+            self.log(f"{split}/nll", rows["model"]["nll_bits"])
         add_ood_ratios({split: board["rows"]["model"] for split, board in self.scoreboards.items()}, "nll_bits")
-        self.pairs = self._pairs(drawn, nearest.which, closest(nearest))
+        rows_closest = closest(nearest)
+        train = data.tokens("train").tokens[nearest.index[rows_closest], 0].long()
+        self.closest_pairs = [
+            self._decoded(samples, rows_closest),
+            to_uint8(self.tokenizer.decode(train)),
+        ]
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        raise UserError("this task draws clips of no given ones; use `trajvq sample`")
+        raise UserError("this task has nothing to predict from given clips; use `trajvq sample`")
 
-    def _check_data(self) -> None:
-        super()._check_data()
-        if self.generator.plan and not (self.data.tracks and self.data.eval_tracks):
+    def check_data(self) -> None:
+        """Check that the dataset fits the network and batches hold tracks; see `TokenTask.check_data`."""
+        super().check_data()
+        if self.generator.trajectory is not None and not (self.data.tracks and self.data.eval_tracks):
             raise UserError(
-                "the planner learns from places: set data.tracks and data.eval_tracks, or model.network.plan to false"
+                "the trajectory model learns from tracks: set data.tracks and data.eval_tracks to true, or "
+                "model.network.trajectory and model.network.appearance to null"
             )
 
-    def _likelihood(self, batch: Batch) -> Likelihood:
-        """Return bits of clips."""
-        seen = batch.get("tracks"), batch.get("appearance")
-        found = self.generator.log_likelihood(batch["tokens"], batch.get("label"), *seen)
-        return Likelihood(*(-part / math.log(2) for part in found))
+    def _bits(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the negative log-likelihood of clips in bits, by part."""
+        conditions = Conditions(batch.get("label"), batch.get("tracks"), batch.get("appearance"))
+        parts = self.generator.log_likelihood(batch["tokens"], conditions)
+        return {name: -part / math.log(2) for name, part in parts.items()}
 
-    def _draw(self) -> tuple[TrackedClips, float]:
-        """Draw clips of every class; returns them and how many a second, decoded."""
+    def _sample(self) -> tuple[TrackedClips, float]:
+        """Sample clips of every class; return them, and how many are sampled and decoded a second."""
         labels = list(range(len(self.classes))) or [ANY]
         parts, start = [], time.monotonic()
-        for part in sample_clips(self.generator, labels, self.samples, self.sample_seed, self.how):
+        for part in sample_clips(self.generator, labels, self.samples, self.sample_seed, self.sampling):
             self.tokenizer.decode(part.tokens)
             parts.append(part)
         seconds = time.monotonic() - start
         label, tokens = torch.cat([part.label for part in parts]), torch.cat([part.tokens for part in parts])
-        return look(self.tokenizer, tokens, label), len(label) / seconds
+        return TrackedClips.decoded(self.tokenizer, tokens, label), len(label) / seconds
 
-    def _seen(self, split: str) -> TrackedClips:
-        held = self.data.tokens(split)
-        count = len(held.tokens) if split != "train" or not self.data.train_clips else self.data.train_clips
-        tokens = held.tokens[:count, 0].long()
-        label = held.columns.get("label", torch.full((len(held.tokens),), ANY))[:count]
-        if split == "train" and "tracks" in held.versioned:  # of these only paths are looked at
+    def _tracked(self, split: str) -> TrackedClips:
+        """Return the clips of a split, tracked after decoding."""
+        source = self.data.tokens(split)
+        count = len(source.tokens) if split != "train" or not self.data.train_clips else self.data.train_clips
+        tokens = source.tokens[:count, 0].long()
+        label = source.columns.get("label", torch.full((len(source.tokens),), ANY))[:count]
+        if split == "train" and "tracks" in source.versioned:  # only paths of training clips are needed
             size = torch.tensor([self.data.manifest.width, self.data.manifest.height])
-            return seen_before(tokens, label, (held.versioned["tracks"][:count, 0] + 1) / 2 * size)
-        return look(self.tokenizer, tokens, label)
+            return TrackedClips.from_paths(tokens, label, (source.versioned["tracks"][:count, 0] + 1) / 2 * size)
+        return TrackedClips.decoded(self.tokenizer, tokens, label)
 
-    def _decoded(self, tokens: Tensor, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        return to_uint8(self.tokenizer.decode(tokens[rows]))
+    def _decoded(self, clips: TrackedClips, rows: NDArray[np.int64] | Sequence[int]) -> Bytes:
+        return to_uint8(self.tokenizer.decode(clips.tokens[rows]))
 
-    def _shown(self, drawn: TrackedClips) -> dict[str, NDArray[np.uint8]]:
-        """Return the first clips of every class."""
-        names = self.classes or ["any class"]
-        rows = {
-            name: np.flatnonzero(drawn.label == (k if self.classes else ANY))[:SHOWN] for k, name in enumerate(names)
+    def _sheet(self, samples: TrackedClips) -> dict[str, Bytes]:
+        """Return the first samples of every class."""
+        ids = dict(enumerate(self.classes)) or {ANY: "any class"}
+        return {
+            name: self._decoded(samples, np.flatnonzero(samples.label == label)[:SHEET]) for label, name in ids.items()
         }
-        return {name: to_uint8(self.tokenizer.decode(drawn.tokens[r])) for name, r in rows.items()}
 
-    def _pairs(self, drawn: TrackedClips, nearest: NDArray[np.int64], rows: Sequence[int]) -> list[NDArray[np.uint8]]:
-        """Return the clips nearest to training clips, and these."""
-        train = self.data.tokens("train").tokens[nearest[rows], 0].long()
-        return [to_uint8(self.tokenizer.decode(tokens)) for tokens in (drawn.tokens[rows], train)]
+
+def _total(parts: dict[str, Tensor]) -> Tensor:
+    """Return the sum of all parts ``(B,)``."""
+    total = sum(parts.values())
+    assert isinstance(total, Tensor)
+    return total

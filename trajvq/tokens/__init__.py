@@ -1,4 +1,4 @@
-"""What a tokenizer is, how one is loaded and frozen. Its tokens as data are in `trajvq.tokens.datamodule`."""
+"""The Tokenizer protocol; trained tokenizers, loaded and frozen; and their tokens as data."""
 
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.loading import load_tokenizer

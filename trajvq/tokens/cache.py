@@ -1,17 +1,15 @@
-"""The token cache: a dataset's clips go through the encoder once, whoever asks and however often.
+"""TokenCache: a dataset's clips go through the encoder and the tracker once, and are read from disk afterwards.
 
-N clips, V versions of each, t, h, w tokens over frames, rows and columns.
+N clips, V versions of each; T frames; t, h, w tokens over latent frames, rows and columns.
 """
 
-import fcntl
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import hdf5plugin
@@ -21,33 +19,39 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trajvq.data.storage.clips import Clips
-from trajvq.data.storage.shards import DAMAGED, first_line
-from trajvq.errors import UserError
+from trajvq.data.storage.shards import DAMAGED
+from trajvq.errors import UserError, first_line
 from trajvq.io.files import whole_file
+from trajvq.io.locks import locked
 from trajvq.io.progress import progress
 from trajvq.io.video import to_float
+from trajvq.metrics.background import estimate_background
+from trajvq.metrics.tracking import Tracker, track
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.protocol import spec_of
 from trajvq.tokens.tracks import tracks_in
 
 ROOT = Path("runs/tokens")
-BATCH = 50  # clips encoded at a time, always: another size may round another way
+BATCH = 50  # clips encoded at a time, always: another batch size may round differently
+REMEDY = "set data.token_folder"
 
 
 class TokenCache:
-    """Tokens of one dataset by one tokenizer, a file a split and version: ``ROOT/TOKENIZER-DATASET/SPLIT.h5``.
+    """Tokens and tracks of one dataset by one tokenizer, a file for each split and version.
 
-    Files are found by the SHA-256 of the tokenizer's checkpoint and of the dataset's manifest, written whole and
-    checked when read. What does not belong there or is damaged is made again. Processes that want the same file
+    Files are ``ROOT/TOKENIZER-DATASET/SPLIT.h5`` for tokens and ``SPLIT-tracks.h5`` for tracks, after the SHA-256 of
+    the tokenizer's checkpoint and of the dataset's manifest. They are written whole and checked when read; a file that
+    is damaged, or comes from another tokenizer, dataset or tracker, is made again. Processes that need the same file
     wait for the one that makes it.
 
     Args:
         tokenizer: The tokenizer.
         root: Folder of all caches.
+        tracker: The tracker.
     """
 
-    def __init__(self, tokenizer: FrozenTokenizer, root: Path = ROOT) -> None:
-        self.tokenizer, self.root = tokenizer, Path(root)
+    def __init__(self, tokenizer: FrozenTokenizer, root: Path = ROOT, tracker: Tracker = track) -> None:
+        self.tokenizer, self.root, self.tracker = tokenizer, Path(root), tracker
 
     def tokens(
         self,
@@ -55,136 +59,169 @@ class TokenCache:
         versions: int = 1,
         augment: nn.Module | None = None,
         device: torch.device | None = None,
+        frames: int | None = None,
     ) -> Tensor:
-        """Return tokens ``(N, V, t, h, w)``, in the smallest of torch's integers that holds the codebook.
+        """Return tokens ``(N, V, t, h, w)``, in the smallest integer type of torch that holds the codebook.
 
         Args:
             clips: The split.
-            versions: V; the first is the clip itself, the others are what ``augment`` makes of it.
-            augment: A module of (video, generators) such as `trajvq.augment.ClipSymmetries`.
-            device: Where to encode.
+            versions: V; the first is the clip itself, the others are augmented by ``augment``.
+            augment: A `trajvq.augment.Augmentation`.
+            device: Where to encode; None for the tokenizer's device.
+            frames: Encode only the first frames of each clip, so that tokens know nothing of later ones; None for all.
 
         Raises:
             UserError: If the cache cannot be written.
         """
-        return torch.stack([self._tokens(clips, k, augment if k else None, device) for k in range(versions)], dim=1)
+        recipes = [_Recipe(version, augment if version else None, frames) for version in range(versions)]
+        return torch.stack([self._tokens(clips, recipe, device) for recipe in recipes], dim=1)
 
-    def seen(
+    def tracks(
         self,
         clips: Clips,
         versions: int = 1,
         augment: nn.Module | None = None,
         device: torch.device | None = None,
     ) -> Tensor:
-        """Return what is tracked in the clips that the tokens decode to, float32 ``(N, V, T, 6)``: see `tracks_in`.
+        """Return the tracks of the clips that the tokens decode to, float32 ``(N, V, T, 6)``; see `tracks_in`.
 
-        The tokens alone say so, no label and no truth. Arguments as for `tokens`.
+        They follow from the tokens alone, without labels or truth. Arguments as for `tokens`.
         """
-        found = []
+        parts = []
         for version in range(versions):
-            used = augment if version else None
-            tokens = self._tokens(clips, version, used, device)
-            found.append(self._stored("seen", clips, version, used, partial(self._track, tokens, device)))
-        return torch.stack(found, dim=1)
+            recipe = _Recipe(version, augment if version else None)
+            tokens = self._tokens(clips, recipe, device)
+            parts.append(self._stored("tracks", clips, recipe, partial(self._track, tokens, device)))
+        return torch.stack(parts, dim=1)
 
-    def _tokens(self, clips: Clips, version: int, augment: nn.Module | None, device: torch.device | None) -> Tensor:
-        make = partial(self._encode, clips, version, augment, device)
-        return self._stored("tokens", clips, version, augment, make)
+    def _tokens(self, clips: Clips, recipe: "_Recipe", device: torch.device | None) -> Tensor:
+        return self._stored("tokens", clips, recipe, partial(self._encode, clips, recipe, device))
 
-    def _stored(
-        self, what: str, clips: Clips, version: int, augment: nn.Module | None, make: Callable[[], Tensor]
-    ) -> Tensor:
-        """Return an array from its file, which is made first if need be."""
-        recipe = json.dumps({"version": version, "augment": spec_of(augment)}, sort_keys=True) if augment else ""
-        about = {
+    def _stored(self, kind: str, clips: Clips, recipe: "_Recipe", make: Callable[[], Tensor]) -> Tensor:
+        """Return ``tokens`` or ``tracks`` from their file, which is made first if necessary."""
+        provenance = {
             "tokenizer": self.tokenizer.sha256,
             "dataset": clips.manifest.sha256,
             "split": clips.split,
-            "recipe": recipe,
+            "recipe": recipe.text(),
         }
+        if kind == "tracks":
+            provenance["tracker"] = _identity(self.tracker)
         folder = self.root / f"{self.tokenizer.sha256[:12]}-{clips.manifest.sha256[:12]}"
-        name = f"-{version}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}" if recipe else ""
-        path = folder / f"{clips.split}{name}{'-seen' if what == 'seen' else ''}.h5"
-        found = _read(path, what, about, len(clips))
-        if found is None:
-            with _lock(path):
-                found = _read(path, what, about, len(clips))  # another process may have made it meanwhile
-                if found is None:
-                    which = f"{clips.folder} {clips.split}{f', version {version}' if version else ''}"
-                    verb = "encoding" if what == "tokens" else "tracking what becomes of"
-                    print(f"{verb} the {len(clips):,} clips of {which}, once: {path}", flush=True)
+        path = folder / f"{clips.split}{recipe.suffix()}{'' if kind == 'tokens' else f'-{kind}'}.h5"
+        stored, _ = _read(path, kind, provenance, len(clips))
+        if stored is None:
+            with locked(path.parent, f".{path.name}.lock", remedy=REMEDY):
+                stored, reason = _read(path, kind, provenance, len(clips))  # another process may have made it meanwhile
+                if stored is None:
+                    if reason:
+                        print(f"{path} {reason}: {'encoding' if kind == 'tokens' else 'tracking'} again")
+                    split = f"{clips.folder} {clips.split}{recipe.describe()}"
+                    verb = "encoding" if kind == "tokens" else "tracking the reconstructions of"
+                    print(f"{verb} the {len(clips):,} clips of {split}, once: {path}", flush=True)
                     start = time.monotonic()
-                    found = make().numpy()
+                    stored = make().numpy()
                     print(f"{len(clips) / (time.monotonic() - start):,.0f} clips/s", flush=True)
-                    _write(path, what, found, about)
-        return torch.from_numpy(found)
+                    _write(path, kind, stored, provenance)
+        return torch.from_numpy(stored)
 
-    def _encode(self, clips: Clips, version: int, augment: nn.Module | None, device: torch.device | None) -> Tensor:
-        made = []
-        with progress("encoding", len(clips)) as done:
+    def _encode(self, clips: Clips, recipe: "_Recipe", device: torch.device | None) -> Tensor:
+        batches = []
+        with progress("encoding", len(clips)) as advance:
             for first in range(0, len(clips), BATCH):
                 rows = list(range(first, min(first + BATCH, len(clips))))
                 video = to_float(clips.batch(rows)["video"].to(device or self.tokenizer.device))
-                if augment is not None:
-                    video = augment(video, [torch.Generator().manual_seed(row << 16 | version) for row in rows])
-                made.append(self.tokenizer.encode(video).to(_integers(self.tokenizer.codebook_size)).cpu())
-                done(len(rows))
-        return torch.cat(made)
+                if recipe.frames is not None:
+                    video = video[:, :, : recipe.frames].contiguous()
+                if recipe.augment is not None:
+                    generators = [torch.Generator().manual_seed(row << 16 | recipe.version) for row in rows]
+                    video, _ = recipe.augment(video, estimate_background(video), generators=generators)
+                tokens = self.tokenizer.encode(video)
+                batches.append(tokens.to(_integer_type(self.tokenizer.codebook_size)).cpu())
+                advance(len(rows))
+        return torch.cat(batches)
 
     def _track(self, tokens: Tensor, device: torch.device | None) -> Tensor:
-        made = []
-        with progress("tracking", len(tokens)) as done:
-            for part in torch.split(tokens, BATCH):
-                made.append(tracks_in(self.tokenizer.decode(part.long().to(device or self.tokenizer.device))).cpu())
-                done(len(part))
-        return torch.cat(made)
+        batches = []
+        with progress("tracking", len(tokens)) as advance:
+            for batch in torch.split(tokens, BATCH):
+                video = self.tokenizer.decode(batch.long().to(device or self.tokenizer.device))
+                batches.append(tracks_in(video, self.tracker).cpu())
+                advance(len(batch))
+        return torch.cat(batches)
 
 
-def _read(path: Path, what: str, about: dict[str, str], clips: int) -> NDArray[Any] | None:
+class _Recipe(NamedTuple):
+    """What tokens are encoded from.
+
+    Attributes:
+        version: Number of the version; 0 is the clip itself.
+        augment: The augmentation that makes the version; None for the clip itself.
+        frames: First frames of the clip; None for all.
+    """
+
+    version: int
+    augment: nn.Module | None
+    frames: int | None = None
+
+    def text(self) -> str:
+        """Return all settings as text; empty for whole clips as they are stored."""
+        settings: dict[str, Any] = {}
+        if self.augment is not None:
+            settings |= {"version": self.version, "augment": spec_of(self.augment)}
+        if self.frames is not None:
+            settings["frames"] = self.frames
+        return json.dumps(settings, sort_keys=True) if settings else ""
+
+    def suffix(self) -> str:
+        """Return what file names carry of it."""
+        first = "" if self.frames is None else f"-first{self.frames}"
+        if self.augment is None:
+            return first
+        return f"{first}-{self.version}-{hashlib.sha256(self.text().encode()).hexdigest()[:8]}"
+
+    def describe(self) -> str:
+        """Return what messages say of it, after the name of the split."""
+        version = f", version {self.version}" if self.version else ""
+        return version if self.frames is None else f"{version}, first {self.frames} frames"
+
+
+def _read(path: Path, kind: str, provenance: dict[str, str], clips: int) -> tuple[NDArray[Any] | None, str]:
+    """Return a file's array, or None and, if there is a file, the reason why it cannot be used."""
     if not path.exists():
-        return None
+        return None, ""
     try:
         with h5py.File(path, "r") as file:
-            found: NDArray[Any] = file[what][:]
-            stored = dict(file.attrs)
+            array: NDArray[Any] = file[kind][:]
+            attributes = dict(file.attrs)
     except DAMAGED as error:
-        print(f"{path} is damaged ({first_line(error)}): encoding again")
-        return None
-    if len(found) != clips or stored != about | {"sha256": _digest(found)}:
-        print(f"{path} holds other tokens than its name says: encoding again")
-        return None
-    return found
+        return None, f"is damaged ({first_line(error)})"
+    before, now = attributes.get("tracker"), provenance.get("tracker")
+    if before != now:
+        return None, f"was made by the tracker {before}, not {now}"
+    if len(array) != clips or attributes != provenance | {"sha256": _digest(array)}:
+        return None, f"holds other {kind} than its name says"
+    return array, ""
 
 
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(f".{path.name}.lock").open("w")
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _write(path: Path, what: str, found: NDArray[Any], about: dict[str, str]) -> None:
+def _write(path: Path, kind: str, array: NDArray[Any], provenance: dict[str, str]) -> None:
     try:
         with whole_file(path) as partial_path, h5py.File(partial_path, "w") as file:
-            file.create_dataset(what, data=found, chunks=True, fletcher32=True, **hdf5plugin.Zstd(clevel=3))
-            file.attrs.update(about | {"sha256": _digest(found)})
+            file.create_dataset(kind, data=array, chunks=True, fletcher32=True, **hdf5plugin.Zstd(clevel=3))
+            file.attrs.update(provenance | {"sha256": _digest(array)})
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise UserError(f"cannot write {path}: {error.strerror or error}; {REMEDY}") from None
 
 
-def _integers(codebook_size: int) -> torch.dtype:
-    kinds = (torch.int16, torch.int32, torch.int64)
-    return next(kind for kind in kinds if codebook_size - 1 <= torch.iinfo(kind).max)
+def _identity(tracker: Tracker) -> str:
+    """Return a name that changes with a tracker's class and version."""
+    return f"{type(tracker).__module__}.{type(tracker).__qualname__} {tracker.version}"
 
 
-def _digest(tokens: NDArray[Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(tokens).data).hexdigest()
+def _integer_type(codebook_size: int) -> torch.dtype:
+    types = (torch.int16, torch.int32, torch.int64)
+    return next(dtype for dtype in types if codebook_size - 1 <= torch.iinfo(dtype).max)
 
 
-def _unwritable(path: Path, error: OSError) -> UserError:
-    return UserError(f"cannot write the tokens to {path}: {error.strerror or error}; set data.token_folder")
+def _digest(array: NDArray[Any]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()

@@ -1,14 +1,17 @@
-"""TokenDataModule: a dataset folder as batches of a frozen tokenizer's tokens."""
+"""TokenDataModule: batches of a frozen tokenizer's tokens from a dataset folder."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from trajvq.data.datamodule import DEFAULT, Batch, TrajectoryDataModule
-from trajvq.data.storage.clips import Batched, Clips, First
+from trajvq.data.storage.clips import Clips, ClipSource
 from trajvq.errors import UserError
+from trajvq.metrics.background import estimate_background
+from trajvq.metrics.tracking import Tracker, track
 from trajvq.tokens.cache import ROOT, TokenCache
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.tracks import as_appearance, as_path
@@ -17,15 +20,15 @@ from trajvq.tokens.tracks import as_appearance, as_path
 class TokenClips:
     """Clips of one split as tokens, all of them in memory.
 
-    Item ``k + N * v`` is version v of clip k of N. A batch holds ``tokens`` int64 ``(B, t, h, w)``, ``index``
-    and the columns given.
+    Item ``k + N * v`` is version v of clip k of N. A batch holds ``tokens`` int64 ``(B, t, h, w)``, ``index`` int64
+    ``(B,)`` and the columns.
 
     Args:
-        tokens: ``(N, V, t, h, w)``, any integers.
-        columns: ``(N, ...)`` of the clips, in every version alike.
-        versioned: Other columns that differ between versions, ``(N, V, ...)``, by name.
-        labelled: The first so many keep their label, and come up as often as all others together; the label of the
-            others is -1.
+        tokens: ``(N, V, t, h, w)``, any integer type.
+        columns: ``(N, ...)`` by name, the same for all versions of a clip.
+        versioned: Columns that differ between versions, ``(N, V, ...)`` by name.
+        labeled: Number of clips, the first ones, that keep their label. They are repeated to come up about as often
+            as the others, whose label is -1.
     """
 
     def __init__(
@@ -33,16 +36,16 @@ class TokenClips:
         tokens: Tensor,
         columns: dict[str, Tensor],
         versioned: dict[str, Tensor] | None = None,
-        labelled: int | None = None,
+        labeled: int | None = None,
     ) -> None:
         self.tokens, self.columns, self.versioned = tokens, columns, versioned or {}
         self.items = torch.arange(len(tokens) * tokens.shape[1])
-        if labelled is not None and labelled < len(tokens):
+        if labeled is not None and labeled < len(tokens):
             clip = self.items % len(tokens)
-            known = self.items[clip < labelled]
-            often = (len(self.items) - len(known)) // len(known)
-            self.items = torch.cat([self.items[clip >= labelled], known.repeat(max(often, 1))])
-            hidden = torch.arange(len(tokens)) >= labelled
+            with_label = self.items[clip < labeled]
+            repeats = (len(self.items) - len(with_label)) // len(with_label)
+            self.items = torch.cat([self.items[clip >= labeled], with_label.repeat(max(repeats, 1))])
+            hidden = torch.arange(len(tokens)) >= labeled
             self.columns = columns | {"label": columns["label"].masked_fill(hidden, -1)}
 
     def __len__(self) -> int:
@@ -52,39 +55,49 @@ class TokenClips:
         """Return several clips as a batch."""
         items = self.items[indices]
         clip, version = items % len(self.tokens), items // len(self.tokens)
-        made = {"tokens": self.tokens[clip, version].long(), "index": clip}
-        made |= {name: column[clip, version] for name, column in self.versioned.items()}
-        return made | {name: column[clip] for name, column in self.columns.items()}
+        batch = {"tokens": self.tokens[clip, version].long(), "index": clip}
+        batch |= {name: column[clip, version] for name, column in self.versioned.items()}
+        return batch | {name: column[clip] for name, column in self.columns.items()}
 
 
 class TokenDataModule(TrajectoryDataModule):
-    """Tokens of a dataset folder in batches, encoded once and cached on disk.
+    """Batches of tokens of a dataset folder, encoded once and cached on disk.
 
     Batches are dictionaries: ``tokens`` int64 ``(B, t, h, w)``, ``index``, and the small columns of
-    `trajvq.data.storage.clips.Clips`; in training of these only ``label``. Order and resuming are as in
-    `TrajectoryDataModule`. Without the cache batches of training hold ``video`` instead of tokens, which the
-    task augments and encodes.
+    `trajvq.data.storage.clips.Clips`; in training only ``label`` of these. Order and resuming are those of
+    `TrajectoryDataModule`. Without the cache, batches of training hold ``video`` instead of tokens, which the
+    task passes to `tokens_of`.
 
     Args:
         path: Dataset folder, or its fsspec URL; see `TrajectoryDataModule`.
-        batch_size: Clips a batch and device.
-        eval_batch_size: Clips a batch and device in validation, test and prediction.
+        batch_size: Clips per batch and device.
+        eval_batch_size: Clips per batch and device in validation, test and prediction.
         num_workers: Loader processes; 0, since tokens are in memory.
-        start_method: How loader processes start: fork, spawn or forkserver.
+        start_method: Start method of loader processes: fork, spawn or forkserver.
         seed: Seed of the order of the training clips.
         test_splits: Splits that ``test`` scores, each into a scoreboard of its own.
         predict_split: Split that ``predict`` runs on.
-        train_clips: Train on the first so many clips only.
-        cache_tokens: Encode each clip once and keep the tokens; False encodes at every step, for augmentation
-            that never repeats.
-        versions: Versions of each training clip in the cache: the clip itself, and what ``augment`` makes of it.
-        augment: Augmentation in pixels that keeps labels, such as `trajvq.augment.ClipSymmetries`.
-        tracks: Add ``tracks`` to batches of training: where the object is tracked in the clips that the tokens
-            decode to, float ``(B, T, 2)``, x and y from -1 to 1 between the edges, NaN where nothing is seen; and
-            ``look``, how it looks there, float ``(B, 4)``, see `trajvq.tokens.tracks.as_appearance`.
-        eval_tracks: Add them outside of training too.
-        labelled: Only the first so many training clips have a label; of the others only tokens and tracks are used.
+        train_clips: Number of training clips to use, the first ones; None for all.
+        cache_tokens: Encode each clip once and keep its tokens; false encodes in every step, each time augmented
+            differently.
+        versions: Versions of each training clip in the cache: the clip itself, and others augmented by ``augment``.
+        augment: A `trajvq.augment.Augmentation` that keeps labels, such as `trajvq.augment.ClipSymmetries`.
+        tracks: Add two entries to batches of training, from the reconstruction of the tokens: ``tracks``, the
+            positions of the object, float ``(B, T, 2)``, x and y from -1 to 1 between the edges, NaN where no object
+            is visible; and ``appearance``, its radius and color, float ``(B, 4)``, see
+            `trajvq.tokens.tracks.as_appearance`.
+        eval_tracks: Add them outside of training, too.
+        tracker: What finds the objects, a `trajvq.metrics.tracking.Tracker`; None for the default.
+        labeled: Number of training clips, the first ones, that have a label; of the others only tokens and tracks
+            are used.
         token_folder: Folder of all token caches.
+
+    Attributes:
+        context: If set, by a task before its loaders are created, batches of evaluation hold the tokens of the first
+            frames alone, so many frames, encoded without the later ones, and no tracks.
+
+    Raises:
+        ValueError: If settings contradict each other.
     """
 
     def __init__(
@@ -103,7 +116,8 @@ class TokenDataModule(TrajectoryDataModule):
         augment: nn.Module | None = None,
         tracks: bool = False,
         eval_tracks: bool = False,
-        labelled: int | None = None,
+        tracker: Callable[..., Any] | None = None,
+        labeled: int | None = None,
         token_folder: Path = ROOT,
     ) -> None:
         super().__init__(
@@ -121,21 +135,25 @@ class TokenDataModule(TrajectoryDataModule):
             raise ValueError(f"data.versions is {versions}; the clip itself is the first")
         if versions > 1 and augment is None:
             raise ValueError(f"data.versions is {versions} but data.augment is null; versions would all be alike")
-        if (tracks or eval_tracks or labelled is not None) and not cache_tokens:
-            raise ValueError("data.tracks, data.eval_tracks and data.labelled need data.cache_tokens")
-        if labelled is not None and labelled < 1:
-            raise ValueError(f"data.labelled is {labelled}; classes are learnt from labels")
-        self.tracks, self.eval_tracks, self.labelled = tracks, eval_tracks, labelled
+        if (tracks or eval_tracks or labeled is not None) and not cache_tokens:
+            raise ValueError("data.tracks, data.eval_tracks and data.labeled need data.cache_tokens")
+        if labeled is not None and labeled < 1:
+            raise ValueError(f"data.labeled is {labeled}; classes are learned from labels")
+        if tracker is not None and not hasattr(tracker, "version"):
+            raise ValueError(f"data.tracker {type(tracker).__name__} has no version, by which cached tracks are known")
+        self.tracks, self.eval_tracks, self.labeled = tracks, eval_tracks, labeled
         self.cache_tokens, self.augment, self.token_folder = cache_tokens, augment, Path(token_folder)
         self.versions = versions
+        self.tracker: Tracker = track if tracker is None else cast(Tracker, tracker)
         self.tokenizer: FrozenTokenizer | None = None
+        self.context: int | None = None
         self._tokens: dict[tuple[str, bool], TokenClips] = {}
 
     def setup(self, stage: str) -> None:
-        """Fetch the dataset of a URL, and take the task's tokenizer, unless one was given.
+        """Download the dataset of a URL, and take the tokenizer from the task unless there is one already.
 
         Raises:
-            UserError: If the task has no frozen one.
+            UserError: If the task has no frozen tokenizer.
         """
         super().setup(stage)
         if self.tokenizer is None and self.trainer is not None:
@@ -144,53 +162,81 @@ class TokenDataModule(TrajectoryDataModule):
         if not isinstance(self.tokenizer, FrozenTokenizer):
             raise UserError("TokenDataModule feeds tasks on a frozen tokenizer; set data to TrajectoryDataModule")
 
-    def source(self, split: str, train: bool = False) -> Batched:
-        """Return the tokens of one split; its clips where they are encoded at every step."""
-        return self.tokens(split, train) if self.cache_tokens else super().source(split, train)
+    def source(self, split: str, train: bool = False) -> ClipSource:
+        """Return the tokens of one split, in evaluation those of the context; without the cache its clips."""
+        if not self.cache_tokens:
+            return super().source(split, train)
+        if train or self.context is None:
+            return self.tokens(split, train)
+        return TokenClips(self.context_tokens(split, self.context)[:, None], self._columns(self.clips(split)))
 
     def tokens(self, split: str, train: bool = False) -> TokenClips:
-        """Return the tokens of one split; for training those of the first ``train_clips``, in all versions.
+        """Return the tokens of whole clips; for training those of the first ``train_clips``, in all versions.
 
         Raises:
             DataError: If the dataset does not have the split.
             UserError: If the cache cannot be written.
         """
         if (split, train) not in self._tokens:
-            assert self.tokenizer is not None
-            clips = self.clips(split)
-            shown: Clips | First = First(clips, self.train_clips) if train and self.train_clips else clips
-            device = self.trainer.strategy.root_device if self.trainer else None
-            given = (clips, self.versions if train else 1, self.augment, device)
-            cache, count = TokenCache(self.tokenizer, self.token_folder), len(shown)
-            tokens = cache.tokens(*given)[:count]
-            names = ("label",) if train else tuple(name for name in clips.columns if name != "background")
-            columns = {name: clips.columns[name][:count] for name in names if name in clips.columns}
+            clips, cache = self.clips(split), self._cache()
+            count = min(self.train_clips or len(clips), len(clips)) if train else len(clips)
+            versions, device = self.versions if train else 1, self._device()
+            tokens = cache.tokens(clips, versions, self.augment, device)[:count]
+            columns = self._columns(clips)
+            if train:
+                columns = {name: column[:count] for name, column in columns.items() if name == "label"}
             versioned = {}
             if self.tracks if train else self.eval_tracks:
-                seen, width = cache.seen(*given)[:count], self.manifest.width
+                tracks = cache.tracks(clips, versions, self.augment, device)[:count]
                 versioned = {
-                    "tracks": as_path(seen[..., :2], self.manifest.height, width),
-                    "appearance": as_appearance(seen, width),
+                    "tracks": as_path(tracks[..., :2], self.manifest.height, self.manifest.width),
+                    "appearance": as_appearance(tracks, self.manifest.width),
                 }
-            self._tokens[split, train] = TokenClips(tokens, columns, versioned, self.labelled if train else None)
+            self._tokens[split, train] = TokenClips(tokens, columns, versioned, self.labeled if train else None)
         return self._tokens[split, train]
 
+    def context_tokens(self, split: str, frames: int) -> Tensor:
+        """Return tokens of the first frames of each clip, encoded without the later frames.
+
+        Args:
+            split: Name of the split.
+            frames: Number of frames, n; a multiple of the frames of a token.
+
+        Returns:
+            ``(N, s, h, w)``, in the smallest integer type of torch that holds the codebook.
+        """
+        return self._cache().tokens(self.clips(split), device=self._device(), frames=frames)[:, 0]
+
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Turn clips into model input, where there are any; outside of training into tokens."""
+        """Convert the clips of a batch, if any, to model input; outside of training, encode them."""
         if "video" not in batch:
             return batch
-        moved = super().on_after_batch_transfer(batch, dataloader_idx)
+        converted = super().on_after_batch_transfer(batch, dataloader_idx)
         if self.trainer is not None and self.trainer.training:
-            return moved
+            return converted
         assert self.tokenizer is not None
-        return {name: value for name, value in moved.items() if name != "video"} | {
-            "tokens": self.tokenizer.encode(moved["video"])
-        }
+        video = converted.pop("video")
+        if self.context is not None:
+            video = video[:, :, : self.context].contiguous()
+        return converted | {"tokens": self.tokenizer.encode(video)}
 
     def tokens_of(self, batch: Batch) -> Tensor:
         """Return the tokens of a batch, int64 ``(B, t, h, w)``; clips are augmented and encoded first."""
         if "tokens" in batch:
             return batch["tokens"]
         assert self.tokenizer is not None
-        video: Any = batch["video"] if self.augment is None else self.augment(batch["video"])
+        video = batch["video"]
+        if self.augment is not None:
+            video, _ = self.augment(video, estimate_background(video))
         return self.tokenizer.encode(video)
+
+    def _cache(self) -> TokenCache:
+        assert self.tokenizer is not None
+        return TokenCache(self.tokenizer, self.token_folder, self.tracker)
+
+    def _device(self) -> torch.device | None:
+        return self.trainer.strategy.root_device if self.trainer else None
+
+    @staticmethod
+    def _columns(clips: Clips) -> dict[str, Tensor]:
+        return {name: column for name, column in clips.columns.items() if name != "background"}

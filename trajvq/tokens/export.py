@@ -1,4 +1,4 @@
-"""A tokenizer as a folder to share: weights in safetensors and what they are of, read without Lightning."""
+"""Export a tokenizer to a folder to share: weights as safetensors, class and arguments as JSON; no Lightning."""
 
 import json
 from pathlib import Path
@@ -16,13 +16,13 @@ FORMAT = "trajvq-tokenizer"
 
 
 def write_folder(network: nn.Module, spec: dict[str, Any], about: dict[str, Any], out: Path) -> None:
-    """Write a tokenizer's weights and class into a folder, each file whole or not at all.
+    """Write a tokenizer's weights and class to a folder, each file completely or not at all.
 
     Args:
         network: The tokenizer.
-        spec: Its class path and primitive arguments, as of `trajvq.tokens.protocol.spec_of`.
-        about: What else is to be known of it, plain data.
-        out: The folder; made if it is not there.
+        spec: Its class path and arguments; see `trajvq.tokens.protocol.spec_of`.
+        about: More entries for the JSON file, as plain data.
+        out: The folder; created if necessary.
 
     Raises:
         UserError: If it cannot be written.
@@ -37,13 +37,13 @@ def write_folder(network: nn.Module, spec: dict[str, Any], about: dict[str, Any]
 
 
 def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read such a folder.
+    """Read a folder written by `write_folder`.
 
     Returns:
-        The spec of the network, and its weights by name.
+        Class path and arguments of the network, and its weights by name.
 
     Raises:
-        UserError: If it is none, or damaged.
+        UserError: If it is not such a folder, or damaged.
     """
     try:
         content = json.loads((folder / CONFIG).read_text())

@@ -17,7 +17,7 @@ PREFIX = "tokenizer."
 
 
 def load_tokenizer(path: str | Path) -> nn.Module:
-    """Load a tokenizer: in evaluation mode and frozen.
+    """Load a tokenizer, frozen and in evaluation mode.
 
     Args:
         path: A checkpoint written by ``trajvq fit --config configs/recon.yaml``, its fsspec URL, or a folder
@@ -27,15 +27,15 @@ def load_tokenizer(path: str | Path) -> nn.Module:
         The network, a `trajvq.tokens.Tokenizer`.
 
     Raises:
-        UserError: If it cannot be read or is not one of a tokenizer.
+        UserError: If it cannot be read, or holds no tokenizer or another one than it describes.
     """
     spec, state = read_folder(Path(path)) if Path(path).is_dir() else _of_checkpoint(path)
     tokenizer = build(spec)
-    misfit = misfits(tokenizer.state_dict(), state)
-    if misfit:
+    difference = misfits(tokenizer.state_dict(), state)
+    if difference:
         raise UserError(
-            f"the weights in {path} do not fit {spec['class_path']}: {misfit}; an older trajvq may have written it: "
-            "train it again"
+            f"the weights in {path} do not fit {spec['class_path']}: {difference}; they may be from an older trajvq: "
+            "train the tokenizer again"
         )
     tokenizer.load_state_dict(state)
     return tokenizer.eval().requires_grad_(False)
@@ -50,31 +50,40 @@ def _of_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Te
     return spec, {key.removeprefix(PREFIX): value for key, value in state if key.startswith(PREFIX)}
 
 
-def trained_for(held: dict[str, Any], path: str) -> tuple[TokenLayout, list[str]]:
-    """Return the tokens and the classes that a task's checkpoint was trained for.
+def trained_for(settings: dict[str, Any], path: str) -> tuple[TokenLayout, list[str]]:
+    """Return the layout of tokens and the classes that a task's checkpoint was trained for.
 
     Args:
-        held: Its ``trained_for``.
-        path: Of the checkpoint, for messages.
+        settings: The checkpoint's entry ``trained_for``.
+        path: The checkpoint's name in messages.
 
     Raises:
-        UserError: If it says something else.
+        UserError: If entries are missing or unknown.
     """
-    known = {field.name for field in fields(TokenLayout)}
-    if held.keys() != known | {"classes"}:
-        raise UserError(f"{path} does not say what tokens it was trained for as this trajvq does: train it again")
-    t, h, w = held["grid"]
-    layout = TokenLayout(held["codebook_size"], tuple(held["levels"]), (t, h, w), held["frames"])
-    return layout, list(held["classes"])
+    names = {field.name for field in fields(TokenLayout)}
+    if settings.keys() != names | {"classes"}:
+        raise UserError(f"{path} does not describe its tokens as this trajvq does: train it again")
+    t, h, w = settings["grid"]
+    layout = TokenLayout(settings["codebook_size"], tuple(settings["levels"]), (t, h, w), settings["frames"])
+    return layout, list(settings["classes"])
 
 
-def misfits(wanted: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> str:
-    """Say in words where two sets of weights differ in names or shapes; empty if nowhere."""
-    for name in wanted.keys() - found.keys():
-        return f"it lacks {name!r}"
-    for name in found.keys() - wanted.keys():
-        return f"it has {name!r}, which the network lacks"
-    for name, value in wanted.items():
-        if value.shape != found[name].shape:
-            return f"{name!r} has shape {tuple(found[name].shape)}, the network's has {tuple(value.shape)}"
+def misfits(network: dict[str, torch.Tensor], stored: dict[str, torch.Tensor]) -> str:
+    """Describe the first difference in names or shapes between a network's weights and stored ones.
+
+    Args:
+        network: State dict of the network.
+        stored: State dict from a file.
+
+    Returns:
+        The end of a message, such as ``it lacks 'head.weight'``; empty if there is no difference.
+    """
+    for name in stored:
+        if name not in network:
+            return f"it has {name!r}, which the network lacks"
+    for name, value in network.items():
+        if name not in stored:
+            return f"it lacks {name!r}"
+        if value.shape != stored[name].shape:
+            return f"{name!r} has shape {tuple(stored[name].shape)}, the network's has {tuple(value.shape)}"
     return ""

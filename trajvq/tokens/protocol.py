@@ -1,4 +1,4 @@
-"""The Tokenizer protocol: what a network must offer to be trained, tested and used by the tasks."""
+"""The Tokenizer protocol: what the tasks need of a network; and networks as class path and arguments."""
 
 import inspect
 from collections.abc import Mapping
@@ -14,8 +14,9 @@ from trajvq.errors import UserError
 class Tokenizer(Protocol):
     """Clips to tokens and back. Any `torch.nn.Module` with these members will do.
 
-    ``decode(encode(video))`` equals ``forward(video)`` in evaluation mode. Tokens of latent frame k
-    depend on frames up to ``(k + 1) * strides[0]`` only.
+    In evaluation mode ``decode(encode(video))`` equals ``forward(video)``. Tokens of latent frame k depend only on
+    the first ``(k + 1) * strides[0]`` frames. If there is a method ``auxiliary_loss()``, training calls it after
+    ``forward`` and adds the scalar that it returns, unless None, to the loss.
 
     Attributes:
         codebook_size: Number of different tokens.
@@ -26,10 +27,7 @@ class Tokenizer(Protocol):
     strides: tuple[int, int, int]
 
     def forward(self, video: Tensor) -> Tensor:
-        """Reconstruct clips float ``(B, 3, T, H, W)`` in [0, 1] with gradients; this is what training calls.
-
-        A method ``auxiliary_loss()``, if there is one, is asked afterwards for a scalar to be added to the loss.
-        """
+        """Reconstruct clips float ``(B, 3, T, H, W)`` in [0, 1], with gradients. Training calls this."""
         ...
 
     def encode(self, video: Tensor) -> Tensor:
@@ -41,24 +39,24 @@ class Tokenizer(Protocol):
         ...
 
     def quantize(self, video: Tensor) -> Tensor:
-        """Return codes float ``(B, d, t, h, w)``: the vectors that the tokens stand for."""
+        """Return codes float ``(B, d, t, h, w)``: the vectors that the tokens number."""
         ...
 
 
 def check_tokenizer(module: nn.Module) -> None:
-    """Check that a network offers all that a tokenizer must.
+    """Check that a network has all members of a `Tokenizer`.
 
     Raises:
-        UserError: If something is missing; names it.
+        UserError: If one is missing; the message names it.
     """
-    wanted = ("codebook_size", "strides", "encode", "decode", "quantize")
-    missing = [name for name in wanted if not hasattr(module, name)]
+    members = ("codebook_size", "strides", "encode", "decode", "quantize")
+    missing = [name for name in members if not hasattr(module, name)]
     if missing:
         raise UserError(f"{type(module).__name__} is no tokenizer: it lacks {', '.join(missing)}")
 
 
 def spec_of(module: nn.Module) -> dict[str, Any]:
-    """Describe a network by class path and primitive arguments, read from attributes of the same names.
+    """Return a network's class path and constructor arguments as plain data; arguments are attributes of that name.
 
     Raises:
         UserError: If a constructor argument is not kept as an attribute.
@@ -84,30 +82,30 @@ def _primitive(value: Any) -> Any:
 
 
 def build(spec: Mapping[str, Any]) -> nn.Module:
-    """Make a tokenizer with fresh weights; see `module_of`.
+    """Create a tokenizer with fresh weights; see `module_of`.
 
     Raises:
-        UserError: If it is none.
+        UserError: If the module is not a tokenizer.
     """
-    made = module_of(spec)
-    check_tokenizer(made)
-    return made
+    tokenizer = module_of(spec)
+    check_tokenizer(tokenizer)
+    return tokenizer
 
 
 def module_of(spec: Mapping[str, Any]) -> nn.Module:
-    """Make a network with fresh weights from its class path and arguments.
+    """Create a network with fresh weights from class path and arguments; the inverse of `spec_of`.
 
     Raises:
         UserError: If there is no such class or it does not take these arguments.
     """
     path = str(spec["class_path"])
     module, _, name = path.rpartition(".")
-    given = spec.get("init_args", {})
-    arguments = {k: module_of(v) if isinstance(v, Mapping) and "class_path" in v else v for k, v in given.items()}
+    settings = spec.get("init_args", {})
+    arguments = {k: module_of(v) if isinstance(v, Mapping) and "class_path" in v else v for k, v in settings.items()}
     try:
-        made = getattr(import_module(module), name)(**arguments)
+        network = getattr(import_module(module), name)(**arguments)
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise UserError(f"cannot build {path}: {error}") from None
-    if not isinstance(made, nn.Module):
+    if not isinstance(network, nn.Module):
         raise UserError(f"cannot build {path}: it is no torch.nn.Module")
-    return made
+    return network

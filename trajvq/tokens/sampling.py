@@ -1,4 +1,4 @@
-"""Draw clips with a trained generator: a generator from its checkpoint, and clips with a chance of their own."""
+"""Load a trained generator from its checkpoint, and sample clips, each with random numbers of its own."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -13,80 +13,88 @@ from trajvq.errors import UserError
 from trajvq.io.checkpoint import read_checkpoint
 from trajvq.models.generator import Generator
 from trajvq.models.sampling import Sampling
+from trajvq.models.token_model import Conditions
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.loading import misfits, trained_for
 from trajvq.tokens.protocol import module_of
 
 PREFIX = "network."
 BATCH = 64
-ANY = -1  # the label of clips of any class
 
 
 class SampledClips(NamedTuple):
-    """Clips drawn.
+    """Sampled clips.
 
     Attributes:
-        label: int64 ``(B,)``, what was asked for.
+        label: int64 ``(B,)``, the class that each was sampled for, or `ANY`.
         tokens: int64 ``(B, t, h, w)``.
-        path: float ``(B, T, 2)``, planned, from -1 to 1 between the edges; None without planner.
+        tracks: float ``(B, T, 2)``, sampled positions, x and y from -1 to 1 between the edges; None without a
+            trajectory model.
     """
 
     label: Tensor
     tokens: Tensor
-    path: Tensor | None
+    tracks: Tensor | None
 
 
 def generator_for(seed: int, label: int, number: int) -> torch.Generator:
-    """Return the source of a clip's chance: its own for each seed, class and number.
+    """Return the random generator of a clip: its own for each seed, class and number.
 
     Args:
-        seed: Of the whole drawing.
+        seed: Of all clips.
         label: Class, or `ANY`.
         number: Of the clip within its class.
     """
     stream = int.from_bytes(hashlib.sha256(f"{seed} {label}".encode()).digest()[:4])
-    return torch.Generator().manual_seed((stream + number) % 2**32)  # torch looks at 32 bits
+    return torch.Generator().manual_seed((stream + number) % 2**32)  # torch takes 32 bits
 
 
 def sample_clips(
     network: Generator,
     labels: Sequence[int],
-    each: int,
+    count: int,
     seed: int = 0,
-    how: Sampling | None = None,
+    sampling: Sampling | None = None,
     frames: int | None = None,
     batch_size: int = BATCH,
     first: int = 0,
 ) -> Iterator[SampledClips]:
-    """Draw clips of some classes, one class after another.
+    """Sample clips of some classes, one class after another, in batches on the CPU.
 
     Args:
         network: A trained generator in evaluation mode.
         labels: Classes, or `ANY`.
-        each: Clips of each.
-        seed: See `generator_for`; clips do not depend on which others are asked for.
-        how: How to draw.
-        frames: Latent frames; None for as many as were trained.
-        batch_size: Clips drawn at once.
+        count: Clips of each.
+        seed: See `generator_for`; clips do not depend on which others are sampled.
+        sampling: Temperature and the like; None for the model's own distribution.
+        frames: Latent frames; None for as many as in training.
+        batch_size: Clips sampled at once.
         first: Number of the first clip of each class.
     """
-    asked = [(label, number) for label in labels for number in range(first, first + each)]
-    for start in range(0, len(asked), batch_size):
-        part = asked[start : start + batch_size]
-        label = torch.tensor([label for label, _ in part])
-        generators = [generator_for(seed, label, number) for label, number in part]
-        drawn = network.rollout(generators, label, frames=frames, how=how)
-        yield SampledClips(label, drawn.tokens, drawn.path)
+    device = next(network.parameters()).device
+    length, h, w = network.layout.grid
+    clips = [(label, number) for label in labels for number in range(first, first + count)]
+    for start in range(0, len(clips), batch_size):
+        batch = clips[start : start + batch_size]
+        label = torch.tensor([label for label, _ in batch])
+        generators = [generator_for(seed, label, number) for label, number in batch]
+        prefix = torch.zeros(len(batch), 0, h, w, dtype=torch.int64, device=device)
+        conditions = Conditions(label.to(device))
+        sampled = network.generate(
+            prefix, length if frames is None else frames, conditions, sampling or Sampling(), generators
+        )
+        tracks = None if sampled.tracks is None else sampled.tracks.cpu()
+        yield SampledClips(label, sampled.tokens.cpu(), tracks)
 
 
 class Loaded(NamedTuple):
-    """A generator as it was trained.
+    """A trained generator.
 
     Attributes:
-        network: In evaluation mode.
-        tokenizer: Whose tokens it tells.
+        network: The network, frozen and in evaluation mode.
+        tokenizer: The tokenizer of its tokens.
         classes: Names of the classes.
-        sampling: How it was set up to draw, as arguments of `Sampling`.
+        sampling: Its settings of `Sampling`, by argument.
     """
 
     network: Generator
@@ -100,10 +108,10 @@ def load_generator(path: str | Path, tokenizer_ckpt: str | None = None) -> Loade
 
     Args:
         path: The checkpoint, or its fsspec URL.
-        tokenizer_ckpt: The tokenizer, if it is not where it was in training.
+        tokenizer_ckpt: Checkpoint of the tokenizer; None for the path stored in the generator's checkpoint.
 
     Raises:
-        UserError: If the checkpoint is none of a generator, or the tokenizer is another one.
+        UserError: If the checkpoint holds no generator, or one trained on another tokenizer.
     """
     content = read_checkpoint(path)
     spec = content.get("hyper_parameters", {}).get("network")
@@ -115,9 +123,9 @@ def load_generator(path: str | Path, tokenizer_ckpt: str | None = None) -> Loade
     layout, classes = trained_for(content["trained_for"], str(path))
     network.build(layout, len(classes))
     state = {name.removeprefix(PREFIX): value for name, value in content["state_dict"].items()}
-    wrong = misfits(network.state_dict(), state)
-    if wrong:
-        raise UserError(f"the weights in {path} do not fit {spec['class_path']}: {wrong}")
+    difference = misfits(network.state_dict(), state)
+    if difference:
+        raise UserError(f"the weights in {path} do not fit {spec['class_path']}: {difference}")
     network.load_state_dict(state)
     settings = content["hyper_parameters"]
     sampling = {field.name: settings[field.name] for field in fields(Sampling) if field.name in settings}

@@ -1,52 +1,45 @@
-"""Where the object is and how it looks in what tokens decode to: the tokenizer's own decoder and the tracker.
+"""Position and appearance of the object in decoded clips, by the tracker alone: no labels and no truth.
 
-No label, no truth.
+B clips, T frames.
 """
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from trajvq.io.video import to_uint8
-from trajvq.metrics.background import estimate_background
-from trajvq.metrics.tracking import track
+from trajvq.metrics.tracking import Tracker, track, track_clips
 
 OCTAVES = 5  # of the radius, up to half a picture
 
 
-def tracks_in(video: Tensor) -> Tensor:
-    """Return what is tracked in clips: float32 ``(B, T, 6)``: x, y and radius in px, color in [0, 1].
+def tracks_in(video: Tensor, tracker: Tracker = track) -> Tensor:
+    """Track the object of each clip.
 
     Args:
         video: float ``(B, 3, T, H, W)`` in [0, 1].
+        tracker: The tracker.
 
     Returns:
-        NaN where nothing is seen.
+        float32 ``(B, T, 6)``: x, y and radius in px, and color in [0, 1]; NaN where no object is visible.
     """
-    video = video.clamp(0, 1)
-    found = track(to_uint8(video), to_uint8(estimate_background(video)))
-    radius = np.where(found.count > 0, found.radius, np.nan)[..., None]
-    seen = np.concatenate([found.pixel, radius, found.color], axis=-1)
-    return torch.from_numpy(seen).float().to(video.device)
+    tracks = track_clips(video, tracker)
+    radius = np.where(tracks.count > 0, tracks.radius, np.nan)[..., None]
+    columns = np.concatenate([tracks.pixel, radius, tracks.color], axis=-1)
+    return torch.from_numpy(columns).float().to(video.device)
 
 
-def positions_in(video: Tensor) -> Tensor:
-    """Return places alone, px, float32 ``(B, T, 2)``; see `tracks_in`."""
-    return tracks_in(video)[..., :2]
+def as_path(positions: Tensor, height: int, width: int) -> Tensor:
+    """Return positions in px ``(..., 2)`` as x and y from -1 to 1 between the edges of the picture."""
+    return 2 * positions / positions.new_tensor([width, height]) - 1
 
 
-def as_path(places: Tensor, height: int, width: int) -> Tensor:
-    """Return places in px as paths, x and y from -1 to 1 between the picture's edges."""
-    return 2 * places / places.new_tensor([width, height]) - 1
-
-
-def as_appearance(seen: Tensor, width: int) -> Tensor:
-    """Return how the object of a clip looks, float ``(..., 4)`` from -1 to 1: radius, as a logarithm, and color.
+def as_appearance(tracks: Tensor, width: int) -> Tensor:
+    """Return the appearance of each clip's object, float ``(..., 4)`` from -1 to 1: logarithmic radius, and color.
 
     Args:
-        seen: ``(..., T, 6)``; see `tracks_in`. The median of the frames counts; without any the look is all 0.
-        width: Of the picture in pixels.
+        tracks: ``(..., T, 6)``; see `tracks_in`. The result is the median over frames, 0 for a clip without object.
+        width: Width of the picture in pixels.
     """
-    radius, color = seen[..., 2:3], seen[..., 3:]
+    radius, color = tracks[..., 2:3], tracks[..., 3:]
     numbers = torch.cat([1 + (2 * radius / width).log2() * 2 / OCTAVES, 2 * color - 1], dim=-1)
     return numbers.nanmedian(dim=-2).values.clamp(-1, 1).nan_to_num(0.0)

@@ -1,4 +1,4 @@
-"""Every format brings the same videos in, cut and dealt by source; no hostile file does harm."""
+"""All formats give the same clips, videos stay within one split, and hostile files do no harm."""
 
 import io
 import zipfile
@@ -12,13 +12,14 @@ import pytest
 from trajvq.cli import main
 from trajvq.data.imports.videos import fit_inside, import_videos
 from trajvq.data.storage.clips import Clips
-from trajvq.data.storage.shards import DataError, read_manifest
+from trajvq.data.storage.manifest import read_manifest
+from trajvq.errors import DataError
 
 LONG = 20
 
 
 def movie(seed: int, frames: int = LONG, size: int = 32) -> np.ndarray:
-    """A square of a grey level that names the movie, moving over a level of its own: uint8 (T, H, W, 3)."""
+    """A white square moving over a gray level that identifies the movie: uint8 (T, H, W, 3)."""
     video = np.full((frames, size, size, 3), 40 + 8 * seed, dtype=np.uint8)
     for frame in range(frames):
         video[frame, 4 + frame % 20 : 10 + frame % 20, 4:10] = 250
@@ -26,14 +27,14 @@ def movie(seed: int, frames: int = LONG, size: int = 32) -> np.ndarray:
 
 
 def encode(video: np.ndarray) -> bytes:
-    held = io.BytesIO()
-    with av.open(held, "w", format="mp4") as container:
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("mpeg4", rate=10)
         stream.width, stream.height, stream.bit_rate = video.shape[2], video.shape[1], 4_000_000
         for picture in video:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
-    return held.getvalue()
+    return file.getvalue()
 
 
 def level(clip: np.ndarray) -> int:
@@ -61,14 +62,14 @@ def write(path: Path, kind: str, count: int = 10) -> Path:
             file["video"], file["label"] = videos.transpose(0, 1, 4, 2, 3), np.arange(count) % 2
     elif kind.startswith("phyworld"):
         with h5py.File(source, "w") as file:
-            of = file.create_group("video_streams") if kind.endswith("groups") else file
+            group = file.create_group("video_streams") if kind.endswith("groups") else file
             bytes_ = h5py.vlen_dtype(np.uint8)
             for start in (0, count // 2) if kind.endswith("groups") else (0,):
                 rows = range(start, start + (count // 2 if kind.endswith("groups") else count))
                 name = f"{start:05d}" if kind.endswith("groups") else "video_streams"
-                held = of.create_dataset(name, (len(rows), 1), dtype=bytes_)
-                for place, k in enumerate(rows):
-                    held[place, 0] = np.frombuffer(encode(videos[k]), np.uint8)
+                streams = group.create_dataset(name, (len(rows), 1), dtype=bytes_)
+                for row, k in enumerate(rows):
+                    streams[row, 0] = np.frombuffer(encode(videos[k]), np.uint8)
             file["position_streams"], file["init_streams"] = np.zeros((count, LONG, 2)), np.zeros((count, 4))
     elif kind == "moving mnist":
         np.save(source, videos[..., 0].transpose(1, 0, 2, 3)[:, :10])
@@ -86,25 +87,25 @@ def test_every_format_gives_the_same_clips(tmp_path: Path, kind: str) -> None:
     arguments = [str(source), "--out", str(tmp_path / "out"), "--frames=8", "--val=2", "--test=2", *extra]
     assert main(["data", "import-videos", *arguments]) == 0
     clips = all_clips(tmp_path / "out")
-    assert {split: len(of) for split, of in clips.items()} == {"train": 12, "val": 4, "test": 4}
-    levels = {split: {level(clip) for clip in of} for split, of in clips.items()}
-    assert sum(len(of) for of in levels.values()) == 10, "a source is in two splits"
+    assert {split: len(part) for split, part in clips.items()} == {"train": 12, "val": 4, "test": 4}
+    levels = {split: {level(clip) for clip in part} for split, part in clips.items()}
+    assert sum(len(part) for part in levels.values()) == 10, "a video is in two splits"
     for clip in clips["train"]:
         starts = (movie(level(clip))[k : k + 8].transpose(0, 3, 1, 2) for k in (0, 8))
-        assert min(np.abs(clip.astype(int) - wanted).mean() for wanted in starts) < 4  # what mpeg4 loses
+        assert min(np.abs(clip.astype(int) - start).mean() for start in starts) < 4  # the error of mpeg4
     assert read_manifest(tmp_path / "out").classes == (
         {"folder": ["even", "odd"], "hdf5": ["class 0", "class 1"]}.get(kind, [])
     )
 
 
-def test_axes_are_detected_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_axes_are_detected_and_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "mnist.npy", np.zeros((20, 30, 32, 32), np.uint8))
     import_videos(tmp_path / "mnist.npy", tmp_path / "out")
     assert "30 videos, 32x32, uint8 in order (T, N, H, W), since" in capsys.readouterr().out
     assert read_manifest(tmp_path / "out").frames == 20
 
 
-def test_large_videos_are_made_smaller_without_distortion(tmp_path: Path) -> None:
+def test_large_videos_are_shrunk_without_distortion(tmp_path: Path) -> None:
     video = np.zeros((16, 300, 600, 3), dtype=np.uint8)
     video[:, 100:200, 250:350] = 255
     small = fit_inside(video, 64, 64)
@@ -118,13 +119,13 @@ def test_large_videos_are_made_smaller_without_distortion(tmp_path: Path) -> Non
     assert import_videos(folder, tmp_path / "out", val=1, test=1).height == 64
 
 
-def test_short_videos_are_left_out_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_short_videos_are_left_out_and_the_first_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "movies"
     folder.mkdir()
     for k in range(6):
         (folder / f"{k}.mp4").write_bytes(encode(movie(k, 4 if k == 2 else 16)))
-    made = import_videos(folder, tmp_path / "out", val=1, test=1)
-    assert sum(made.clips(split) for split in made.splits) == 5
+    manifest = import_videos(folder, tmp_path / "out", val=1, test=1)
+    assert sum(manifest.clips(split) for split in manifest.splits) == 5
     assert "1 videos with fewer than 16 frames are left out, the first of them" in capsys.readouterr().out
     with pytest.raises(DataError, match="fewer --frames"):
         import_videos(folder, tmp_path / "none", val=1, test=1, frames=100)
@@ -146,10 +147,10 @@ def hostile(path: Path, rng: np.random.Generator) -> Path:
     elif kind == 1:  # noise
         source = path / f"noise.{rng.choice(['npz', 'mp4', 'npy', 'h5', 'csv', 'parquet', 'gif', 'avi'])}"
         source.write_bytes(rng.bytes(int(rng.integers(1, 4000))))
-    elif kind == 2:  # a pickle that would leave a mark
+    elif kind == 2:  # a pickle that would create a file
         source = path / "pickle.npz"
         np.savez(source, videos=np.array([Bomb(path / "mark")], dtype=object))
-    elif kind == 3:  # 10^9 frames declared, none there
+    elif kind == 3:  # a header of 10^9 frames without data
         source = path / "huge.npy"
         header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (10, 1000000000, 64, 64, 3), }"
         source.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
@@ -179,13 +180,13 @@ def hostile(path: Path, rng: np.random.Generator) -> Path:
                 file.create_dataset("video_streams", (6, 1), dtype=h5py.vlen_dtype(np.uint8))
             else:
                 file["video"] = h5py.ExternalLink("/etc/passwd", "/x")
-    else:  # a table gone wrong
+    else:  # a table with random bytes
         source = path / "fuzz.csv"
         text = bytearray(
             b"clip,frame,x,y,label\n" + b"".join(b"%d,%d,%d,1,a\n" % (c, f, f) for c in range(9) for f in (0, 1))
         )
-        for place in rng.integers(0, 60, 12).tolist():
-            text[place] = int(rng.integers(256))
+        for position in rng.integers(0, 60, 12).tolist():
+            text[position] = int(rng.integers(256))
         source.write_bytes(bytes(text))
     return source
 
@@ -199,12 +200,12 @@ class Bomb:
 
 
 @pytest.mark.parametrize("seed", range(100))
-def test_hostile_imports_end_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: int) -> None:
+def test_hostile_imports_end_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: int) -> None:
     source = hostile(tmp_path, np.random.default_rng(seed))
     command = "import-tracks" if source.suffix in (".csv", ".parquet") else "import-videos"
     assert main(["data", command, str(source), "--out", str(tmp_path / "out")]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("trajvq: ")
-    assert said.count("\n") == 1, said
-    assert "Traceback" not in said
+    printed = capsys.readouterr().err
+    assert printed.startswith("trajvq: ")
+    assert printed.count("\n") == 1, printed
+    assert "Traceback" not in printed
     assert [p.name for p in tmp_path.iterdir()] == [source.name]

@@ -1,4 +1,4 @@
-"""Anyone's tracks become clips that show just those tracks."""
+"""Imported tracks become clips that show exactly those tracks."""
 
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from pyarrow import parquet
 from trajvq.cli import main
 from trajvq.data.imports.tracks import import_tracks, read_tracks, resample
 from trajvq.data.storage.clips import Clips
-from trajvq.data.storage.shards import read_column, read_manifest
+from trajvq.data.storage.manifest import read_manifest
+from trajvq.data.storage.shards import read_column
 
 HEADER = "clip,frame,x,y,label\n"
 
@@ -32,22 +33,22 @@ def test_the_picture_shows_the_track(tmp_path: Path) -> None:
     assert manifest.classes == ["down", "up"]
     assert main(["data", "verify", str(tmp_path / "out")]) == 0
     tracks = read_tracks(source)
-    seen = 0
+    count = 0
     for split in ("train", "val", "test"):
         pixel = read_column(tmp_path / "out", manifest, split, "pixel")
         position = read_column(tmp_path / "out", manifest, split, "position")
         assert pixel is not None
         assert position is not None
-        for path, place in zip(pixel, position, strict=True):
-            own = [np.abs(resample(track, 16) - place).max() for track in tracks]
-            assert min(own) < 0.01
-            flat = place[:, :2] * [1, -1]  # y is up in the track, down in the picture
+        for path, points in zip(pixel, position, strict=True):
+            errors = [np.abs(resample(track, 16) - points).max() for track in tracks]
+            assert min(errors) < 0.01
+            flat = points[:, :2] * [1, -1]  # y is up in the track, down in the picture
             scale = np.linalg.norm(path[0] - path[-1]) / np.linalg.norm(flat[0] - flat[-1])
             np.testing.assert_allclose((flat - flat[0]) * scale, path - path[0], atol=0.02)
             span = (path.max(axis=0) - path.min(axis=0)).max()
             assert abs(span - 0.7 * 64) < 0.1
-            seen += 1
-    assert seen == len(tracks)
+            count += 1
+    assert count == len(tracks)
 
 
 def test_y_may_point_down(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_y_may_point_down(tmp_path: Path) -> None:
         assert (sign * step[:, 1] > 0).all()
 
 
-def test_three_dimensions_unlabelled_from_parquet(tmp_path: Path) -> None:
+def test_parquet_with_three_dimensions_and_without_labels(tmp_path: Path) -> None:
     time = np.linspace(0, 6, 40)
     rows: dict[str, list[object]] = {"clip": [], "frame": [], "x": [], "y": [], "z": []}
     for clip in range(6):
@@ -75,11 +76,11 @@ def test_three_dimensions_unlabelled_from_parquet(tmp_path: Path) -> None:
     assert main(["data", "verify", str(out)]) == 0
     assert read_manifest(out).classes == []
     first = Clips(out, "train")[0]
-    assert np.ptp(first["radius"].numpy()) > 0.05  # what comes nearer is larger
+    assert np.ptp(first["radius"].numpy()) > 0.05  # a nearer object is larger
     assert first["pixel"][0, 1] > first["pixel"][-1, 1]  # z points up
 
 
-def test_pictures_behind_the_object_are_a_chunk_each(tmp_path: Path) -> None:
+def test_background_pictures_are_stored_one_per_chunk(tmp_path: Path) -> None:
     source = table(tmp_path / "t.csv")
     assert main(["data", "import-tracks", str(source), "--out", str(tmp_path / "out"), "--preset=hard"]) == 0
     assert main(["data", "verify", str(tmp_path / "out")]) == 0
@@ -105,15 +106,15 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", sorted(BAD))
-def test_bad_tables_are_one_line_and_leave_nothing(
+def test_bad_tables_are_an_error_of_one_line_and_leave_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str
 ) -> None:
-    text, words = BAD[case]
+    text, message = BAD[case]
     source = tmp_path / "t.csv"
     source.write_text(text)
     extra = ["--val=1"] if case == "too few" else []
     assert main(["data", "import-tracks", str(source), "--out", str(tmp_path / "out"), *extra]) == 2
-    said = capsys.readouterr().err
-    assert words in said
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
     assert [p.name for p in tmp_path.iterdir()] == ["t.csv"]

@@ -1,4 +1,4 @@
-"""Shards are whole or absent, and what is damaged is said, not read."""
+"""Shards are complete or absent, and damage is an error of one line."""
 
 import json
 from pathlib import Path
@@ -8,15 +8,20 @@ import numpy as np
 import pytest
 
 from trajvq.data.storage.clips import Clips
-from trajvq.data.storage.shards import SCHEMA, Columns, DataError, check_columns, read_manifest, shard_name, write_shard
+from trajvq.data.storage.manifest import read_manifest
+from trajvq.data.storage.shards import SCHEMA, Columns, check_columns, shard_name, write_shard
 from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.presets import OOD
 from trajvq.data.synthetic.scene import make_clips
+from trajvq.errors import DataError
+
+SIZES = dict.fromkeys(OOD, 0) | {"train": 6, "val": 4, "test": 4}
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     folder = tmp_path / "small"
-    generate(folder, {"train": 6, "val": 4, "test": 4}, frames=4, size=32, progress=False)
+    generate(folder, SIZES, frames=4, size=32, progress=False)
     return folder
 
 
@@ -25,14 +30,14 @@ def columns() -> Columns:
     return make_clips(0, "train", 0, 4, 4, 32)
 
 
-def test_clips_come_back_as_they_were_written(small: Path) -> None:
-    clips, made = Clips(small, "train"), make_clips(0, "train", 0, 6, 4, 32)
+def test_clips_are_read_as_they_were_written(small: Path) -> None:
+    clips, columns = Clips(small, "train"), make_clips(0, "train", 0, 6, 4, 32)
     for k in (3, 0, 5):
-        item = clips[k]
-        np.testing.assert_array_equal(item["video"].numpy(), made["video"][k])
-        np.testing.assert_array_equal(item["pixel"].numpy(), made["pixel"][k])
-        assert item["label"] == made["label"][k]
-        assert item["index"] == k
+        clip = clips[k]
+        np.testing.assert_array_equal(clip["video"].numpy(), columns["video"][k])
+        np.testing.assert_array_equal(clip["pixel"].numpy(), columns["pixel"][k])
+        assert clip["label"] == columns["label"][k]
+        assert clip["index"] == k
 
 
 def test_a_shard_holds_every_column_of_the_schema(small: Path) -> None:
@@ -42,20 +47,20 @@ def test_a_shard_holds_every_column_of_the_schema(small: Path) -> None:
         assert file["video"].chunks == (1, 4, 3, 32, 32)
 
 
-def test_a_missing_shard_is_one_line(small: Path) -> None:
+def test_a_missing_shard_is_named(small: Path) -> None:
     (small / shard_name("train", 0)).unlink()
     with pytest.raises(DataError, match=r"train-00000.h5 is missing"):
         Clips(small, "train")
 
 
-def test_a_truncated_shard_is_one_line(small: Path) -> None:
+def test_a_truncated_shard_is_refused(small: Path) -> None:
     path = small / shard_name("train", 0)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(DataError, match="bytes where the manifest says"):
+    with pytest.raises(DataError, match="bytes, but the manifest says"):
         Clips(small, "train")
 
 
-def test_flipped_bits_in_pixels_are_never_read_silently(small: Path) -> None:
+def test_flipped_bits_in_pixels_are_always_detected(small: Path) -> None:
     path, clips = small / shard_name("train", 0), make_clips(0, "train", 0, 6, 4, 32)
     with h5py.File(path) as file:
         chunk = file["video"].id.get_chunk_info(2)
@@ -81,13 +86,13 @@ def test_a_changed_manifest_is_refused(small: Path) -> None:
         read_manifest(small)
 
 
-def test_an_unknown_split_names_the_known_ones(small: Path) -> None:
+def test_an_unknown_split_is_refused_and_the_splits_are_listed(small: Path) -> None:
     with pytest.raises(DataError, match=r"no split 'trian'; it has: train, val, test"):
         Clips(small, "trian")
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
+    ("name", "value", "message"),
     [
         ("label", np.zeros(4, np.int32), "type"),
         ("pixel", np.zeros((4, 4, 3), np.float32), "shape"),
@@ -95,9 +100,9 @@ def test_an_unknown_split_names_the_known_ones(small: Path) -> None:
         ("wavelength", np.zeros(4, np.float32), "unknown column"),
     ],
 )
-def test_columns_must_fit_the_schema(columns: Columns, name: str, value: np.ndarray, words: str) -> None:
+def test_columns_must_fit_the_schema(columns: Columns, name: str, value: np.ndarray, message: str) -> None:
     check_columns(columns)
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(DataError, match=message):
         check_columns({**columns, name: value})
 
 

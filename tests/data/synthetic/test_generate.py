@@ -1,6 +1,5 @@
-"""A seed and a preset are a dataset: the same pixels everywhere, whatever the number of clips."""
+"""A preset and a seed determine the pixels of a dataset, whatever the number of clips and shards."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -8,33 +7,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trajvq.data.storage.shards import DataError
 from trajvq.data.synthetic import plan
 from trajvq.data.synthetic.generate import generate
-from trajvq.data.synthetic.presets import OOD
+from trajvq.data.synthetic.presets import OOD, PRESETS
 from trajvq.data.synthetic.random import uniforms
 from trajvq.data.synthetic.render import render_discs
-from trajvq.data.synthetic.scene import DRAWS, make_clips
-
-GOLDEN = "d891194d72dde414b443a303ec477773488f722ba7ad064f1b3e199cae9cfaf3"
-
-
-def test_the_default_look_has_the_same_pixels_on_every_processor() -> None:
-    video = make_clips(0, "train", 0, 64, 16, 64)["video"]
-    assert hashlib.sha256(video.tobytes()).hexdigest() == GOLDEN
+from trajvq.data.synthetic.scene import UNIFORMS, lay_out, make_clips
+from trajvq.errors import DataError
 
 
 @given(start=st.integers(0, 5000), count=st.integers(1, 5))
 @settings(max_examples=25, deadline=None)
-def test_randomness_comes_from_the_index_alone(start: int, count: int) -> None:
-    whole = uniforms(7, "train", 0, start + count, DRAWS)
-    np.testing.assert_array_equal(whole[start:], uniforms(7, "train", start, start + count, DRAWS))
+def test_random_numbers_depend_on_the_index_alone(start: int, count: int) -> None:
+    numbers = uniforms(7, "train", 0, start + count, UNIFORMS)
+    np.testing.assert_array_equal(numbers[start:], uniforms(7, "train", start, start + count, UNIFORMS))
 
 
-def test_a_clip_does_not_depend_on_its_neighbours() -> None:
-    some, other = make_clips(2, "val", 0, 12, 16, 64), make_clips(2, "val", 5, 9, 16, 64)
-    for name in some:
-        np.testing.assert_array_equal(some[name][5:9], other[name])
+def test_a_clip_does_not_depend_on_its_neighbors() -> None:
+    twelve, four = make_clips(2, "val", 0, 12, 16, 64), make_clips(2, "val", 5, 9, 16, 64)
+    for name in twelve:
+        np.testing.assert_array_equal(twelve[name][5:9], four[name])
 
 
 def test_splits_and_seeds_differ() -> None:
@@ -56,13 +48,13 @@ def test_shards_do_not_change_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(("frames", "size"), [(16, 64), (4, 32), (32, 64), (16, 128)])
 def test_objects_stay_inside_the_frame(frames: int, size: int) -> None:
     for split in ("train", "ood_speed", "ood_size"):
-        clips = make_clips(11, split, 0, 40, frames, size)
-        reach = clips["radius"][..., None] + 0.5
-        assert (clips["pixel"] - reach >= 0).all()
-        assert (clips["pixel"] + reach <= size).all()
+        columns = lay_out(PRESETS["default"], 11, split, 0, 40, frames, size)
+        margin = columns["radius"][..., None] + 0.5
+        assert (columns["pixel"] - margin >= 0).all()
+        assert (columns["pixel"] + margin <= size).all()
 
 
-def test_discs_have_the_area_and_place_asked_for() -> None:
+def test_discs_have_the_requested_area_and_center() -> None:
     video = np.zeros((1, 1, 3, 40, 40), dtype=np.uint8)
     render_discs(video, np.array([[[17.25, 21.5]]]), np.array([[4.0]]), np.array([[255, 255, 255]], dtype=np.uint8))
     cover = video[0, 0, 0] / 255
@@ -72,25 +64,25 @@ def test_discs_have_the_area_and_place_asked_for() -> None:
     assert abs((cover * rows).sum() / cover.sum() - 21.5) < 0.02
 
 
-def test_no_start_place_or_color_tells_the_class() -> None:
-    clips = make_clips(4, "train", 0, 2000, 16, 64)
+def test_classes_share_start_positions_and_colors() -> None:
+    columns = lay_out(PRESETS["default"], 4, "train", 0, 2000, 16, 64)
     for label in range(4):
-        rows = clips["label"] == label
-        assert abs(clips["color"][rows].mean() - clips["color"].mean()) < 6
-        assert np.abs(clips["pixel"][rows, 0].mean(axis=0) - 32).max() < 2.5
+        rows = columns["label"] == label
+        assert abs(columns["color"][rows].mean() - columns["color"].mean()) < 6
+        assert np.abs(columns["pixel"][rows, 0].mean(axis=0) - 32).max() < 2.5
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [({"preset": "nope"}, "unknown preset"), ({"size": 8}, "too small"), ({"frames": 1}, "too small")],
 )
-def test_bad_settings_are_refused(tmp_path: Path, arguments: dict[str, object], words: str) -> None:
-    with pytest.raises(DataError, match=words):
+def test_bad_settings_are_refused(tmp_path: Path, arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
         generate(tmp_path / "x", progress=False, **arguments)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("mine")
     with pytest.raises(DataError, match="not empty"):
         generate(tmp_path, progress=False)

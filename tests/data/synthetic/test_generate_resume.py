@@ -1,24 +1,26 @@
-"""Generation survives anything: what is finished is kept, and the rest is the same as without the crash."""
+"""Generation keeps finished shards after a crash or an interrupt, and the completed dataset is the same."""
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from trajvq.cli import main
-from trajvq.data.storage.shards import DataError, read_manifest
+from trajvq.data.storage.manifest import read_manifest
 from trajvq.data.synthetic import plan, workers
 from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.plan import Plan, Shard
 from trajvq.data.synthetic.presets import OOD
 from trajvq.data.synthetic.workers import make_shard
+from trajvq.errors import DataError
+from trajvq.io.locks import LockedError
 
 NONE = dict.fromkeys(OOD, 0)
 SIZES = NONE | {"train": 20, "val": 6, "test": 6}
@@ -48,12 +50,12 @@ def test_the_number_of_workers_changes_no_byte(tmp_path: Path, whole: dict[str, 
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, shards: int, error: BaseException) -> None:
-    made: list[Shard] = []
+    finished: list[Shard] = []
 
     def stopping(out: Path, of: Plan, shard: Shard) -> dict[str, Any]:
-        if len(made) == shards:
+        if len(finished) == shards:
             raise error
-        made.append(shard)
+        finished.append(shard)
         return make_shard(out, of, shard)
 
     monkeypatch.setattr(workers, "make_shard", stopping)
@@ -62,11 +64,11 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, shards: int, error: BaseExceptio
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (KeyboardInterrupt(), r"stopped; 3 of 9 shards are kept in .*; the same command goes on"),
+        (KeyboardInterrupt(), r"stopped; 3 of 9 shards are kept in .*; run the same command to continue"),
         (OSError(28, "No space left on device"), r"No space left on device; 3 of 9 shards are kept"),
     ],
 )
-def test_what_is_finished_is_kept_and_goes_on(
+def test_finished_shards_are_kept_and_the_same_call_continues(
     tmp_path: Path, whole: dict[str, str], error: BaseException, words: str
 ) -> None:
     out = tmp_path / "out"
@@ -75,7 +77,7 @@ def test_what_is_finished_is_kept_and_goes_on(
         with pytest.raises(DataError, match=words):
             generate(out, SIZES, **SMALL)
     progress = json.loads((out / "progress.json").read_text())
-    assert progress["made"] == 12
+    assert progress["finished"] == 12
     assert "12 of 32 clips" in progress["line"]
     assert len(list(out.glob("*.h5"))) == 3
     assert not list(out.glob(".*"))
@@ -87,7 +89,7 @@ def test_what_is_finished_is_kept_and_goes_on(
     assert all((out / name).stat().st_mtime_ns == then for name, then in before.items())
 
 
-def test_a_finished_dataset_is_not_made_again(tmp_path: Path, whole: dict[str, str]) -> None:
+def test_a_finished_dataset_is_not_generated_again(tmp_path: Path, whole: dict[str, str]) -> None:
     out = tmp_path / "whole"
     before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
     generate(out, SIZES, **SMALL)
@@ -106,8 +108,8 @@ def test_another_plan_in_the_same_folder_is_refused(tmp_path: Path, other: dict[
     with pytest.raises(DataError, match=f"{words}.*--force"):
         generate(out, SIZES, **(SMALL | other))
     (out / "notes.txt").write_text("mine")
-    made = generate(out, SIZES, force=True, **(SMALL | other))
-    assert made.sha256 == generate(tmp_path / "fresh", SIZES, **(SMALL | other)).sha256
+    manifest = generate(out, SIZES, force=True, **(SMALL | other))
+    assert manifest.sha256 == generate(tmp_path / "fresh", SIZES, **(SMALL | other)).sha256
     assert (out / "notes.txt").read_text() == "mine"
 
 
@@ -129,14 +131,14 @@ def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
     inner: list[str] = []
 
-    def meddle(*_: object) -> dict[str, Any]:
-        with pytest.raises(DataError, match="another process"):
+    def generate_again(*_: object) -> dict[str, Any]:
+        with pytest.raises(LockedError, match="another process"):
             generate(out, SIZES, **SMALL)
         inner.append("refused")
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers, "make_shard", meddle)
+        patch.setattr(workers, "make_shard", generate_again)
         with pytest.raises(DataError, match="stopped"):
             generate(out, SIZES, **SMALL)
     assert inner == ["refused"]
@@ -155,13 +157,20 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return hashes(out)
 
 
-def test_killed_at_any_moment_it_goes_on(tmp_path: Path, undisturbed: dict[str, str]) -> None:
-    out, rng = tmp_path / "out", random.Random(0)
-    for _ in range(4):
+def wait_for_files(out: Path, count: int, run: subprocess.Popen[bytes]) -> None:
+    """Wait until a generation has so many files in its folder, partial ones included, or has ended."""
+    ends = time.monotonic() + 60
+    while run.poll() is None and (not out.exists() or len(list(out.iterdir())) < count):
+        assert time.monotonic() < ends
+        with suppress(subprocess.TimeoutExpired):
+            run.wait(0.005)
+
+
+def test_a_generation_killed_again_and_again_continues(tmp_path: Path, undisturbed: dict[str, str]) -> None:
+    out = tmp_path / "out"
+    for count in (1, 3, 5, 7):
         with subprocess.Popen(command(out, "--workers=2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
-            deadline = time.monotonic() + rng.uniform(0.3, 2.0)
-            while run.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.01)
+            wait_for_files(out, count, run)
             run.kill()
     subprocess.run(command(out, "--workers=2"), check=True, capture_output=True)
     assert hashes(out) == undisturbed
@@ -174,13 +183,12 @@ def test_a_signal_ends_it_with_one_line(tmp_path: Path, undisturbed: dict[str, s
     with subprocess.Popen(
         command(out, "--workers=2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as run:
-        while not list(out.glob("*.h5")) and run.poll() is None:
-            time.sleep(0.01)
-        os.killpg(run.pid, sign)  # as a terminal or a scheduler does it: to all processes at once
-        _, said = run.communicate(timeout=60)
-    assert run.returncode == 130, said
-    assert said.count(b"\n") == 1
-    assert b"the same command goes on" in said
+        wait_for_files(out, 4, run)
+        os.killpg(run.pid, sign)  # to all processes at once, as a terminal or a scheduler sends it
+        _, error = run.communicate(timeout=60)
+    assert run.returncode == 130, error
+    assert error.count(b"\n") == 1
+    assert b"run the same command to continue" in error
     assert not list(out.glob(".*"))
     subprocess.run(command(out), check=True, capture_output=True)
     assert hashes(out) == undisturbed
@@ -195,7 +203,7 @@ def test_settings_that_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[s
         (["--preset=nope"], "unknown preset"),
     ):
         assert main(["data", "generate", "--out", str(tmp_path / "out"), *extra]) == 2
-        said = capsys.readouterr().err
-        assert words in said
-        assert said.count("\n") == 1
+        error = capsys.readouterr().err
+        assert words in error
+        assert error.count("\n") == 1
         assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""bench-v1 is frozen, and so are the looks: these pixels never change, on any processor."""
+"""The pixels of bench-v1 and of every style are frozen: they are the same on every processor."""
 
 import hashlib
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from trajvq.data.storage.shards import read_column
 from trajvq.data.synthetic.generate import generate
-from trajvq.data.synthetic.presets import PRESETS, fingerprint
+from trajvq.data.synthetic.presets import OOD, PRESETS, fingerprint
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.metrics.dataset.verify import verify
 
@@ -19,22 +19,23 @@ GOLDEN = {
 
 
 @pytest.mark.parametrize("preset", sorted(GOLDEN))
-def test_the_pixels_of_a_look_never_change(preset: str) -> None:
+def test_the_pixels_of_a_style_never_change(preset: str) -> None:
     video = make_clips(0, "train", 0, 64, 16, 64, preset)["video"]
     assert hashlib.sha256(video.tobytes()).hexdigest() == GOLDEN[preset]
 
 
-def test_the_benchmark_is_made_pixel_for_pixel(tmp_path: Path) -> None:
-    made = generate(tmp_path / "bench", preset="bench-v1", progress=False)
-    for split, wanted in PRESETS["bench-v1"].pixels.items():
-        crc32 = read_column(tmp_path / "bench", made, split, "crc32")
+def test_the_benchmark_is_generated_pixel_for_pixel(tmp_path: Path) -> None:
+    manifest = generate(tmp_path / "bench", preset="bench-v1", progress=False)
+    for split, expected in PRESETS["bench-v1"].pixels.items():
+        crc32 = read_column(tmp_path / "bench", manifest, split, "crc32")
         assert crc32 is not None
-        assert fingerprint(crc32) == wanted
-    assert set(made.splits) == set(PRESETS["bench-v1"].pixels)
+        assert fingerprint(crc32) == expected
+    assert set(manifest.splits) == set(PRESETS["bench-v1"].pixels)
 
 
-def test_verify_knows_the_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    generate(tmp_path / "bench", {"train": 8, "val": 4, "test": 4}, frames=4, size=32, progress=False)
+def test_verify_compares_the_pixels_of_the_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = dict.fromkeys(OOD, 0) | {"train": 8, "val": 4, "test": 4}
+    generate(tmp_path / "bench", sizes, frames=4, size=32, progress=False)
     assert "benchmark" not in [check.name for check in verify(tmp_path / "bench")]
     monkeypatch.setitem(PRESETS, "default", PRESETS["bench-v1"])
     (check,) = [check for check in verify(tmp_path / "bench") if check.name == "benchmark"]

@@ -1,4 +1,4 @@
-"""`verify` finds what is wrong with a dataset, and names the clip."""
+"""`verify` detects what is wrong with a dataset and names the clip."""
 
 import json
 from collections.abc import Callable
@@ -10,11 +10,13 @@ import pytest
 
 from trajvq.cli import main
 from trajvq.data.storage.clips import Clips
-from trajvq.data.storage.shards import DataError, Manifest, read_manifest, shard_name
+from trajvq.data.storage.manifest import Manifest, read_manifest
+from trajvq.data.storage.shards import shard_name
 from trajvq.data.storage.splits import write_split
 from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import OOD
 from trajvq.data.synthetic.scene import make_clips
+from trajvq.errors import DataError
 from trajvq.metrics.dataset.checks import Check
 from trajvq.metrics.dataset.verify import verify
 
@@ -35,42 +37,42 @@ def warnings(folder: Path) -> str:
     return "\n".join(line for check in verify(folder) for line in check.warnings)
 
 
-def test_a_generated_dataset_is_good(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert all(check == Check(check.name, found=check.found) for check in verify(folder))
+def test_a_generated_dataset_has_no_faults_or_warnings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert all(check == Check(check.name, summary=check.summary) for check in verify(folder))
     assert main(["data", "verify", str(folder)]) == 0
-    said = capsys.readouterr().out
-    assert "FAULT" not in said
-    assert "on average" in said
+    report = capsys.readouterr().out
+    assert "FAULT" not in report
+    assert "on average" in report
 
 
-def test_a_flipped_bit_anywhere_is_found_and_never_read(folder: Path) -> None:
+def test_a_flipped_bit_anywhere_is_detected_and_never_read(folder: Path) -> None:
     rng = np.random.default_rng(0)
     truth = [clip["video"].numpy() for clip in (Clips(folder, "train")[k] for k in range(40))]
     path = folder / shard_name("train", 0)
     raw = path.read_bytes()
-    for place in rng.integers(0, len(raw), 40).tolist():
+    for offset in rng.integers(0, len(raw), 40).tolist():
         damaged = bytearray(raw)
-        damaged[place] ^= 1 << int(rng.integers(8))
+        damaged[offset] ^= 1 << int(rng.integers(8))
         path.write_bytes(damaged)
-        assert faults(folder), f"byte {place}"
+        assert faults(folder), f"byte {offset}"
         try:
             clips = Clips(folder, "train")
         except DataError:
             continue
         for number in range(40):
             try:
-                assert (clips[number]["video"].numpy() == truth[number]).all(), f"byte {place}: wrong pixels, silently"
+                assert (clips[number]["video"].numpy() == truth[number]).all(), f"byte {offset}: wrong pixels, silently"
             except DataError as error:
                 assert shard_name("train", 0) in str(error)  # noqa: PT017 - what it says is the property
     path.write_bytes(raw)
     manifest = (folder / "manifest.json").read_bytes()
-    for place in rng.integers(0, len(manifest), 40).tolist():
+    for offset in rng.integers(0, len(manifest), 40).tolist():
         damaged = bytearray(manifest)
-        damaged[place] ^= 1 << int(rng.integers(8))
+        damaged[offset] ^= 1 << int(rng.integers(8))
         (folder / "manifest.json").write_bytes(damaged)
         if _same_json(damaged, manifest):  # a bit of white space
             continue
-        assert faults(folder), f"byte {place} of the manifest"
+        assert faults(folder), f"byte {offset} of the manifest"
 
 
 def _same_json(one: bytes | bytearray, other: bytes) -> bool:
@@ -81,7 +83,7 @@ def _same_json(one: bytes | bytearray, other: bytes) -> bool:
 
 
 def rewrite(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Write the dataset again as a broken program would: consistent files, wrong content."""
+    """Rewrite the training split with consistent files but wrong content."""
     columns = dict(make_clips(0, "train", 0, 40, 16, 64))
     change(columns)
     manifest = read_manifest(folder)
@@ -123,9 +125,9 @@ def outside(columns: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (blank, "train clip 7: one color and nothing else"),
-        (moved, "train clip 9: what is drawn is over 0.25 px from `pixel`"),
-        (swollen, "train clip 11: what is drawn is not of its `radius`"),
+        (blank, "train clip 7: all pixels have the same color"),
+        (moved, "train clip 9: its object is over 0.25 px from `pixel`"),
+        (swollen, "train clip 11: its object does not have its `radius`"),
         (absent, "train clip 5: pixel is not a number"),
         (unnamed, "train clip 13: its label has no name"),
         (outside, "train clip 3: its object leaves the frame"),
@@ -152,7 +154,7 @@ def test_a_clip_of_the_test_split_in_training_is_a_fault(folder: Path) -> None:
     assert "1 clips are in several splits: test 2 = train 4" in faults(folder)
 
 
-def test_near_duplicates_and_still_clips_are_warnings(folder: Path) -> None:
+def test_repeated_paths_and_still_clips_are_warnings(folder: Path) -> None:
     def repeat(columns: dict[str, Any]) -> None:
         for name in columns:
             columns[name] = columns[name].copy()
@@ -178,7 +180,7 @@ def test_leaks_are_named(folder: Path, tmp_path: Path) -> None:
     source = tmp_path / "leaky.npz"
     np.savez(source, videos=video, labels=np.arange(count) % 2)
     assert main(["data", "import-videos", str(source), "--out", str(tmp_path / "leaky")]) == 0
-    said = warnings(tmp_path / "leaky")
-    assert "centres sit on whole pixels" in said
-    assert "all objects have one radius" in said
-    assert "the first place alone gives 100% of classes" in said
+    report = warnings(tmp_path / "leaky")
+    assert "objects have the same sub-pixel position" in report
+    assert "all objects have the same radius" in report
+    assert "the first position alone predicts 100% of classes" in report

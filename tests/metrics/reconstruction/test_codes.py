@@ -1,4 +1,4 @@
-"""Usage, bits and the probe."""
+"""Usage of codes, bits, and the linear probe."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ def test_bits_of_the_default_grid() -> None:
     assert bits(256, 1000) == pytest.approx(2551, abs=0.5)
 
 
-def test_usage_counts_all_tokens_and_those_that_hold_the_object() -> None:
+def test_usage_counts_all_tokens_and_those_whose_cell_holds_the_object() -> None:
     usage = CodeUsage(10, (4, 8, 8))
     indices = torch.zeros(1, 2, 4, 4, dtype=torch.int64)
     indices[0, 0, 1, 2], indices[0, 1, 3, 0] = 5, 7
@@ -19,10 +19,10 @@ def test_usage_counts_all_tokens_and_those_that_hold_the_object() -> None:
     ]  # cells (row 1, column 2), then (row 3, column 0)
     usage.update(indices, pixel)
     assert usage.object_counts.nonzero().flatten().tolist() == [5, 7]
-    found = usage.compute()
-    assert found["codes_used"] == 3
-    assert found["object_perplexity"] == pytest.approx(2)
-    assert 1 < found["perplexity"] < 1.5
+    figures = usage.compute()
+    assert figures["codes_used"] == 3
+    assert figures["object_perplexity"] == pytest.approx(2)
+    assert 1 < figures["perplexity"] < 1.5
 
 
 def test_a_uniform_code_has_its_size_as_perplexity() -> None:
@@ -31,12 +31,11 @@ def test_a_uniform_code_has_its_size_as_perplexity() -> None:
     assert usage.compute()["perplexity"] == pytest.approx(16)
 
 
-def test_the_probe_reads_what_is_linear_and_nothing_else() -> None:
+def test_the_probe_reads_linear_features_only() -> None:
     generator = torch.Generator().manual_seed(0)
     features, label = torch.randn(600, 8, generator=generator), torch.randint(0, 3, (600,), generator=generator)
-    chance = linear_probe(features[:400], label[:400], features[400:], label[400:])
-    assert chance < 0.5
+    assert linear_probe(features[:400], label[:400], features[400:], label[400:]) < 0.5
     features[:, 0] += 6.0 * label
     with torch.inference_mode():
-        seen = linear_probe(features[:400], label[:400], features[400:], label[400:])
-    assert seen > 0.95
+        accuracy = linear_probe(features[:400], label[:400], features[400:], label[400:])
+    assert accuracy > 0.95

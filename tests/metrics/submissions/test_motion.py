@@ -1,4 +1,4 @@
-"""Predictions and samples are charged for what they do: each way to cheat scores badly where it should."""
+"""Forecasts and samples of any program: each way to cheat scores badly where it should."""
 
 import json
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_the_true_future_is_no_error_and_a_frozen_one_is(
     assert value_of(row["ade"]) == pytest.approx(value_of(rows["copy_last"]["ade"]), rel=0.02)
 
 
-def test_vanishing_half_way_is_charged(tmp_path: Path, folder: Path, truth: dict[str, np.ndarray]) -> None:
+def test_vanishing_half_way_counts_as_error(tmp_path: Path, folder: Path, truth: dict[str, np.ndarray]) -> None:
     gone = truth["video"].copy()
     gone[:, 12:] = 255
     row = score(tmp_path, folder, "forecast", gone)["model"]
@@ -64,7 +64,7 @@ def test_vanishing_half_way_is_charged(tmp_path: Path, folder: Path, truth: dict
     assert value_of(row["visible"]) == 0.5
 
 
-def test_a_linear_path_is_continued_by_constant_velocity(
+def test_constant_velocity_predicts_better_than_no_object(
     tmp_path: Path, folder: Path, truth: dict[str, np.ndarray]
 ) -> None:
     rows = score(tmp_path, folder, "forecast", truth["video"])
@@ -104,7 +104,7 @@ def test_cheats_match_no_class(tmp_path: Path, folder: Path, truth: dict[str, np
     assert value_of(row["class_match"]) <= 0.1
 
 
-def test_no_sample_may_be_left_out_or_unasked(
+def test_no_sample_may_be_left_out_or_lack_a_class(
     tmp_path: Path, folder: Path, truth: dict[str, np.ndarray], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for change, words in (

@@ -1,4 +1,4 @@
-"""Anyone's clips are scored by the same code as our own, and the eye chart reads what is there."""
+"""Reconstructions of any program are scored, and the eye chart measures what is kept."""
 
 import json
 from pathlib import Path
@@ -16,9 +16,9 @@ from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import OOD
 from trajvq.io.video import to_float
 from trajvq.metrics.intervals import Interval
-from trajvq.metrics.reconstruction.metric import truth_of
+from trajvq.metrics.reconstruction.truth import truth_of
 from trajvq.metrics.scoreboard import value_of
-from trajvq.metrics.submissions.chart import ChartReader
+from trajvq.metrics.submissions.chart import EyeChartFigures
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def score(path: Path, folder: Path, video: np.ndarray, **more: Any) -> dict[str,
     return {name: value_of(figure) for name, figure in board["rows"]["model"].items()}
 
 
-def test_the_five_answers_that_everyone_knows(tmp_path: Path, folder: Path) -> None:
+def test_simple_submissions_have_the_figures_that_theory_predicts(tmp_path: Path, folder: Path) -> None:
     video = truth(folder)
     assert score(tmp_path, folder, video)["centroid_error"] <= 0.03
     assert score(tmp_path, folder, video)["skill"] == 1
@@ -94,9 +94,9 @@ def test_bad_files_are_one_line(
 ) -> None:
     np.savez(tmp_path / "made.npz", **({"video": truth(folder)} | change))
     assert main(["score", str(tmp_path / "made.npz"), "--data", str(folder)]) == 2
-    said = capsys.readouterr().err
-    assert words in said
-    assert said.count("\n") == 1
+    message = capsys.readouterr().err
+    assert words in message
+    assert message.count("\n") == 1
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read_chart(chart: Path, video: np.ndarray) -> dict[str, Interval]:
-    clips, reader = Clips(chart, "test"), ChartReader()
+    clips, reader = Clips(chart, "test"), EyeChartFigures()
     batch = clips.batch(list(range(len(clips))))
     batch["video"] = to_float(batch["video"])
     reader.update(truth_of(batch), video)
@@ -116,29 +116,29 @@ def read_chart(chart: Path, video: np.ndarray) -> dict[str, Interval]:
     return reader.compute(params).thresholds
 
 
-def test_perfect_sight_sees_the_whole_chart_and_none_sees_nothing(chart: Path) -> None:
+def test_perfect_reconstructions_keep_the_whole_chart_and_blank_ones_nothing(chart: Path) -> None:
     video = truth(chart)
-    perfect = {name: found["value"] for name, found in read_chart(chart, video).items()}
+    perfect = {name: thresholds["value"] for name, thresholds in read_chart(chart, video).items()}
     assert perfect == {"radius": min(RADII), "contrast": min(CONTRASTS), "shift": min(SHIFTS)}
-    blind = {name: found["value"] for name, found in read_chart(chart, np.full_like(video, 255)).items()}
+    blind = {name: thresholds["value"] for name, thresholds in read_chart(chart, np.full_like(video, 255)).items()}
     assert blind == {"radius": max(RADII), "contrast": max(CONTRASTS), "shift": max(SHIFTS)}
 
 
-def test_the_chart_finds_where_sight_ends(tmp_path: Path, chart: Path) -> None:
+def test_thresholds_lie_where_discs_vanish(tmp_path: Path, chart: Path) -> None:
     video = truth(chart).copy()
     clips = Clips(chart, "test")
     batch = clips.batch(list(range(len(clips))))
     level, radius = batch["color"][:, 0].numpy() / 255, batch["radius"][:, 0].numpy()
-    video[(1 - level < 0.2) | (radius < 1.4)] = 255  # sees from a contrast of 0.25 and a radius of 1.5 px on
-    found = read_chart(chart, video)
-    assert 0.12 <= found["contrast"]["value"] <= 0.25
-    assert 1.0 <= found["radius"]["value"] <= 1.5
-    assert found["contrast"]["low"] <= found["contrast"]["value"] <= found["contrast"]["high"]
+    video[(1 - level < 0.2) | (radius < 1.4)] = 255  # keeps contrasts from 0.25 and radii from 1.5 px
+    thresholds = read_chart(chart, video)
+    assert 0.12 <= thresholds["contrast"]["value"] <= 0.25
+    assert 1.0 <= thresholds["radius"]["value"] <= 1.5
+    assert thresholds["contrast"]["low"] <= thresholds["contrast"]["value"] <= thresholds["contrast"]["high"]
     np.savez(tmp_path / "made.npz", video=video)
     assert main(["score", str(tmp_path / "made.npz"), "--data", str(chart), "--out", str(tmp_path / "board.json")]) == 0
     assert (tmp_path / "board.png").stat().st_size > 20_000
     written = json.loads((tmp_path / "board.json").read_text())["chart"]["thresholds"]
-    assert written == {name: dict(interval) for name, interval in found.items()}
+    assert written == {name: dict(interval) for name, interval in thresholds.items()}
 
 
 def test_a_chart_of_another_size(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Other people's videos and tracks."""
+"""Import of videos and tracks."""

@@ -1,4 +1,4 @@
-"""Bring one's own videos: cut into clips, resized, and dealt to splits by source."""
+"""Import videos: cut them into clips, resize them, and assign whole videos to splits."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,18 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from trajvq.data.imports.readers import Video, pieces, read_collection
-from trajvq.data.storage.shards import DataError, Manifest
-from trajvq.data.storage.splits import class_ids, new_dataset, sizes_of, split_by_class, write_split
+from trajvq.data.imports.collection import Video
+from trajvq.data.imports.labels import class_ids
+from trajvq.data.imports.readers import cut_clips, read_collection
+from trajvq.data.storage.manifest import Manifest
+from trajvq.data.storage.splits import new_dataset, split_by_class, split_sizes, write_split
+from trajvq.errors import DataError
 from trajvq.io.arrays import Bytes
 from trajvq.io.progress import progress
 
-FRAMES, SIZE = 16, 64  # of a clip, where the videos are longer or larger than `LONGEST` or `LARGEST`
-LONGEST, LARGEST = 32, 128
+FRAMES, SIZE = 16, 64  # of a clip, if the videos are longer than `MAX_FRAMES` or larger than `MAX_SIZE`
+MAX_FRAMES, MAX_SIZE = 32, 128
 
 
 def fit_inside(frames: Bytes, height: int, width: int) -> Bytes:
-    """Resize uint8 ``(T, H, W, 3)`` without distortion; what is left over repeats the border."""
+    """Resize uint8 ``(T, H, W, 3)`` without distortion. Margins repeat the pixels of the border."""
     _, rows, columns, _ = frames.shape
     if (rows, columns) == (height, width):
         return frames
@@ -42,45 +45,45 @@ def import_videos(
     axes: str | None = None,
     fold: int = 0,
 ) -> Manifest:
-    """Import videos. All clips of a video go into one split.
+    """Import videos as a dataset. All clips of a video go to the same split, and what was detected is printed.
 
     Args:
-        path: A file or folder of `trajvq.data.imports.readers.FORMATS`.
-        out: The dataset folder to make.
-        val: Videos for validation; a tenth by default.
-        test: Videos for the test split; a fifth by default.
-        seed: Seed of the deal of videos to splits.
-        frames: Frames a clip; by default the videos' own number up to `LONGEST`, else `FRAMES`.
-        size: Height and width in pixels; by default the videos' own up to `LARGEST`, else `SIZE`.
-        axes: Order of an array's axes; detected by default.
-        fold: See `trajvq.data.storage.splits.split_by_class`.
+        path: A file or folder of one of the `trajvq.data.imports.readers.FORMATS`.
+        out: The dataset folder to create.
+        val: Number of videos for validation; a tenth by default.
+        test: Number of videos for the test split; a fifth by default.
+        seed: Seed of the assignment of videos to splits.
+        frames: Frames per clip; by default the videos' own number up to `MAX_FRAMES`, else `FRAMES`.
+        size: Height and width in pixels; by default the videos' own size up to `MAX_SIZE`, else `SIZE`.
+        axes: Order of the axes of an array; detected by default.
+        fold: Fold of a cross-validation, see `trajvq.data.storage.splits.split_by_class`.
 
     Returns:
-        The manifest written. What was detected is printed.
+        The manifest of the dataset.
 
     Raises:
-        DataError: If the source is not as described or ``out`` cannot be written.
+        DataError: If the videos cannot be read or do not fit, or ``out`` cannot be written.
     """
     if min(frames or 2, 2) < 2 or min(size or 16, 16) < 8:
         raise DataError(f"clips of {frames} frames and {size} pixels are too small: at least 2 and 8")
     source = read_collection(path, axes)
     videos = source.videos
     first = videos[0].read()
-    own = frames or (source.frames if source.frames and source.frames <= LONGEST else FRAMES)
-    height, width = (size, size) if size else first.shape[1:3] if max(first.shape[1:3]) <= LARGEST else (SIZE, SIZE)
+    length = frames or (source.frames if source.frames and source.frames <= MAX_FRAMES else FRAMES)
+    height, width = (size, size) if size else first.shape[1:3] if max(first.shape[1:3]) <= MAX_SIZE else (SIZE, SIZE)
     ids, names = class_ids([video.label for video in videos], str(path))
-    sizes = sizes_of(len(videos), val, test, str(path))
+    sizes = split_sizes(len(videos), val, test, str(path))
     print(
-        f"{path}: {len(videos)} videos, {first.shape[2]}x{first.shape[1]}, {source.found}; "
-        f"classes: {len(names) or 'none'}; clips of {own} frames, {width}x{height}"
+        f"{path}: {len(videos)} videos, {first.shape[2]}x{first.shape[1]}, {source.description}; "
+        f"classes: {len(names) or 'none'}; clips of {length} frames, {width}x{height}"
     )
-    manifest = Manifest(path.name, seed, own, height, width, classes=names)
+    manifest = Manifest(path.name, seed, length, height, width, classes=names)
     short: list[str] = []
 
     def clips(rows: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
         for row in rows:
             done(1)
-            for clip in _cut(videos[row], own, short):
+            for clip in _cut(videos[row], length, short):
                 video = np.ascontiguousarray(fit_inside(clip, height, width).transpose(0, 3, 1, 2))
                 yield {"video": video} | ({"label": ids[row]} if names else {})
 
@@ -88,10 +91,10 @@ def import_videos(
         for split, rows in split_by_class(ids, sizes, seed, fold).items():
             write_split(folder, manifest, split, clips(rows))
         if "train" not in manifest.splits:
-            raise DataError(f"{path}: no video for training has {own} frames; give fewer --frames")
+            raise DataError(f"{path}: no video for training has {length} frames; give fewer --frames")
         manifest.write(folder)
     if short:
-        print(f"{path}: {len(short)} videos with fewer than {own} frames are left out, the first of them {short[0]}")
+        print(f"{path}: {len(short)} videos with fewer than {length} frames are left out, the first of them {short[0]}")
     return manifest
 
 
@@ -99,4 +102,4 @@ def _cut(video: Video, frames: int, short: list[str]) -> Iterator[Bytes]:
     content = video.read()
     if len(content) < frames:
         short.append(video.name)
-    yield from pieces(content, frames)
+    yield from cut_clips(content, frames)

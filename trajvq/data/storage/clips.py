@@ -1,4 +1,4 @@
-"""One split of a dataset folder as a torch Dataset: any clip, at full speed, from any process."""
+"""One split of a dataset folder as a torch Dataset, for fast random access from any process."""
 
 import os
 from pathlib import Path
@@ -12,25 +12,26 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from trajvq.data.storage.chunks import direct, read_chunk
-from trajvq.data.storage.shards import DAMAGED, DataError, first_line, open_shard, read_column, read_manifest
+from trajvq.data.storage.manifest import read_manifest
+from trajvq.data.storage.shards import DAMAGED, open_shard, read_column
+from trajvq.errors import DataError, first_line
 
-# Small columns are held in memory; text, camera and the like are read by whoever wants them.
+# Small columns, kept in memory. `trajvq.data.storage.shards.read_column` reads the others.
 COLUMNS = ("label", "pixel", "radius", "color", "occluded", "identifiable")
 
 
 class Clips(Dataset[dict[str, Tensor]]):
     """Clips of one split, by index.
 
-    An item holds ``video`` uint8 (T, 3, H, W), ``index`` int64 and, where the dataset has them,
-    ``label``, ``pixel``, ``radius``, ``color``, ``occluded``, ``identifiable`` and
-    ``background``, as in `trajvq.data.storage.shards.SCHEMA`.
+    A clip is a dictionary: ``video`` uint8 ``(T, 3, H, W)``, ``index`` int64 and, if the dataset has them, ``label``,
+    ``pixel``, ``radius``, ``color``, ``occluded``, ``identifiable`` and ``background``, as in
+    `trajvq.data.storage.shards.SCHEMA`.
 
-    Shards are opened once in each process that reads, so the dataset can be sent to workers
-    by fork, spawn or forkserver.
+    Each process opens the shards for itself, so loader processes may start by fork, spawn or forkserver.
 
     Args:
         folder: The dataset folder.
-        split: Name of a split.
+        split: Name of the split.
 
     Raises:
         DataError: If the split does not exist or a shard is missing, truncated or damaged.
@@ -48,12 +49,12 @@ class Clips(Dataset[dict[str, Tensor]]):
         for entry in self.entries:
             with open_shard(folder, entry) as file:
                 try:
-                    found = f"{file['video'].dtype} {file['video'].shape[1:]}"
+                    stored = f"{file['video'].dtype} {file['video'].shape[1:]}"
                     self.pictures = "background" in file and file["background"].ndim == 4
                 except DAMAGED as error:
                     raise DataError(f"shard {folder / entry['file']} is damaged: {first_line(error)}") from None
-            if found != f"uint8 {self.shape}":
-                raise DataError(f"shard {folder / entry['file']} holds video {found}, not uint8 {self.shape}")
+            if stored != f"uint8 {self.shape}":
+                raise DataError(f"shard {folder / entry['file']} holds video {stored}, not uint8 {self.shape}")
         self.columns: dict[str, Tensor] = {}
         for name in COLUMNS if self.pictures else (*COLUMNS, "background"):
             array = read_column(folder, self.manifest, split, name)
@@ -71,24 +72,24 @@ class Clips(Dataset[dict[str, Tensor]]):
         return {name: value[0] for name, value in self.batch([index]).items()}
 
     def batch(self, indices: list[int]) -> dict[str, Tensor]:
-        """Return several clips as a batch: single reads, the fastest that HDF5 has, each straight to its place."""
+        """Return several clips as a batch. Each clip is one read, directly into the batch: HDF5's fastest access."""
         video = np.empty((len(indices), *self.shape), dtype=np.uint8)
         background = np.empty((len(indices), *self.shape[1:]), dtype=np.uint8) if self.pictures else None
         shards = np.searchsorted(self.ends, indices, side="right").tolist()
-        for place, (index, shard) in enumerate(zip(indices, shards, strict=True)):
+        for position, (index, shard) in enumerate(zip(indices, shards, strict=True)):
             row = index - self.starts[shard]
             try:
                 columns = self._open(shard)
                 if self.checksums is not None and self._direct[shard]:
-                    read_chunk(columns["video"], row, video[place])
+                    read_chunk(columns["video"], row, video[position])
                 else:
-                    video[place] = columns["video"][row]
+                    video[position] = columns["video"][row]
                 if background is not None:
-                    background[place] = columns["background"][row]
+                    background[position] = columns["background"][row]
             except DAMAGED as error:
-                raise DataError(f"{self._place(index, shard, row)} is damaged: {first_line(error)}") from None
-            if self.checksums is not None and crc32(video[place].data) != self.checksums[index]:
-                raise DataError(f"{self._place(index, shard, row)} is damaged: its pixels are not those of its crc32")
+                raise DataError(f"{self._describe(index, shard, row)} is damaged: {first_line(error)}") from None
+            if self.checksums is not None and crc32(video[position].data) != self.checksums[index]:
+                raise DataError(f"{self._describe(index, shard, row)} is damaged: its pixels do not match its crc32")
         rows = torch.tensor(indices)
         batch = {"video": torch.from_numpy(video), "index": rows}
         if background is not None:
@@ -96,20 +97,20 @@ class Clips(Dataset[dict[str, Tensor]]):
         return batch | {name: column[rows] for name, column in self.columns.items()}
 
     def loader(self, size: int = 1, **options: Any) -> DataLoader[Any]:
-        """Return a loader of whole batches, from the first clip to the last unless a sampler is given.
+        """Return a loader of batches, in the order of the clips unless the options contain a sampler.
 
         Args:
-            size: Clips a batch.
-            options: Passed to `torch.utils.data.DataLoader`.
+            size: Clips per batch.
+            options: Options of `torch.utils.data.DataLoader`.
         """
         return batch_loader(self, size, **options)
 
-    def _place(self, index: int, shard: int, row: int) -> str:
+    def _describe(self, index: int, shard: int, row: int) -> str:
         path = self.folder / self.entries[shard]["file"]
         return f"clip {index} of split {self.split!r} (shard {path}, row {row})"
 
     def _open(self, shard: int) -> dict[str, h5py.Dataset]:
-        if self._process != os.getpid():  # handles do not survive a fork
+        if self._process != os.getpid():  # HDF5 handles must not be used after a fork
             self._shards, self._process = {}, os.getpid()
         if shard not in self._shards:
             file = open_shard(self.folder, self.entries[shard])
@@ -122,8 +123,8 @@ class Clips(Dataset[dict[str, Tensor]]):
         return self.__dict__ | {"_shards": {}, "_process": -1}
 
 
-class Batched(Protocol):
-    """Clips that are read several at a time."""
+class ClipSource(Protocol):
+    """Clips that are read in batches."""
 
     def __len__(self) -> int: ...
 
@@ -132,15 +133,15 @@ class Batched(Protocol):
         ...
 
 
-class First:
-    """The first of some clips.
+class FirstClips:
+    """The first clips of a source.
 
     Args:
-        source: The clips.
-        count: How many, where there are as many.
+        source: The source.
+        count: Number of clips; all clips of a smaller source.
     """
 
-    def __init__(self, source: Batched, count: int) -> None:
+    def __init__(self, source: ClipSource, count: int) -> None:
         self.source, self.count = source, min(count, len(source))
 
     def __len__(self) -> int:
@@ -151,19 +152,19 @@ class First:
         return self.source.batch(indices)
 
 
-def batch_loader(source: Batched, size: int = 1, **options: Any) -> DataLoader[Any]:
-    """Return a loader that hands its lists of indices to `Batched.batch` as a whole.
+def batch_loader(source: ClipSource, size: int = 1, **options: Any) -> DataLoader[Any]:
+    """Return a loader that reads each batch by one call of `ClipSource.batch`.
 
     Args:
         source: The clips.
-        size: Clips a batch.
-        options: Passed to `torch.utils.data.DataLoader`.
+        size: Clips per batch.
+        options: Options of `torch.utils.data.DataLoader`.
     """
-    return DataLoader(_Batches(source), batch_size=size, collate_fn=_as_it_is, **options)
+    return DataLoader(_Batches(source), batch_size=size, collate_fn=_identity, **options)
 
 
 class _Batches(Dataset[Any]):
-    def __init__(self, source: Batched) -> None:
+    def __init__(self, source: ClipSource) -> None:
         self.source = source
 
     def __len__(self) -> int:
@@ -176,5 +177,5 @@ class _Batches(Dataset[Any]):
         return self.source.batch(indices)
 
 
-def _as_it_is(batch: Any) -> Any:
+def _identity(batch: Any) -> Any:
     return batch

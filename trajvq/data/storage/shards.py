@@ -1,14 +1,11 @@
-"""The dataset folder: HDF5 shards with one clip a chunk, and a manifest that names and checks them.
+"""Shards: HDF5 files with one clip per chunk and a checksum on every chunk.
 
-N clips, T frames, 3 colors, H rows, W columns. The columns of a shard are listed in `SCHEMA`;
-only ``video`` is required.
+N clips, T frames, 3 colors, H rows, W columns. `SCHEMA` lists the columns of a shard. Only ``video`` is required.
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +16,13 @@ from isal.isal_zlib import crc32
 from numpy.typing import NDArray
 
 from trajvq.data.storage.chunks import LEVEL, write_chunk
-from trajvq.errors import UserError
-from trajvq.io.files import write_text
+from trajvq.data.storage.manifest import Manifest
+from trajvq.errors import DataError, first_line
 
-FORMAT, VERSION = "trajvq-dataset", 1
-MANIFEST, PROGRESS = "manifest.json", "progress.json"
-SHARD = 1000  # clips a shard
+SHARD = 1000  # clips per shard
 TEXT = 320  # bytes of an equation or description
 
-# name: (dtype kind and size, dimensions behind N; a name stands for any size)
+# name: (dtype kind and size, dimensions after N; a letter stands for any size)
 SCHEMA: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "video": ("u1", ("T", 3, "H", "W")),
     "label": ("i8", ()),
@@ -51,106 +46,18 @@ DAMAGED = (OSError, KeyError, RuntimeError, ValueError, TypeError)  # what h5py 
 FILTER = {"fletcher32": True, **hdf5plugin.Zstd(clevel=LEVEL)}
 
 
-class DataError(UserError):
-    """Something is wrong with a dataset or an import."""
-
-
-@dataclass
-class Manifest:
-    """What a dataset folder holds, as in its ``manifest.json``.
-
-    Attributes:
-        preset: Name of the preset or of the imported file.
-        seed: Seed of the generator or of the split.
-        frames: T.
-        height: H.
-        width: W.
-        classes: Class names by label; empty without labels.
-        splits: For each split a list of ``{"file", "clips", "bytes", "sha256"}``.
-        columns: Names of the columns of ``camera``, and of ``params`` by class.
-        ranges: The numeric range of every parameter, and the regions of every split.
-    """
-
-    preset: str
-    seed: int
-    frames: int
-    height: int
-    width: int
-    classes: list[str] = field(default_factory=list)
-    splits: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    columns: dict[str, Any] = field(default_factory=dict)
-    ranges: dict[str, Any] = field(default_factory=dict)
-
-    def clips(self, split: str) -> int:
-        """Return the number of clips of a split."""
-        return sum(int(shard["clips"]) for shard in self.splits[split])
-
-    @property
-    def sha256(self) -> str:
-        """Hash of everything in the manifest, shard hashes included: the identity of the dataset."""
-        text = json.dumps({"format": FORMAT, "version": VERSION, **self.__dict__}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def write(self, folder: Path) -> None:
-        """Write ``manifest.json`` whole or not at all."""
-        content = {"format": FORMAT, "version": VERSION, **self.__dict__, "sha256": self.sha256}
-        write_whole(folder / MANIFEST, content)
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error says in one line."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-
-
-def write_whole(path: Path, content: Any) -> None:
-    """Write JSON whole or not at all."""
-    write_text(path, json.dumps(content, indent=1))
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """Read and check the manifest of a dataset folder.
-
-    Raises:
-        DataError: If it is missing, damaged or of another format.
-    """
-    path = folder / MANIFEST
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise DataError(f"no dataset in {folder}: {_unfinished(folder)}") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}); generate or import the dataset again") from None
-    try:
-        if content.pop("format") != FORMAT or content.pop("version") != VERSION:
-            raise DataError(f"{path} is not a {FORMAT} of version {VERSION}; generate or import it again")
-        stored, manifest = content.pop("sha256"), Manifest(**content)
-    except (AttributeError, KeyError, TypeError):
-        raise DataError(f"{path} lacks fields of a {FORMAT}; generate or import it again") from None
-    if stored != manifest.sha256:
-        raise DataError(f"{path} was changed after it was written; generate or import the dataset again")
-    return manifest
-
-
-def _unfinished(folder: Path) -> str:
-    try:
-        line = json.loads((folder / PROGRESS).read_text())["line"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"{MANIFEST} is missing; make one with `trajvq data generate`"
-    return f"its generation stopped at {line}; run the same `trajvq data generate` again"
-
-
 def check_columns(columns: Columns, count: int | None = None, sizes: Mapping[str, int] | None = None) -> int:
-    """Check that columns fit the schema and each other; return the number of clips.
+    """Check that columns fit the schema and each other, and return the number of clips.
 
     Args:
         columns: Arrays by name.
-        count: Clips, where ``video`` is not among the columns.
-        sizes: Sizes that are known already, by the names in `SCHEMA`.
+        count: Number of clips, if ``video`` is not among the columns.
+        sizes: Sizes of dimensions, by their letters in `SCHEMA`, that the columns must have.
 
     Raises:
-        DataError: If a column is unknown, has another type or another shape.
+        DataError: If a column is unknown or has another type or shape.
     """
-    known: dict[str | int, int] = {name: size for name, size in (sizes or {}).items()}
+    required: dict[str | int, int] = {name: size for name, size in (sizes or {}).items()}
     count = len(columns["video"]) if count is None else count
     for name, array in columns.items():
         if name not in SCHEMA:
@@ -161,15 +68,15 @@ def check_columns(columns: Columns, count: int | None = None, sizes: Mapping[str
         if not array.dtype.str[1:].startswith(kind):
             raise DataError(f"column {name!r} has type {array.dtype}, not {kind}")
         fits = len(array) == count and array.ndim == len(shape) + 1
-        for wanted, size in zip(shape, array.shape[1:], strict=False):
-            fits &= size == (wanted if isinstance(wanted, int) else known.setdefault(wanted, size))
+        for dimension, size in zip(shape, array.shape[1:], strict=False):
+            fits &= size == (dimension if isinstance(dimension, int) else required.setdefault(dimension, size))
         if not fits:
             raise DataError(f"column {name!r} has shape {array.shape}, not {(count, *shape)}")
     return count
 
 
 def texts(lines: Iterable[str]) -> NDArray[Any]:
-    """Turn lines into a column of fixed-length UTF-8.
+    """Convert lines to a column of fixed-length UTF-8.
 
     Raises:
         ValueError: If a line is too long.
@@ -187,15 +94,16 @@ def shard_name(split: str, number: int) -> str:
 
 
 def write_shard(path: Path, columns: Columns, blocks: Iterable[Columns] | None = None) -> dict[str, Any]:
-    """Write one shard whole or not at all, with a checksum on every chunk.
+    """Write one shard atomically, with a checksum on every chunk.
 
     Args:
-        path: Where the shard goes; a temporary file beside it is renamed at the end.
+        path: Path of the shard. The file is written beside it and renamed at the end.
         columns: ``(N, ...)`` arrays as in `SCHEMA`, without ``crc32``.
-        blocks: Further columns, several clips at a time, so that never all pixels are in memory.
+        blocks: Further columns, including ``video``, in blocks of several clips, so that the pixels of all clips are
+            never in memory at the same time.
 
     Returns:
-        The manifest's entry for the shard.
+        The entry of the shard in the manifest.
 
     Raises:
         DataError: If a column does not fit the schema.
@@ -203,28 +111,12 @@ def write_shard(path: Path, columns: Columns, blocks: Iterable[Columns] | None =
     """
     count = len(next(iter(columns.values())))
     if blocks is None:
-        blocks = [{name: array for name, array in columns.items() if name == "video" or array.ndim == 4}]
+        blocks = [{name: array for name, array in columns.items() if _is_large(name, array)}]
         columns = {name: array for name, array in columns.items() if name not in blocks[0]}
     partial = path.with_name(f".{path.name}.partial")
     try:
         with h5py.File(partial, "w", libver="latest") as file:
-            small: dict[str, list[NDArray[Any]]] = {}
-            checksums: list[int] = []
-            for block in blocks:
-                check_columns(block)
-                for name, array in block.items():
-                    if name == "video" or array.ndim == 4:
-                        shape = array.shape[1:]
-                        if name not in file:  # one clip or picture a chunk
-                            file.create_dataset(name, (count, *shape), array.dtype, chunks=(1, *shape), **FILTER)
-                        held, array = file[name], np.ascontiguousarray(array)
-                        for row, part in enumerate(array, len(checksums)):
-                            write_chunk(held, row, part)
-                    else:
-                        small.setdefault(name, []).append(array)
-                checksums += [crc32(np.ascontiguousarray(clip).data) for clip in block["video"]]
-            columns = {**columns, **{name: np.concatenate(parts) for name, parts in small.items()}}
-            columns = {**columns, "crc32": np.array(checksums, dtype=np.uint32)}
+            columns = {**columns, **_write_blocks(file, count, blocks)}
             check_columns(columns, count, {"T": file["video"].shape[1]})
             for name, array in columns.items():
                 file.create_dataset(name, data=array, chunks=(count, *array.shape[1:]), **FILTER)
@@ -232,7 +124,7 @@ def write_shard(path: Path, columns: Columns, blocks: Iterable[Columns] | None =
             digest = hashlib.file_digest(raw, "sha256").hexdigest()
             os.fsync(raw.fileno())
         partial.replace(path)
-    except (OSError, RuntimeError) as error:  # HDF5 says it at length, and again when it closes the file
+    except (OSError, RuntimeError) as error:  # HDF5's messages are long, and it raises again when it closes the file
         code = getattr(error, "errno", None) or getattr(error.__context__, "errno", None)
         if code is None:
             raise
@@ -242,11 +134,36 @@ def write_shard(path: Path, columns: Columns, blocks: Iterable[Columns] | None =
     return {"file": path.name, "clips": count, "bytes": path.stat().st_size, "sha256": digest}
 
 
+def _is_large(name: str, array: NDArray[Any]) -> bool:
+    """Return whether a column holds pixels, which are stored as one clip or picture per chunk."""
+    return name == "video" or array.ndim == 4
+
+
+def _write_blocks(file: h5py.File, count: int, blocks: Iterable[Columns]) -> dict[str, NDArray[Any]]:
+    """Write the pixels of blocks; return their other columns and ``crc32``."""
+    small: dict[str, list[NDArray[Any]]] = {}
+    checksums: list[int] = []
+    for block in blocks:
+        check_columns(block)
+        for name, array in block.items():
+            if not _is_large(name, array):
+                small.setdefault(name, []).append(array)
+                continue
+            if name not in file:
+                shape = array.shape[1:]
+                file.create_dataset(name, (count, *shape), array.dtype, chunks=(1, *shape), **FILTER)
+            for row, clip in enumerate(np.ascontiguousarray(array), len(checksums)):
+                write_chunk(file[name], row, clip)
+        checksums += [crc32(np.ascontiguousarray(clip).data) for clip in block["video"]]
+    columns = {name: np.concatenate(parts) for name, parts in small.items()}
+    return {**columns, "crc32": np.array(checksums, dtype=np.uint32)}
+
+
 def open_shard(folder: Path, entry: Mapping[str, Any]) -> h5py.File:
-    """Open one shard for reading and check that it is the one the manifest names.
+    """Open one shard for reading, and check it against its entry in the manifest.
 
     Raises:
-        DataError: If it is missing, truncated, unreadable or holds something else.
+        DataError: If it is missing, truncated, unreadable or has another number of clips.
     """
     path = folder / entry["file"]
     remedy = "generate or import the dataset again"
@@ -254,19 +171,19 @@ def open_shard(folder: Path, entry: Mapping[str, Any]) -> h5py.File:
         raise DataError(f"shard {path} is missing; {remedy}")
     size = path.stat().st_size
     if size != entry["bytes"]:
-        raise DataError(f"shard {path} has {size} bytes where the manifest says {entry['bytes']}; {remedy}")
+        raise DataError(f"shard {path} has {size} bytes, but the manifest says {entry['bytes']}; {remedy}")
     try:
         file = h5py.File(path, "r")
         clips = len(file["video"])
     except DAMAGED as error:
         raise DataError(f"shard {path} cannot be read ({first_line(error)}); {remedy}") from None
     if clips != entry["clips"]:
-        raise DataError(f"shard {path} holds {clips} clips where the manifest says {entry['clips']}; {remedy}")
+        raise DataError(f"shard {path} holds {clips} clips, but the manifest says {entry['clips']}; {remedy}")
     return file
 
 
 def read_column(folder: Path, manifest: Manifest, split: str, name: str) -> NDArray[Any] | None:
-    """Read one whole column of a split, or None where the dataset does not have it.
+    """Read a column of all clips of a split; return None if the dataset does not have it.
 
     Raises:
         DataError: If a shard cannot be read.
@@ -279,6 +196,6 @@ def read_column(folder: Path, manifest: Manifest, split: str, name: str) -> NDAr
                     return None
                 parts.append(file[name][:])
             except DAMAGED as error:
-                place = f"shard {folder / entry['file']}, column {name!r}"
-                raise DataError(f"{place} is damaged: {first_line(error)}; generate or import it again") from None
+                where = f"shard {folder / entry['file']}, column {name!r}"
+                raise DataError(f"{where} is damaged: {first_line(error)}; generate or import it again") from None
     return np.concatenate(parts)

@@ -1,6 +1,6 @@
-"""A perspective camera that frames the whole path: world coordinates to pixels and radii.
+"""A perspective camera that keeps the whole path in view: world coordinates to pixels and radii.
 
-Picture coordinates have x to the right and y down; the centre of the first pixel is (0.5, 0.5).
+In the picture, x points right and y points down. The center of the first pixel is (0.5, 0.5).
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ import numpy as np
 from trajvq.data.synthetic.motion import TURN, perpendicular
 from trajvq.io.arrays import Floats
 
-UNIT = 1024  # positions and radii are multiples of 1/UNIT px, so that drawing is exact
-EDGE = 0.5  # an anti-aliased edge reaches half a pixel beyond the radius
+UNIT = 1024  # positions and radii are multiples of 1/UNIT px, so that rendering is exact
+EDGE = 0.5  # an anti-aliased edge extends half a pixel beyond the radius
 
 COLUMNS = [
     *(f"position_{a}" for a in "xyz"),
@@ -20,18 +20,18 @@ COLUMNS = [
     *(f"down_{a}" for a in "xyz"),
     *(f"forward_{a}" for a in "xyz"),
     "focal",
-    "centre_x",
-    "centre_y",
+    "center_x",
+    "center_y",
 ]
 
 
 @dataclass(frozen=True)
 class View:
-    """What the camera sees of N clips.
+    """N paths as the camera sees them.
 
     Attributes:
-        pixel: ``(N, T, 2)`` true (x, y) in pixels, multiples of 1/1024.
-        radius: ``(N, T)`` apparent radius in pixels, multiples of 1/1024.
+        pixel: ``(N, T, 2)`` centers (x, y) in pixels, multiples of 1/1024.
+        radius: ``(N, T)`` apparent radii in pixels, multiples of 1/1024.
         camera: ``(N, K)`` camera parameters, named by `COLUMNS`.
     """
 
@@ -51,91 +51,91 @@ def project(position: Floats, camera: Floats) -> tuple[Floats, Floats]:
         ``(N, T, 2)`` pixels and ``(N, T)`` depths in world units.
     """
     axes = camera[:, 3:12].reshape(-1, 3, 3)
-    seen = np.einsum("ntx,nax->nta", position - camera[:, None, :3], axes)
-    depth = seen[..., 2]
-    pixel = camera[:, None, 12:13] * seen[..., :2] / depth[..., None] + camera[:, None, 13:15]
+    in_camera = np.einsum("ntx,nax->nta", position - camera[:, None, :3], axes)
+    depth = in_camera[..., 2]
+    pixel = camera[:, None, 12:13] * in_camera[..., :2] / depth[..., None] + camera[:, None, 13:15]
     return pixel, depth
 
 
-def frame(position: Floats, best_view: Floats, look: Mapping[str, Floats], height: int, width: int) -> View:
-    """Place a camera so that each path has the drawn size, speed, direction and place in the picture.
+def frame(position: Floats, best_view: Floats, appearance: Mapping[str, Floats], height: int, width: int) -> View:
+    """Place a camera so that each path has the sampled size, speed, direction and position in the picture.
 
     Args:
         position: ``(N, T, 3)`` world coordinates.
-        best_view: ``(N, 3)`` unit vectors along which each path shows best.
-        look: ``(N,)`` drawn values by name, see `trajvq.data.synthetic.ranges.LOOK`.
+        best_view: ``(N, 3)`` unit vectors towards the camera that sees most of each path.
+        appearance: ``(N,)`` sampled values by name, see `trajvq.data.synthetic.ranges.APPEARANCE`.
         height: Picture height in pixels.
         width: Picture width in pixels.
 
     Raises:
-        ValueError: If a path of the drawn length cannot be inside the picture.
+        ValueError: If a path of the sampled length does not fit into the picture.
     """
-    centre = (position.max(axis=1) + position.min(axis=1)) / 2
-    extent = np.linalg.norm(position - centre[:, None], axis=-1).max(axis=1, keepdims=True)
+    center = (position.max(axis=1) + position.min(axis=1)) / 2
+    path_radius = np.linalg.norm(position - center[:, None], axis=-1).max(axis=1, keepdims=True)
     first, second = perpendicular(best_view)
-    tilt, around = np.deg2rad(look["view_tilt"])[:, None], np.deg2rad(look["view_azimuth"])[:, None]
+    tilt, around = np.deg2rad(appearance["view_tilt"])[:, None], np.deg2rad(appearance["view_azimuth"])[:, None]
     toward = np.cos(tilt) * best_view + np.sin(tilt) * (np.cos(around) * first + np.sin(around) * second)
     right, down = perpendicular(-toward)
-    eye = centre + look["distance"][:, None] * extent * toward
+    eye = center + appearance["distance"][:, None] * path_radius * toward
 
-    # Roll the camera until the first step heads where it should; zoom until the path is as long as it should be.
+    # Roll the camera so that the first step has the sampled direction; zoom so that the path has the sampled length.
     zeros, ones = np.zeros((len(eye), 2)), np.ones((len(eye), 1))
     flat, depth = project(position, np.concatenate([eye, right, down, -toward, ones, zeros], axis=-1))
     steps = np.diff(flat, axis=1)
-    roll = TURN * look["direction"] - np.arctan2(steps[:, 0, 1], steps[:, 0, 0])
+    roll = TURN * appearance["direction"] - np.arctan2(steps[:, 0, 1], steps[:, 0, 0])
     cos, sin = np.cos(roll)[:, None], np.sin(roll)[:, None]
     right, down = cos * right - sin * down, sin * right + cos * down
-    focal = look["speed"] * width / np.linalg.norm(steps, axis=-1).sum(axis=1)
+    focal = appearance["speed"] * width / np.linalg.norm(steps, axis=-1).sum(axis=1)
     flat = focal[:, None, None] * np.stack(
         [cos * flat[..., 0] - sin * flat[..., 1], sin * flat[..., 0] + cos * flat[..., 1]], axis=-1
     )
-    radius = look["size"][:, None] * width / depth / (1 / depth).mean(axis=1, keepdims=True)
+    radius = appearance["size"][:, None] * width / depth / (1 / depth).mean(axis=1, keepdims=True)
 
-    room = np.array([width, height], dtype=float)
-    reach = (radius + EDGE + 1 / UNIT)[..., None]
-    low, high = (reach - flat).max(axis=1), (room - reach - flat).min(axis=1)
+    frame_size = np.array([width, height], dtype=float)
+    margin = (radius + EDGE + 1 / UNIT)[..., None]
+    low, high = (margin - flat).max(axis=1), (frame_size - margin - flat).min(axis=1)
     if np.any(low > high):
-        fault = int(np.argmax((low - high).max(axis=-1)))
+        worst = int(np.argmax((low - high).max(axis=-1)))
         raise ValueError(
-            f"a path of {look['speed'][fault] * width:.1f} px with an object of radius "
-            f"{radius[fault].max():.1f} px does not fit into {width}x{height} pixels; use a wider picture"
+            f"a path of {appearance['speed'][worst] * width:.1f} px with an object of radius "
+            f"{radius[worst].max():.1f} px does not fit into {width}x{height} pixels; use a wider picture"
         )
-    shift = low + (high - low) * np.stack([look["pan_x"], look["pan_y"]], axis=-1)
+    shift = low + (high - low) * np.stack([appearance["pan_x"], appearance["pan_y"]], axis=-1)
     camera = np.concatenate([eye, right, down, -toward, focal[:, None], shift], axis=-1)
-    return View(pixel=_exact(flat + shift[:, None]), radius=_exact(radius), camera=camera)
+    return View(pixel=_rounded(flat + shift[:, None]), radius=_rounded(radius), camera=camera)
 
 
 def look_along(
-    position: Floats, toward: Floats, up: Floats, radius: Floats, room: Floats, size: int, distance: float = 5.0
+    position: Floats, toward: Floats, up: Floats, radius: Floats, extent: Floats, size: int, distance: float = 5.0
 ) -> View:
-    """Place a camera so that each path is centred and fills the room it is given, seen from one side.
+    """Place a camera on one side of each path so that the path is centered and has the requested extent.
 
     Args:
         position: ``(N, T, 3)`` coordinates in any unit.
-        toward: ``(1, 3)`` unit vector from the path to the camera.
+        toward: ``(1, 3)`` unit vector from the path towards the camera.
         up: ``(3,)`` vector that points up in the picture.
         radius: ``(N,)`` mean apparent radii in pixels.
-        room: ``(N,)`` pixels from the centre of the picture that a path may reach, right or down.
+        extent: ``(N,)`` largest distance of a path from the center of the picture along x or y, in pixels.
         size: Height and width of the picture in pixels.
-        distance: Of the camera, in radii of the path.
+        distance: Distance of the camera, in radii of the path.
     """
-    centre = (position.max(axis=1) + position.min(axis=1)) / 2
-    extent = np.linalg.norm(position - centre[:, None], axis=-1).max(axis=1, keepdims=True)
-    extent = np.where(extent > 0, extent, 1.0)  # an object at rest
+    center = (position.max(axis=1) + position.min(axis=1)) / 2
+    path_radius = np.linalg.norm(position - center[:, None], axis=-1).max(axis=1, keepdims=True)
+    path_radius = np.where(path_radius > 0, path_radius, 1.0)  # an object that does not move
     right = np.cross(up, toward)
     right /= np.linalg.norm(right, axis=-1, keepdims=True)
     axes = np.concatenate([right, np.cross(right, toward), -toward], axis=-1)
-    eye = centre + distance * extent * toward
+    eye = center + distance * path_radius * toward
     zeros = np.zeros((len(eye), 2))
     camera = np.concatenate([eye, np.broadcast_to(axes, (len(eye), 9)), np.ones((len(eye), 1)), zeros], axis=-1)
     flat, depth = project(position, camera)
     middle = (flat.max(axis=1) + flat.min(axis=1)) / 2
-    reach = np.abs(flat - middle[:, None]).max(axis=(1, 2))
-    focal = np.where(reach > 0, room / np.where(reach > 0, reach, 1.0), 1.0)
+    half_size = np.abs(flat - middle[:, None]).max(axis=(1, 2))
+    focal = np.where(half_size > 0, extent / np.where(half_size > 0, half_size, 1.0), 1.0)
     camera[:, 12], camera[:, 13:] = focal, size / 2 - focal[:, None] * middle
     pixel = focal[:, None, None] * (flat - middle[:, None]) + size / 2
-    return View(_exact(pixel), _exact(radius[:, None] / depth / (1 / depth).mean(axis=1, keepdims=True)), camera)
+    return View(_rounded(pixel), _rounded(radius[:, None] / depth / (1 / depth).mean(axis=1, keepdims=True)), camera)
 
 
-def _exact(value: Floats) -> Floats:
+def _rounded(value: Floats) -> Floats:
     return np.asarray(np.rint(value * UNIT) / UNIT)

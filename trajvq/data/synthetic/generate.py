@@ -1,10 +1,9 @@
-"""Generate dataset folders: by whole shards, in parallel, and from where it stopped.
+"""Generate dataset folders shard by shard, in parallel, and continue where an earlier call stopped.
 
-A worker owns a shard from the first draw to the rename, so shards do not depend on the number of
-workers. ``progress.json`` names the finished ones; the manifest is written last.
+A single process generates and writes each shard, so shards do not depend on the number of workers.
+``progress.json`` lists the finished shards. The manifest is written last.
 """
 
-import fcntl
 import json
 import sys
 import time
@@ -16,16 +15,18 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn
 
-from trajvq.data.storage.shards import MANIFEST, PROGRESS, DataError, Manifest, read_manifest, write_whole
+from trajvq.data.storage.manifest import MANIFEST, PROGRESS, Manifest, read_manifest, write_json
 from trajvq.data.synthetic.plan import Plan, Shard, import_plugins, make_plan
 from trajvq.data.synthetic.workers import interruptible, make_all
+from trajvq.errors import DataError
 from trajvq.io.files import file_sha256
+from trajvq.io.locks import locked
 
 LOCK = ".lock"
 
 
 class Interrupted(DataError):
-    """The user stopped it; what is finished is kept."""
+    """The user stopped the generation. Finished shards are kept."""
 
     exit_code = 130
 
@@ -42,55 +43,55 @@ def generate(
     plugins: Sequence[str] = (),
     progress: bool = True,
 ) -> Manifest:
-    """Generate a dataset folder, or go on with one that was interrupted.
+    """Generate a dataset folder, or continue an interrupted one.
 
     Args:
-        out: The folder; made if it is not there.
-        clips: Clips by split; splits left out take the preset's number, and 0 leaves a split out.
-        seed: Every clip depends on it, its split and its index alone; 0, or the preset's own.
+        out: The folder; created if missing.
+        clips: Number of clips by split. Other splits have the preset's number; 0 omits a split.
+        seed: Seed; by default the preset's, or 0. A clip depends on the seed, its split and its index alone.
         preset: A name in `trajvq.data.synthetic.presets.PRESETS`.
-        frames: Frames a clip.
+        frames: Frames per clip.
         size: Height and width in pixels.
-        workers: Processes; with 1 everything happens in this one. The dataset is the same whatever their number.
-        force: Start over, removing the dataset or the finished shards of another plan in this folder.
-        plugins: Modules to import first, which register families, looks or presets of one's own.
-        progress: Show a progress bar where there is a terminal.
+        workers: Number of processes; 1 generates in this process. The dataset does not depend on it.
+        force: Start over, and remove the dataset or the finished shards of another plan in the folder.
+        plugins: Modules to import first, which register families, styles or presets.
+        progress: Show a progress bar if there is a terminal.
 
     Returns:
         The manifest.
 
     Raises:
-        DataError: If a setting is wrong, or the folder holds something else or cannot be written.
-        Interrupted: After Ctrl-C; what is finished is kept, and the same call goes on with it.
+        DataError: If a setting is wrong, or the folder holds other files or cannot be written.
+        LockedError: If another process generates into the folder.
+        Interrupted: After Ctrl-C or SIGTERM. The same call continues with the remaining shards.
     """
     import_plugins(plugins)
     plan = make_plan(preset, seed, clips or {}, frames, size, plugins)
     if workers < 1:
         raise DataError(f"{workers} workers cannot make a dataset; give 1 or more")
-    with _claimed(out, plan, force) as done:
+    with _claimed(out, plan, force) as finished:
         if (out / MANIFEST).exists():
             return read_manifest(out)
-        report = _Report(out, plan, done)
+        report = _Report(out, plan, finished)
         with Progress(
             BarColumn(),
             TextColumn("{task.description}"),
             transient=True,
             disable=not (progress and sys.stdout.isatty()),
         ) as bar:
-            task = bar.add_task(report.line(), total=report.total, completed=report.made)
-
-            rest = [shard for shard in plan.shards() if shard.file not in done]
+            task = bar.add_task(report.line(), total=report.total, completed=report.clips)
+            remaining = [shard for shard in plan.shards() if shard.file not in finished]
             with interruptible() as check:
 
-                def finished(shard: Shard, entry: dict[str, Any]) -> None:
+                def add(shard: Shard, entry: dict[str, Any]) -> None:
                     report.add(shard, entry)
-                    bar.update(task, completed=report.made, description=report.line())
+                    bar.update(task, completed=report.clips, description=report.line())
                     check()
 
-                make_all(out, plan, rest, min(workers, len(rest)), finished)
+                make_all(out, plan, remaining, min(workers, len(remaining)), add)
         manifest = plan.manifest()
         for shard in plan.shards():
-            manifest.splits.setdefault(shard.split, []).append(done[shard.file])
+            manifest.splits.setdefault(shard.split, []).append(finished[shard.file])
         manifest.write(out)
         report.write()
     return manifest
@@ -98,58 +99,58 @@ def generate(
 
 @contextmanager
 def _claimed(out: Path, plan: Plan, force: bool) -> Iterator[dict[str, dict[str, Any]]]:
-    """Hold the folder for this process alone; give the entries of the shards that are finished."""
+    """Lock the folder for this process, and yield the manifest entries of its finished shards."""
     created = not out.exists()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if not (out / MANIFEST).exists() and not (out / PROGRESS).exists() and _foreign(out):
-            raise DataError(f"{out} already exists and is not empty; choose another --out")
-        lock = (out / LOCK).open("w")
-    except OSError as error:
-        raise DataError(f"cannot write a dataset to {out}: {error.strerror}; choose another --out") from None
-    done: dict[str, dict[str, Any]] = {}
-    ours = False  # until the folder is known to hold this plan, nothing in it is touched
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise DataError(f"another process is generating into {out}; wait for it or choose another --out") from None
+    if not created and not (out / MANIFEST).exists() and not (out / PROGRESS).exists() and _has_other_files(out):
+        raise DataError(f"{out} already exists and is not empty; choose another --out")
+    finished: dict[str, dict[str, Any]] = {}
+    matches = False  # do not change the folder before it is certain that it holds this plan
+    with locked(out, LOCK, wait=False, remedy="choose another --out"):
         try:
             if force:
-                _remove(out)
-            done.update(_finished(out, plan))
-            ours = True
-            yield done
+                _remove_dataset(out)
+            finished.update(_finished(out, plan))
+            matches = True
+            yield finished
         except OSError as error:
-            raise DataError(f"cannot write {out}: {error.strerror or error}; {_kept(out, plan, done)}") from None
+            raise DataError(
+                f"cannot write {out}: {error.strerror or error}; {_kept_shards(out, plan, finished)}"
+            ) from None
         except ValueError as error:
             raise DataError(str(error)) from None
         except BrokenProcessPool:
             raise DataError(
-                f"a worker died, perhaps for lack of memory; {_kept(out, plan, done)}, with fewer --workers"
+                f"a worker died, perhaps for lack of memory; {_kept_shards(out, plan, finished)}, with fewer --workers"
             ) from None
         except KeyboardInterrupt:
-            raise Interrupted(f"stopped; {_kept(out, plan, done)}") from None
+            raise Interrupted(f"stopped; {_kept_shards(out, plan, finished)}") from None
         finally:
             (out / LOCK).unlink(missing_ok=True)
-            for left in out.glob(".*.partial"):
-                left.unlink()
-            if ours and not done and not (out / MANIFEST).exists():
-                _remove(out)
+            for partial in out.glob(".*.partial"):
+                partial.unlink()
+            if matches and not finished and not (out / MANIFEST).exists():
+                _remove_dataset(out)
                 if created:
                     out.rmdir()
 
 
-def _foreign(out: Path) -> bool:
-    return not out.is_dir() or any(path.name != LOCK and not path.name.endswith(".partial") for path in out.iterdir())
+def _has_other_files(out: Path) -> bool:
+    """Return whether a folder without a dataset holds files, or is a file itself."""
+    try:
+        names = [path.name for path in out.iterdir()]
+    except NotADirectoryError:
+        return True
+    except OSError as error:
+        raise DataError(f"cannot read {out}: {error.strerror}; choose another --out") from None
+    return any(name != LOCK and not name.endswith(".partial") for name in names)
 
 
-def _kept(out: Path, plan: Plan, done: Mapping[str, Any]) -> str:
-    return f"{len(done)} of {len(plan.shards())} shards are kept in {out}; the same command goes on"
+def _kept_shards(out: Path, plan: Plan, finished: Mapping[str, Any]) -> str:
+    return f"{len(finished)} of {len(plan.shards())} shards are kept in {out}; run the same command to continue"
 
 
-def _remove(out: Path) -> None:
-    """Remove a dataset's own files, and nothing else."""
+def _remove_dataset(out: Path) -> None:
+    """Remove the files of a dataset, and no others."""
     (out / MANIFEST).unlink(missing_ok=True)
     (out / PROGRESS).unlink(missing_ok=True)
     for path in out.glob("*-[0-9][0-9][0-9][0-9][0-9].h5"):
@@ -157,10 +158,10 @@ def _remove(out: Path) -> None:
 
 
 def _finished(out: Path, plan: Plan) -> dict[str, dict[str, Any]]:
-    """Return the entries of finished shards in a folder of the same plan; none where the folder is new.
+    """Return the manifest entries of the finished shards in a folder of the same plan; none in a new folder.
 
     Raises:
-        DataError: If the folder holds another plan's clips.
+        DataError: If the folder holds the clips of another plan.
     """
     path = out / PROGRESS
     if not path.exists():
@@ -172,51 +173,51 @@ def _finished(out: Path, plan: Plan) -> dict[str, dict[str, Any]]:
         other, entries = content["plan"], content["shards"]
     except (OSError, ValueError, KeyError, TypeError):
         raise DataError(f"{path} cannot be read; start over with --force") from None
-    different = plan.differences(other)
-    if different:
+    differences = plan.differences(other)
+    if differences:
         raise DataError(
-            f"{out} holds clips of {'; '.join(different)}; choose another --out, or start over with --force"
+            f"{out} holds clips of {'; '.join(differences)}; choose another --out, or start over with --force"
         )
-    kept = {}
+    finished = {}
     for shard in plan.shards():
         entry, file = entries.get(shard.file), out / shard.file
         if entry and file.is_file() and file.stat().st_size == entry["bytes"] and file_sha256(file) == entry["sha256"]:
-            kept[shard.file] = entry
-    if len(kept) < len(plan.shards()):
+            finished[shard.file] = entry
+    if len(finished) < len(plan.shards()):
         (out / MANIFEST).unlink(missing_ok=True)
-    return kept
+    return finished
 
 
 class _Report:
-    """How far it is: for the progress bar, and for ``progress.json``, which names the finished shards."""
+    """The progress of a generation: a line for the progress bar, and ``progress.json`` with the finished shards."""
 
-    def __init__(self, out: Path, plan: Plan, done: dict[str, dict[str, Any]]) -> None:
-        self.out, self.plan, self.done = out, plan, done
+    def __init__(self, out: Path, plan: Plan, finished: dict[str, dict[str, Any]]) -> None:
+        self.out, self.plan, self.finished = out, plan, finished
         self.total = sum(plan.clips.values())
-        self.kept, self.start = self.made, time.monotonic()
+        self.clips_before, self.start = self.clips, time.monotonic()
         if not (out / MANIFEST).exists():
             self.write()
 
     @property
-    def made(self) -> int:
-        """Clips that are finished."""
-        return sum(entry["clips"] for entry in self.done.values())
+    def clips(self) -> int:
+        """Number of clips in finished shards."""
+        return sum(entry["clips"] for entry in self.finished.values())
 
     def add(self, shard: Shard, entry: dict[str, Any]) -> None:
-        """Note a finished shard."""
-        self.done[shard.file] = entry
+        """Record a finished shard."""
+        self.finished[shard.file] = entry
         self.write()
 
     def line(self) -> str:
-        """Say in a line how far it is."""
-        seconds, made = time.monotonic() - self.start, self.made
-        rate = (made - self.kept) / seconds if made > self.kept else 0.0
-        text = f"{made:,} of {self.total:,} clips"
-        if made == self.total:
+        """Return the progress, the speed and the remaining time in one line."""
+        seconds, clips = time.monotonic() - self.start, self.clips
+        rate = (clips - self.clips_before) / seconds if clips > self.clips_before else 0.0
+        text = f"{clips:,} of {self.total:,} clips"
+        if clips == self.total:
             return f"{text}, finished"
-        return f"{text}, {rate:,.0f} clips/s, {(self.total - made) / rate:,.0f} s left" if rate else text
+        return f"{text}, {rate:,.0f} clips/s, {(self.total - clips) / rate:,.0f} s left" if rate else text
 
     def write(self) -> None:
-        """Write ``progress.json`` whole or not at all."""
-        content = {"line": self.line(), "made": self.made, "clips": self.total}
-        write_whole(self.out / PROGRESS, {**content, "plan": self.plan.as_json(), "shards": self.done})
+        """Write ``progress.json`` atomically."""
+        content = {"line": self.line(), "finished": self.clips, "clips": self.total}
+        write_json(self.out / PROGRESS, {**content, "plan": self.plan.as_json(), "shards": self.finished})

@@ -1,23 +1,36 @@
-"""The motion families: 3-D paths in world units over clip time t in [0, 1].
+"""The motion families and their registry, in the order of their labels.
 
-Every family is a sum of vector coefficients times basis functions of t, so position, equation
-and stored parameters are the same numbers. Adding a family is one subclass of `Motion` with
-`@family` on it; its label is its place in `FAMILIES`.
+A family is one subclass of `trajvq.data.synthetic.family.Motion` with the decorator `@family`.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 import numpy as np
 
+from trajvq.data.synthetic.family import Motion, Nonlinear
 from trajvq.data.synthetic.ranges import Range
 from trajvq.io.arrays import Floats
 
-TURN = 2 * np.pi
-DECIMALS = 5  # parameters are rounded to what the equation prints, so that both agree exactly
+__all__ = [
+    "AZIMUTH",
+    "CENTER",
+    "FAMILIES",
+    "OMEGA",
+    "TURN",
+    "Motion",
+    "Nonlinear",
+    "center_of",
+    "families_named",
+    "family",
+    "format_points",
+    "perpendicular",
+    "unit_vector",
+]
 
-CENTRE = {axis: Range(-1.0, 1.0, f"{axis} of the path's centre, world units") for axis in ("x", "y", "z")}
+TURN = 2 * np.pi
+
+CENTER = {axis: Range(-1.0, 1.0, f"{axis} of the path's center, world units") for axis in ("x", "y", "z")}
 AZIMUTH = Range(0.0, 360.0, "degrees around the vertical")
 
 
@@ -27,104 +40,45 @@ def unit_vector(azimuth: Floats, elevation: Floats) -> Floats:
     return np.stack([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)], axis=-1)
 
 
+def center_of(sample: Mapping[str, Floats]) -> Floats:
+    """Return the ``(N, 3)`` centers of paths from the sampled values of `CENTER`."""
+    return np.stack([sample[axis] for axis in CENTER], axis=-1)
+
+
 def perpendicular(axis: Floats) -> tuple[Floats, Floats]:
-    """Complete ``(N, 3)`` unit vectors to right-handed frames: two more unit vectors each."""
-    helper = np.where(np.abs(axis[:, 2:]) < 0.9, [[0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0]])
-    first = np.cross(helper, axis)
+    """Return two more unit vectors for each of ``(N, 3)``, which complete a right-handed frame."""
+    reference = np.where(np.abs(axis[:, 2:]) < 0.9, [[0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0]])
+    first = np.cross(reference, axis)
     first /= np.linalg.norm(first, axis=-1, keepdims=True)
     return first, np.cross(axis, first)
 
 
-def _centre(draw: Mapping[str, Floats]) -> Floats:
-    return np.stack([draw["x"], draw["y"], draw["z"]], axis=-1)
-
-
-class Motion(ABC):
-    """A family of 3-D paths.
-
-    Attributes:
-        name: Class name, as in the manifest.
-        ranges: What is drawn for a clip of this family.
-        basis: Basis functions as printed in the equation, of ``1``, ``t``, ``t^2``, ``cos(omega*t)`` and
-            ``sin(omega*t)``; ``omega`` stands for the last parameter.
-        coefficients: A prefix for the three coefficients of each basis function.
-    """
-
-    name: ClassVar[str]
-    ranges: ClassVar[dict[str, Range]]
-    basis: ClassVar[tuple[str, ...]]
-    coefficients: ClassVar[tuple[str, ...]]
-
-    @classmethod
-    def parameters(cls) -> list[str]:
-        """Names of the stored parameters, in order."""
-        names = [f"{prefix}_{axis}" for prefix in cls.coefficients for axis in "xyz"]
-        return [*names, "omega"] if cls._turns() else names
-
-    @classmethod
-    def _turns(cls) -> bool:
-        return any("omega" in term for term in cls.basis)
-
-    @abstractmethod
-    def solve(self, draw: Mapping[str, Floats]) -> Floats:
-        """Turn ``(N,)`` drawn values, one for each name in `ranges`, into ``(N, P)`` parameters."""
-
-    @abstractmethod
-    def view_axis(self, params: Floats) -> Floats:
-        """Return ``(N, 3)`` unit vectors along which the shape of the path shows best."""
-
-    @abstractmethod
-    def describe(self, params: Floats) -> list[str]:
-        """Say in words, with numbers, how the object of each ``(N, P)`` row moves."""
-
-    def position(self, params: Floats, time: Floats) -> Floats:
-        """Evaluate the equation.
-
-        Args:
-            params: ``(N, P)`` parameters.
-            time: ``(T,)`` times, 0 at the first frame and 1 at the last.
-
-        Returns:
-            ``(N, T, 3)`` world coordinates.
-        """
-        omega = params[:, -1:] if self._turns() else np.zeros((len(params), 1))
-        values = {
-            "1": np.ones((len(params), len(time))),
-            "t": np.broadcast_to(time, (len(params), len(time))),
-            "t^2": np.broadcast_to(time**2, (len(params), len(time))),
-            "cos(omega*t)": np.cos(omega * time),
-            "sin(omega*t)": np.sin(omega * time),
-        }
-        basis = np.stack([values[term] for term in self.basis], axis=-1)
-        vectors = params[:, : 3 * len(self.basis)].reshape(len(params), len(self.basis), 3)
-        return np.asarray(basis @ vectors)
-
-    def equations(self, params: Floats) -> list[str]:
-        """Write the equation of each ``(N, P)`` row with its numbers in it."""
-        count, terms = len(params), len(self.basis)
-        omega = [f"{value:.{DECIMALS}f}" for value in params[:, -1].tolist()]
-        vectors = params[:, : 3 * terms].reshape(count, terms, 3).transpose(0, 2, 1).tolist()
-        factors = ["" if term == "1" else "*" + term for term in self.basis]
-        lines = []
-        for row in range(count):
-            axes = []
-            for axis, values in zip("xyz", vectors[row], strict=True):
-                text = f"{values[0]:.{DECIMALS}f}{factors[0]}"
-                for value, factor in zip(values[1:], factors[1:], strict=True):
-                    if value:
-                        text += f" {'-' if value < 0 else '+'} {abs(value):.{DECIMALS}f}{factor}"
-                axes.append(f"{axis}(t) = {text}")
-            lines.append("; ".join(axes).replace("omega", omega[row]))
-        return lines
+def format_points(vectors: Floats) -> list[str]:
+    """Format ``(N, 3)`` vectors for descriptions."""
+    return [f"({x:.2f}, {y:.2f}, {z:.2f})" for x, y, z in vectors.tolist()]
 
 
 FAMILIES: list[Motion] = []
 
 
 def family(cls: type[Motion]) -> type[Motion]:
-    """Register a motion family; its label is the number of families registered before it."""
+    """Register a motion family. Its label is the number of families registered before it.
+
+    Raises:
+        ValueError: If there is a family of this name, or coefficients do not fit the basis functions.
+    """
+    if cls.basis[:1] != ("1",) or len(cls.basis) != len(cls.coefficients):
+        raise ValueError(f"motion family {cls.name!r} needs the basis function 1 first and a coefficient for each")
+    if families_named([cls.name]):
+        raise ValueError(f"motion family {cls.name!r} is registered twice; give {cls.__name__} another name")
     FAMILIES.append(cls())
     return cls
+
+
+def families_named(classes: Iterable[str]) -> tuple[Motion, ...]:
+    """Return the registered families among some classes, those with the fewest unknowns first."""
+    names = set(classes)
+    return tuple(sorted((motion for motion in FAMILIES if motion.name in names), key=lambda motion: motion.unknowns))
 
 
 @family
@@ -135,36 +89,51 @@ class Linear(Motion):
     basis = ("1", "t")
     coefficients = ("start", "velocity")
     ranges: ClassVar[dict[str, Range]] = {
-        **CENTRE,
+        **CENTER,
         "length": Range(0.8, 1.6, "length of the path, world units"),
         "azimuth": AZIMUTH,
         "elevation": Range(-60.0, 60.0, "degrees of the path above the horizontal"),
     }
+    invariant = (*CENTER, "length")
 
-    def solve(self, draw: Mapping[str, Floats]) -> Floats:
-        velocity = draw["length"][:, None] * unit_vector(draw["azimuth"], draw["elevation"])
-        return np.concatenate([_centre(draw) - velocity / 2, velocity], axis=-1)
+    def solve(self, sample: Mapping[str, Floats]) -> Floats:
+        velocity = sample["length"][:, None] * unit_vector(sample["azimuth"], sample["elevation"])
+        return np.concatenate([center_of(sample) - velocity / 2, velocity], axis=-1)
 
     def view_axis(self, params: Floats) -> Floats:
         heading = params[:, 3:6] / np.linalg.norm(params[:, 3:6], axis=-1, keepdims=True)
         return perpendicular(heading)[0]
 
     def describe(self, params: Floats) -> list[str]:
-        ends = zip(points(params[:, :3]), points(params[:, 3:6]), strict=True)
+        ends = zip(format_points(params[:, :3]), format_points(params[:, 3:6]), strict=True)
         return [f"moves in a straight line from {start} with constant velocity {velocity}" for start, velocity in ends]
 
 
-class Turning(Motion):
-    """A uniform rotation; the helix adds a climb along the axis."""
+# A rotation may have any number of turns when the question is whether it resembles another motion. The judge accepts
+# 0.75 turns or more, because a shorter arc seen in perspective is a parabola too.
+OMEGA = Nonlinear(tuple((TURN * np.arange(0.3, 3.01, 0.15)).tolist()), low=TURN * 0.75, high=TURN * 3.2)
 
-    def _rotation(self, draw: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats, Floats]:
+
+class Turning(Motion):
+    """Base class of uniform rotations. The last two basis functions are the cosine and the sine of the angle."""
+
+    nonlinear: ClassVar[Mapping[str, Nonlinear]] = {"omega": OMEGA}
+    invariant = (*CENTER, "radius")
+
+    def slopes(self, time: Floats, nonlinear: Floats) -> Floats:
+        angle = nonlinear * time
+        slopes = np.zeros((1, *angle.shape, len(self.basis)))
+        slopes[0, ..., -2], slopes[0, ..., -1] = -time * np.sin(angle), time * np.cos(angle)
+        return slopes
+
+    def _rotation(self, sample: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats, Floats]:
         """Return the axis, the cosine and sine coefficients ``(N, 3)`` and the angular velocity ``(N, 1)``."""
-        axis = unit_vector(draw["azimuth"], 90.0 - draw["tilt"])
+        axis = unit_vector(sample["azimuth"], 90.0 - sample["tilt"])
         first, second = perpendicular(axis)
-        phase, radius = TURN * draw["phase"][:, None], draw["radius"][:, None]
+        phase, radius = TURN * sample["phase"][:, None], sample["radius"][:, None]
         cosine = radius * (np.cos(phase) * first + np.sin(phase) * second)
         sine = radius * (-np.sin(phase) * first + np.cos(phase) * second)
-        omega = TURN * draw["turns"] * np.where(draw["sense"] < 0, -1.0, 1.0)
+        omega = TURN * sample["turns"] * np.where(sample["sense"] < 0, -1.0, 1.0)
         return axis, cosine, sine, omega[:, None]
 
     def _normal(self, params: Floats) -> Floats:
@@ -184,7 +153,7 @@ class Turning(Motion):
 
 
 _TURNING_RANGES = {
-    **CENTRE,
+    **CENTER,
     "radius": Range(0.4, 0.8, "radius of the turn, world units"),
     "phase": Range(0.0, 1.0, "angle at the first frame, in turns"),
     "sense": Range(-1.0, 1.0, "sign: sense of rotation"),
@@ -202,16 +171,16 @@ class Circular(Turning):
     coefficients = ("centre", "cosine", "sine")
     ranges: ClassVar[dict[str, Range]] = {**_TURNING_RANGES, "turns": Range(0.9, 1.5, "turns in the clip")}
 
-    def solve(self, draw: Mapping[str, Floats]) -> Floats:
-        _, cosine, sine, omega = self._rotation(draw)
-        return np.concatenate([_centre(draw), cosine, sine, omega], axis=-1)
+    def solve(self, sample: Mapping[str, Floats]) -> Floats:
+        _, cosine, sine, omega = self._rotation(sample)
+        return np.concatenate([center_of(sample), cosine, sine, omega], axis=-1)
 
     def view_axis(self, params: Floats) -> Floats:
         return self._normal(params)
 
     def describe(self, params: Floats) -> list[str]:
-        rows = zip(points(params[:, :3]), self._words(params), strict=True)
-        return [f"moves on a circle around {centre}: {words}" for centre, words in rows]
+        rows = zip(format_points(params[:, :3]), self._words(params), strict=True)
+        return [f"moves on a circle around {center}: {words}" for center, words in rows]
 
 
 @family
@@ -227,17 +196,17 @@ class Helical(Turning):
         "climb": Range(1.6, 3.2, "distance climbed in the clip, in radii"),
     }
 
-    def solve(self, draw: Mapping[str, Floats]) -> Floats:
-        axis, cosine, sine, omega = self._rotation(draw)
-        climb = (draw["climb"] * draw["radius"])[:, None] * axis
-        return np.concatenate([_centre(draw) - climb / 2, climb, cosine, sine, omega], axis=-1)
+    def solve(self, sample: Mapping[str, Floats]) -> Floats:
+        axis, cosine, sine, omega = self._rotation(sample)
+        climb = (sample["climb"] * sample["radius"])[:, None] * axis
+        return np.concatenate([center_of(sample) - climb / 2, climb, cosine, sine, omega], axis=-1)
 
     def view_axis(self, params: Floats) -> Floats:
         return perpendicular(self._normal(params))[0]
 
     def describe(self, params: Floats) -> list[str]:
         climbs = np.linalg.norm(params[:, 3:6], axis=-1).tolist()
-        rows = zip(points(params[:, :3]), self._words(params), climbs, strict=True)
+        rows = zip(format_points(params[:, :3]), self._words(params), climbs, strict=True)
         return [f"moves on a helix from centre {start}: {words}, climbing {climb:.3f}" for start, words, climb in rows]
 
 
@@ -249,32 +218,30 @@ class Parabolic(Motion):
     basis = ("1", "t", "t^2")
     coefficients = ("start", "velocity", "bend")
     ranges: ClassVar[dict[str, Range]] = {
-        **CENTRE,
+        **CENTER,
         "width": Range(0.8, 1.6, "horizontal distance covered, world units"),
         "height": Range(0.5, 1.2, "fall from the apex over half the clip, in widths"),
         "apex": Range(0.25, 0.75, "time of the highest point"),
         "azimuth": AZIMUTH,
     }
+    invariant = (*CENTER, "width")
 
-    def solve(self, draw: Mapping[str, Floats]) -> Floats:
-        velocity = draw["width"][:, None] * unit_vector(draw["azimuth"], np.zeros_like(draw["azimuth"]))
-        fall = 4 * draw["height"] * draw["width"]  # a fall of height*width half a clip after the apex
-        velocity[:, 2] = 2 * fall * draw["apex"]
+    def solve(self, sample: Mapping[str, Floats]) -> Floats:
+        velocity = sample["width"][:, None] * unit_vector(sample["azimuth"], np.zeros_like(sample["azimuth"]))
+        fall = 4 * sample["height"] * sample["width"]  # a fall of height*width half a clip after the apex
+        velocity[:, 2] = 2 * fall * sample["apex"]
         bend = np.stack([np.zeros_like(fall), np.zeros_like(fall), -fall], axis=-1)
-        return np.concatenate([_centre(draw) - velocity / 2 - bend / 4, velocity, bend], axis=-1)
+        return np.concatenate([center_of(sample) - velocity / 2 - bend / 4, velocity, bend], axis=-1)
 
     def view_axis(self, params: Floats) -> Floats:
         normal = np.cross(params[:, 3:6], [0.0, 0.0, 1.0])
         return np.asarray(normal / np.linalg.norm(normal, axis=-1, keepdims=True))
 
     def describe(self, params: Floats) -> list[str]:
-        rows = zip(points(params[:, :3]), points(params[:, 3:6]), (-2 * params[:, 8]).tolist(), strict=True)
+        rows = zip(
+            format_points(params[:, :3]), format_points(params[:, 3:6]), (-2 * params[:, 8]).tolist(), strict=True
+        )
         return [
             f"is thrown from {start} with velocity {velocity} and falls with acceleration {fall:.3f}, a parabola"
             for start, velocity, fall in rows
         ]
-
-
-def points(vectors: Floats) -> list[str]:
-    """Write each of ``(N, 3)`` vectors for a description."""
-    return [f"({x:.2f}, {y:.2f}, {z:.2f})" for x, y, z in vectors.tolist()]

@@ -1,4 +1,4 @@
-"""What a dataset follows from: its plan, and the shards it is made of."""
+"""The plan of a dataset: the settings that determine it, and its shards."""
 
 import importlib
 import json
@@ -8,27 +8,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from trajvq.data.storage.shards import SHARD, VERSION, DataError, Manifest, shard_name
+from trajvq.data.storage.manifest import VERSION, Manifest
+from trajvq.data.storage.shards import SHARD, shard_name
 from trajvq.data.synthetic.camera import COLUMNS
 from trajvq.data.synthetic.motion import FAMILIES
 from trajvq.data.synthetic.presets import preset_named
-from trajvq.data.synthetic.ranges import LOOK
+from trajvq.data.synthetic.ranges import APPEARANCE
+from trajvq.errors import DataError
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a dataset follows from.
+    """The settings that determine every byte of a dataset.
 
     Attributes:
         preset: Name of a preset.
-        seed: Every clip depends on it, its split and its index alone.
-        clips: Clips by split.
-        frames: Frames a clip.
+        seed: Seed. A clip depends on it, its split and its index alone.
+        clips: Number of clips by split.
+        frames: Frames per clip.
         size: Height and width in pixels.
         families: Names of the motion families, in the order of their labels.
-        plugins: Modules that register families, looks or presets of one's own.
-        shard: Clips a shard.
-        version: Of the store.
+        plugins: Modules of the user that register families, styles or presets.
+        shard: Clips per shard.
+        version: Version of the dataset format.
     """
 
     preset: str
@@ -42,7 +44,7 @@ class Plan:
     version: int = VERSION
 
     def shards(self) -> list["Shard"]:
-        """Return the shards to make."""
+        """Return all shards of the dataset."""
         return [
             Shard(split, number, start, min(start + self.shard, count))
             for split, count in self.clips.items()
@@ -50,18 +52,21 @@ class Plan:
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON gives it back."""
+        """Return the plan as JSON types: what reading it back from a file gives."""
         return dict(json.loads(json.dumps(asdict(self))))
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
-        """Say what differs from another plan, as `as_json` gives it."""
-        mine = self.as_json()
-        return [f"{name} {other.get(name)} (asked for: {mine[name]})" for name in mine if mine[name] != other.get(name)]
+        """Return one description for each setting that differs from another plan in the form of `as_json`."""
+        return [
+            f"{name} {other.get(name)} (requested: {value})"
+            for name, value in self.as_json().items()
+            if value != other.get(name)
+        ]
 
     def manifest(self) -> Manifest:
-        """Return the manifest of a dataset with no shard yet."""
+        """Return the manifest of the dataset, without shards."""
         preset = preset_named(self.preset)
-        look = preset.make_look()
+        parameters = APPEARANCE | preset.make_style().ranges
         return Manifest(
             preset=self.preset,
             seed=self.seed,
@@ -71,11 +76,13 @@ class Plan:
             classes=list(self.families),
             columns={"camera": COLUMNS, "params": {motion.name: motion.parameters() for motion in FAMILIES}},
             ranges={
-                "look": {name: asdict(span) for name, span in (LOOK | look.ranges).items()},
-                "motion": {m.name: {name: asdict(span) for name, span in m.ranges.items()} for m in FAMILIES},
+                "appearance": {name: asdict(interval) for name, interval in parameters.items()},
+                "motion": {m.name: {name: asdict(interval) for name, interval in m.ranges.items()} for m in FAMILIES},
                 "splits": {
-                    split: [{name: [list(part) for part in parts] for name, parts in region.items()} for region in of]
-                    for split, of in preset.regions.items()
+                    split: [
+                        {name: [list(part) for part in parts] for name, parts in region.items()} for region in regions
+                    ]
+                    for split, regions in preset.regions.items()
                 },
             },
         )
@@ -92,15 +99,15 @@ class Shard:
 
     @property
     def file(self) -> str:
-        """Its file name."""
+        """File name of the shard."""
         return shard_name(self.split, self.number)
 
 
 def import_plugins(plugins: Sequence[str]) -> None:
-    """Import modules that register families, looks or presets; the current folder counts.
+    """Import modules that register families, styles or presets. The current folder is on the import path.
 
     Raises:
-        DataError: If one cannot be imported.
+        DataError: If a module cannot be imported.
     """
     if plugins and "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
@@ -116,10 +123,10 @@ def import_plugins(plugins: Sequence[str]) -> None:
 def make_plan(
     preset: str, seed: int | None, clips: Mapping[str, int], frames: int, size: int, plugins: Sequence[str] = ()
 ) -> Plan:
-    """Complete what a user asks for by the preset's own.
+    """Return the plan of a preset with the settings of the user.
 
     Raises:
-        DataError: If the preset or a split is unknown, or a number cannot be.
+        DataError: If the preset or a split is unknown, or a number is out of range.
     """
     chosen = preset_named(preset)
     if frames < 2 or size < 16:
@@ -127,12 +134,12 @@ def make_plan(
     unknown = set(clips) - set(chosen.clips)
     if unknown:
         raise DataError(f"unknown split {min(unknown)!r}; known: {', '.join(chosen.clips)}")
-    wanted = {**chosen.clips, **clips}
-    if min(wanted.values()) < 0:
-        raise DataError(f"a split cannot have {min(wanted.values())} clips; give 0 or more")
+    counts = {**chosen.clips, **clips}
+    if min(counts.values()) < 0:
+        raise DataError(f"a split cannot have {min(counts.values())} clips; give 0 or more")
     if chosen.seed is not None:
-        own = (chosen.seed, chosen.clips, 16, 64)
-        if (chosen.seed if seed is None else seed, wanted, frames, size) != own:
+        frozen = (chosen.seed, chosen.clips, 16, 64)
+        if (chosen.seed if seed is None else seed, counts, frames, size) != frozen:
             raise DataError(
                 f"preset {preset!r} is frozen: its seed, sizes and splits cannot be changed; leave them out"
             )
@@ -140,7 +147,7 @@ def make_plan(
     return Plan(
         preset=preset,
         seed=seed or 0,
-        clips={split: count for split, count in wanted.items() if count},
+        clips={split: count for split, count in counts.items() if count},
         frames=frames,
         size=size,
         families=tuple(motion.name for motion in FAMILIES),

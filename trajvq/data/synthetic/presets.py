@@ -1,4 +1,4 @@
-"""The presets: named datasets, each with its number of clips, its look and what it withholds."""
+"""Presets: named datasets with their number of clips, their style and their ranges."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.data.storage.shards import DataError
 from trajvq.data.synthetic.ranges import Band, Region
-from trajvq.data.synthetic.styles import STYLES, Look
-from trajvq.errors import did_you_mean
+from trajvq.data.synthetic.styles import STYLES, Style
+from trajvq.errors import DataError, did_you_mean
 
 OOD = ("ood_speed", "ood_size", "ood_color", "ood_hole", "ood_combo")
 
@@ -24,24 +23,24 @@ class Preset:
         val: Clips in ``val``.
         test: Clips in ``test``.
         ood: Clips in each ``ood_*`` split.
-        look: Name of a look in `trajvq.data.synthetic.styles.STYLES`.
-        band: What training shows and what is withheld.
-        seed: The only seed, where the preset is a frozen benchmark.
-        pixels: Of a frozen benchmark, `fingerprint` of every split: the same on every processor, for ever.
+        style: Name of a style in `trajvq.data.synthetic.styles.STYLES`.
+        band: Training ranges and excluded ranges.
+        seed: The only allowed seed of a frozen benchmark; None for any seed.
+        pixels: `fingerprint` of every split of a frozen benchmark. It is the same on every processor.
     """
 
     train: int = 4000
     val: int = 400
     test: int = 400
     ood: int = 400
-    look: str = "plain"
+    style: str = "plain"
     band: Band = field(default_factory=Band)
     seed: int | None = None
     pixels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def clips(self) -> dict[str, int]:
-        """Clips by split."""
+        """Number of clips by split."""
         return {"train": self.train, "val": self.val, "test": self.test, **dict.fromkeys(OOD, self.ood)}
 
     @property
@@ -49,9 +48,9 @@ class Preset:
         """Regions by split."""
         return self.band.regions()
 
-    def make_look(self) -> Look:
-        """Return the look."""
-        return STYLES[self.look]
+    def make_style(self) -> Style:
+        """Return the style that renders the clips."""
+        return STYLES[self.style]
 
 
 SEED200 = Band(
@@ -88,23 +87,23 @@ BENCH_V1 = {
 
 PRESETS: dict[str, Preset] = {
     "default": Preset(),
-    "seed200": Preset(train=144, val=16, test=40, ood=40, look="outlined", band=SEED200),
+    "seed200": Preset(train=144, val=16, test=40, ood=40, style="outlined", band=SEED200),
     "scale30k": Preset(train=24_000, val=2_000, test=2_000),
-    "hard": Preset(look="hard", band=HARD),
+    "hard": Preset(style="hard", band=HARD),
     "bench-v1": Preset(seed=1, pixels=BENCH_V1),
 }
 
 
 def fingerprint(crc32: NDArray[np.uint32]) -> str:
-    """Return a short hash of the pixels of a split, from the CRC-32 of every clip in order."""
+    """Return a short hash of the pixels of a split, computed from the CRC-32 of its clips in order."""
     return hashlib.sha256(crc32.astype("<u4").tobytes()).hexdigest()[:16]
 
 
 def preset_named(name: str) -> Preset:
-    """Return a preset.
+    """Return the preset of a name.
 
     Raises:
-        DataError: If there is none of that name.
+        DataError: If the name is unknown.
     """
     if name not in PRESETS:
         raise DataError(f"unknown preset {name!r}{did_you_mean(name, PRESETS)} (one of: {', '.join(PRESETS)})")

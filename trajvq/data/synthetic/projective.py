@@ -1,55 +1,36 @@
-"""Fit the motion families, as a perspective camera shows them, to points in the picture.
+"""Fit motion families, as a perspective camera shows them, to points in the picture.
 
-Seen through a pinhole camera each family is a ratio of basis functions of time: linear
-``(a + b t) / (1 + c t)``; parabolic adds t² to both; circular has cos wt and sin wt in both;
-helical has t, cos wt and sin wt in both. Multiplied by its denominator the model is linear in its
-coefficients, so it is fitted by least squares, reweighted by the denominator until the residual is
-the one in the picture (Sanathanan and Koerner, 1963).
+Through a pinhole camera the path of a family is a ratio of linear combinations of its basis functions of time:
+``(a + b t) / (1 + c t)`` for a linear motion, and so on. Multiplied by its denominator, the ratio is linear in its
+coefficients. Least squares fit them, reweighted by the denominator until the residual is the distance in the picture
+(Sanathanan and Koerner, 1963). Nonlinear parameters of the basis functions, such as an angular velocity, are searched.
+
+N tracks, T frames, J basis functions, Q nonlinear parameters, G grid points, P = 3 J - 1 + Q unknowns.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trajvq.data.synthetic.motion import FAMILIES, Motion
 from trajvq.io.arrays import Floats
 
-# Unknowns in the picture: two numerators, one denominator, and the angular velocity where there is one.
-FREEDOM = {"linear": 5, "parabolic": 8, "circular": 9, "helical": 12}
-TURNING = ("circular", "helical")
 MISFIT = 0.5  # px RMS by which every simpler family must miss an identifiable path
-FAR = 5 * MISFIT  # the finer fits gain less than the difference
-TURNS = np.arange(0.3, 3.01, 0.15)  # start values for turns in the clip
+FAR = 5 * MISFIT  # px; a search on a finer grid gains less than FAR - MISFIT
+LOWEST = 0.05  # least denominator, so that no pole lies on a path
+BLOCK = 4000  # fits at a time, which bounds the memory
 
 
-def basis(family: str, time: Floats, omega: Floats) -> Floats:
-    """Return ``(..., T, J)`` basis functions, the first of them 1.
-
-    Args:
-        family: A key of `FREEDOM`.
-        time: ``(T,)`` times, 0 to 1.
-        omega: ``(...)`` angular velocities, not looked at where nothing turns.
-    """
-    angle = omega[..., None] * time
-    terms = [np.ones_like(angle)]
-    if family != "circular":
-        terms.append(np.broadcast_to(time, angle.shape))
-    if family == "parabolic":
-        terms.append(np.broadcast_to(time**2, angle.shape))
-    if family in TURNING:
-        terms += [np.cos(angle), np.sin(angle)]
-    return np.stack(terms, axis=-1)
-
-
-def fit_ratio(points: Floats, basis: Floats, shown: Floats | None = None, rounds: int = 3) -> tuple[Floats, Floats]:
-    """Fit ratios of basis functions to points, for given basis functions.
+def fit_ratio(points: Floats, basis: Floats, weight: Floats | None = None, rounds: int = 3) -> tuple[Floats, Floats]:
+    """Fit ratios of basis functions to points.
 
     Args:
-        points: ``(..., T, 2)`` places, scaled to about 1.
-        basis: ``(..., T, J)`` basis functions.
-        shown: ``(..., T)`` weights, 0 where there is no point.
-        rounds: Of reweighting.
+        points: ``(..., T, 2)`` positions, scaled to about 1.
+        basis: ``(..., T, J)`` basis functions, the first of them 1.
+        weight: ``(..., T)`` weights, 0 where there is no point; all 1 by default.
+        rounds: Number of reweighted fits.
 
     Returns:
-        ``(..., 3 J - 1)`` coefficients (numerators of x, of y, denominator) and ``(...)`` RMS distances.
+        ``(..., 3 J - 1)`` coefficients (numerator of x, numerator of y, denominator) and ``(...)`` RMS distances.
     """
     terms = basis.shape[-1]
     points = np.broadcast_to(points, (*basis.shape[:-1], 2))
@@ -60,79 +41,134 @@ def fit_ratio(points: Floats, basis: Floats, shown: Floats | None = None, rounds
     shape = (*points.shape[:-2], -1)
     target = points.reshape(shape)
     design = design.reshape(*shape, 3 * terms - 1)
-    seen = np.ones(target.shape) if shown is None else np.repeat(np.broadcast_to(shown, points.shape[:-1]), 2, axis=-1)
-    weight = seen
+    valid = np.ones(target.shape)
+    if weight is not None:
+        valid = np.repeat(np.broadcast_to(weight, points.shape[:-1]), 2, axis=-1)
+    scale = valid
     best = np.full(points.shape[:-2], np.inf)
     coefficients = np.zeros((*points.shape[:-2], 3 * terms - 1))
     for _ in range(rounds):
-        weighted = design * weight[..., None]
-        moved = np.swapaxes(weighted, -1, -2)
-        normal = moved @ weighted
+        weighted = design * scale[..., None]
+        transposed = np.swapaxes(weighted, -1, -2)
+        normal = transposed @ weighted
         normal += 1e-10 * np.eye(3 * terms - 1)
-        solved = np.linalg.solve(normal, moved @ (target * weight)[..., None])[..., 0]
-        bottom = 1 + (basis[..., 1:] @ solved[..., 2 * terms :, None])[..., 0]
-        bottom = np.repeat(np.where(np.abs(bottom) < 0.05, 0.05, bottom), 2, axis=-1)
-        residual = seen * (target - (design @ solved[..., None])[..., 0]) / bottom
-        found = np.sqrt(2 * np.square(residual).sum(axis=-1) / seen.sum(axis=-1))
-        coefficients = np.where((found < best)[..., None], solved, coefficients)
-        best = np.minimum(best, found)
-        weight = seen / bottom
+        solution = np.linalg.solve(normal, transposed @ (target * scale)[..., None])[..., 0]
+        denominator = 1 + (basis[..., 1:] @ solution[..., 2 * terms :, None])[..., 0]
+        denominator = np.repeat(np.where(np.abs(denominator) < LOWEST, LOWEST, denominator), 2, axis=-1)
+        residual = valid * (target - (design @ solution[..., None])[..., 0]) / denominator
+        distance = np.sqrt(2 * np.square(residual).sum(axis=-1) / valid.sum(axis=-1))
+        coefficients = np.where((distance < best)[..., None], solution, coefficients)
+        best = np.minimum(best, distance)
+        scale = valid / denominator
     return coefficients, best
 
 
-def misfit(points: Floats, time: Floats, family: str, enough: float = np.inf) -> Floats:
-    """Fit one family to N tracks and return how far it misses them.
+def evaluate_ratio(motion: Motion, time: Floats, unknowns: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return positions ``(..., T, 2)``, their Jacobian ``(..., T, 2, P)`` and the least denominators ``(...)``.
 
     Args:
-        points: ``(N, T, 2)`` places in the picture, pixels.
-        time: ``(T,)`` times, 0 to 1.
-        family: A key of `FREEDOM`.
-        enough: Pixels; a track missed by more on the grid of angular velocities is not fitted more finely.
+        motion: The family.
+        time: ``(T,)``, 0 at the first frame of a clip and 1 at the last.
+        unknowns: ``(..., P)``: the coefficients of `fit_ratio`, then the nonlinear parameters.
+    """
+    terms = len(motion.basis)
+    nonlinear = unknowns[..., 3 * terms - 1 :]
+    basis = motion.matrix(time, nonlinear)
+    numerators = unknowns[..., :terms], unknowns[..., terms : 2 * terms]
+    below = unknowns[..., 2 * terms : 3 * terms - 1, None]
+    denominator = 1 + (basis[..., 1:] @ below)[..., 0]
+    divisor = np.where(np.abs(denominator) < LOWEST, LOWEST, denominator)
+    position = np.stack([(basis @ top[..., None])[..., 0] for top in numerators], axis=-1) / divisor[..., None]
+    jacobian = np.zeros((*position.shape, unknowns.shape[-1]))
+    jacobian[..., 0, :terms] = jacobian[..., 1, terms : 2 * terms] = basis / divisor[..., None]
+    jacobian[..., 2 * terms : 3 * terms - 1] = -position[..., None] * basis[..., None, 1:] / divisor[..., None, None]
+    for q, slope in enumerate(motion.slopes(time, nonlinear), 3 * terms - 1):
+        change = (slope[..., 1:] @ below)[..., 0]
+        for axis, top in enumerate(numerators):
+            jacobian[..., axis, q] = ((slope @ top[..., None])[..., 0] - position[..., axis] * change) / divisor
+    return position, jacobian, denominator.min(axis=-1)
 
-    Returns:
-        ``(N,)`` RMS distance in pixels.
+
+def grid_distances(
+    points: Floats, time: Floats, motion: Motion, grid: Floats, weight: Floats | None = None, rounds: int = 2
+) -> Floats:
+    """Return the ``(N, G)`` RMS distances of tracks from a family at given nonlinear parameters.
+
+    Args:
+        points: ``(N, T, 2)`` positions, scaled to about 1.
+        time: ``(T,)``.
+        motion: The family.
+        grid: ``(G, Q)`` or ``(N, G, Q)`` nonlinear parameters.
+        weight: ``(N, T)``, see `fit_ratio`.
+        rounds: See `fit_ratio`.
+    """
+    grid = np.broadcast_to(grid, (len(points), *grid.shape[-2:]))
+    distances = np.empty(grid.shape[:2])
+    size = max(BLOCK // grid.shape[1], 1)
+    for start in range(0, len(points), size):
+        rows = slice(start, start + size)
+        valid = None if weight is None else weight[rows, None]
+        distances[rows] = fit_ratio(points[rows, None], motion.matrix(time, grid[rows]), valid, rounds)[1]
+    return distances
+
+
+def misfit(points: Floats, time: Floats, motion: Motion, enough: float = np.inf) -> Floats:
+    """Fit one family to N tracks and return the RMS distances ``(N,)`` in pixels.
+
+    Args:
+        points: ``(N, T, 2)`` positions in the picture, pixels.
+        time: ``(T,)``, 0 at the first frame and 1 at the last.
+        motion: The family.
+        enough: Pixels. A track that is farther away on the first grid of nonlinear parameters is not fitted on a finer
+            one.
     """
     if not len(points):
         return np.zeros(0)
     middle = points.mean(axis=1, keepdims=True)
     scale = np.abs(points - middle).max(axis=(1, 2), keepdims=True) + 1e-9
     scaled, pixels = (points - middle) / scale, scale[:, 0, 0]
-    if family not in TURNING:
-        return np.asarray(fit_ratio(scaled, basis(family, time, np.zeros(len(points))))[1] * pixels)
-    turns, step = np.broadcast_to(TURNS, (len(points), len(TURNS))), TURNS[1] - TURNS[0]
+    axes = [np.array(parameter.starts) for parameter in motion.nonlinear.values()]
+    if not axes:
+        return np.asarray(fit_ratio(scaled, motion.matrix(time, np.zeros((len(points), 0))))[1] * pixels)
+    step = np.array([starts[1] - starts[0] for starts in axes])
+    grid = np.broadcast_to(product(axes), (len(points), *product(axes).shape))
+    finer = product([np.linspace(-0.75, 0.75, 5)] * len(axes))
     best, rows = np.full(len(points), np.inf), np.arange(len(points))
     for rounds in (1, 2, 2):
-        found = fit_ratio(scaled[rows, None], basis(family, time, 2 * np.pi * turns), rounds=rounds)[1]
-        choice = found.argmin(axis=1)
-        best[rows] = np.minimum(best[rows], found[np.arange(len(rows)), choice])
-        near = best[rows] * pixels[rows] < enough
-        centre = turns[np.arange(len(rows)), choice][near]
-        if not near.any():
+        distances = grid_distances(scaled[rows], time, motion, grid, rounds=rounds)
+        choice, numbers = distances.argmin(axis=1), np.arange(len(rows))
+        best[rows] = np.minimum(best[rows], distances[numbers, choice])
+        close = best[rows] * pixels[rows] < enough
+        if not close.any():
             break
-        rows, turns = rows[near], centre[:, None] + step * np.linspace(-0.75, 0.75, 5)
+        grid, rows = grid[numbers, choice][close, None] + step * finer, rows[close]
         step = step * 0.375
     return np.asarray(best * pixels)
 
 
-def identifiable(points: Floats, time: Floats, families: list[str]) -> NDArray[np.bool_]:
-    """Say which tracks every family with fewer parameters misses by at least `MISFIT` px RMS.
+def product(axes: list[Floats]) -> Floats:
+    """Return the ``(G, Q)`` points of a grid from Q axes; a single point without any."""
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes)) if axes else np.zeros((1, 0))
 
-    A family that this module does not know is compared with all that it does know.
+
+def identifiable(points: Floats, time: Floats, families: list[str]) -> NDArray[np.bool_]:
+    """Return which tracks are at least `MISFIT` px RMS away from every family with fewer unknowns than their own.
 
     Args:
-        points: ``(N, T, 2)`` true places in the picture, pixels.
-        time: ``(T,)`` times, 0 to 1.
-        families: The true family of each track.
+        points: ``(N, T, 2)`` true positions in the picture, pixels.
+        time: ``(T,)``, 0 at the first frame and 1 at the last.
+        families: Name of the true family of each track.
 
     Returns:
-        ``(N,)`` bool.
+        ``(N,)`` bool; false where the family is not registered.
     """
     names = np.array(families)
-    clear = np.ones(len(points), dtype=bool)
-    for rival, freedom in FREEDOM.items():
-        simpler = [FREEDOM.get(name, 99) > freedom for name in names]
-        if rival == "linear":  # parabolic holds linear, so that where both are rivals one fit will do
-            simpler = [name == "parabolic" for name in names]
-        rows = np.flatnonzero(simpler & clear)
-        clear[rows] = misfit(points[rows], time, rival, FAR) >= MISFIT
+    clear = np.isin(names, [motion.name for motion in FAMILIES])
+    for motion in FAMILIES:
+        simpler = [rival for rival in FAMILIES if rival.unknowns < motion.unknowns]
+        for rival in simpler:
+            if any(larger.contains(rival) for larger in simpler):
+                continue  # the larger rival fits every track at least as well
+            rows = np.flatnonzero((names == motion.name) & clear)
+            clear[rows] = misfit(points[rows], time, rival, FAR) >= MISFIT
     return clear

@@ -1,4 +1,4 @@
-"""Make the shards of a plan, in this process and beside it."""
+"""Generate the shards of a plan in this process and in worker processes."""
 
 import multiprocessing
 import os
@@ -13,14 +13,17 @@ from typing import Any
 from trajvq.data.storage.shards import write_shard
 from trajvq.data.synthetic.plan import Plan, Shard, import_plugins
 from trajvq.data.synthetic.presets import preset_named
-from trajvq.data.synthetic.scene import draw, lay_out
+from trajvq.data.synthetic.scene import lay_out, render_blocks
 
 Finished = Callable[[Shard, dict[str, Any]], None]
 
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """Make SIGTERM end like Ctrl-C; gives a check, since Python loses an interrupt that falls into a callback."""
+    """Handle SIGTERM like Ctrl-C, and yield a function that raises an interrupt that got lost.
+
+    Python discards a `KeyboardInterrupt` raised within some callbacks. The function raises it again.
+    """
     caught: list[int] = []
 
     def handle(number: int, _: Any) -> None:
@@ -43,37 +46,37 @@ def interruptible() -> Iterator[Callable[[], None]]:
 
 
 def make_shard(out: Path, plan: Plan, shard: Shard) -> dict[str, Any]:
-    """Make and write one shard; returns the manifest's entry."""
+    """Generate and write one shard; return its entry in the manifest."""
     preset = preset_named(plan.preset)
     columns = lay_out(preset, plan.seed, shard.split, shard.start, shard.stop, plan.frames, plan.size)
-    blocks = draw(columns, preset.make_look(), plan.seed, shard.split, shard.start, plan.size)
+    blocks = render_blocks(columns, preset.make_style(), plan.seed, shard.split, shard.start, plan.size)
     return write_shard(out / shard.file, columns, blocks)
 
 
 def make_all(out: Path, plan: Plan, shards: list[Shard], workers: int, finished: Finished) -> None:
-    """Make shards, in no order that counts.
+    """Generate shards, in any order.
 
     Args:
         out: The dataset folder.
-        plan: What the shards are of.
-        shards: Those to make.
-        workers: Processes, this one included.
-        finished: Called in this process with every shard and its manifest entry; also with those that end
-            after an error or an interrupt, before that is raised.
+        plan: Plan of the dataset.
+        shards: The shards to generate.
+        workers: Number of processes, including this one.
+        finished: Called in this process with every finished shard and its entry in the manifest. After an error or
+            an interrupt it is still called for the shards that workers finish, before the error is raised.
     """
     if workers <= 1:
         for shard in shards:
             finished(shard, make_shard(out, plan, shard))
         return
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a worker is one thread; more would fight for the cores
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one thread per worker; more would compete for the cores
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers - 1, context, initializer=_start_worker, initargs=(plan.plugins,)) as pool:
-        # Workers are born deaf to signals, even while they import: how it ends is the parent's affair.
+        # Workers inherit blocked signals, so that an interrupt reaches this process alone, which then stops them.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
         jobs: dict[Future[dict[str, Any]], Shard] = {pool.submit(make_shard, out, plan, s): s for s in shards}
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         try:
-            for job in reversed(list(jobs)):  # this process works too, from the other end
+            for job in reversed(list(jobs)):  # this process works from the other end of the queue
                 if job.cancel():
                     shard = jobs.pop(job)
                     finished(shard, make_shard(out, plan, shard))
@@ -83,16 +86,16 @@ def make_all(out: Path, plan: Plan, shards: list[Shard], workers: int, finished:
                 entry = job.result()
                 finished(jobs.pop(job), entry)
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)  # those at work finish their shard
+            pool.shutdown(wait=True, cancel_futures=True)  # busy workers finish their shard
             for job, shard in jobs.items():
                 if not job.cancelled() and job.exception() is None:
-                    with suppress(KeyboardInterrupt):  # it has been heard
+                    with suppress(KeyboardInterrupt):  # the interrupt is already being raised
                         finished(shard, job.result())
             raise
 
 
 def _start_worker(plugins: Sequence[str]) -> None:
-    """Never outlive the parent."""
+    """Import the plugins, and make the worker exit when its parent exits."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

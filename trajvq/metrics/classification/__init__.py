@@ -1,1 +1,1 @@
-"""Figures of classified clips."""
+"""Figures of classifiers and their baselines."""

@@ -1,4 +1,4 @@
-"""Classification figures: accuracy with its interval, by class, confusion and calibration."""
+"""Classification figures: accuracy with its interval, overall and by class, confusion and calibration."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,8 +14,8 @@ from trajvq.metrics.intervals import wilson
 BINS = 15  # of confidence, for the calibration error (Guo et al., 2017)
 
 
-class ClassAnswers(Metric):
-    """Collects what was answered to every clip, over batches and processes; ``compute`` sorts by clip."""
+class ClassPredictions(Metric):
+    """Collect the predictions of every clip over batches and processes; ``compute`` returns them sorted by clip."""
 
     full_state_update = False
     NAMES = ("probability", "label", "index", "identifiable")
@@ -32,59 +32,61 @@ class ClassAnswers(Metric):
             probability: float ``(B, classes)``.
             label: int64 ``(B,)``.
             index: int64 ``(B,)``, the clip's number in its split.
-            identifiable: bool ``(B,)``; None where the dataset does not say.
+            identifiable: bool ``(B,)``; None if the dataset has no such column, which counts every clip as
+                identifiable.
         """
-        known = torch.ones_like(label, dtype=torch.bool) if identifiable is None else identifiable
-        for name, value in zip(self.NAMES, (probability.float(), label, index, known), strict=True):
+        if identifiable is None:
+            identifiable = torch.ones_like(label, dtype=torch.bool)
+        for name, value in zip(self.NAMES, (probability.float(), label, index, identifiable), strict=True):
             getattr(self, name).append(value.detach())
 
     def compute(self) -> dict[str, Tensor]:
-        found = {name: dim_zero_cat(getattr(self, name)).cpu() for name in self.NAMES}
-        order = found["index"].argsort(stable=True)
-        return {name: value[order] for name, value in found.items()}
+        predictions = {name: dim_zero_cat(getattr(self, name)).cpu() for name in self.NAMES}
+        order = predictions["index"].argsort(stable=True)
+        return {name: value[order] for name, value in predictions.items()}
 
 
-def confusion_matrix(label: Tensor, answer: Tensor, classes: int) -> Tensor:
-    """Return int64 ``(classes, classes + 1)`` counts: true classes by answers, in the last column none of them.
+def confusion_matrix(label: Tensor, predicted: Tensor, classes: int) -> Tensor:
+    """Return int64 ``(classes, classes + 1)`` counts of true (rows) and predicted classes; the last column is none.
 
     Args:
         label: int64 ``(N,)``.
-        answer: int64 ``(N,)``; -1 for none.
+        predicted: int64 ``(N,)``; -1 for none of the classes.
         classes: Number of classes.
     """
-    column = torch.where(answer < 0, classes, answer)
+    column = torch.where(predicted < 0, classes, predicted)
     return torch.bincount(label * (classes + 1) + column, minlength=classes * (classes + 1)).view(classes, -1)
 
 
 def class_figures(
-    label: Tensor, answer: Tensor, classes: Sequence[str], identifiable: Tensor, probability: Tensor | None = None
+    label: Tensor, predicted: Tensor, classes: Sequence[str], identifiable: Tensor, probability: Tensor | None = None
 ) -> dict[str, Any]:
-    """Return the figures of N answers.
+    """Return the figures of N predictions.
 
     Args:
         label: int64 ``(N,)``.
-        answer: int64 ``(N,)``; -1 is an answer too, and wrong.
+        predicted: int64 ``(N,)``; -1 for none of the classes, which counts as wrong.
         classes: Names of the classes.
-        identifiable: bool ``(N,)``: clips whose class can be seen at all.
-        probability: float ``(N, classes)``, where answers have one.
+        identifiable: bool ``(N,)``: clips whose motion determines their class.
+        probability: float ``(N, classes)``; None for predictions without confidence.
 
     Returns:
-        ``accuracy``, over all clips, and ``accuracy_identifiable``, each with its Wilson interval; ``per_class``;
-        ``confusion``, the last column none of the classes; with probabilities ``ece``, the expected calibration
+        ``accuracy`` over all clips and ``accuracy_identifiable``, each with its Wilson interval; ``per_class``
+        accuracies; ``confusion`` as of `confusion_matrix`; and with probabilities ``ece``, the expected calibration
         error in 15 bins.
     """
-    right = answer == label
-    found: dict[str, Any] = {
-        "accuracy": _rate(right),
-        "accuracy_identifiable": _rate(right[identifiable]),
-        "per_class": {name: _rate(right[label == k]) for k, name in enumerate(classes) if (label == k).any()},
-        "confusion": confusion_matrix(label, answer, len(classes)).tolist(),
+    correct = predicted == label
+    figures: dict[str, Any] = {
+        "accuracy": _rate(correct),
+        "accuracy_identifiable": _rate(correct[identifiable]),
+        "per_class": {name: _rate(correct[label == k]) for k, name in enumerate(classes) if (label == k).any()},
+        "confusion": confusion_matrix(label, predicted, len(classes)).tolist(),
     }
     if probability is not None:
         error = multiclass_calibration_error(probability, label, num_classes=len(classes), n_bins=BINS)
-        found["ece"] = float(error)
-    return found
+        figures["ece"] = float(error)
+    return figures
 
 
-def _rate(right: Tensor) -> Any:
-    return wilson(float(right.sum()), len(right))
+def _rate(correct: Tensor) -> Any:
+    return wilson(float(correct.sum()), len(correct))

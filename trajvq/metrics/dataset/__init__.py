@@ -1,1 +1,1 @@
-"""Checks of a dataset against its own promises."""
+"""Verification of a dataset: files, columns, ground truth and leaks."""

@@ -1,7 +1,7 @@
-"""Verify a dataset: its files, its clips, and that the ground truth is what is drawn.
+"""Verify a dataset: its files, its columns, its clips, and its ground truth.
 
-A fault makes the dataset wrong; a warning says what a model could exploit or a figure could hide.
-Nothing is taken on trust: pixels are read again, hashed, and tracked.
+A fault makes the dataset wrong; a warning names what a model could exploit or what could distort a figure. Every pixel
+is read, hashed and tracked again.
 
 N clips, T frames.
 """
@@ -12,37 +12,31 @@ from typing import Any
 
 import h5py
 import numpy as np
+import torch
 from isal.isal_zlib import crc32
-from numpy.typing import NDArray
 
-from trajvq.data.storage.shards import (
-    DAMAGED,
-    SCHEMA,
-    Columns,
-    DataError,
-    Manifest,
-    check_columns,
-    first_line,
-    open_shard,
-    read_manifest,
-)
+from trajvq.data.storage.manifest import Manifest, read_manifest
+from trajvq.data.storage.shards import DAMAGED, SCHEMA, Columns, check_columns, open_shard
+from trajvq.errors import DataError, first_line
+from trajvq.io.arrays import Bytes
 from trajvq.io.files import file_sha256
 from trajvq.io.progress import progress
-from trajvq.io.video import to_float
+from trajvq.io.video import to_float, to_uint8
+from trajvq.metrics.background import estimate_background
 from trajvq.metrics.dataset.checks import (
     Check,
-    SplitSeen,
+    SplitContents,
     check_classes,
-    check_duplicates,
     check_frozen,
     check_inside,
-    check_leaks,
     check_truth,
     check_values,
 )
+from trajvq.metrics.dataset.leaks import check_duplicates, check_leaks
+from trajvq.metrics.reconstruction.truth import OBJECT_QUANTILE
 from trajvq.metrics.tracking import contrast_of, track
 
-BLOCK = 50  # clips looked at at once
+BLOCK = 50  # clips in memory
 
 
 def verify(folder: Path) -> list[Check]:
@@ -61,26 +55,26 @@ def verify(folder: Path) -> list[Check]:
         files.faults.append(str(error))
         return [files]
     schema, pixels = Check("schema"), Check("checksums")
-    known = {entry["file"] for entries in manifest.splits.values() for entry in entries}
+    entries = [entry for shards in manifest.splits.values() for entry in shards]
+    names = {entry["file"] for entry in entries}
     files.faults += [
-        f"{path.name} is not in the manifest" for path in sorted(folder.glob("*.h5")) if path.name not in known
+        f"{path.name} is not in the manifest" for path in sorted(folder.glob("*.h5")) if path.name not in names
     ]
-    splits: dict[str, SplitSeen] = {}
-    with progress("reading clips", sum(manifest.clips(split) for split in manifest.splits)) as done:
-        for split, entries in manifest.splits.items():
-            splits[split] = SplitSeen()
-            for entry in entries:
+    splits: dict[str, SplitContents] = {}
+    with progress("reading clips", sum(manifest.clips(split) for split in manifest.splits)) as advance:
+        for split, shards in manifest.splits.items():
+            splits[split] = SplitContents()
+            for entry in shards:
                 try:
                     _check_file(folder, entry)
                     with open_shard(folder, entry) as file:
-                        _read(file, manifest, split, entry, splits[split], schema, pixels)
+                        _ShardReader(manifest, split, splits[split], schema, pixels).read(file, entry)
                 except DataError as error:
                     files.faults.append(str(error))
-                done(entry["clips"])
-    files.found = f"{len(known)} shards, {sum(e['bytes'] for es in manifest.splits.values() for e in es):,} bytes"
-    count = sum(len(held.crc) for held in splits.values())
-    schema.found = f"{len(next(iter(splits.values())).columns) + 1} columns"
-    pixels.found = f"{count:,} clips"
+                advance(entry["clips"])
+    files.summary = f"{len(names)} shards, {sum(entry['bytes'] for entry in entries):,} bytes"
+    schema.summary = f"{len(next(iter(splits.values())).columns) + 1} columns"
+    pixels.summary = f"{sum(len(contents.crc) for contents in splits.values()):,} clips"
     checks = [files, schema, pixels]
     if any(check.faults for check in checks):
         return checks
@@ -97,76 +91,72 @@ def verify(folder: Path) -> list[Check]:
 
 
 def _check_file(folder: Path, entry: dict[str, Any]) -> None:
+    """Raise a `DataError` if the content of a shard has changed; missing and cut files are found when it is opened."""
     path = folder / entry["file"]
     if path.is_file() and path.stat().st_size == entry["bytes"] and file_sha256(path) != entry["sha256"]:
         raise DataError(f"shard {path} was changed after it was written; generate or import the dataset again")
 
 
-def _read(
-    file: h5py.File,
-    manifest: Manifest,
-    split: str,
-    entry: dict[str, Any],
-    held: SplitSeen,
-    schema: Check,
-    pixels: Check,
-) -> None:
-    """Read one shard: check its columns, and look at every clip."""
-    start = len(held.crc)
-    try:
-        columns: Columns = {name: file[name][:] for name in file if name != "video" and file[name].ndim < 4}
-        sizes = {"T": manifest.frames, "H": manifest.height, "W": manifest.width}
-        check_columns({k: v for k, v in columns.items() if k in SCHEMA}, entry["clips"], sizes)
-        unknown = [name for name in file if name not in SCHEMA]
-        shape = (entry["clips"], manifest.frames, 3, manifest.height, manifest.width)
-        if unknown or file["video"].shape != shape or file["video"].dtype != np.uint8:
-            schema.faults.append(f"{entry['file']}: {unknown or file['video'].shape}")
+class _ShardReader:
+    """Read the shards of a split: check columns and checksums, and collect what later checks need.
+
+    Args:
+        manifest: Of the dataset.
+        split: Name of the split.
+        contents: Where clips and columns are collected.
+        schema: Takes the faults of columns.
+        pixels: Takes the faults of pixels.
+    """
+
+    def __init__(self, manifest: Manifest, split: str, contents: SplitContents, schema: Check, pixels: Check) -> None:
+        self.manifest, self.split, self.contents = manifest, split, contents
+        self.schema, self.pixels = schema, pixels
+
+    def read(self, file: h5py.File, entry: dict[str, Any]) -> None:
+        """Read a shard that is open; ``entry`` is its entry in the manifest."""
+        manifest, columns = self.manifest, self.contents.columns
+        try:
+            shard: Columns = {name: file[name][:] for name in file if name != "video" and file[name].ndim < 4}
+            sizes = {"T": manifest.frames, "H": manifest.height, "W": manifest.width}
+            check_columns({name: shard[name] for name in shard if name in SCHEMA}, entry["clips"], sizes)
+            unknown = [name for name in file if name not in SCHEMA]
+            if unknown:
+                raise DataError(f"unknown columns {', '.join(unknown)}")
+            video, shape = file["video"], (entry["clips"], manifest.frames, 3, manifest.height, manifest.width)
+            if video.shape != shape or video.dtype != np.uint8:
+                raise DataError(f"video is {video.dtype} {video.shape}, not uint8 {shape}")
+            for first in range(0, entry["clips"], BLOCK):
+                rows = slice(first, min(first + BLOCK, entry["clips"]))
+                background = file["background"][rows] if "background" in file else None
+                self._read_block(video[rows], background, {name: values[rows] for name, values in shard.items()})
+        except DataError as error:
+            self.schema.faults.append(f"{entry['file']}: {error}")
             return
-        for first in range(0, entry["clips"], BLOCK):
-            rows = slice(first, min(first + BLOCK, entry["clips"]))
-            video = file["video"][rows]
-            for number, clip in enumerate(video):
-                _hash(clip, start + first + number, split, columns, first + number, held, pixels)
-            background = file["background"][rows] if "background" in file else None
-            _look(video, background, {k: v[rows] for k, v in columns.items()}, held)
-    except DataError as error:
-        schema.faults.append(f"{entry['file']}: {error}")
-        return
-    except DAMAGED as error:
-        pixels.faults.append(f"{entry['file']}: {first_line(error)}")
-        return
-    for name, array in columns.items():
-        held.columns[name] = np.concatenate([held.columns[name], array]) if name in held.columns else array
+        except DAMAGED as error:
+            self.pixels.faults.append(f"{entry['file']}: {first_line(error)}")
+            return
+        for name, values in shard.items():
+            columns[name] = np.concatenate([columns[name], values]) if name in columns else values
 
-
-def _hash(
-    clip: NDArray[np.uint8], index: int, split: str, columns: Columns, row: int, held: SplitSeen, pixels: Check
-) -> None:
-    crc = crc32(clip.data)
-    if "crc32" in columns and crc != columns["crc32"][row]:
-        pixels.faults.append(f"{split} clip {index}: its pixels are not those of its crc32")
-    held.crc.append(crc)
-    held.digest.append(hashlib.blake2b(clip.data, digest_size=16).digest())
-    if clip.min() == clip.max():
-        held.blank.append(index)
-    elif (clip == clip[:1]).all():
-        held.still.append(index)
-
-
-def _look(video: NDArray[np.uint8], background: NDArray[np.uint8] | None, columns: Columns, held: SplitSeen) -> None:
-    """Track a block of clips."""
-    if background is None:
-        import torch
-
-        from trajvq.metrics.background import estimate_background
-
-        estimated = estimate_background(to_float(torch.from_numpy(video)))
-        background = np.asarray((estimated * 255).round().byte().transpose(1, 2).numpy()[:, 0])
-    ground = background[:, None] if background.ndim == 4 else background[:, None, :, None, None]
-    contrast = area = None
-    if "color" in columns and "radius" in columns and background.ndim == 2:
-        contrast = np.abs(columns["color"].astype(float) - background).mean(axis=1) / 255
-        area = np.pi * columns["radius"].astype(float) ** 2
-    elif background.ndim == 4:
-        contrast = np.quantile(contrast_of(video, ground), 0.999, axis=(1, 2, 3)).astype(np.float64)
-    held.seen.append(track(video, ground, contrast, area))
+    def _read_block(self, video: Bytes, background: Bytes | None, columns: Columns) -> None:
+        """Hash and track a block of clips, uint8 ``(N, T, 3, H, W)``."""
+        for row, clip in enumerate(video):
+            index, crc = len(self.contents.crc), crc32(clip.data)
+            if "crc32" in columns and crc != columns["crc32"][row]:
+                self.pixels.faults.append(f"{self.split} clip {index}: its pixels do not match its crc32")
+            self.contents.crc.append(crc)
+            self.contents.digest.append(hashlib.blake2b(clip.data, digest_size=16).digest())
+            if clip.min() == clip.max():
+                self.contents.blank.append(index)
+            elif (clip == clip[:1]).all():
+                self.contents.still.append(index)
+        if background is None:
+            background = to_uint8(estimate_background(to_float(torch.from_numpy(video))))[:, 0]
+        broadcast = background[:, None] if background.ndim == 4 else background[:, None, :, None, None]
+        contrast = area = None
+        if "color" in columns and "radius" in columns and background.ndim == 2:
+            contrast = np.abs(columns["color"].astype(float) - background).mean(axis=1) / 255
+            area = np.pi * columns["radius"].astype(float) ** 2
+        elif background.ndim == 4:
+            contrast = np.quantile(contrast_of(video, broadcast), OBJECT_QUANTILE, axis=(1, 2, 3)).astype(np.float64)
+        self.contents.tracks.append(track(video, broadcast, contrast, area))

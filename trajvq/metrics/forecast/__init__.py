@@ -1,1 +1,1 @@
-"""Figures of predicted frames."""
+"""Figures of forecasts: predicted paths and frames, their baselines and their error budget."""

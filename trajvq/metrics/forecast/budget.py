@@ -1,22 +1,22 @@
-"""Where the error of a predicted path comes from: the extractor, the tokenizer, or the dynamics."""
+"""The error budget of a predicted path: how much the extractor, the tokenizer and the dynamics contribute."""
 
 from typing import TypedDict
 
 import numpy as np
 
 from trajvq.io.arrays import Floats
-from trajvq.metrics.reconstruction.metric import MISSING
+from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 
 
 class Budget(TypedDict):
-    """Shares of a mean squared error in px², which add up, and the frames they rest on.
+    """Contributions to a mean squared error, px². They add up to ``total``.
 
     Attributes:
-        extractor: The tracker on true clips.
-        tokenizer: Tracked reconstructions against tracked truth.
-        dynamics: The prediction against tracked reconstructions.
-        together: What the three have in common: twice the sum of their products; 0 where they are independent.
-        total: The prediction against the truth; the sum of all above.
+        extractor: Tracked true clips against the truth.
+        tokenizer: Tracked reconstructions against tracked true clips.
+        dynamics: Predictions against tracked reconstructions.
+        together: Twice the sum of the products of the three errors; 0 if they are independent.
+        total: Predictions against the truth.
     """
 
     extractor: float
@@ -27,23 +27,23 @@ class Budget(TypedDict):
 
 
 def error_budget(truth: Floats, tracked: Floats, reconstructed: Floats, predicted: Floats) -> Budget:
-    """Split the squared error of predicted places into the steps that made it.
+    """Split the squared error of predicted positions into the steps that cause it.
 
-    A place that is missing (NaN) in any step is charged there: it counts as `MISSING` px off in x.
+    A position that is missing (NaN) counts as an error of `MISSING_ERROR` px in x, in the step where it goes missing.
 
     Args:
-        truth: ``(N, T, 2)`` true places, px.
-        tracked: The same, tracked in the true clips.
-        reconstructed: The same, tracked in the reconstructions.
-        predicted: The same, as the predictor says.
+        truth: ``(N, T, 2)`` true positions, px.
+        tracked: ``(N, T, 2)`` tracked in the true clips.
+        reconstructed: ``(N, T, 2)`` tracked in the reconstructions.
+        predicted: ``(N, T, 2)`` predicted.
     """
-    found = truth
+    previous = truth
     steps = []
-    for places in (tracked, reconstructed, predicted):
-        lost = ~np.isfinite(places).all(axis=-1, keepdims=True)
-        filled = np.where(lost, found + np.array([MISSING, 0.0]), places)
-        steps.append(filled - found)
-        found = filled
+    for positions in (tracked, reconstructed, predicted):
+        lost = ~np.isfinite(positions).all(axis=-1, keepdims=True)
+        complete = np.where(lost, previous + np.array([MISSING_ERROR, 0.0]), positions)
+        steps.append(complete - previous)
+        previous = complete
     squares = [float(np.square(step).sum(axis=-1).mean()) for step in steps]
     total = float(np.square(sum(steps)).sum(axis=-1).mean())
     return {

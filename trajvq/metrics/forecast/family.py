@@ -1,48 +1,58 @@
-"""The forecast of the best-fitting motion family: the judge's fits to the places seen, followed further."""
+"""Forecast by the best-fitting motion family: fit every family to the context and extrapolate the chosen one."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.data.synthetic.projective import FREEDOM
+from trajvq.data.synthetic.motion import FAMILIES, families_named
+from trajvq.data.synthetic.projective import LOWEST, evaluate_ratio
 from trajvq.io.arrays import Floats
-from trajvq.metrics.judge import LOWEST, evaluate, fit_family
+from trajvq.metrics.judge import fit_family
 
 
-def forecast_best_family(context: Floats, frames: int, span: int, sigma: float) -> Floats:
-    """Fit every family to the places seen, choose as the judge does, and return where the chosen one goes.
+def forecast_best_family(
+    context: Floats, frames: int, clip_frames: int, sigma: float, classes: Sequence[str]
+) -> Floats:
+    """Forecast with the motion family that fits the context best.
 
-    The choice is by the Bayesian information criterion; fits with a pole on the way are left out.
+    The Bayesian information criterion chooses, as in `trajvq.metrics.judge`. Fits with a pole on the path are left out.
 
     Args:
-        context: ``(N, n, 2)`` places seen in the first frames, px; NaN where there is none.
-        frames: M.
-        span: Frames of the clips that the judge's bounds on turns are meant for.
+        context: ``(N, n, 2)`` positions in the first n frames, px; NaN where there is none.
+        frames: M, the number of frames to forecast.
+        clip_frames: Frames of a clip, over which time goes from 0 to 1.
         sigma: Noise of a coordinate in px, see `trajvq.metrics.judge.noise_of`.
+        classes: Names of the dataset's classes. The registered motion families among them are fitted; all of them if
+            no class is a family, as in unlabeled clips.
 
     Returns:
-        ``(N, frames, 2)`` px; NaN where nothing was seen.
+        ``(N, M, 2)`` px; NaN for a clip without any position.
     """
-    seen: NDArray[np.bool_] = np.asarray(np.isfinite(context).all(axis=-1))
-    given, made = context.shape[1], np.full((len(context), frames, 2), np.nan)
-    rows = np.flatnonzero(seen.any(axis=1))
+    finite: NDArray[np.bool_] = np.asarray(np.isfinite(context).all(axis=-1))
+    length, forecast = context.shape[1], np.full((len(context), frames, 2), np.nan)
+    rows = np.flatnonzero(finite.any(axis=1))
     if not len(rows):
-        return made
-    time = np.arange(given + frames) / (span - 1)
-    shown = np.pad(seen[rows].astype(float), ((0, 0), (0, frames)))
+        return forecast
+    time = np.arange(length + frames) / (clip_frames - 1)
+    weight = np.pad(finite[rows].astype(float), ((0, 0), (0, frames)))
     tracks = np.pad(np.nan_to_num(context[rows]), ((0, 0), (0, frames), (0, 0)))
-    middle = (tracks * shown[..., None]).sum(axis=1, keepdims=True) / shown.sum(axis=1)[:, None, None]
-    centred = (tracks - middle) * shown[..., None]
-    scale = np.abs(centred).max(axis=(1, 2), keepdims=True) + 1e-9
-    best, number = np.full(len(rows), np.inf), np.arange(len(rows))
-    sample = 2 * shown.sum(axis=1)
-    for name, freedom in FREEDOM.items():
-        square, unknowns = fit_family(centred / scale, shown, time, name)
-        places, _, bottom = evaluate(name, time, unknowns)
-        square = np.where(bottom > LOWEST, square, np.inf)
+    middle = (tracks * weight[..., None]).sum(axis=1, keepdims=True) / weight.sum(axis=1)[:, None, None]
+    centered = (tracks - middle) * weight[..., None]
+    scale = np.abs(centered).max(axis=(1, 2), keepdims=True) + 1e-9
+    best, numbers = np.full(len(rows), np.inf), np.arange(len(rows))
+    count = 2 * weight.sum(axis=1)
+    families = families_named(classes) or families_named(motion.name for motion in FAMILIES)
+    for motion in families:
+        square, unknowns = fit_family(centered / scale, weight, time, motion)
+        position, _, denominator = evaluate_ratio(motion, time, unknowns)
+        square = np.where(denominator > LOWEST, square, np.inf)
         start = square.argmin(axis=1)
-        found = square[number, start] * scale[:, 0, 0] ** 2 / sigma**2 + freedom * np.log(sample)
-        better = (found < best) | ((name == "linear") & ~np.isfinite(found))
-        best = np.where(better, found, best)
-        path = places[number, start, given:] * scale + middle
-        made[rows[better]] = path[better]
-    return made
+        criterion = square[numbers, start] * scale[:, 0, 0] ** 2 / sigma**2 + motion.unknowns * np.log(count)
+        better = criterion < best
+        if motion is families[0]:
+            better |= ~np.isfinite(criterion)  # the simplest family, where none is free of poles
+        best = np.where(better, criterion, best)
+        path = position[numbers, start, length:] * scale + middle
+        forecast[rows[better]] = path[better]
+    return forecast

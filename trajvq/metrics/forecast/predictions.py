@@ -1,6 +1,7 @@
-"""Forecasts of a split, collected over batches and processes, and what they look like in the picture."""
+"""Figures of the frames of predicted clips, and their collection over batches and processes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,77 +11,81 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from trajvq.io.arrays import Floats
-from trajvq.metrics.reconstruction.metric import NEAR, Truth, clip_figures
+from trajvq.io.arrays import Bytes, Floats
+from trajvq.metrics.reconstruction.objects import MATCH_DISTANCE, clip_figures
+from trajvq.metrics.reconstruction.truth import Truth
 from trajvq.metrics.tracking import Tracks, track
 
-
-def tracked_as(truth: Truth, video: NDArray[np.uint8], first: int = 0) -> Tracks:
-    """Track clips, of any length from a frame on, against the true object's contrast and size, of which the last stays.
-
-    Args:
-        truth: Of N clips.
-        video: uint8 ``(N, F, 3, H, W)``.
-        first: Which frame of the true clips their first one is.
-    """
-    rows = np.minimum(first + np.arange(video.shape[1]), truth.radius.shape[1] - 1)
-    return track(video, truth.background, truth.contrast, np.pi * truth.radius[:, rows] ** 2)
+OBJECT_SUMS = ("object_square_error", "object_pixels")
 
 
-def pictured(truth: Truth, video: NDArray[np.uint8], places: Floats, first: int) -> dict[str, Floats]:
-    """Return what predicted clips look like, for the frames after the first ones, ``(N, M)`` each.
+def track_against(truth: Truth, video: Bytes, first: int = 0) -> Tracks:
+    """Track clips with the contrast and size of their true object.
 
     Args:
         truth: Of N clips of T frames.
-        video: uint8 ``(N, F, 3, H, W)``, the predictions, from the first frame on.
-        places: ``(N, F, 2)`` true places, NaN where there is none.
-        first: Frames given.
+        video: uint8 ``(N, F, 3, H, W)``; beyond frame T the object keeps its last size.
+        first: Number of the true frame that the first frame of ``video`` corresponds to.
+    """
+    frames = np.minimum(first + np.arange(video.shape[1]), truth.radius.shape[1] - 1)
+    return track(video, truth.background, truth.contrast, np.pi * truth.radius[:, frames] ** 2)
+
+
+def picture_figures(truth: Truth, video: Bytes, positions: Floats, context: int) -> dict[str, Floats]:
+    """Return figures of the frames that follow the context.
+
+    Args:
+        truth: Of N clips of T frames.
+        video: uint8 ``(N, F, 3, H, W)``, the predicted clips including their context.
+        positions: ``(N, F, 2)`` true positions, px; NaN where there is no object.
+        context: Frames of context, n.
 
     Returns:
-        ``visible``: exactly one object, within 8 px of the truth; ``near_square`` and ``near``, the sums of
-        `object_psnr`, 0 where the clip has no more frames to compare with.
+        ``(N, F - n)`` each: ``visible`` (exactly one object, within 8 px of the truth), ``object_square_error`` and
+        ``object_pixels`` (sums as of `clip_figures`, 0 beyond frame T); and ``pixel`` ``(N, F - n, 2)``, the tracked
+        positions.
     """
-    seen = tracked_as(truth, video)
-    near = np.linalg.norm(np.nan_to_num(seen.pixel, nan=np.inf) - np.nan_to_num(places), axis=-1) <= NEAR
-    found = {"visible": ((seen.count == 1) & near)[:, first:].astype(float), "pixel": seen.pixel[:, first:]}
-    known = min(video.shape[1], truth.video.shape[1])
-    sums = np.zeros((2, *found["visible"].shape))
-    if known > first:
-        cut = Truth(
-            truth.video[:, :known],
-            truth.background,
-            truth.pixel[:, :known],
-            truth.radius[:, :known],
-            truth.color,
-            truth.contrast,
-            truth.valid[:, :known],
+    tracks = track_against(truth, video)
+    distance = np.linalg.norm(np.nan_to_num(tracks.pixel, nan=np.inf) - np.nan_to_num(positions), axis=-1)
+    visible = ((tracks.count == 1) & (distance <= MATCH_DISTANCE))[:, context:].astype(float)
+    sums = {name: np.zeros(visible.shape) for name in OBJECT_SUMS}
+    frames = min(video.shape[1], truth.video.shape[1])
+    if frames > context:
+        compared = replace(
+            truth,
+            video=truth.video[:, :frames],
+            pixel=truth.pixel[:, :frames],
+            radius=truth.radius[:, :frames],
+            valid=truth.valid[:, :frames],
         )
-        figures = clip_figures(cut, video[:, :known])
-        for number, name in enumerate(("near_square", "near")):
-            sums[number, :, : known - first] = figures[name][:, first:]
-    return found | {"near_square": sums[0], "near": sums[1]}
+        figures = clip_figures(compared, video[:, :frames])
+        for name in OBJECT_SUMS:
+            sums[name][:, : frames - context] = figures[name][:, context:]
+    return {"visible": visible, "pixel": tracks.pixel[:, context:], **sums}
 
 
-class ForecastAnswers(Metric):
-    """Collects arrays of clips by name; ``compute`` returns each clip once, in the order of the split."""
+class ForecastPredictions(Metric):
+    """Collect arrays of clips by name; ``compute`` returns each clip once, sorted by its number in the split."""
 
     full_state_update = False
-    NAMES = ("index", "truth", "valid", "tracked", "reconstructed", "label", "identifiable")
-    MADE = ("pixel", "visible", "near_square", "near", "samples")
+    NAMES = (
+        *("index", "truth", "valid", "tracked", "reconstructed", "label", "identifiable"),
+        *("pixel", "visible", *OBJECT_SUMS, "samples"),
+    )
 
     def __init__(self) -> None:
         super().__init__()
-        for name in (*self.NAMES, *self.MADE):
+        for name in self.NAMES:
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
-    def update(self, found: Mapping[str, Any]) -> None:
-        """Add the arrays of a batch, ``(B, ...)`` by name; those that are missing stay empty."""
-        for name, value in found.items():
-            made = value if isinstance(value, Tensor) else torch.from_numpy(np.asarray(value))
-            getattr(self, name).append(made.to(self.device))
+    def update(self, batch: Mapping[str, Any]) -> None:
+        """Add arrays ``(B, ...)`` of a batch by name, some of ``NAMES``; ``index`` is required."""
+        for name, value in batch.items():
+            array = value if isinstance(value, Tensor) else torch.from_numpy(np.asarray(value))
+            getattr(self, name).append(array.to(self.device))
 
     def compute(self) -> dict[str, NDArray[Any]]:
-        held = {name: getattr(self, name) for name in (*self.NAMES, *self.MADE)}
-        found = {name: dim_zero_cat(value).cpu().numpy() for name, value in held.items() if len(value)}
-        _, order = np.unique(found["index"], return_index=True)
-        return {name: value[order] for name, value in found.items()}
+        states = {name: getattr(self, name) for name in self.NAMES}
+        arrays = {name: dim_zero_cat(state).cpu().numpy() for name, state in states.items() if len(state)}
+        _, order = np.unique(arrays["index"], return_index=True)
+        return {name: array[order] for name, array in arrays.items()}

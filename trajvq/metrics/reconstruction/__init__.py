@@ -1,1 +1,1 @@
-"""Figures of reconstructed clips."""
+"""Figures of reconstructed clips and of their tokens."""

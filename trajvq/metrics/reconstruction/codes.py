@@ -1,4 +1,4 @@
-"""What the tokens are worth: bits, codes in use, perplexity, and what a linear probe reads in them."""
+"""Figures of tokens: bits, codes in use, perplexity, and the accuracy of a linear probe."""
 
 import math
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from torchmetrics import Metric
 
 
 class CodeUsage(Metric):
-    """Counts how often every code is used, in all tokens and in those whose cell holds the object.
+    """Counts the tokens of every code, among all tokens and among those whose cell holds the object.
 
-    ``compute`` returns ``codes_used``, ``perplexity`` and, if any object was located, ``object_perplexity``,
-    and ``counts`` as int64 ``(codes,)``, of ``all`` tokens and of those of the ``object``.
+    ``compute`` returns ``codes_used``, ``perplexity``, ``object_perplexity`` if any object was located, and
+    ``counts``: int64 ``(codes,)`` for ``all`` tokens and for those of the ``object``.
 
     Args:
         codebook_size: Number of codes.
-        strides: Frames, rows and columns a token covers.
+        strides: Frames, rows and columns that a token covers.
     """
 
     full_state_update = False
@@ -49,12 +49,12 @@ class CodeUsage(Metric):
         self.object_counts += torch.bincount(indices[b, t, h, w], minlength=self.codebook_size)
 
     def compute(self) -> dict[str, Any]:
-        result: dict[str, Any] = {"codes_used": float((self.counts > 0).sum()), "perplexity": _perplexity(self.counts)}
+        figures: dict[str, Any] = {"codes_used": float((self.counts > 0).sum()), "perplexity": _perplexity(self.counts)}
         counts = {"all": self.counts.cpu()}
         if self.object_counts.sum() > 0:
-            result["object_perplexity"] = _perplexity(self.object_counts)
+            figures["object_perplexity"] = _perplexity(self.object_counts)
             counts["object"] = self.object_counts.cpu()
-        return result | {"counts": {name: value.clone() for name, value in counts.items()}}
+        return figures | {"counts": {name: value.clone() for name, value in counts.items()}}
 
 
 def _perplexity(counts: Tensor) -> float:
@@ -63,29 +63,29 @@ def _perplexity(counts: Tensor) -> float:
 
 
 def bits(tokens: int, codebook_size: int) -> float:
-    """Return the bits that so many tokens of a codebook hold."""
+    """Return the bits of a number of tokens of a codebook."""
     return tokens * math.log2(codebook_size)
 
 
 def linear_probe(
     train: Tensor, train_label: Tensor, test: Tensor, test_label: Tensor, penalty: float = 1e-3, steps: int = 100
 ) -> float:
-    """Return the accuracy of `linear_answers` on other clips.
+    """Return the accuracy of `fit_linear_probe` on other clips.
 
     Args:
         train: float ``(N, D)``.
         train_label: int64 ``(N,)``.
         test: float ``(M, D)``.
         test_label: int64 ``(M,)``.
-        penalty: See `linear_answers`.
-        steps: See `linear_answers`.
+        penalty: See `fit_linear_probe`.
+        steps: See `fit_linear_probe`.
     """
     classes = int(max(train_label.max(), test_label.max())) + 1
-    (logits,) = linear_answers(train, train_label, [test], classes, penalty, steps)
+    (logits,) = fit_linear_probe(train, train_label, [test], classes, penalty, steps)
     return float((logits.argmax(dim=-1) == test_label).double().mean())
 
 
-def linear_answers(
+def fit_linear_probe(
     train: Tensor,
     label: Tensor,
     tests: Sequence[Tensor],
@@ -95,25 +95,25 @@ def linear_answers(
 ) -> list[Tensor]:
     """Fit multinomial logistic regression and return its logits for other clips.
 
-    Features are standardised by the training clips; fitted by L-BFGS from zero, so without chance.
+    Features are standardized over the training clips. L-BFGS starts from zero, so the fit is deterministic.
 
     Args:
         train: float ``(N, D)``.
         label: int64 ``(N,)``.
-        tests: float ``(M, D)`` each.
+        tests: float ``(M, D)`` each, the other clips.
         classes: Number of classes.
         penalty: Weight of the squared coefficients.
         steps: Iterations of L-BFGS.
 
     Returns:
-        ``(M, classes)`` for each of ``tests``.
+        Logits ``(M, classes)`` for each of ``tests``.
     """
     with torch.inference_mode(False), torch.enable_grad():
-        # Tensors made in inference mode carry no gradients; copies do.
+        # Tensors created in inference mode carry no gradients; copies do.
         train, label, *tests = (x.clone() for x in (train, label, *tests))
-        mean, spread = train.mean(dim=0), train.std(dim=0)
-        used = spread > 1e-6
-        train, *tests = (((x - mean) / spread)[:, used] for x in (train, *tests))
+        mean, deviation = train.mean(dim=0), train.std(dim=0)
+        varying = deviation > 1e-6
+        train, *tests = (((x - mean) / deviation)[:, varying] for x in (train, *tests))
         linear = nn.Linear(train.shape[1], classes)
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)

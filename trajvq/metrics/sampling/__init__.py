@@ -1,1 +1,1 @@
-"""Figures of sampled clips."""
+"""Figures of sampled clips: physics, coverage, memorization and description length."""

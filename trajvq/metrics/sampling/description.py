@@ -1,79 +1,81 @@
-"""How many bits clips need at all, told to a given precision: by counting their numbers, and by a Gaussian bound."""
+"""How many bits clips need at a given precision: from a count of their parameters, and from a Gaussian bound."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.data.synthetic.projective import FREEDOM
+from trajvq.data.synthetic.motion import FAMILIES
 from trajvq.io.arrays import Floats
 
-DIRECTIONS = 1e-9  # px² of spread below which a direction of path space needs no bits
+LEAST_VARIANCE = 1e-9  # px²; directions of path space with less need no bits
 
 
 def gaussian_bits(
     path: Floats,
     label: NDArray[np.int64],
     path_error: float,
-    look: Floats | None = None,
-    look_error: float = 1.0,
+    appearance: Floats | None = None,
+    appearance_error: float = 1.0,
 ) -> float:
-    """Return bits a clip that are enough to tell class, path and look to the precision given.
+    """Return an upper bound of the bits per clip that class, path and appearance need at a given precision.
 
-    A class's paths are taken for Gaussian in all their coordinates, and a Gaussian needs the most bits of all sources
-    with its covariance (reverse water-filling; Cover and Thomas, Elements of Information Theory, 10.3). So this is
-    an upper bound of what the data need, and no tokenizer has to spend more.
+    The paths of a class are taken as Gaussian in all their coordinates. Of all sources with its covariance, a Gaussian
+    needs the most bits (reverse water-filling; Cover and Thomas, Elements of Information Theory, 10.3). No tokenizer
+    has to spend more.
 
     Args:
-        path: ``(N, T, 2)`` true places, px; N well above 2 T.
+        path: ``(N, T, 2)`` true positions, px; N well above 2 T.
         label: ``(N,)`` classes.
-        path_error: Mean distance of a told place from the true one, px.
-        look: ``(N, K)`` what else makes a clip, such as color and radius; None for nothing.
-        look_error: Mean absolute error of one of those numbers.
+        path_error: Mean distance of a decoded from the true position, px.
+        appearance: ``(N, K)`` further numbers of a clip, such as color and radius; None for none.
+        appearance_error: Mean absolute error of one of these numbers.
 
     Raises:
         ValueError: If an error is not positive.
     """
-    if min(path_error, look_error) <= 0:
-        raise ValueError(f"errors of {path_error} and {look_error} need endless bits; give positive ones")
+    if min(path_error, appearance_error) <= 0:
+        raise ValueError(f"errors of {path_error} and {appearance_error} need infinitely many bits; use positive ones")
     classes, sizes = np.unique(label, return_counts=True)
     shares = sizes / len(label)
     bits = float(-(shares * np.log2(shares)).sum())
     for number, share in zip(classes, shares, strict=True):
         # The mean distance of a two-dimensional Gaussian error is sqrt(pi / 2) of its standard deviation.
         bits += share * _gaussian(path[label == number].reshape((label == number).sum(), -1), 2 / np.pi * path_error**2)
-    if look is not None:
-        bits += _gaussian(look, np.pi / 2 * look_error**2)
+    if appearance is not None:
+        bits += _gaussian(appearance, np.pi / 2 * appearance_error**2)
     return bits
 
 
 def parameter_bits(
     labels: NDArray[np.int64], classes: tuple[str, ...], side: float, errors: tuple[float, float, float]
 ) -> float:
-    """Return the bits that the numbers behind a clip are worth, at the precision that a tokenizer reaches.
+    """Return the mean bits per clip of the numbers that describe it, at the precision that a tokenizer reaches.
 
-    The unknowns of the class's family in the picture, each as a place in the frame told as finely as that; the
-    radius, as part of the frame; three colors of 256 values; and which class it is. A plain count (Rissanen, 1978),
-    for comparison with tokens: numbers that matter less could be told more coarsely.
+    This is a plain count (Rissanen, 1978) to compare with tokens: for each unknown of the motion family in the picture
+    a coordinate within the frame; the radius as a share of the frame; three colors of 256 values; and the class.
+    Unknowns that matter less could be coarser.
 
     Args:
         labels: ``(N,)`` classes.
-        classes: Their names; one that is no motion family counts as the largest.
-        side: Of the frame in px.
+        classes: Names of the classes. One that is no registered motion family counts like the family with the most
+            unknowns.
+        side: Side of the frame in px.
         errors: RMS errors of a coordinate in px, of the radius in px, and of a color in 256ths.
     """
-    most = max(FREEDOM.values())
-    unknowns = float(np.mean([FREEDOM.get(classes[k], most) for k in labels]))
-    place, radius, color = (max(error, 1e-3) for error in errors)
-    look = np.log2(max(side / radius, 1)) + 3 * np.log2(max(256 / color, 1))
-    return float(unknowns * np.log2(max(side / place, 1)) + look + np.log2(len(classes)))
+    unknowns = {motion.name: motion.unknowns for motion in FAMILIES}
+    most = max(unknowns.values())
+    mean = float(np.mean([unknowns.get(classes[k], most) for k in labels]))
+    position, radius, color = (max(error, 1e-3) for error in errors)
+    appearance = np.log2(max(side / radius, 1)) + 3 * np.log2(max(256 / color, 1))
+    return float(mean * np.log2(max(side / position, 1)) + appearance + np.log2(len(classes)))
 
 
 def _gaussian(samples: Floats, distortion: float) -> float:
-    """Return the bits of a Gaussian of the samples' covariance, told to a mean squared error of every coordinate."""
-    spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(samples, rowvar=False)))
-    spread = np.where(spread > DIRECTIONS, spread, 0.0)
-    low, high = 0.0, float(spread.max()) + distortion
-    for _ in range(60):  # the water level at which the mean error is the one allowed
+    """Return the bits of a Gaussian with the samples' covariance, at a mean squared error of each coordinate."""
+    variance = np.linalg.eigvalsh(np.atleast_2d(np.cov(samples, rowvar=False)))
+    variance = np.where(variance > LEAST_VARIANCE, variance, 0.0)
+    low, high = 0.0, float(variance.max()) + distortion
+    for _ in range(60):  # bisect for the water level whose mean error is the distortion
         level = (low + high) / 2
-        low, high = (level, high) if np.minimum(spread, level).mean() < distortion else (low, level)
-    told = spread > level
-    return float(0.5 * np.log2(spread[told] / level).sum())
+        low, high = (level, high) if np.minimum(variance, level).mean() < distortion else (low, level)
+    coded = variance > level
+    return float(0.5 * np.log2(variance[coded] / level).sum())

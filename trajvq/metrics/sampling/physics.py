@@ -1,4 +1,4 @@
-"""Sampling figures: whether clips show the motion that was asked for, judged by physics and without a filter."""
+"""Sampling figures: how well samples show the motion of their target class, judged by physics, without filtering."""
 
 from typing import Any
 
@@ -11,47 +11,64 @@ from trajvq.metrics.judge import NONE, Judge, confusion, fit_families
 from trajvq.metrics.tracking import Tracks
 
 
-def sample_figures(seen: Tracks, asked: NDArray[np.int64], judge: Judge, usual: Floats) -> dict[str, Any]:
-    """Judge samples; one that cannot be judged matches no class.
+def sample_figures(tracks: Tracks, target: NDArray[np.int64], judge: Judge, reference: Floats) -> dict[str, Any]:
+    """Judge samples. A sample that fits no motion family matches no class.
 
     Args:
-        seen: What is seen in N samples.
-        asked: ``(N,)`` classes that were asked for.
-        judge: Calibrated on tracked reconstructions of ``val``, whose noise samples share.
-        usual: ``(classes,)`` median RMS residual of tracked reconstructions under their own family, px.
+        tracks: Of N samples.
+        target: ``(N,)`` classes that the samples were generated for.
+        judge: Calibrated on tracked reconstructions of ``val``, which have the same noise as samples.
+        reference: ``(classes,)`` median residuals of these reconstructions, px; see `reference_residuals`.
 
     Returns:
-        ``class_match`` with its interval, ``class_match_per_class``, ``none``, ``visible`` (frames with exactly one
-        object), ``physics_residual`` (median over samples of the residual under the class asked for, over the usual
-        one; 1 is as good as a reconstruction) and ``confusion``.
+        ``class_match`` with its interval and ``class_match_per_class``; ``none``: share that fits no family;
+        ``visible``: share of frames with exactly one object; ``physics_residual``: median over samples of the RMS
+        residual under the target class, relative to ``reference`` (1 is as good as a reconstruction); and
+        ``confusion`` of target and judged classes. ``class_match`` and ``physics_residual`` leave out classes that
+        are no motion family; without any sample of a motion family, they are missing.
     """
-    points = np.where((seen.count == 1)[..., None], seen.pixel, np.nan)
-    fits = fit_families(points)
+    points = np.where((tracks.count == 1)[..., None], tracks.pixel, np.nan)
+    fits = fit_families(points, judge.classes)
     judged = judge.choose(fits)
-    names = [judge.classes[k] for k in asked]
-    column = np.array([fits.families.index(name) if name in fits.families else 0 for name in names])
-    residual = fits.rms[np.arange(len(asked)), column] / usual[asked]
+    figures: dict[str, Any] = {
+        "none": wilson(float((judged == NONE).sum()), len(target)),
+        "visible": wilson(float((tracks.count == 1).mean()) * len(target), len(target)),
+        "confusion": confusion(target, judged, len(judge.classes)).tolist(),
+    }
+    column = np.array([fits.families.index(name) if name in fits.families else NONE for name in judge.classes])
+    rows = np.flatnonzero(column[target] != NONE)
+    if not len(rows):
+        return figures
+    target, judged = target[rows], judged[rows]
+    residual = fits.rms[rows, column[target]] / reference[target]
     per_class = {
-        name: wilson(float((judged[asked == k] == k).sum()), int((asked == k).sum()))
+        name: wilson(float((judged[target == k] == k).sum()), int((target == k).sum()))
         for k, name in enumerate(judge.classes)
-        if (asked == k).any()
+        if (target == k).any()
     }
     return {
-        "class_match": wilson(float((judged == asked).sum()), len(asked)),
+        "class_match": wilson(float((judged == target).sum()), len(target)),
         "class_match_per_class": per_class,
-        "none": wilson(float((judged == NONE).sum()), len(asked)),
-        "visible": wilson(float((seen.count == 1).mean()) * len(asked), len(asked)),
         "physics_residual": float(np.median(residual)),
-        "confusion": confusion(asked, judged, len(judge.classes)).tolist(),
+        **figures,
     }
 
 
-def reference_residuals(points: Floats, labels: NDArray[np.int64], classes: tuple[str, ...]) -> Floats:
-    """Return ``(classes,)`` median RMS residuals of ``(N, T, 2)`` points under their own family, px."""
-    fits = fit_families(points)
-    usual = np.ones(len(classes))
+def reference_residuals(points: Floats, label: NDArray[np.int64], classes: tuple[str, ...]) -> Floats:
+    """Return the median RMS residual of every class under its own motion family.
+
+    Args:
+        points: ``(N, T, 2)`` px; NaN where there is no object.
+        label: ``(N,)``.
+        classes: Names of the classes.
+
+    Returns:
+        ``(classes,)`` px; 1 for a class without clips and for one that is no motion family.
+    """
+    fits = fit_families(points, classes)
+    reference = np.ones(len(classes))
     for k, name in enumerate(classes):
-        rows = labels == k
+        rows = label == k
         if name in fits.families and rows.any():
-            usual[k] = float(np.median(fits.rms[rows, fits.families.index(name)]))
-    return usual
+            reference[k] = float(np.median(fits.rms[rows, fits.families.index(name)]))
+    return reference

@@ -1,1 +1,1 @@
-"""Scores of anyone's clips."""
+"""Scores of clips from any program."""

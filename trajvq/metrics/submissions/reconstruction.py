@@ -1,4 +1,4 @@
-"""Score anyone's clips against a dataset split, by the same code as our own models'."""
+"""Score reconstructions of any program against a dataset split, with the figures of the package's own models."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,30 +10,33 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trajvq.data.imports.readers import Video, read_collection
+from trajvq.data.imports.collection import Video
+from trajvq.data.imports.readers import read_collection
 from trajvq.data.storage.clips import Clips
-from trajvq.data.storage.shards import DAMAGED, DataError, first_line, read_column
+from trajvq.data.storage.shards import DAMAGED, read_column
 from trajvq.data.synthetic.chart import PRESET as CHART
+from trajvq.errors import DataError, first_line
+from trajvq.io.arrays import Bytes
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.reconstruction.codes import linear_probe
-from trajvq.metrics.reconstruction.metric import truth_of
-from trajvq.metrics.scoreboard import ReconstructionScoreboard
-from trajvq.metrics.submissions.chart import ChartReader
+from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard
+from trajvq.metrics.reconstruction.truth import truth_of
+from trajvq.metrics.submissions.chart import EyeChartFigures
 
 BATCH = 50
-WIDTH = 8  # numbers that stand for a code in the probe of somebody else's tokens
-EXTRA = ("index", "indices", "codebook_size")
+CODE_WIDTH = 8  # channels of the random vector that represents a code in the probe
+EXTRA = ("index", "indices", "codebook_size")  # arrays that a file may have beside its clips
 
 
 class Submission:
-    """Clips of any program: ``video`` and, if there are any, ``index``, ``indices`` and ``codebook_size``.
+    """A file of clips, one for each clip of a split: ``video``, perhaps ``index``, ``indices``, ``codebook_size``.
 
     Args:
         path: ``.npz`` or ``.h5``.
-        clips: The split that they answer to; clip k of the file is clip ``index[k]`` of the split, or k.
+        clips: The split. Clip k of the file belongs to clip ``index[k]`` of the split; without ``index``, to clip k.
 
     Raises:
-        DataError: If the file cannot be read or does not answer every clip once.
+        DataError: If the file cannot be read or does not have every clip exactly once.
     """
 
     def __init__(self, path: Path, clips: Clips) -> None:
@@ -52,9 +55,10 @@ class Submission:
         self.indices: NDArray[np.int64] | None = None
         self.codebook_size: int | None = None
         if "indices" in extra:
-            self._take_tokens(extra, np.argsort(order))
+            self._read_tokens(extra, np.argsort(order))
 
-    def _take_tokens(self, extra: Mapping[str, Any], order: NDArray[np.int64]) -> None:
+    def _read_tokens(self, extra: Mapping[str, Any], order: NDArray[np.int64]) -> None:
+        """Set ``indices``, in the order of the split, and ``codebook_size``."""
         indices = np.asarray(extra["indices"])
         if "codebook_size" not in extra:
             raise DataError(f"{self.path} has 'indices' but no 'codebook_size'")
@@ -81,37 +85,37 @@ class Submission:
         return (frames // t, height // h, width // w)
 
     def batches(self) -> Iterator[tuple[dict[str, Tensor], Tensor, Tensor | None]]:
-        """Yield batches of the split, the clips that answer them, float ``(B, 3, T, H, W)``, and their tokens."""
+        """Yield batches of the split, their clips in the file, float ``(B, 3, T, H, W)``, and their tokens."""
         for batch in self.clips.loader(BATCH):
             batch["video"] = to_float(batch["video"])
             rows = batch["index"].tolist()
-            made = self.answers(rows)
+            video = torch.from_numpy(self.clips_for(rows))
             tokens = None if self.indices is None else torch.from_numpy(self.indices[rows])
-            yield batch, to_float(torch.from_numpy(made)), tokens
+            yield batch, to_float(video), tokens
 
-    def answers(self, rows: list[int]) -> NDArray[np.uint8]:
-        """Return the clips that answer some of the split, uint8 ``(B, T, 3, H, W)``."""
+    def clips_for(self, rows: list[int]) -> Bytes:
+        """Return the file's clips for some clips of the split, uint8 ``(B, T, 3, H, W)``."""
         return np.stack([self.read(row) for row in rows]).transpose(0, 1, 4, 2, 3)
 
-    def read(self, row: int) -> NDArray[np.uint8]:
-        """Return the clip that answers one of the split, uint8 ``(T, H, W, 3)``."""
-        made = self.videos[row].read()
+    def read(self, row: int) -> Bytes:
+        """Return the file's clip for one clip of the split, uint8 ``(T, H, W, 3)``."""
+        clip = self.videos[row].read()
         frames, _, height, width = self.clips.shape
-        if made.shape != (frames, height, width, 3):
-            found = f"{len(made)} frames of {made.shape[2]}x{made.shape[1]}"
-            raise DataError(f"{self.path}: clips are {found}, those of the split {frames} of {width}x{height}")
-        return made
+        if clip.shape != (frames, height, width, 3):
+            size = f"{len(clip)} frames of {clip.shape[2]}x{clip.shape[1]}"
+            raise DataError(f"{self.path}: clips are {size}, but the split has {frames} of {width}x{height}")
+        return clip
 
 
 def _extra(path: Path) -> dict[str, Any]:
-    """Read what a file holds beside its clips."""
+    """Read the arrays of `EXTRA` that a file has."""
     try:
         if path.suffix.lower() == ".npz":
-            with np.load(path, allow_pickle=False) as held:
-                return {name: held[name] for name in EXTRA if name in held}
+            with np.load(path, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in EXTRA if name in arrays}
         with h5py.File(path, "r") as file:
-            found = {name: file[name][()] for name in EXTRA if name in file}
-            return {**{name: file.attrs[name] for name in EXTRA if name in file.attrs}, **found}
+            attributes = {name: file.attrs[name] for name in EXTRA if name in file.attrs}
+            return attributes | {name: file[name][()] for name in EXTRA if name in file}
     except DAMAGED as error:
         raise DataError(f"{path} cannot be read ({first_line(error)})") from None
 
@@ -121,28 +125,29 @@ def score_reconstructions(path: Path, clips: Clips) -> dict[str, Any]:
 
     Args:
         path: See `Submission`.
-        clips: The split that was reconstructed; of an eye chart, ``"chart"`` holds a `Chart`.
+        clips: The split that was reconstructed. For an eye chart, the scoreboard has an `EyeChart` under ``"chart"``.
     """
-    given = Submission(path, clips)
-    board = ReconstructionScoreboard(given.codebook_size, given.strides)
-    reader = ChartReader() if clips.manifest.preset == CHART else None
-    for batch, made, tokens in given.batches():
-        board.update(batch, made, tokens)
-        if reader:
-            reader.update(truth_of(batch), to_uint8(made))
-    found = board.compute()
-    if reader:
+    submission = Submission(path, clips)
+    figures = ReconstructionScoreboard(submission.codebook_size, submission.strides)
+    chart = EyeChartFigures() if clips.manifest.preset == CHART else None
+    for batch, video, tokens in submission.batches():
+        figures.update(batch, video, tokens)
+        if chart:
+            chart.update(truth_of(batch), to_uint8(video))
+    scoreboard = figures.compute()
+    if chart:
         params = read_column(clips.folder, clips.manifest, clips.split, "params")
         assert params is not None
-        found["chart"] = reader.compute(params)
-    if given.indices is not None and given.codebook_size and "label" in clips.columns:
-        found["rows"]["model"]["probe_accuracy"] = _probe(given.indices, given.codebook_size, clips.columns["label"])
-    return found
+        scoreboard["chart"] = chart.compute(params)
+    indices, size = submission.indices, submission.codebook_size
+    if indices is not None and size and "label" in clips.columns:
+        scoreboard["rows"]["model"]["probe_accuracy"] = _probe(indices, size, clips.columns["label"])
+    return scoreboard
 
 
 def _probe(indices: NDArray[np.int64], size: int, label: Tensor) -> float:
-    """Probe tokens of an unknown codebook: every code a random direction; fitted on half of the clips."""
-    table = torch.randn(size, WIDTH, generator=torch.Generator().manual_seed(0))
+    """Return the accuracy of a linear probe on random vectors of the codes, fitted on half of the clips."""
+    table = torch.randn(size, CODE_WIDTH, generator=torch.Generator().manual_seed(0))
     codes = table[torch.from_numpy(indices)].flatten(1)
     half = torch.randperm(len(codes), generator=torch.Generator().manual_seed(0))
     train, test = half[: len(half) // 2], half[len(half) // 2 :]

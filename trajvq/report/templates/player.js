@@ -1,11 +1,11 @@
 "use strict";
-// Plays the clips: each picture holds T frames side by side, a row a clip; all of them show the same frame.
+// Plays the clips. Each picture holds T frames side by side, one row per clip; all clips show the same frame.
 (() => {
   const SCALE = 4, GAP = 2, PER_SECOND = 8, COLORS = ["#30a46c", "#e5484d", "#0090ff", "#f5a623"];
   const controls = document.getElementById("controls");
   if (!controls) return;
   const play = document.getElementById("play"), slider = document.getElementById("frame");
-  const shown = document.getElementById("shown");
+  const position = document.getElementById("position");
   const players = [...document.querySelectorAll("figure.clip")].map(player);
   const visible = new Set(players);
   let frame = 0, timer = 0;
@@ -14,8 +14,8 @@
     const image = figure.querySelector("img"), data = figure.dataset;
     const [frames, width, height] = [data.frames, data.width, data.height].map(Number);
     const rows = JSON.parse(data.rows);
-    const paths = Object.values(JSON.parse(data.paths)).map((guesses, k) => ({ guesses, color: COLORS[k % 4] }));
-    paths.sort((a, b) => b.guesses.length - a.guesses.length);  // fans below single lines
+    const paths = Object.values(JSON.parse(data.paths)).map((samples, k) => ({ samples, color: COLORS[k % 4] }));
+    paths.sort((a, b) => b.samples.length - a.samples.length);  // fans below single paths
     const canvas = document.createElement("canvas"), context = canvas.getContext("2d");
     canvas.width = (rows.length * (width + GAP) - GAP) * SCALE;
     canvas.height = height * SCALE;
@@ -27,17 +27,17 @@
     image.hidden = true;
     image.before(names, canvas);
 
-    function line(points, upTo, left, color, faint) {
+    function plot(points, upTo, left, color, faint) {
       context.strokeStyle = context.fillStyle = color;
       context.globalAlpha = faint ? 0.35 : 0.9;
       context.lineWidth = faint ? 1.5 : 2.5;
       context.beginPath();
-      let pen = false;
+      let connected = false;
       points.forEach((point) => {
-        if (!point) { pen = false; return; }
+        if (!point) { connected = false; return; }
         const [x, y] = [(left + point[0]) * SCALE, point[1] * SCALE];
-        if (pen) context.lineTo(x, y); else context.moveTo(x, y);
-        pen = true;
+        if (connected) context.lineTo(x, y); else context.moveTo(x, y);
+        connected = true;
       });
       context.stroke();
       if (points[upTo]) {
@@ -48,8 +48,8 @@
       context.globalAlpha = 1;
     }
 
-    function draw(now) {
-      const at = Math.min(now, frames - 1);
+    function render(frame) {
+      const at = Math.min(frame, frames - 1);
       context.imageSmoothingEnabled = false;
       context.clearRect(0, 0, canvas.width, canvas.height);
       rows.forEach((name, row) => {
@@ -60,21 +60,21 @@
         context.clip();
         context.drawImage(image, at * width, row * height, width, height, left * SCALE, 0, width * SCALE, height * SCALE);
         if (name !== "error") {
-          paths.forEach(({ guesses, color }) =>
-            guesses.forEach((points) => line(points, at, left, color, guesses.length > 1)));
+          paths.forEach(({ samples, color }) =>
+            samples.forEach((points) => plot(points, at, left, color, samples.length > 1)));
         }
         context.restore();
       });
       canvas.dataset.frame = at;
     }
-    return { figure, image, draw };
+    return { figure, image, render };
   }
 
-  function show(now) {
-    frame = now;
-    slider.value = now;
-    shown.textContent = `${now + 1} of ${Number(slider.max) + 1}`;
-    visible.forEach((one) => one.draw(now));
+  function show(number) {
+    frame = number;
+    slider.value = number;
+    position.textContent = `${number + 1} of ${Number(slider.max) + 1}`;
+    visible.forEach((clip) => clip.render(number));
   }
 
   function run(on) {
@@ -87,14 +87,14 @@
   controls.hidden = false;
   play.addEventListener("click", () => run(!timer));
   slider.addEventListener("input", () => { run(false); show(Number(slider.value)); });
-  Promise.all(players.map((one) => one.image.decode())).then(() => {
-    players.forEach((one) => one.draw(0));
+  Promise.all(players.map((clip) => clip.image.decode())).then(() => {
+    players.forEach((clip) => clip.render(0));
     show(0);
     const watch = new IntersectionObserver((entries) => entries.forEach((entry) => {
-      const one = players.find((each) => each.figure === entry.target);
-      if (entry.isIntersecting) { visible.add(one); one.draw(frame); } else visible.delete(one);
+      const clip = players.find((candidate) => candidate.figure === entry.target);
+      if (entry.isIntersecting) { visible.add(clip); clip.render(frame); } else visible.delete(clip);
     }));
-    players.forEach((one) => watch.observe(one.figure));
+    players.forEach((clip) => watch.observe(clip.figure));
     run(!matchMedia("(prefers-reduced-motion: reduce)").matches);
     document.body.dataset.ready = "true";
   });

@@ -1,4 +1,4 @@
-"""The eye chart as a picture: what was shown and what came back, smaller and fainter until it is gone."""
+"""The eye chart as a picture: discs and their reconstructions, smaller and fainter until they vanish."""
 
 from pathlib import Path
 
@@ -7,20 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajvq.data.synthetic.chart import CONTRASTS, RADII, REPEATS, SHIFTS, SPEEDS
-from trajvq.metrics.submissions.chart import Chart
+from trajvq.metrics.submissions.chart import EyeChart
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 CROP = 20  # pixels around a disc
-SPEED = 1  # which of the speeds is drawn
-SEEN, HALF, GONE = "#1a7f37", "#9a6700", "#cf222e"
+SPEED = 1  # index of the plotted speed
+VISIBLE, UNRELIABLE, LOST = "#1a7f37", "#9a6700", "#cf222e"
 
 
-def plot_chart(
-    chart: Chart,
+def plot_eye_chart(
+    chart: EyeChart,
     targets: NDArray[np.uint8],
-    made: NDArray[np.uint8],
+    reconstructions: NDArray[np.uint8],
     pixel: NDArray[np.float32],
     path: Path,
     title: str,
@@ -28,26 +28,26 @@ def plot_chart(
     """Write the chart as PNG.
 
     Args:
-        chart: What was seen.
-        targets: uint8 ``(N, T, 3, H, W)``, clips of the chart in order, at least those of the grid.
-        made: Their reconstructions.
-        pixel: ``(N, T, 2)`` true places.
-        path: Where it goes.
+        chart: The results.
+        targets: uint8 ``(N, T, 3, H, W)``, clips of the chart in their order, at least those of the grid.
+        reconstructions: The same shape.
+        pixel: ``(N, T, 2)`` true positions (x, y).
+        path: PNG to write. Missing folders are created.
         title: Name of the tokenizer.
     """
     figure, axes = plt.subplots(
         len(RADII), len(CONTRASTS) + 1, figsize=(12.5, 7.4), width_ratios=[*([1] * len(CONTRASTS)), 1.3]
     )
-    moment = targets.shape[1] // 2
+    frame = targets.shape[1] // 2
     for row, radius in enumerate(RADII):
         for column, contrast in enumerate(CONTRASTS):
             axis = axes[row, column]
             number = ((row * len(CONTRASTS) + column) * len(SPEEDS) + SPEED) * REPEATS
-            pair = [_crop(clips[number, moment], pixel[number, moment]) for clips in (targets, made)]
+            pair = [_crop(clips[number, frame], pixel[number, frame]) for clips in (targets, reconstructions)]
             bar = np.full((CROP, 1, 3), 150, dtype=np.uint8)
             axis.imshow(np.concatenate([pair[0], bar, pair[1]], axis=1), interpolation="nearest")
             rate = float(chart.visible[row, column].mean())
-            color = SEEN if rate >= 0.95 else HALF if rate >= 0.5 else GONE
+            color = VISIBLE if rate >= 0.95 else UNRELIABLE if rate >= 0.5 else LOST
             axis.set_xlabel(f"{rate:.0%}", color=color, fontsize=11, fontweight="bold", labelpad=2)
             axis.set_xticks([])
             axis.set_yticks([])
@@ -62,15 +62,17 @@ def plot_chart(
     side = figure.add_subplot(grid[1:4, -1])
     side.plot(SHIFTS, chart.noticed, "o-", color="#0969da")
     side.axhline(0.75, color="#8c959f", linewidth=0.8, linestyle="--")
-    side.set(xscale="log", ylim=(0.4, 1.03), xlabel="shift, px", title="shift noticed")
+    side.set(xscale="log", ylim=(0.4, 1.03), xlabel="shift, px", title="shift detected")
     side.set_xticks(SHIFTS, [f"{shift:.2g}" for shift in SHIFTS], fontsize=7)
     side.minorticks_off()
-    names = {"radius": "smallest radius, px", "contrast": "faintest at 2 px", "shift": "least shift, px"}
+    names = {"radius": "smallest radius, px", "contrast": "lowest contrast at 2 px", "shift": "smallest shift, px"}
     lines = [f"{names[n]}\n{t['value']:.2g}  ({t['low']:.2g} to {t['high']:.2g})" for n, t in chart.thresholds.items()]
     text = figure.add_subplot(grid[4:, -1])
     text.axis("off")
     text.text(0.0, 0.9, "\n\n".join(lines), fontsize=9, va="top")
-    figure.suptitle(f"{title}: left what was shown, right what came back, below how often it is there", fontsize=11)
+    figure.suptitle(
+        f"{title}: disc (left), reconstruction (right), and the share of frames that show it (below)", fontsize=11
+    )
     figure.tight_layout(rect=(0, 0, 1, 0.98))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
@@ -78,7 +80,7 @@ def plot_chart(
 
 
 def _crop(frame: NDArray[np.uint8], pixel: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Cut a square around a place out of ``(3, H, W)``; returns ``(CROP, CROP, 3)``."""
+    """Return the square ``(CROP, CROP, 3)`` around a position in a frame ``(3, H, W)``."""
     height, width = frame.shape[-2:]
     left, top = (
         int(np.clip(round(float(p)) - CROP // 2, 0, s - CROP)) for p, s in zip(pixel, (width, height), strict=True)

@@ -1,0 +1,49 @@
+"""A mistake in a config or in an option of a training command is answered with the right name."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+from trajvq.cli import main
+
+UNKNOWN = {
+    "a class's own": (
+        "--model.learnig_rate=3",
+        "Reconstruct has no option 'learnig_rate'; did you mean learning_rate?",
+    ),
+    "an inner class's": ("--model.tokenizer.widht=3", "CausalTokenizer has no option 'widht'; did you mean width?"),
+    "a group": ("--datas.path=x", "unknown option --datas.path; did you mean --data.path?"),
+    "a plain one": ("--run_rot=x", "unknown option --run_rot; did you mean --run_root?"),
+    "an abbreviation": ("--trainer.max_step=1", "unknown option --trainer.max_step; did you mean --trainer.max_steps?"),
+    "a class": ("--model.loss=PlainLos", "there is no class PlainLos; did you mean PlainLoss?"),
+    "a class by path": (
+        "--model.loss=trajvq.losses.PlainLos",
+        "Problem with given class_path 'trajvq.losses.PlainLos': module 'trajvq.losses' has no attribute 'PlainLos'",
+    ),
+}
+RENAMED = {
+    "an option": (["recon", "--model.tokenizer.thin=3"], "model.tokenizer.thin is now model.tokenizer.frame_channels"),
+    "an option of data": (["classify", "--data.places=true"], "data.places is now data.tracks"),
+    "a moved option": (
+        ["sample", "--model.network.unlabelled=0.1"],
+        "model.network.unlabelled is now model.class_dropout",
+    ),
+    "a config": (["sample", "--config", "old.yaml"], "model.network.reach is now model.network.tokens.radius"),
+    "a class": (["forecast", "--model.network=Forecaster"], "class Forecaster is now Generator"),
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_the_most_similar_name_is_suggested(fit: Run, capsys: pytest.CaptureFixture[str], case: str) -> None:
+    argument, message = UNKNOWN[case]
+    assert fit(argument) == 2
+    assert capsys.readouterr().err.strip() == f"trajvq: {message}"
+
+
+@pytest.mark.parametrize("case", RENAMED)
+def test_an_old_name_is_answered_with_the_new_one(here: Path, capsys: pytest.CaptureFixture[str], case: str) -> None:
+    arguments, message = RENAMED[case]
+    (here / "old.yaml").write_text("model: {init_args: {network: {init_args: {reach: 0.5}}}}\n")
+    assert main(["fit", "--config", *arguments]) == 2
+    assert capsys.readouterr().err.strip() == f"trajvq: {message}"

@@ -1,0 +1,73 @@
+"""Baselines of forecasting use the context alone, and more knowledge gives a lower error."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from trajvq.data.synthetic.motion import FAMILIES
+from trajvq.data.synthetic.presets import preset_named
+from trajvq.data.synthetic.scene import lay_out
+from trajvq.metrics.forecast.baselines import Baselines, Paths
+from trajvq.metrics.forecast.errors import forecast_figures_by_class, nearest_clip
+
+PRESET = preset_named("default")
+CLASSES = [motion.name for motion in FAMILIES]
+
+
+def paths(split: str, count: int, noise: float) -> Paths:
+    clips, rng = lay_out(PRESET, 3, split, 0, count, 16, 64), np.random.default_rng(0)
+    truth = clips["pixel"].astype(float)
+    tracked = [truth + size * rng.standard_normal(truth.shape) for size in (0.01, noise)]
+    return Paths(truth, np.ones(truth.shape[:2], bool), tracked[0], tracked[1], clips["label"], clips["identifiable"])
+
+
+@pytest.fixture(scope="module")
+def baselines() -> Baselines:
+    train = lay_out(PRESET, 3, "train", 0, 400, 16, 64)["pixel"].astype(float)
+    splits = {name: [dict(region) for region in regions] for name, regions in PRESET.regions.items()}
+    return Baselines(train, paths("val", 40, 0.2), CLASSES, {"splits": splits}, (64, 64), 16)
+
+
+def test_baselines_use_no_frame_beyond_the_context(baselines: Baselines) -> None:
+    test = paths("test", 12, 0.2)
+    predictions = baselines.predictions("test", test, 8, 8)
+    later = {
+        name: np.concatenate([getattr(test, name)[:, :8], np.full((12, 8, 2), -99.0)], axis=1)
+        for name in ("truth", "tracked", "reconstructed")
+    }
+    again = baselines.predictions("test", replace(test, **later), 8, 8)
+    assert list(predictions) == [
+        *("blank", "copy_last", "velocity_2_points", "constant_velocity", "quadratic", "nearest_clip"),
+        *("best_family_tracked", "best_family_reconstructed", "true_family_tracked", "true_family_reconstructed"),
+    ]
+    for name, predicted in predictions.items():
+        assert predicted.shape == (12, 8, 2)
+        np.testing.assert_array_equal(predicted, again[name], err_msg=name)
+
+
+def test_more_knowledge_gives_a_lower_error(baselines: Baselines) -> None:
+    test = paths("test", 40, 0.2)
+    truth, valid = test.truth[:, 8:], test.valid[:, 8:]
+    error = {
+        name: forecast_figures_by_class(truth, valid, predicted, test.label, CLASSES, test.identifiable)
+        for name, predicted in baselines.predictions("test", test, 8, 8).items()
+    }
+    ade = {name: figures["ade"]["value"] for name, figures in error.items()}
+    assert ade["true_family_tracked"] < ade["true_family_reconstructed"] < ade["nearest_clip"] < ade["copy_last"]
+    assert ade["best_family_tracked"] < ade["quadratic"]
+    assert error["copy_last"]["per_class"].keys() == set(CLASSES)
+    assert ade["copy_last"] < ade["blank"] == pytest.approx(32)
+
+
+def test_clips_of_another_source_have_no_oracle(baselines: Baselines) -> None:
+    predictions = replace(baselines, ranges={}).predictions("test", paths("test", 4, 0.2), 8, 8)
+    assert "best_family_tracked" in predictions
+    assert not any(name.startswith("true_family") for name in predictions)
+
+
+def test_the_nearest_clip_is_recognized_at_any_position() -> None:
+    train = np.random.default_rng(0).standard_normal((50, 10, 2)).cumsum(axis=1)
+    context = train[[7, 30], :6] + [[[5.0, -3.0]]]
+    context[1, 2] = np.nan
+    np.testing.assert_allclose(nearest_clip(context, 4, train), train[[7, 30], 6:] + [[[5.0, -3.0]]])

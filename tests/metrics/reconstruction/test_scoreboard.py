@@ -1,0 +1,178 @@
+"""Figures mean what they say, and cheats score badly."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torchmetrics.functional.image import peak_signal_noise_ratio
+
+from trajvq.data.synthetic.scene import make_clips
+from trajvq.errors import UserError
+from trajvq.io.video import to_float, to_uint8
+from trajvq.metrics.background import estimate_background
+from trajvq.metrics.figures import Figure, register
+from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard
+from trajvq.metrics.reconstruction.truth import background_of
+
+Batch = dict[str, Tensor]
+
+
+@pytest.fixture(scope="module")
+def batch() -> Batch:
+    clips = make_clips(6, "test", 0, 24, 16, 64)
+    columns = {name: torch.from_numpy(v) for name, v in clips.items() if v.dtype.kind != "S"}
+    return columns | {"video": to_float(columns["video"])}
+
+
+def score(batch: Batch, reconstruction: Tensor) -> dict[str, float]:
+    board = ReconstructionScoreboard()
+    for part in (slice(0, 10), slice(10, None)):  # uneven batches
+        board.update({name: value[part] for name, value in batch.items()}, reconstruction[part])
+    row: dict[str, float] = board.compute()["rows"]["model"]
+    return row
+
+
+def test_the_truth_is_perfect(batch: Batch) -> None:
+    row = score(batch, batch["video"])
+    assert row["skill"] == 1
+    assert row["mse"] == 0
+    assert row["visible"] == 1
+    assert row["centroid_error"] <= 0.03
+    assert row["radius_error"] <= 0.05
+    assert row["color_error"] <= 2
+
+
+def test_blank_clips_cost_the_full_error_in_every_frame(batch: Batch) -> None:
+    row = score(batch, torch.ones_like(batch["video"]))
+    assert row["skill"] <= 0
+    assert row["psnr"] > 25
+    assert row["visible"] == 0
+    assert row["centroid_error"] == 32
+    assert row["object_psnr"] < 12
+
+
+def test_a_constant_shift_is_measured(batch: Batch) -> None:
+    moved = (batch["video"] + batch["video"].roll(1, dims=-1)) / 2  # half a pixel to the right
+    assert score(batch, moved)["centroid_error"] == pytest.approx(0.5, abs=0.03)
+
+
+def test_an_object_that_vanishes_half_way_is_visible_in_half_of_the_frames(batch: Batch) -> None:
+    reconstruction = batch["video"].clone()
+    reconstruction[:, :, 8:] = 1
+    row = score(batch, reconstruction)
+    assert row["visible"] == 0.5
+    assert row["centroid_error"] == pytest.approx(16, abs=0.1)
+
+
+def test_a_frozen_object_is_not_visible(batch: Batch) -> None:
+    row = score(batch, batch["video"][:, :, :1].expand_as(batch["video"]))
+    assert row["skill"] < 0
+    assert row["visible"] < 0.7
+    assert row["centroid_error"] > 5
+
+
+def test_a_second_object_is_not_the_object(batch: Batch) -> None:
+    reconstruction = torch.minimum(batch["video"], batch["video"].flip(-1))
+    assert score(batch, reconstruction)["visible"] < 0.2
+
+
+def test_a_grey_cast_is_no_object(batch: Batch) -> None:
+    assert score(batch, torch.full_like(batch["video"], 0.9))["visible"] == 0
+
+
+def test_occluded_frames_do_not_count(batch: Batch) -> None:
+    occluded = torch.zeros(24, 16, dtype=torch.bool)
+    occluded[:, 8:] = True
+    reconstruction = batch["video"].clone()
+    reconstruction[:, :, 8:] = 1
+    row = score(batch | {"occluded": occluded}, reconstruction)
+    assert row["visible"] == 1
+    assert row["centroid_error"] <= 0.03
+
+
+def test_the_mean_clip_is_the_zero_of_skill(batch: Batch) -> None:
+    reconstruction = batch["video"].mean(dim=2, keepdim=True).expand_as(batch["video"])
+    assert score(batch, reconstruction)["skill"] == pytest.approx(0, abs=1e-9)
+
+
+def test_psnr_equals_torchmetrics(batch: Batch) -> None:
+    reconstruction = torch.from_numpy(to_uint8((batch["video"] + 0.05 * torch.randn_like(batch["video"])).clamp(0, 1)))
+    reconstruction = reconstruction.transpose(1, 2).float() / 255
+    row = score(batch, reconstruction)
+    psnr = float(peak_signal_noise_ratio(reconstruction, batch["video"], data_range=1.0))
+    assert row["psnr"] == pytest.approx(psnr, abs=1e-3)
+    assert row["mse"] == pytest.approx(float((reconstruction - batch["video"]).square().mean()), rel=1e-5)
+
+
+def test_without_ground_truth_the_tracked_target_is_the_truth(batch: Batch) -> None:
+    board = ReconstructionScoreboard()
+    board.update({"video": batch["video"]}, batch["video"])
+    content = board.compute()
+    assert content["truth"] == "tracked"
+    assert content["clips"] == 24
+    assert content["rows"]["model"]["visible"] == 1
+    assert content["rows"]["model"]["centroid_error"] == 0
+    assert content["rows"]["blank"]["visible"] == 0
+
+
+@pytest.mark.parametrize("speed", [0.0, 0.3])
+def test_the_background_estimate_contains_no_slow_object(speed: float) -> None:
+    video = torch.full((1, 3, 16, 32, 32), 0.8)
+    for frame in range(16):
+        x = int(5 + speed * frame)
+        video[:, :, frame, 10:15, x : x + 5] = 0.1
+    assert torch.equal(estimate_background(video), torch.full((1, 3, 1, 32, 32), 0.8))
+
+
+def test_a_textured_background_is_recovered_behind_a_moving_object() -> None:
+    texture = torch.rand(1, 3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    video = texture.repeat(1, 1, 16, 1, 1)
+    for frame in range(16):
+        video[:, :, frame, 10:13, 1 + frame : 4 + frame] = 0.0
+    assert torch.equal(estimate_background(video), texture)
+    assert np.isfinite(to_uint8(video)).all()
+
+
+def test_frames_without_truth_leave_no_nan(batch: Batch) -> None:
+    video = batch["video"].clone()
+    video[:, :, 5] = 1  # no object, so nothing to track
+    board = ReconstructionScoreboard()
+    board.update({"video": video}, video)
+    content = board.compute()
+    assert content["truth"] == "tracked"
+    for figure in ("visible", "centroid_error"):
+        interval = content["intervals"]["model"][figure]
+        assert interval["value"] == pytest.approx(content["rows"]["model"][figure], abs=1e-9)
+        assert np.isfinite(list(interval.values())).all()
+
+
+class Brightness(nn.Module):
+    """The mean of a clip relative to its background, a figure that is not part of the package."""
+
+    figure = register(Figure("test_brightness", "mean difference from the background"))
+
+    def forward(self, reconstruction: Tensor, video: Tensor, background: Tensor) -> Tensor:
+        assert video.shape == reconstruction.shape
+        return (reconstruction - background).mean(dim=(1, 2, 3, 4))
+
+
+def test_a_figure_of_the_users_own_has_a_mean_an_interval_and_a_value_per_clip(batch: Batch) -> None:
+    board = ReconstructionScoreboard(figures=[Brightness()])
+    numbered = batch | {"index": torch.arange(24).flip(0)}
+    for part in (slice(0, 10), slice(10, None)):
+        board.update({name: value[part] for name, value in numbered.items()}, batch["video"][part])
+    content = board.compute()
+    expected = (batch["video"] - background_of(batch)).mean(dim=(1, 2, 3, 4))
+    row, interval = content["rows"]["model"], content["intervals"]["model"]["test_brightness"]
+    assert row["test_brightness"] == pytest.approx(float(expected.mean()), abs=1e-6)
+    assert interval["low"] < row["test_brightness"] < interval["high"]
+    assert content["rows"]["blank"]["test_brightness"] == pytest.approx(0, abs=1e-6)
+    torch.testing.assert_close(content["per_clip"]["test_brightness"], expected.flip(0), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(("module", "words"), [(nn.Identity(), "has no entry"), (Brightness(), "one value for each")])
+def test_a_wrong_figure_is_refused_in_one_line(module: nn.Module, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Brightness, "forward", lambda self, reconstruction, video, background: video.mean())
+    video = torch.rand(2, 3, 4, 16, 16)
+    with pytest.raises(UserError, match=words):
+        ReconstructionScoreboard(figures=[module]).update({"video": video}, video)

@@ -1,0 +1,105 @@
+"""Checks for what a model could exploit: repeated clips, and cues that give a class or a position away.
+
+N clips, T frames.
+"""
+
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from trajvq.io.arrays import Floats
+from trajvq.metrics.dataset.checks import NAMED, Check, SplitContents
+
+SAME_PATH = 0.25  # px RMS within which two paths are near duplicates
+SAME_PHASE = 0.02  # px around one sub-pixel position that counts as that position
+CONSTANT_RADIUS = 0.02  # px, and share of the mean, of the standard deviation below which a radius is constant
+
+Clip = tuple[str, int]  # split and number
+
+
+def check_duplicates(splits: dict[str, SplitContents]) -> Check:
+    """Look for clips with the same pixels or nearly the same path, within splits and across."""
+    check = Check("duplicates", summary="none, exact or near")
+    clips = [(split, number) for split, contents in splits.items() for number in range(len(contents.crc))]
+    digests = list(chain.from_iterable(contents.digest for contents in splits.values()))
+    _check_pixels(check, clips, digests)
+    paths = np.concatenate([contents.paths for contents in splits.values()])
+    _check_paths(check, clips, digests, paths)
+    return check
+
+
+def _check_pixels(check: Check, clips: list[Clip], digests: list[bytes]) -> None:
+    """Report clips with the same pixels."""
+    by_digest: dict[bytes, list[Clip]] = {}
+    for clip, digest in zip(clips, digests, strict=True):
+        by_digest.setdefault(digest, []).append(clip)
+    groups = [group for group in by_digest.values() if len(group) > 1]
+    across = [group for group in groups if len({split for split, _ in group}) > 1]
+    within = [group for group in groups if len({split for split, _ in group}) == 1]
+    if across:
+        firsts = [list({split: (split, number) for split, number in reversed(group)}.values()) for group in across]
+        named = "; ".join(" = ".join(f"{s} {n}" for s, n in reversed(group)) for group in firsts[:NAMED])
+        check.faults.append(f"{len(across)} clips are in several splits: {named}")
+    if within:
+        named = " = ".join(f"{s} {n}" for s, n in within[0][:NAMED])
+        check.warnings.append(f"{len(within)} clips are repeated within a split, such as {named}")
+
+
+def _check_paths(check: Check, clips: list[Clip], digests: list[bytes], paths: Floats) -> None:
+    """Report clips with different pixels whose paths ``(N, T, 2)`` are nearly the same."""
+    complete = np.flatnonzero(np.isfinite(paths).all(axis=(1, 2)))
+    if len(complete) < 2:
+        return
+    tree = cKDTree(paths[complete].reshape(len(complete), -1))
+    rows = complete[tree.query_pairs(SAME_PATH * np.sqrt(paths.shape[1]), output_type="ndarray")]
+    pairs = [(clips[a], clips[b]) for a, b in rows if digests[a] != digests[b]]
+    if pairs:
+        across = [(a, b) for a, b in pairs if a[0] != b[0]]
+        a, b = (across or pairs)[0]
+        check.warnings.append(
+            f"{len(pairs)} pairs of clips have the same path within {SAME_PATH} px, {len(across)} of them across "
+            f"splits, such as {a[0]} {a[1]} and {b[0]} {b[1]}"
+        )
+
+
+def check_leaks(splits: dict[str, SplitContents]) -> Check:
+    """Look for cues besides the motion: a constant sub-pixel position or radius, a telling first position."""
+    check = Check("leaks", summary="no cue besides the motion")
+    contents = splits.get("train") or next(iter(splits.values()))
+    paths = contents.paths
+    present: NDArray[np.bool_] = np.asarray(np.isfinite(paths).all(axis=-1))
+    if not present.any():
+        check.summary = "no object detected"
+        return check
+    phase = paths[present] % 1.0
+    angle = 2 * np.pi * phase
+    mean_phase = np.arctan2(np.sin(angle).mean(axis=0), np.cos(angle).mean(axis=0)) / (2 * np.pi)
+    deviation = np.abs((phase - mean_phase + 0.5) % 1.0 - 0.5).max(axis=1)
+    share = (deviation < SAME_PHASE).mean()
+    if share > 0.9:
+        check.warnings.append(f"objects have the same sub-pixel position in {share:.0%} of frames")
+    stored = "radius" in contents.columns
+    radius = np.where(present, contents.columns["radius"] if stored else contents.tracked("radius"), np.nan)
+    means = np.nanmean(radius[present.any(axis=1)], axis=1)
+    if np.nanstd(means) < CONSTANT_RADIUS * np.nanmean(means) + CONSTANT_RADIUS:
+        check.warnings.append(f"all objects have the same radius, {np.nanmean(means):.2f} px")
+    if "label" in contents.columns:
+        check.warnings += _first_position(paths, present, contents.columns["label"])
+    return check
+
+
+def _first_position(paths: Floats, present: NDArray[np.bool_], label: NDArray[np.int64]) -> list[str]:
+    """Predict the class of each clip by the nearest first position of another clip; report what beats chance."""
+    rows = np.flatnonzero(present[:, 0])
+    counts = np.bincount(label)
+    if len(rows) < 40 or (counts > 0).sum() < 2:
+        return []
+    _, neighbor = cKDTree(paths[rows, 0]).query(paths[rows, 0], k=2)
+    predicted = label[rows][neighbor[:, 1]]
+    accuracy, majority = float(np.mean(predicted == label[rows])), counts.max() / counts.sum()
+    margin = 4 * np.sqrt(majority * (1 - majority) / len(rows))
+    if accuracy <= majority + margin:
+        return []
+    return [f"the first position alone predicts {accuracy:.0%} of classes (chance {majority:.0%})"]

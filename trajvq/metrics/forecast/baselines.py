@@ -1,0 +1,102 @@
+"""Baselines of forecasting: no object, polynomials, the most similar clip, fitted motion families and the oracle.
+
+N clips of T frames, n frames of context, M predicted frames.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajvq.data.synthetic.ranges import Region
+from trajvq.io.arrays import Floats
+from trajvq.metrics.forecast.errors import PATH_PREDICTORS, nearest_clip
+from trajvq.metrics.forecast.family import forecast_best_family
+from trajvq.metrics.forecast.oracle import forecast_true_family
+from trajvq.metrics.judge import noise_of
+
+SOURCES = ("tracked", "reconstructed")
+
+
+@dataclass(frozen=True)
+class Paths:
+    """True and tracked positions of the object of N clips: ``(N, T, 2)`` px, NaN where there is none.
+
+    Attributes:
+        truth: Stored positions, or tracked ones where none are stored.
+        valid: bool ``(N, T)``: frames in which the object is visible.
+        tracked: Tracked in the clips themselves.
+        reconstructed: Tracked in what the clips' tokens decode to; None without tokens.
+        label: ``(N,)`` classes; None for a dataset without labels.
+        identifiable: bool ``(N,)``: clips whose motion determines their class; None for a dataset without the column.
+    """
+
+    truth: Floats
+    valid: NDArray[np.bool_]
+    tracked: Floats
+    reconstructed: Floats | None
+    label: NDArray[np.int64] | None = None
+    identifiable: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """Predict the continuation of paths by every baseline.
+
+    Attributes:
+        train_paths: ``(K, T, 2)`` px, paths of training clips.
+        val: Calibration clips, on which the noise of each source is measured; None leaves out the fitted families.
+        classes: Names of the classes.
+        ranges: The ``ranges`` of the dataset's manifest; the oracle is left out if they name no regions.
+        size: Height and width of the picture in pixels.
+        frames: T, the length of the dataset's clips.
+    """
+
+    train_paths: Floats
+    val: Paths | None
+    classes: Sequence[str]
+    ranges: Mapping[str, Any]
+    size: tuple[int, int]
+    frames: int
+
+    def predictions(self, split: str, paths: Paths, context: int, horizon: int) -> dict[str, Floats]:
+        """Return the predicted positions of every baseline, ``(N, M, 2)`` px; the oracle's come last.
+
+        Args:
+            split: Name of the split; the oracle uses the regions that its clips were generated in.
+            paths: The clips; baselines use their first ``context`` frames only.
+            context: n.
+            horizon: M.
+        """
+        sources = {source: getattr(paths, source) for source in SOURCES}
+        contexts = {source: positions[:, :context] for source, positions in sources.items() if positions is not None}
+        predicted = {name: predict(contexts["tracked"], horizon) for name, predict in PATH_PREDICTORS.items()}
+        complete = self.train_paths[np.isfinite(self.train_paths).all(axis=(1, 2))]
+        if len(complete) and complete.shape[1] >= context + horizon:
+            predicted["nearest_clip"] = nearest_clip(contexts["tracked"], horizon, complete)
+        if self.val is not None:
+            for source, positions in contexts.items():
+                sigma = noise_of(getattr(self.val, source), self.val.truth)
+                predicted[f"best_family_{source}"] = forecast_best_family(
+                    positions, horizon, self.frames, sigma, self.classes
+                )
+        regions = self._regions(split)
+        if paths.label is not None and regions:
+            family = [self.classes[k] for k in paths.label]
+            for source, positions in contexts.items():
+                predicted[f"true_family_{source}"] = forecast_true_family(
+                    positions, family, regions, self.frames, context + horizon, self.size[0]
+                )
+        return predicted
+
+    def _regions(self, split: str) -> list[Region]:
+        """Return the regions that a split was generated in; none for clips of another source or not square."""
+        if self.size[0] != self.size[1]:
+            return []
+        splits: Mapping[str, list[Mapping[str, Any]]] = self.ranges.get("splits", {})
+        return [
+            {name: tuple((low, high) for low, high in parts) for name, parts in region.items()}
+            for region in splits.get(split, [])
+        ]

@@ -1,0 +1,81 @@
+"""The ground truth of clips that figures compare with: stored, or tracked where nothing is stored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trajvq.io.arrays import Bytes, Floats
+from trajvq.io.video import to_uint8
+from trajvq.metrics.background import estimate_background, stored_background
+from trajvq.metrics.tracking import contrast_of, track
+
+OBJECT_QUANTILE = 0.999  # of a clip's differences from a textured background, taken as the object's contrast
+
+
+@dataclass(frozen=True)
+class Truth:
+    """True position and appearance of the object of N clips.
+
+    Attributes:
+        video: uint8 ``(N, T, 3, H, W)``.
+        background: uint8 ``(N, 1, 3, H, W)``.
+        pixel: ``(N, T, 2)`` true (x, y) in pixels; NaN where a tracked target shows no object.
+        radius: ``(N, T)`` pixels.
+        color: ``(N, 3)`` in [0, 1].
+        contrast: ``(N,)`` mean absolute difference between object and background in [0, 1].
+        valid: bool ``(N, T)``: frames in which the object is visible; figures count only these.
+    """
+
+    video: Bytes
+    background: Bytes
+    pixel: Floats
+    radius: Floats
+    color: Floats
+    contrast: Floats
+    valid: NDArray[np.bool_]
+
+
+def background_of(batch: Mapping[str, Tensor]) -> Tensor:
+    """Return the background of a batch, float ``(B, 3, 1, H, W)``: the stored one, or an estimate."""
+    if "background" in batch:
+        return stored_background(batch["background"], batch["video"])
+    return estimate_background(batch["video"])
+
+
+def truth_of(batch: Mapping[str, Tensor]) -> Truth:
+    """Return the ground truth of a batch; where none is stored, of the tracked target.
+
+    Args:
+        batch: ``video`` float ``(B, 3, T, H, W)`` in [0, 1] and perhaps ``background``, ``pixel`` with ``radius`` and
+            ``color``, and ``occluded``.
+    """
+    video = to_uint8(batch["video"])
+    background = to_uint8(background_of(batch))
+    if "pixel" in batch:
+        pixel, radius = (batch[name].double().cpu().numpy() for name in ("pixel", "radius"))
+        color = batch["color"].double().cpu().numpy() / 255
+        contrast = _object_contrast(video, background, color)
+    else:
+        tracks = track(video, background)
+        pixel, radius = tracks.pixel, tracks.radius
+        color = np.stack(
+            [
+                np.median(clip[present], axis=0) if present.any() else np.zeros(3)
+                for clip, present in zip(tracks.color, tracks.present, strict=True)
+            ]
+        )
+        contrast = np.median(contrast_of(video, background).max(axis=(2, 3)), axis=1).astype(np.float64)
+    valid = np.isfinite(pixel).all(axis=-1)
+    if "occluded" in batch:
+        valid = valid & ~batch["occluded"].cpu().numpy()
+    return Truth(video, background, pixel, radius, color, contrast, valid)
+
+
+def _object_contrast(video: Bytes, background: Bytes, color: Floats) -> Floats:
+    """Return ``(N,)`` contrasts of objects of ``(N, 3)`` colors with their backgrounds."""
+    if background.std(axis=(3, 4)).any():
+        return np.quantile(contrast_of(video, background), OBJECT_QUANTILE, axis=(1, 2, 3)).astype(np.float64)
+    return np.asarray(np.abs(color - (background / 255.0)[:, 0, :, 0, 0]).mean(axis=-1))

@@ -1,0 +1,182 @@
+"""AutoregressiveTokens: object tokens one after another, background tokens in parallel.
+
+With tracks, a causal transformer models the tokens of the cells that the object touches (the object tokens), in the
+order of the grid, each given those before it. All others (the background tokens) follow in parallel, given these.
+Without tracks every token is an object token: the plain raster order. Likelihoods are exact.
+
+Every part sees only its own latent frame and earlier ones, so the first frames of a clip can be given.
+
+B clips, T frames, N tokens of a clip in the order of the grid, L object tokens, D channels.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from trajvq.models.appearance import NUMBERS
+from trajvq.models.background import ParallelHead
+from trajvq.models.cells import CellFeatures, gather_tokens, pad_tracks, token_positions
+from trajvq.models.codes import CodeHead, TokenEmbedding
+from trajvq.models.sampling import Sampling, uniforms
+from trajvq.models.token_model import Conditions
+from trajvq.models.transformer import TokenLayout, TokenTransformer
+
+
+class AutoregressiveTokens(nn.Module):
+    """A `trajvq.models.token_model.TokenModel`: a causal transformer over object tokens.
+
+    Args:
+        width: D.
+        depth: Transformer blocks.
+        heads: Attention heads.
+        dropout: Share dropped in training.
+        radius: Cells from the edge of a cell within which the object touches it.
+        background_width: Channels of the network of background tokens.
+        background_depth: Its residual blocks.
+        background_tokens: In training, estimate the likelihood of background tokens from so many random ones of each
+            clip; None for all.
+    """
+
+    def __init__(
+        self,
+        width: int = 128,
+        depth: int = 3,
+        heads: int = 4,
+        dropout: float = 0.0,
+        radius: float = 0.5,
+        background_width: int = 64,
+        background_depth: int = 3,
+        background_tokens: int | None = 48,
+    ) -> None:
+        super().__init__()
+        self.width, self.depth, self.heads, self.dropout, self.radius = width, depth, heads, dropout, radius
+        self.background_width, self.background_depth = background_width, background_depth
+        self.background_tokens = background_tokens
+
+    def build(self, layout: TokenLayout, classes: int, *, tracks: bool = False, appearance: bool = False) -> None:
+        """Create the layers with fresh weights; see `TokenModel.build`."""
+        self.layout, self.classes, width = layout, classes, self.width
+        self.embedding = TokenEmbedding(layout, width)
+        self.start = nn.Parameter(torch.randn(width) * 0.3)
+        self.label = nn.Embedding(classes + 1, width)
+        self.cells = CellFeatures(layout, width, self.radius, tracks, NUMBERS if appearance else 0)
+        self.transformer = TokenTransformer(width, self.depth, self.heads, causal=True, dropout=self.dropout)
+        self.head = CodeHead(layout, width)
+        self.background = ParallelHead(layout, width, self.background_width, self.background_depth) if tracks else None
+
+    def log_likelihood(self, tokens: Tensor, conditions: Conditions) -> dict[str, Tensor]:
+        """Return the log-likelihood of ``object`` and ``background`` tokens; see `TokenModel.log_likelihood`.
+
+        Without tracks all tokens are in ``object``.
+        """
+        label = self._labels(conditions.label, len(tokens))
+        cells, object_mask = self.cells(len(tokens), conditions.tracks, conditions.appearance)
+        flat, positions = tokens.flatten(1), token_positions(object_mask)
+        code = gather_tokens(flat, positions)
+        hidden = self.transformer(self._inputs(positions, code, cells, label))
+        scored = self._scored(positions, conditions.context)
+        parts = {"object": self.head.log_probability(hidden, code).masked_fill(~scored, 0).sum(dim=1)}
+        if self.background is None:
+            return parts
+        features = self._features(flat, object_mask, cells)
+        others, share = token_positions(~object_mask), 1.0
+        if self.training and self.background_tokens is not None and self.background_tokens < others.shape[1]:
+            share = self.background_tokens / others.shape[1]
+            chosen = torch.rand(others.shape, device=tokens.device).argsort(dim=1)[:, : self.background_tokens]
+            others = others.gather(1, chosen)
+        scored = self._scored(others, conditions.context)
+        log_probability = self.background.head.log_probability(
+            gather_tokens(features, others), gather_tokens(flat, others)
+        )
+        return parts | {"background": log_probability.masked_fill(~scored, 0).sum(dim=1) / share}
+
+    @torch.no_grad()
+    def generate(
+        self,
+        prefix: Tensor,
+        frames: int,
+        conditions: Conditions,
+        sampling: Sampling,
+        generators: Sequence[torch.Generator],
+    ) -> Tensor:
+        """Return sampled clips, int64 ``(B, frames, h, w)``; see `TokenModel.generate`."""
+        (t, h, w), total, count = self.layout.grid, self.layout.tokens, len(prefix)
+        label = self._labels(conditions.label, count)
+        uniform = uniforms(generators, total, prefix.device)
+        cells, object_mask = self.cells(count, pad_tracks(conditions.tracks, self.layout), conditions.appearance)
+        later = torch.arange(frames, t, device=prefix.device)
+        object_mask = object_mask.view(count, t, -1).index_fill(1, later, False).flatten(1)
+        given = prefix.flatten(1)
+        tokens = torch.cat([given, given.new_zeros(count, total - given.shape[1])], dim=1)
+        tokens = self._sample_objects(tokens, given.shape[1], object_mask, cells, label, uniform, sampling)
+        if self.background is not None:
+            features = self._features(tokens, object_mask, cells)
+            plain = Sampling(sampling.temperature, sampling.top_p)
+            sampled = self.background.head.sample(features.flatten(0, 1), uniform.flatten(), plain).view(count, -1)
+            missing = ~object_mask & (torch.arange(total, device=prefix.device) >= given.shape[1])
+            tokens = torch.where(missing, sampled, tokens)
+        return tokens.view(count, t, h, w)[:, :frames]
+
+    def _sample_objects(
+        self,
+        tokens: Tensor,
+        given: int,
+        object_mask: Tensor,
+        cells: Tensor,
+        label: Tensor,
+        uniform: Tensor,
+        sampling: Sampling,
+    ) -> Tensor:
+        """Return tokens ``(B, N)`` in which object tokens, except among the first ``given``, are sampled in turn."""
+        labels, positions = label, token_positions(object_mask)
+        if sampling.guidance != 1:
+            labels, cells = torch.cat([label, torch.full_like(label, self.classes)]), cells.repeat(2, 1, 1)
+        tokens = F.pad(tokens, (0, 1))  # clips that have no object token left write there
+        uniform = F.pad(uniform, (0, 1))
+        cache = self.transformer.cache(positions.shape[1])
+        previous: Tensor | None = None
+        for step in range(positions.shape[1]):
+            current = positions[:, step : step + 1]
+            code = gather_tokens(tokens, previous) if previous is not None else None
+            hidden = self.transformer(self._input(current, previous, code, cells, labels), cache)
+            sampled = self.head.sample(hidden[:, -1], gather_tokens(uniform, current)[:, 0], sampling)
+            kept = torch.where(current < given, gather_tokens(tokens, current), sampled[:, None])
+            tokens = tokens.scatter(1, current, kept)
+            previous = current
+        return tokens[:, :-1]
+
+    def _labels(self, label: Tensor | None, count: int) -> Tensor:
+        if label is None:
+            return torch.full((count,), self.classes, device=self.start.device)
+        return label.masked_fill(label < 0, self.classes)
+
+    def _scored(self, positions: Tensor, context: int) -> Tensor:
+        """Return bool ``(B, L)``: positions that exist and lie after the context."""
+        _, h, w = self.layout.grid
+        return (positions < self.layout.tokens) & (positions >= context * h * w)
+
+    def _inputs(self, positions: Tensor, code: Tensor, cells: Tensor, label: Tensor) -> Tensor:
+        """Return ``(B, L, D)``: of each object token its cell, and the object token before it."""
+        first = self._input(positions[:, :1], None, None, cells, label)
+        later = self._input(positions[:, 1:], positions[:, :-1], code[:, :-1], cells, label)
+        return torch.cat([first, later], dim=1)
+
+    def _input(
+        self, positions: Tensor, previous: Tensor | None, code: Tensor | None, cells: Tensor, label: Tensor
+    ) -> Tensor:
+        """Return the transformer's input ``(B, S, D)`` for tokens at ``positions``, given those at ``previous``."""
+        copies = len(label) // len(positions)
+        current: Tensor = self.label(label)[:, None] + gather_tokens(cells, positions.repeat(copies, 1))
+        if previous is None or code is None:
+            return current + self.start
+        embedded: Tensor = self.embedding(code, previous.clamp(max=self.layout.tokens - 1)).repeat(copies, 1, 1)
+        return current + embedded + 0.5 * gather_tokens(cells, previous.repeat(copies, 1))
+
+    def _features(self, tokens: Tensor, object_mask: Tensor, cells: Tensor) -> Tensor:
+        """Return features ``(B, N, background_width)`` of background tokens, given object tokens ``(B, N)``."""
+        assert self.background is not None
+        embedded = self.embedding(tokens.masked_fill(~object_mask, 0))
+        features: Tensor = self.background(embedded, object_mask, cells)
+        return features

@@ -1,0 +1,40 @@
+"""Background tokens: those away from the object, predicted in parallel from the cells and the tokens already known.
+
+B clips; N tokens of a clip in the order of the grid; D channels of a cell.
+"""
+
+from torch import Tensor, nn
+
+from trajvq.models.causal import ResidualBlock
+from trajvq.models.codes import CodeHead
+from trajvq.models.transformer import TokenLayout
+
+
+class ParallelHead(nn.Module):
+    """Predict tokens independently of each other, given known tokens of the same and earlier latent frames.
+
+    Args:
+        layout: Of the tokens.
+        width: D.
+        background_width: Channels of the residual blocks.
+        background_depth: Residual blocks, each of which sees one cell further and one latent frame further back.
+    """
+
+    def __init__(self, layout: TokenLayout, width: int, background_width: int, background_depth: int) -> None:
+        super().__init__()
+        self.grid = layout.grid
+        self.tokens, self.cells = nn.Linear(width, background_width), nn.Linear(width, background_width)
+        self.blocks = nn.Sequential(*(ResidualBlock(background_width) for _ in range(background_depth)))
+        self.head = CodeHead(layout, background_width)
+
+    def forward(self, embedded: Tensor, known: Tensor, cells: Tensor) -> Tensor:
+        """Return features ``(B, N, background_width)`` for `head`.
+
+        Args:
+            embedded: ``(B, N, D)`` embedded tokens; those that are not known may be any.
+            known: bool ``(B, N)``.
+            cells: ``(B, N, D)``; see `trajvq.models.cells.CellFeatures`.
+        """
+        tokens = self.tokens(embedded) * known[..., None]
+        features: Tensor = self.blocks((tokens + self.cells(cells)).unflatten(1, self.grid))
+        return features.flatten(1, 3)

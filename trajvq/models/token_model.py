@@ -1,0 +1,94 @@
+"""The TokenModel protocol: a distribution of clips of tokens, trained and sampled by the tasks.
+
+B clips, T frames; t, h, w tokens over latent frames, rows and columns.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from trajvq.models.sampling import Sampling
+from trajvq.models.transformer import TokenLayout
+
+ANY = -1  # the label of a clip whose class is not known
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What is known of clips beside their tokens. All of it is optional.
+
+    Attributes:
+        label: int64 ``(B,)`` class ids, `ANY` for a clip of unknown class; None where no class is known.
+        tracks: float ``(B, S, 2)``, where the object is in each frame, x and y from -1 to 1 between the edges.
+        appearance: float ``(B, 4)``, its radius and color; see `trajvq.tokens.tracks.as_appearance`.
+        context: First latent frames that are given and therefore not part of the likelihood.
+    """
+
+    label: Tensor | None = None
+    tracks: Tensor | None = None
+    appearance: Tensor | None = None
+    context: int = 0
+
+
+class Generated(NamedTuple):
+    """Sampled clips.
+
+    Attributes:
+        tokens: int64 ``(B, t, h, w)``.
+        tracks: float ``(B, T, 2)``, where the object was placed, x and y from -1 to 1 between the edges; None without
+            a trajectory model.
+        appearance: float ``(B, 4)``; None without an appearance model.
+    """
+
+    tokens: Tensor
+    tracks: Tensor | None = None
+    appearance: Tensor | None = None
+
+
+@runtime_checkable
+class TokenModel(Protocol):
+    """A distribution of clips of tokens. Any `torch.nn.Module` with these methods will do."""
+
+    def build(self, layout: TokenLayout, classes: int, *, tracks: bool = False, appearance: bool = False) -> None:
+        """Create the layers with fresh weights.
+
+        Args:
+            layout: Of the tokens.
+            classes: Number of classes; 0 where clips have none.
+            tracks: Conditions will hold tracks.
+            appearance: Conditions will hold appearances.
+        """
+        ...
+
+    def log_likelihood(self, tokens: Tensor, conditions: Conditions) -> dict[str, Tensor]:
+        """Return the natural log-likelihood of clips in named parts, each ``(B,)``; their sum is the clip's.
+
+        In training the parts may be unbiased estimates.
+
+        Args:
+            tokens: int64 ``(B, t, h, w)``.
+            conditions: What is known of the clips; tracks are those of all frames.
+        """
+        ...
+
+    def generate(
+        self,
+        prefix: Tensor,
+        frames: int,
+        conditions: Conditions,
+        sampling: Sampling,
+        generators: Sequence[torch.Generator],
+    ) -> Tensor:
+        """Return sampled clips, int64 ``(B, frames, h, w)``, that begin with the prefix.
+
+        Args:
+            prefix: int64 ``(B, s, h, w)``, the first latent frames; s may be 0.
+            frames: Latent frames, those of the prefix included; at most as many as in training.
+            conditions: What is known of the clips; tracks are those of all ``frames``.
+            sampling: Temperature and the like.
+            generators: One on the CPU for each clip, the only source of randomness: no clip depends on the others.
+        """
+        ...

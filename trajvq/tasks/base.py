@@ -1,0 +1,100 @@
+"""Task: what every task shares, the user's own included: settings, optimizer, checks, monitor and callbacks."""
+
+import warnings
+from typing import Any, ClassVar, Literal
+
+import lightning as L
+import torch
+from lightning.fabric.utilities.data import AttributeDict
+from torch import Tensor, nn
+
+from trajvq.errors import UserError
+from trajvq.optim.schedule import adamw, muon
+from trajvq.tokens.loading import misfits
+from trajvq.tokens.protocol import spec_of
+
+Batch = dict[str, Tensor]
+
+
+class Task(L.LightningModule):
+    """A LightningModule that trains all of its parameters, those of its loss included.
+
+    Subclasses set `task`, `monitor` and `monitor_mode`, name their callbacks in ``configure_callbacks`` and compute
+    the loss in ``training_step``, passed through `checked`. Every argument of a subclass is a plain value or a module
+    that keeps its own arguments as attributes, so that checkpoints hold plain data.
+
+    Args:
+        total_steps: Steps until the learning rate has decayed to 0; the trainer's ``max_steps``.
+        learning_rate: Peak learning rate of AdamW.
+        warmup_steps: Steps of linear rise to it.
+        betas: Decay rates of AdamW's running averages.
+        weight_decay: Decoupled weight decay.
+        matrix_learning_rate: Peak learning rate of Muon, for matrices; None trains all parameters by AdamW.
+
+    Attributes:
+        task: Name of the task's run folder, ``runs/TASK``.
+        monitor: Figure that chooses ``best.ckpt``; None for no such checkpoint.
+        monitor_mode: ``max`` or ``min``.
+        scoreboards: By split, after ``test``.
+    """
+
+    task: ClassVar[str] = "custom"
+    monitor: ClassVar[str | None] = None
+    monitor_mode: ClassVar[Literal["max", "min"]] = "max"
+
+    def __init__(
+        self,
+        total_steps: int,
+        learning_rate: float,
+        warmup_steps: int = 100,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.01,
+        matrix_learning_rate: float | None = None,
+    ) -> None:
+        super().__init__()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # under the CLI these are plain values; elsewhere see the next line
+            self.save_hyperparameters()
+        self.hparams.update({name: _plain(value) for name, value in self.hparams.items()})
+        self._hparams_initial = AttributeDict(self.hparams)
+        self.total_steps, self.learning_rate, self.warmup_steps = total_steps, learning_rate, warmup_steps
+        self.betas, self.weight_decay, self.matrix_learning_rate = betas, weight_decay, matrix_learning_rate
+        self.scoreboards: dict[str, dict[str, Any]] = {}
+
+    def configure_optimizers(self) -> Any:
+        settings = (self.warmup_steps, self.total_steps, self.betas, self.weight_decay)
+        if self.matrix_learning_rate is None:
+            return adamw(self.parameters(), self.learning_rate, *settings)
+        return muon(self.parameters(), self.learning_rate, self.matrix_learning_rate, *settings)
+
+    def checked(self, loss: Tensor) -> Tensor:
+        """Return a loss that is finite.
+
+        Raises:
+            UserError: If it is not.
+        """
+        if not torch.isfinite(loss):
+            rates = "" if self.matrix_learning_rate is None else "model.matrix_learning_rate and "
+            raise UserError(f"the loss is {loss.item()} at step {self.global_step}; lower {rates}model.learning_rate")
+        return loss
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse the weights of another network.
+
+        Raises:
+            UserError: If names or shapes differ.
+        """
+        difference = misfits(self.state_dict(), checkpoint["state_dict"])
+        if difference:
+            spec = self.hparams.get("network") or self.hparams.get("tokenizer") or {}
+            network = spec.get("class_path", type(self).__name__)
+            raise UserError(f"the checkpoint is of another network than the config's {network}: {difference}")
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as plain data: modules by class path and arguments."""
+    if isinstance(value, nn.Module):
+        return spec_of(value)
+    if isinstance(value, list | tuple) and any(isinstance(part, nn.Module) for part in value):
+        return [_plain(part) for part in value]
+    return value
