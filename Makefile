@@ -1,6 +1,8 @@
 # make install, demo, test, check, docs, pipeline, wheel, bench, audit: each installs into .venv from constraints.txt; the second time that does nothing.
 PYTHON ?= python3
 BIN := .venv/bin
+# In how many processes the tests run; each takes a core and 1.5 GB.
+PROCESSES ?= 2
 
 .PHONY: install demo test check docs pipeline wheel bench audit
 
@@ -19,7 +21,7 @@ demo: install
 	@echo "pictures: runs/recon/latest/media; open runs/recon/latest/report.html"
 
 test: install
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist worksteal
 
 check: install
 	$(BIN)/ruff check .

@@ -30,6 +30,16 @@ def test_an_unknown_command_is_one_line(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().err == "trajvq: unknown command 'train'; see `trajvq --help`\n"
 
 
+def test_a_plugin_is_imported_by_every_command(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "own.py").write_text("print('imported')")
+    assert main(["report", "nowhere", "--plugin", "own", "--out", "a.html"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "imported\n"
+    assert "nowhere" in captured.err
+    assert main(["tokenize", "--plugin=missing", "nowhere", "--out", "a.h5"]) == 2
+    assert "plugin 'missing' cannot be imported" in capsys.readouterr().err
+
+
 def test_data_generate_prints_its_clips(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["data", "generate", "--out", "d", "--train", "8", "--val", "4", "--test", "0", "--ood", "4"]
     assert main([*arguments, "--frames", "4", "--size", "32", "--seed", "5"]) == 0

@@ -109,17 +109,23 @@ def test_every_command_of_a_page_parses(page: str) -> None:
                 main(arguments)
 
 
-def test_the_motion_family_page_generates_verified_clips(tmp_path: Path) -> None:
+def test_the_motion_family_page_generates_verified_clips_that_are_judged(tmp_path: Path) -> None:
     page = blocks((DOCS / "add_a_family.md").read_text())
-    (tmp_path / "pendulum.py").write_text(next(block.text for block in page if block.language == "python"))
-    for line in next(block.text for block in page if block.language == "bash").splitlines():
-        command = [sys.executable, "-m", "trajvq.cli", *shlex.split(line)[1:]]
-        fewer = ["--workers=2", "--train=100", "--val=20", "--test=20", "--ood=10"] if "generate" in line else []
-        done = subprocess.run([*command, *fewer], cwd=tmp_path, capture_output=True, text=True, check=False)
+    family, check = [block.text for block in page if block.language == "python"]
+    (tmp_path / "pendulum.py").write_text(family)
+    calls = []
+    for words in commands((DOCS / "add_a_family.md").read_text()):
+        fewer = ["--workers=2", "--train=100", "--val=20", "--test=20", "--ood=10"] if "generate" in words else []
+        calls.append(["-m", "trajvq.cli", *words, *fewer])
+    output = ""
+    for call in [*calls, ["-c", check]]:
+        done = subprocess.run([sys.executable, *call], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+        output += done.stdout
     folder = tmp_path / "datasets" / "five"
     assert read_manifest(folder).classes[4] == "pendulum"
     assert check_equations(folder, tmp_path / "datasets" / "five.jsonl") == 190
+    assert "pendulum: 100%" in output
 
 
 SHORT = [
@@ -147,7 +153,8 @@ def follow(title: str, dataset: Path, *fit_options: str) -> None:
 def test_a_quantizer_trains_and_tests(here: Path, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     follow("A quantizer", dataset, *RECON)
     assert "recon · test · 12 clips" in capsys.readouterr().out
-    tokenizer, video = load_tokenizer("runs/recon/signs/checkpoints/best.ckpt"), torch.rand(2, 3, 8, 32, 32)
+    tokenizer: Any = load_tokenizer("runs/recon/signs/checkpoints/best.ckpt")
+    video = torch.rand(2, 3, 8, 32, 32)
     assert torch.equal(tokenizer(video), tokenizer.decode(tokenizer.encode(video)))
 
 

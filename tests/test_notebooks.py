@@ -35,8 +35,8 @@ def test_all_of_them_run(
     outputs = [output for cell in together.cells for output in cell.get("outputs", [])]
     text = "".join(output.get("text", "") + output.get("data", {}).get("text/plain", "") for output in outputs)
     assert "mean_frame" in text
-    assert "asked for helical" in text
-    assert "of the tokens change when the object is there" in text
+    assert "target helical" in text
+    assert "of the tokens change when the object is removed" in text
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

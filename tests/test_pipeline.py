@@ -50,6 +50,6 @@ def test_tasks_must_beat_their_rows_by_more_than_their_interval(pipeline: Module
 
 def test_a_command_that_fails_names_its_log(pipeline: ModuleType, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with pytest.raises(SystemExit, match=f"exit code 2; why is at the end of {log}"):
+    with pytest.raises(SystemExit, match=f"exit code 2; see the end of {log}"):
         pipeline.trajvq("data", "generate", "--out", str(tmp_path), "--preset", "no_such", log=log, threads=1)
     assert "no_such" in log.read_text()

@@ -5,8 +5,11 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+import wandb
 
 from trajvq.cli import main
+from trajvq.tasks import sample_scoreboard
+from trajvq.tasks.tracks import TrackTraining
 
 # Options that make the network and the work of a task small; the same for `fit` and `test`.
 SMALL = {
@@ -61,20 +64,23 @@ def finished_run(folder: Path, task: str, dataset: Path, tokenizer: Path | None 
     """
     common = options(task, dataset, tokenizer)
     steps = [] if task == "recon" else ["--model.total_steps=4"]
+    training = TrackTraining(steps=10)
     with pytest.MonkeyPatch.context() as patch, (folder / "output.txt").open("w") as output, redirect_stdout(output):
         patch.chdir(folder)
+        patch.setattr(sample_scoreboard, "GAN_TRAIN", training)
         assert main(["fit", *common, *SHORT, *EXTRA.get(task, []), "--run=a"]) == 0
         assert main(["test", *common, *steps, "--data.test_splits=[ood_size,test]"]) == 0
+        wandb.teardown()  # waits until its process has written the last records to disk
     return folder / "runs" / task / "a"
 
 
-def copy_run(run: Path, here: Path, wandb: bool = False) -> Path:
+def copy_run(run: Path, here: Path, with_wandb: bool = False) -> Path:
     """Copy a run and ``latest`` into the folder `here`, by default without its W&B run, which takes time to continue.
 
     Returns:
         The copy's folder.
     """
     task = run.parent.name
-    ignore = None if wandb else shutil.ignore_patterns("wandb", "wandb.id")
+    ignore = None if with_wandb else shutil.ignore_patterns("wandb", "wandb.id")
     shutil.copytree(run.parent, here / "runs" / task, symlinks=True, ignore=ignore)
     return here / "runs" / task / run.name

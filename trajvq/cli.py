@@ -1,5 +1,6 @@
 """The ``trajvq`` command. It starts fast, because a command is imported only when it is called."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -29,6 +30,7 @@ Train and measure video tokenizers that keep small moving objects.
 {commands}
 
 `trajvq COMMAND --help` lists the options of a command. Any value of a config can be set as --KEY VALUE.
+`--plugin MODULE` imports a module of yours first, such as a motion family; every command takes it.
 `trajvq --version` prints the version.
 """
 
@@ -70,12 +72,35 @@ def _run(command: str, arguments: list[str]) -> int:
     """
     if command not in COMMANDS:
         raise UserError(f"unknown command {command!r}{did_you_mean(command, COMMANDS)}; see `trajvq --help`")
+    sys.path.insert(0, os.getcwd())  # for plugins, and for classes that configs and checkpoints name
+    arguments = _import_plugins(arguments)
     if command not in VERBS:
         return int(import_module(f"trajvq.commands.{command}").main(arguments[1:]))
     if {"-h", "--help"} & set(arguments):
         print(help_text(command))
         return 0
     return int(import_module("trajvq.commands.fit").main(arguments))
+
+
+def _import_plugins(arguments: list[str]) -> list[str]:
+    """Import the modules named by ``--plugin``, and return the other arguments.
+
+    ``data`` keeps the option, since the worker processes of ``data generate`` import the modules, too.
+
+    Raises:
+        UserError: If a module cannot be imported.
+    """
+    others, plugins, words = [], [], iter(arguments)
+    for word in words:
+        option, equals, value = word.partition("=")
+        if option == "--plugin":
+            plugins.append(value if equals else next(words, ""))
+        else:
+            others.append(word)
+    if not plugins:
+        return arguments
+    import_module("trajvq.data.synthetic.plan").import_plugins(plugins)
+    return arguments if arguments[0] == "data" else others
 
 
 if __name__ == "__main__":

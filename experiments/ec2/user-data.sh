@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# User data for a plain EC2 spot machine (Ubuntu with NVIDIA drivers): installs, goes on with the run, ends the machine.
+# User data for a plain EC2 spot machine (Ubuntu with NVIDIA drivers): installs trajvq, continues the run and shuts the machine down.
 # Fill in the three values. How to start it: README.md.
 set -euo pipefail
 RUN=first
@@ -16,13 +16,13 @@ python3 -m venv .venv
 .venv/bin/pip install -q torch==2.13.0
 .venv/bin/pip install -q --constraint constraints.txt '.[s3]'
 
-# The machine's role gives access to the bucket; no key is written anywhere.
+# The machine's role gives access to the bucket. No key is stored.
 status=0
 .venv/bin/trajvq fit --config recon --config trainer/gpu --config trainer/ec2 \
   --run "$RUN" --mirror.url "s3://$BUCKET/runs" --data.path "s3://$BUCKET/datasets/default" || status=$?
 
-# 143: EC2 gave notice; everything is in the bucket, and the next machine with this script goes on.
-# 0: finished. Anything else stays for a look at /var/log/trajvq.log.
+# 143: EC2 gave notice. Everything is in the bucket, and the next machine with this script continues the run.
+# 0: finished. Anything else: the machine stays on, see /var/log/trajvq.log.
 case "$status" in
   0) .venv/bin/trajvq test --config recon --mirror.url "s3://$BUCKET/runs" --data.path "s3://$BUCKET/datasets/default"
      shutdown -h now ;;

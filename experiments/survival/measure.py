@@ -265,11 +265,11 @@ def damage() -> None:
         path.write_bytes(raw)
         again = Run(name)
         again.until(again.began)
-        again.until(lambda r=again: any("going on" in line or "continuing" in line for line in r.lines))  # type: ignore[misc]
+        again.until(lambda r=again: any("continuing" in line for line in r.lines))  # type: ignore[misc]
         again.process.kill()
         again.end()
-        spoken = [line for line in again.lines if "going on" in line or "continuing" in line]
-        print(f"{name} last.ckpt: {spoken[0] if spoken else again.one_line()}; {verdict(run.folder)}")
+        messages = [line for line in again.lines if "continuing" in line]
+        print(f"{name} last.ckpt: {messages[0] if messages else again.one_line()}; {verdict(run.folder)}")
 
 
 def speed() -> None:

@@ -58,3 +58,4 @@ def test_a_task_without_reconstructions_cannot_collapse() -> None:
     watch.on_validation_batch_end(cast(Any, None), cast(Any, None), None, None, 0)
     watch.on_validation_end(cast(Any, trainer(-1.0)), cast(Any, None))
     watch.on_train_batch_start(cast(Any, None), cast(Any, None))
+    assert watch.collapsed is None

@@ -129,7 +129,7 @@ def test_later_configs_and_options_override_earlier_ones(fit: Run, here: Path) -
 def test_an_unfinished_run_goes_on_and_a_finished_one_is_refused(
     recon_run: Path, here: Path, fit: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    finished = copy_run(recon_run, here, wandb=True)
+    finished = copy_run(recon_run, here, with_wandb=True)
     assert fit("--run=a") == 2
     assert "is finished" in capsys.readouterr().err
     (finished / "complete.json").unlink()

@@ -45,6 +45,13 @@ class Plain(L.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
+class Bare(Plain):
+    """The same with predictions that are no dictionaries."""
+
+    def predict_step(self, batch, batch_idx):
+        return self.gray.expand_as(batch["video"])
+
+
 class Watch(L.Callback):
     """Counts validations, and writes down which callbacks there are."""
 
@@ -100,6 +107,13 @@ def test_a_task_that_names_nothing_runs(config: str, here: Path, capsys: pytest.
     with h5py.File(here / "runs/Plain/a/predictions.h5") as file:
         assert file["index"][:].tolist() == list(range(12))
     assert not (here / "runs/Plain/a/media").exists()  # there are no reconstructions to show
+
+
+@pytest.mark.parametrize("config", ["Bare"], indirect=True)
+def test_predictions_that_cannot_be_written_are_one_line(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", config, "--run=a", "--trainer.max_steps=1", "--trainer.val_check_interval=1"]) == 0
+    assert main(["predict", config, "--ckpt_path=runs/Bare/a/checkpoints/last.ckpt"]) == 2
+    assert "trajvq: Bare.predict_step returns Tensor" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("config", ["Own"], indirect=True)

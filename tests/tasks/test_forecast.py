@@ -2,18 +2,19 @@
 
 import csv
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h5py
+import lightning as L
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from tests.toy_runs import SHORT, copy_run, options
 from tests.wandb_file import read_back
 from trajvq.cli import main
 from trajvq.data.storage.clips import Clips
@@ -23,20 +24,33 @@ from trajvq.models import AutoregressiveTokens, Generator, ParallelTokens, Traje
 from trajvq.models.sampling import Sampling
 from trajvq.tasks import Forecast
 from trajvq.tasks.forecast import GREEDY, seed_of
+from trajvq.tokens.datamodule import TokenDataModule
 
-SMALL = [
-    "--model.network.trajectory.width=16",
-    "--model.network.tokens.width=16",
-    "--model.network.tokens.background_width=8",
-    "--model.network.tokens.background_depth=1",
-    "--model.context=4",
-    "--model.horizon=4",
-    "--model.samples=3",
-    "--model.paths=16",
-    "--model.warmup_steps=1",
-    "--data.batch_size=8",
-]
-SHORT = ["--trainer.max_steps=4", "--trainer.val_check_interval=2", "--trainer.log_every_n_steps=1"]
+OWN_TRAJECTORY = """
+import torch
+from torch import nn
+
+
+class ConstantVelocity(nn.Module):
+    has_density = False
+
+    def build(self, layout, classes):
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def snap(self, tracks):
+        return tracks
+
+    def log_probability(self, tracks, label):
+        raise ValueError("no density")
+
+    def loss(self, tracks, context, label):
+        return (self.scale - 1).square() + 0 * tracks.nan_to_num().sum()
+
+    def sample(self, prefix, frames, label, sampling, generators):
+        step = self.scale * (prefix[:, -1:] - prefix[:, -2:-1])
+        steps = torch.arange(1, frames - prefix.shape[1] + 1).view(1, -1, 1)
+        return torch.cat([prefix, prefix[:, -1:] + steps * step], dim=1)
+"""
 AUTOREGRESSIVE = [
     *("--model.network.trajectory=AutoregressiveTrajectory", "--model.network.trajectory.width=16"),
     *("--model.network.trajectory.depth=1", "--model.network.tokens=AutoregressiveTokens"),
@@ -47,7 +61,7 @@ Train = Callable[..., int]
 
 @pytest.fixture
 def common(dataset: Path, tokenizer: Path, here: Path) -> list[str]:
-    return ["--config", "forecast", f"--data.path={dataset}", f"--model.tokenizer_ckpt={tokenizer}", *SMALL]
+    return options("forecast", dataset, tokenizer)
 
 
 @pytest.fixture
@@ -58,31 +72,19 @@ def train(common: list[str]) -> Train:
     return run
 
 
-@pytest.fixture(scope="module")
-def forecast_run(dataset: Path, tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run, logged to W&B and tested on two splits. Do not change it."""
-    folder = tmp_path_factory.mktemp("forecast")
-    words = ["--config", "forecast", f"--data.path={dataset}", f"--model.tokenizer_ckpt={tokenizer}", *SMALL]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        assert main(["fit", *words, *SHORT, "--run=a"]) == 0
-        assert main(["test", *words, "--data.test_splits=[ood_speed,test]", "--model.total_steps=4"]) == 0
-    return folder / "runs/forecast/a"
-
-
 @pytest.fixture
 def finished(forecast_run: Path, here: Path) -> Path:
-    """A copy of `forecast_run` in the folder `here`, with ``latest`` pointing to it."""
-    shutil.copytree(forecast_run.parent, here / "runs/forecast", symlinks=True)
-    return here / "runs/forecast/a"
+    return copy_run(forecast_run, here)
 
 
 def untrained(tokenizer: Path, dataset: Path, tokens: nn.Module) -> Forecast:
-    """Return an untrained forecaster, as good as any where only its inputs matter."""
+    """Return an untrained forecaster for tests where only its inputs matter."""
     torch.manual_seed(0)
     task = Forecast(str(tokenizer), Generator(tokens, TrajectoryPredictor(16)), total_steps=4, context=4, horizon=4)
-    manifest = Clips(dataset, "test").manifest
-    task.layout, task.classes = task.tokenizer.layout(manifest), manifest.classes
+    task.trainer = L.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    data = TokenDataModule(dataset)
+    task.trainer.datamodule = data  # type: ignore[attr-defined]
+    task.layout, task.classes = task.tokenizer.layout(data.manifest), data.manifest.classes
     task.build(task.layout, task.classes)
     return task.eval()
 
@@ -100,13 +102,13 @@ def test_a_run_leaves_a_scoreboard_and_pictures(forecast_run: Path) -> None:
     assert len(model["horizon"]) == 4
     parts = [model["budget"][name] for name in ("extractor", "tokenizer", "dynamics", "together")]
     assert sum(parts) == pytest.approx(model["budget"]["total"])
-    ood = json.loads((forecast_run / "scoreboards/ood_speed.json").read_text())["rows"]["model"]
+    ood = json.loads((forecast_run / "scoreboards/ood_size.json").read_text())["rows"]["model"]
     assert ood["ood_over_id"] == pytest.approx(ood["ade"]["value"] / model["ade"]["value"])
-    for name in ("horizon-test.png", "fans-test.png", "fans-ood_speed.png"):
+    for name in ("horizon-test.png", "fans-test.png", "fans-ood_size.png"):
         with Image.open(forecast_run / "media" / name) as picture:
             assert min(picture.size) > 200
     history = read_back(forecast_run / "wandb")["history"]
-    for split in ("test", "ood_speed"):
+    for split in ("test", "ood_size"):
         assert history[f"{split}/horizon_table/_type"] == ["table-file"]
         assert history[f"media/fans_{split}/_type"] == ["images/separated"]
 
@@ -246,3 +248,12 @@ def test_clips_without_truth_are_scored_by_their_tracks(common: list[str], here:
     assert board["truth"] == "tracked"
     assert not any(name.startswith("true_family") for name in board["rows"])
     assert "best_family_tracked" in board["rows"]
+
+
+def test_a_trajectory_model_of_the_users_own_is_used_by_a_config(common: list[str], here: Path) -> None:
+    (here / "own_trajectory.py").write_text(OWN_TRAJECTORY)
+    words = [word for word in common if "network.trajectory" not in word]
+    own = ["--model.network.trajectory=own_trajectory.ConstantVelocity", "--run=own"]
+    assert main(["fit", *words, *SHORT, *own, "--trainer.logger=false"]) == 0
+    assert main(["test", *words, *own, "--model.samples=0"]) == 0
+    assert (here / "runs/forecast/own/scoreboards/test.json").is_file()

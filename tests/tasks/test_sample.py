@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.toy_runs import SHORT, copy_run, options
 from tests.wandb_file import read_back
 from trajvq.cli import main
 from trajvq.data.storage.clips import Clips
@@ -18,51 +19,35 @@ from trajvq.metrics.scoreboard import value_of
 from trajvq.tasks import Sample
 from trajvq.tokens.sampling import load_generator, sample_clips
 
-SMALL = [
-    "--model.network.tokens.width=16",
-    "--model.network.tokens.depth=1",
-    "--model.network.tokens.heads=2",
-    "--model.network.tokens.background_width=8",
-    "--model.network.tokens.background_depth=1",
-    "--model.network.trajectory.width=16",
-    "--model.network.trajectory.depth=1",
-    "--model.network.trajectory.mixtures=2",
-    "--model.network.appearance.width=16",
-    "--model.samples=6",
-    "--data.batch_size=8",
-]
-SHORT = ["--trainer.max_steps=6", "--trainer.val_check_interval=3", "--trainer.log_every_n_steps=1"]
-
 
 @pytest.fixture
 def common(dataset: Path, tokenizer: Path, here: Path) -> list[str]:
-    return ["--config", "sample", f"--data.path={dataset}", f"--model.tokenizer_ckpt={tokenizer}", *SMALL]
+    return options("sample", dataset, tokenizer)
 
 
-@pytest.fixture(scope="module")
-def trained(dataset: Path, tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The checkpoint of a run of six steps."""
-    folder = tmp_path_factory.mktemp("sample")
-    words = ["--config", "sample", f"--data.path={dataset}", f"--model.tokenizer_ckpt={tokenizer}", *SMALL, *SHORT]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        assert main(["fit", *words, "--run=a", "--trainer.logger=false"]) == 0
-    return folder / "runs/sample/a/checkpoints/best.ckpt"
+@pytest.fixture
+def trained(sample_run: Path) -> Path:
+    """The checkpoint of a run of four steps."""
+    return sample_run / "checkpoints/best.ckpt"
 
 
-def test_a_run_leaves_checkpoints_a_scoreboard_and_pictures(
-    common: list[str], here: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["fit", *common, *SHORT, "--run=a"]) == 0
-    run = here / "runs/sample/a"
-    rows = list(csv.DictReader((run / "metrics.csv").open()))
+def test_a_run_leaves_checkpoints_and_pictures(sample_run: Path) -> None:
+    rows = list(csv.DictReader((sample_run / "metrics.csv").open()))
     logged = {name: [float(row[name]) for row in rows if row[name]] for name in rows[0] if name.startswith("val/nll")}
     whole = np.sum([logged[f"val/nll_{part}"] for part in ("trajectory", "appearance", "object", "background")], axis=0)
     assert logged["val/nll"] == pytest.approx(whole, rel=1e-4)
-    assert main(["test", *common, "--data.test_splits=[ood_size,test]", "--model.total_steps=6"]) == 0
-    board = json.loads((run / "scoreboards/test.json").read_text())
+    for name in ("samples", "closest-pairs"):
+        assert Image.open(sample_run / f"media/{name}.png").width > 100
+    history = read_back(sample_run / "wandb")["history"]
+    assert history["media/samples/_type"] == history["media/closest-pairs/_type"] == ["images/separated"]
+
+
+def test_scoreboards_hold_every_row_and_figure(sample_run: Path, dataset: Path) -> None:
+    assert "NLL bits" in (sample_run.parents[2] / "output.txt").read_text()
+    board = json.loads((sample_run / "scoreboards/test.json").read_text())
     assert (board["task"], board["clips"]) == ("sample", 24)
     assert list(board["rows"]) == ["classes_rotated", "reconstructed", "model"]
+    assert board["judge"]["sigma"] > 0
     model = board["rows"]["model"]
     assert set(model["class_match_per_class"]) <= set(read_manifest(dataset).classes)
     for name in ("coverage", "density", "gan_train", "nll_bits", "bits", "clips_per_second"):
@@ -70,14 +55,14 @@ def test_a_run_leaves_checkpoints_a_scoreboard_and_pictures(
     assert model.get("description_bits", 0) >= 0  # absent where the tokenizer shows nothing to track
     for name in ("memorization_path", "nearer_path", "memorization_tokens", "nearer_tokens"):
         assert value_of(model[name]) >= 0, name
-    beyond = json.loads((run / "scoreboards/ood_size.json").read_text())["rows"]["model"]
-    assert beyond["ood_over_id"] == pytest.approx(beyond["nll_bits"] / model["nll_bits"])
-    assert board["judge"]["sigma"] > 0
-    for name in ("samples", "closest-pairs"):
-        assert Image.open(run / f"media/{name}.png").width > 100
-    history = read_back(run / "wandb")["history"]
-    assert history["media/samples/_type"] == history["media/closest-pairs/_type"] == ["images/separated"]
-    assert "NLL bits" in capsys.readouterr().out
+    outside = json.loads((sample_run / "scoreboards/ood_size.json").read_text())["rows"]["model"]
+    assert outside["ood_over_id"] == pytest.approx(outside["nll_bits"] / model["nll_bits"])
+
+
+def test_predict_points_to_the_command_that_samples(
+    sample_run: Path, common: list[str], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy_run(sample_run, here)
     assert main(["predict", *common]) == 2
     assert "use `trajvq sample`" in capsys.readouterr().err
 

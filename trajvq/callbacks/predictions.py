@@ -1,6 +1,6 @@
 """PredictionFile: write the predictions of a model as clips that ``trajvq score`` reads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
 
+from trajvq.errors import UserError
 from trajvq.io.video import to_uint8
 
 
@@ -40,12 +41,22 @@ class PredictionFile(BasePredictionWriter):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        prediction: dict[str, Tensor],
+        prediction: Mapping[str, Tensor],
         batch_indices: Sequence[int] | None,
         batch: Any,
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
+        """Append a batch.
+
+        Raises:
+            UserError: If the task predicts anything but a dictionary.
+        """
+        if not isinstance(prediction, Mapping):
+            raise UserError(
+                f"{type(pl_module).__name__}.predict_step returns {type(prediction).__name__}, which PredictionFile "
+                "cannot write; return a dictionary of tensors"
+            )
         assert self.file is not None
         for name, value in prediction.items():
             array: np.ndarray[Any, Any] = to_uint8(value) if name == "video" else value.cpu().numpy()

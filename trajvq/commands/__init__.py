@@ -1,1 +1,1 @@
-"""The commands beside training."""
+"""The commands, one file each, and what reads the command line."""

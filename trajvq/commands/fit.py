@@ -1,7 +1,6 @@
 """``fit``, ``validate``, ``test`` and ``predict``: run one training command."""
 
 import errno
-import os
 import sys
 from collections.abc import Sequence
 
@@ -26,7 +25,6 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         UserError: If the user made a mistake or the disk is full.
     """
-    sys.path.insert(0, os.getcwd())  # so that configs can name classes in the current folder
     torch.set_float32_matmul_precision("high")
     torch.set_flush_denormal(True)  # numbers close to 0 slow a CPU down tenfold
     silence_warnings()

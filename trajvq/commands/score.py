@@ -3,8 +3,9 @@
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,14 @@ from trajvq.metrics.submissions.reconstruction import Submission, score_reconstr
 from trajvq.report.eye_chart import plot_eye_chart
 from trajvq.report.table import print_scoreboard
 
+Scorer = Callable[[argparse.Namespace], dict[str, Any]]
+# By value of --task: from the arguments to a scoreboard.
+SCORERS: dict[str, Scorer] = {
+    "recon": lambda args: score_reconstructions(args.path, Clips(args.data, args.split)),
+    "sample": lambda args: score_samples(args.path, Clips(args.data, "val"), args.reconstructed),
+    "forecast": lambda args: score_forecasts(args.path, Clips(args.data, args.split), args.context),
+}
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="trajvq score", description="Score anyone's clips against a dataset split.")
@@ -30,8 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--split", default="test", help="split that the clips belong to; samples belong to none (default: test)"
     )
-    tasks = ("recon", "sample", "forecast")
-    parser.add_argument("--task", choices=tasks, default="recon", help="what the clips are (default: recon)")
+    parser.add_argument("--task", choices=tuple(SCORERS), default="recon", help="what the clips are (default: recon)")
     parser.add_argument(
         "--context", type=int, default=8, help="forecast: frames of a clip that the model saw (default: 8)"
     )
@@ -50,18 +58,13 @@ def main(arguments: Sequence[str]) -> int:
     """
     args = _parser().parse_args(arguments)
     start = time.monotonic()
-    clips = Clips(args.data, args.split)
-    if args.task == "recon":
-        board = score_reconstructions(args.path, clips)
-    elif args.task == "forecast":
-        board = score_forecasts(args.path, clips, args.context)
-    else:
-        board = score_samples(args.path, Clips(args.data, "val"), args.reconstructed)
+    board = SCORERS[args.task](args)
     content = scoreboard_content(args.task, args.split, round(time.monotonic() - start, 1), str(args.path), board)
     print_scoreboard(content)
     if "chart" in board:
         content["chart"] = board["chart"].as_json()
-        _show_chart(args.path, clips, board["chart"], (args.out or Path("chart.json")).with_suffix(".png"))
+        picture = (args.out or Path("chart.json")).with_suffix(".png")
+        _show_chart(args.path, Clips(args.data, args.split), board["chart"], picture)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps(content, indent=1))

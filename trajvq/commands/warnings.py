@@ -1,4 +1,9 @@
-"""The warnings that the training commands silence, each with its reason. No other module silences warnings."""
+"""The warnings that the training commands silence, each with its reason.
+
+Two places silence more: `trajvq.tasks.base`, around ``save_hyperparameters``, which warns about modules among the
+arguments although they are replaced by plain values right after it; and the tests, which ignore deprecations inside
+libraries (``pyproject.toml``).
+"""
 
 import warnings
 

@@ -108,28 +108,28 @@ class AutoregressiveTokens(nn.Module):
         cells, object_mask = self.cells(count, pad_tracks(conditions.tracks, self.layout), conditions.appearance)
         later = torch.arange(frames, t, device=prefix.device)
         object_mask = object_mask.view(count, t, -1).index_fill(1, later, False).flatten(1)
-        given = prefix.flatten(1)
-        tokens = torch.cat([given, given.new_zeros(count, total - given.shape[1])], dim=1)
-        tokens = self._sample_objects(tokens, given.shape[1], object_mask, cells, label, uniform, sampling)
+        start = prefix[0].numel()  # position of the first token to sample
+        tokens = F.pad(prefix.flatten(1), (0, total - start))
+        tokens = self._sample_objects(tokens, start, object_mask, cells, label, uniform, sampling)
         if self.background is not None:
             features = self._features(tokens, object_mask, cells)
             plain = Sampling(sampling.temperature, sampling.top_p)
             sampled = self.background.head.sample(features.flatten(0, 1), uniform.flatten(), plain).view(count, -1)
-            missing = ~object_mask & (torch.arange(total, device=prefix.device) >= given.shape[1])
+            missing = ~object_mask & (torch.arange(total, device=prefix.device) >= start)
             tokens = torch.where(missing, sampled, tokens)
         return tokens.view(count, t, h, w)[:, :frames]
 
     def _sample_objects(
         self,
         tokens: Tensor,
-        given: int,
+        start: int,
         object_mask: Tensor,
         cells: Tensor,
         label: Tensor,
         uniform: Tensor,
         sampling: Sampling,
     ) -> Tensor:
-        """Return tokens ``(B, N)`` in which object tokens, except among the first ``given``, are sampled in turn."""
+        """Return tokens ``(B, N)`` in which object tokens, from position ``start`` on, are sampled in turn."""
         labels, positions = label, token_positions(object_mask)
         if sampling.guidance != 1:
             labels, cells = torch.cat([label, torch.full_like(label, self.classes)]), cells.repeat(2, 1, 1)
@@ -142,7 +142,7 @@ class AutoregressiveTokens(nn.Module):
             code = gather_tokens(tokens, previous) if previous is not None else None
             hidden = self.transformer(self._input(current, previous, code, cells, labels), cache)
             sampled = self.head.sample(hidden[:, -1], gather_tokens(uniform, current)[:, 0], sampling)
-            kept = torch.where(current < given, gather_tokens(tokens, current), sampled[:, None])
+            kept = torch.where(current < start, gather_tokens(tokens, current), sampled[:, None])
             tokens = tokens.scatter(1, current, kept)
             previous = current
         return tokens[:, :-1]

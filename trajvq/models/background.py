@@ -27,14 +27,14 @@ class ParallelHead(nn.Module):
         self.blocks = nn.Sequential(*(ResidualBlock(background_width) for _ in range(background_depth)))
         self.head = CodeHead(layout, background_width)
 
-    def forward(self, embedded: Tensor, known: Tensor, cells: Tensor) -> Tensor:
+    def forward(self, embedded: Tensor, observed: Tensor, cells: Tensor) -> Tensor:
         """Return features ``(B, N, background_width)`` for `head`.
 
         Args:
-            embedded: ``(B, N, D)`` embedded tokens; those that are not known may be any.
-            known: bool ``(B, N)``.
+            embedded: ``(B, N, D)`` embedded tokens; only those of observed tokens count.
+            observed: bool ``(B, N)``: tokens that are known.
             cells: ``(B, N, D)``; see `trajvq.models.cells.CellFeatures`.
         """
-        tokens = self.tokens(embedded) * known[..., None]
+        tokens = self.tokens(embedded) * observed[..., None]
         features: Tensor = self.blocks((tokens + self.cells(cells)).unflatten(1, self.grid))
         return features.flatten(1, 3)

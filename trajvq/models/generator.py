@@ -164,8 +164,8 @@ class Generator(nn.Module):
                 tracks = torch.cat([tracks, window_tracks[:, start.shape[1] :]], dim=1)
             if self.appearance is not None and appearance is None:
                 appearance = self.appearance.sample(label, sampling, generators)
-            known = Conditions(label, window_tracks, appearance)
-            sampled = self.token_model.generate(window, steps, known, sampling, generators)
+            window_conditions = Conditions(label, window_tracks, appearance)
+            sampled = self.token_model.generate(window, steps, window_conditions, sampling, generators)
             tokens = torch.cat([tokens, sampled[:, window.shape[1] :]], dim=1)
         return Generated(tokens, tracks if self.trajectory is not None else None, appearance)
 

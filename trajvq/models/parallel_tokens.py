@@ -95,8 +95,8 @@ class ParallelTokens(nn.Module):
 
     def _features(self, tokens: Tensor, cells: Tensor) -> Tensor:
         """Return features ``(B, t, h * w, background_width)`` of tokens ``(B, t, h, w)``; -1 is not known."""
-        known = (tokens >= 0).flatten(1)
-        features: Tensor = self.background(self.embedding(tokens.flatten(1).clamp(min=0)), known, cells)
+        observed = (tokens >= 0).flatten(1)
+        features: Tensor = self.background(self.embedding(tokens.flatten(1).clamp(min=0)), observed, cells)
         return features.view(len(tokens), self.layout.grid[0], -1, features.shape[-1])
 
     def _frame_log_likelihood(self, tokens: Tensor, frame: Tensor, cells: Tensor, clips: Tensor) -> Tensor:

@@ -132,14 +132,14 @@ class TrajectoryPredictor(nn.Module):
         if context >= frames:
             return prefix[:, :frames]
         tracks = F.pad(prefix, (0, 0, 0, self.frames - context))
-        given = torch.full((len(prefix),), context, device=prefix.device)
+        lengths = torch.full((len(prefix),), context, device=prefix.device)
         if sampling.noise_scale == 0:
-            samples = self(tracks, given, self.fixed_noise.expand(len(prefix), -1, -1))
+            samples = self(tracks, lengths, self.fixed_noise.expand(len(prefix), -1, -1))
             predicted = geometric_median(samples)
         else:
             uniform = uniforms(generators, self.numbers, prefix.device).clamp(1e-9, 1 - 1e-9)
             noise = torch.special.ndtri(uniform).to(prefix.dtype) * sampling.noise_scale
-            predicted = self(tracks, given, noise[:, None])[:, 0]
+            predicted = self(tracks, lengths, noise[:, None])[:, 0]
         return torch.cat([prefix, predicted[:, context:frames]], dim=1)
 
 

@@ -18,6 +18,7 @@ from trajvq.metrics.forecast.errors import forecast_figures
 from trajvq.metrics.forecast.predictions import ForecastPredictions, track_against
 from trajvq.metrics.forecast.scoreboard import forecast_rows
 from trajvq.metrics.scoreboard import add_ood_ratios, value_of
+from trajvq.metrics.tracking import track
 from trajvq.models.generator import Generator
 from trajvq.models.sampling import Sampling
 from trajvq.models.token_model import Conditions
@@ -86,7 +87,7 @@ class Forecast(TokenTask):
         self.context, self.horizon, self.samples, self.val_clips = context, horizon, samples, val_clips
         self.sampling = Sampling(temperature=temperature, noise_scale=noise_scale)
         self.paths, self.paths_weight, self.path_noise_std = paths, paths_weight, path_noise_std
-        self.symmetries = PathSymmetries()
+        self.symmetries, self.tracker = PathSymmetries(), track
         self.timing = np.zeros(2)  # clips predicted greedily in this test, and seconds
         self.val_predictions = ForecastPredictions()
         self.test_predictions = nn.ModuleDict()
@@ -141,7 +142,7 @@ class Forecast(TokenTask):
         if self.generator.trajectory is None:
             return Conditions()
         height, width = video.shape[-2:]
-        objects = tracks_in(video, self.data.tracker)
+        objects = tracks_in(video, self.tracker)
         appearance = as_appearance(objects, width) if self.generator.appearance is not None else None
         return Conditions(tracks=as_path(objects[..., :2], height, width), appearance=appearance)
 
@@ -253,7 +254,7 @@ class Forecast(TokenTask):
 
     def setup(self, stage: str) -> None:
         """Have the data encode the context alone, and check them; see `TokenTask.setup`."""
-        self.data.context = self.context
+        self.data.context, self.tracker = self.context, self.data.tracker
         super().setup(stage)
 
     def check_data(self) -> None:

@@ -72,8 +72,8 @@ class ForecastTargets:
         truth, video = self._truth(index)
         reconstruction = self._reconstruct(index, video)
         clips = (video, reconstruction, context)
-        tracked, reconstructed, known = (track_against(truth, to_uint8(c)).pixel for c in clips)
-        reconstructed[:, : self.context] = known  # as the model has it: without the frames to come
+        tracked, reconstructed, from_context = (track_against(truth, to_uint8(c)).pixel for c in clips)
+        reconstructed[:, : self.context] = from_context  # as the model has it: without the frames to come
         columns = {name: self.clips.columns.get(name) for name in ("label", "identifiable")}
         return {
             "tracked": pad_or_cut(tracked, self.frames),

@@ -112,8 +112,8 @@ class SampleScoreboard:
                 accuracy = self._accuracy_after(train, real)
                 rows[name]["gan_train"] = wilson(accuracy * len(real.label), len(real.label))
         nearest = self._nearest(samples)
-        for space, found in nearest.items():
-            ratio, share = memorization(found, self.nearest_val[space])
+        for space, neighbors in nearest.items():
+            ratio, share = memorization(neighbors, self.nearest_val[space])
             rows["model"] |= {f"memorization_{space}": ratio, f"nearer_{space}": wilson(share * count, count)}
         if self.errors is not None and np.isfinite(self.errors).all():  # a tokenizer may show nothing to track
             description = parameter_bits(real.label, self.classes, float(self.size[1]), self.errors)

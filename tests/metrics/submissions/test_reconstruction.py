@@ -21,10 +21,13 @@ from trajvq.metrics.scoreboard import value_of
 from trajvq.metrics.submissions.chart import EyeChartFigures
 
 
+CLIPS = 16
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("score") / "data"
-    generate(path, {"train": 4, "val": 4, "test": 40, **dict.fromkeys(OOD, 0)}, progress=False)
+    generate(path, {"train": 4, "val": 4, "test": CLIPS, **dict.fromkeys(OOD, 0)}, progress=False)
     return path
 
 
@@ -44,8 +47,9 @@ def score(path: Path, folder: Path, video: np.ndarray, **more: Any) -> dict[str,
 
 def test_simple_submissions_have_the_figures_that_theory_predicts(tmp_path: Path, folder: Path) -> None:
     video = truth(folder)
-    assert score(tmp_path, folder, video)["centroid_error"] <= 0.03
-    assert score(tmp_path, folder, video)["skill"] == 1
+    perfect = score(tmp_path, folder, video)
+    assert perfect["centroid_error"] <= 0.03
+    assert perfect["skill"] == 1
     blank = score(tmp_path, folder, np.full_like(video, 255))
     assert blank["visible"] == 0
     assert blank["skill"] <= 0
@@ -53,8 +57,9 @@ def test_simple_submissions_have_the_figures_that_theory_predicts(tmp_path: Path
     assert score(tmp_path, folder, half.astype(np.uint8))["centroid_error"] == pytest.approx(0.5, abs=0.03)
     gone = video.copy()
     gone[:, 1::2] = 255
-    assert score(tmp_path, folder, gone)["visible"] == 0.5
-    assert np.isfinite(list(score(tmp_path, folder, gone).values())).all()
+    flickering = score(tmp_path, folder, gone)
+    assert flickering["visible"] == 0.5
+    assert np.isfinite(list(flickering.values())).all()
     frozen = np.broadcast_to(video[:, :1], video.shape)
     assert score(tmp_path, folder, frozen)["centroid_error"] > 5
 
@@ -70,7 +75,7 @@ def test_order_type_and_axes_do_not_matter(tmp_path: Path, folder: Path) -> None
 
 
 def test_tokens_add_bits_usage_and_a_probe(tmp_path: Path, folder: Path) -> None:
-    indices = np.arange(40 * 256).reshape(40, 4, 8, 8) % 500
+    indices = np.arange(CLIPS * 256).reshape(CLIPS, 4, 8, 8) % 500
     row = score(tmp_path, folder, truth(folder), indices=indices, codebook_size=1000)
     assert row["bits"] == pytest.approx(2551.2, abs=0.1)
     assert row["codes_used"] == 500
@@ -80,13 +85,13 @@ def test_tokens_add_bits_usage_and_a_probe(tmp_path: Path, folder: Path) -> None
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"video": np.zeros((3, 16, 3, 64, 64), np.uint8)}, "holds 3 clips for the 40"),
-        ({"index": np.zeros(40, int)}, "give every clip once"),
-        ({"video": np.zeros((40, 8, 3, 64, 64), np.uint8)}, "clips are 8 frames of 64x64"),
-        ({"video": np.full((40, 16, 3, 64, 64), np.nan, np.float32)}, "NaN"),
-        ({"indices": np.zeros((40, 4, 8, 8), int)}, "no 'codebook_size'"),
-        ({"indices": np.full((40, 4, 8, 8), 1000), "codebook_size": 1000}, "not 0 to 999"),
-        ({"indices": np.zeros((40, 5, 8, 8), int), "codebook_size": 1000}, "not whole numbers"),
+        ({"video": np.zeros((3, 16, 3, 64, 64), np.uint8)}, f"holds 3 clips for the {CLIPS}"),
+        ({"index": np.zeros(CLIPS, int)}, "give every clip once"),
+        ({"video": np.zeros((CLIPS, 8, 3, 64, 64), np.uint8)}, "clips are 8 frames of 64x64"),
+        ({"video": np.full((CLIPS, 16, 3, 64, 64), np.nan, np.float32)}, "NaN"),
+        ({"indices": np.zeros((CLIPS, 4, 8, 8), int)}, "no 'codebook_size'"),
+        ({"indices": np.full((CLIPS, 4, 8, 8), 1000), "codebook_size": 1000}, "not 0 to 999"),
+        ({"indices": np.zeros((CLIPS, 5, 8, 8), int), "codebook_size": 1000}, "not whole numbers"),
     ],
 )
 def test_bad_files_are_one_line(
@@ -102,7 +107,7 @@ def test_bad_files_are_one_line(
 @pytest.fixture(scope="module")
 def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("chart") / "chart"
-    make_chart(path)
+    make_chart(path, frames=8, size=40)
     return path
 
 
@@ -142,7 +147,7 @@ def test_thresholds_lie_where_discs_vanish(tmp_path: Path, chart: Path) -> None:
 
 
 def test_a_chart_of_another_size(tmp_path: Path) -> None:
-    assert main(["chart", "--out", str(tmp_path / "large"), "--size", "128", "--frames", "24"]) == 0
-    assert Clips(tmp_path / "large", "test").shape == (24, 3, 128, 128)
-    assert main(["data", "verify", str(tmp_path / "large")]) == 0
+    assert main(["chart", "--out", str(tmp_path / "chart"), "--size", "48", "--frames", "8"]) == 0
+    assert Clips(tmp_path / "chart", "test").shape == (8, 3, 48, 48)
+    assert main(["data", "verify", str(tmp_path / "chart")]) == 0
     assert main(["chart", "--out", str(tmp_path / "small"), "--size", "32"]) == 2

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trajvq.data.synthetic.motion import families_named
 from trajvq.data.synthetic.ranges import Region
 from trajvq.io.arrays import Floats
 from trajvq.metrics.forecast.errors import PATH_PREDICTORS, nearest_clip
@@ -49,7 +50,8 @@ class Baselines:
         train_paths: ``(K, T, 2)`` px, paths of training clips.
         val: Calibration clips, on which the noise of each source is measured; None leaves out the fitted families.
         classes: Names of the classes.
-        ranges: The ``ranges`` of the dataset's manifest; the oracle is left out if they name no regions.
+        ranges: The ``ranges`` of the dataset's manifest. The oracle is left out if they name no regions, or if a class
+            is no registered motion family.
         size: Height and width of the picture in pixels.
         frames: T, the length of the dataset's clips.
     """
@@ -83,7 +85,7 @@ class Baselines:
                     positions, horizon, self.frames, sigma, self.classes
                 )
         regions = self._regions(split)
-        if paths.label is not None and regions:
+        if paths.label is not None and regions and len(families_named(self.classes)) == len(self.classes):
             family = [self.classes[k] for k in paths.label]
             for source, positions in contexts.items():
                 predicted[f"true_family_{source}"] = forecast_true_family(
