@@ -20,6 +20,7 @@ from trajvq.commands.help import VERBS
 from trajvq.commands.lightning_cli import TrajvqCLI
 from trajvq.commands.parser import Parser
 from trajvq.data.storage.manifest import read_manifest
+from trajvq.data.synthetic import plan
 from trajvq.errors import UserError
 from trajvq.tokens import load_tokenizer
 
@@ -89,6 +90,7 @@ def parse_only(monkeypatch: pytest.MonkeyPatch) -> None:
         PARSERS.append(self.parser)
         raise Parsed
 
+    monkeypatch.setattr(plan, "import_plugins", lambda modules: None)  # the page shows them; they are not here
     monkeypatch.setattr(Parser, "parse_args", parse)
     monkeypatch.setattr(TrajvqCLI, "before_instantiate_classes", stop)
 

@@ -91,7 +91,7 @@ def test_a_saved_config_starts_a_second_run_beside_the_first(finished: Path) -> 
     assert first.read_text() == second.read_text()
 
 
-def test_a_checkpoint_given_by_path_is_tested_and_named(
+def test_a_checkpoint_path_is_tested_and_printed(
     finished: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     common = ["--config=recon", f"--data.path={dataset}", "--model.tokenizer.width=16"]
@@ -107,7 +107,7 @@ def test_the_same_seed_gives_the_same_weights(finished: Path, fit: Run) -> None:
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-def test_overrides_reach_what_depends_on_them(fit: Run, here: Path) -> None:
+def test_overrides_change_what_depends_on_them(fit: Run, here: Path) -> None:
     assert fit("--run=a", "--trainer.max_steps=3") == 0
     saved = yaml.safe_load((here / "runs/recon/a/config.yaml").read_text())
     assert saved["trainer"]["max_steps"] == 3

@@ -37,18 +37,18 @@ def board_of(batch: dict[str, Tensor]) -> ReconstructionScoreboard:
 def work(rank: int, port: int, out: str) -> None:
     dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     start, stop = ((0, FIRST), (FIRST, CLIPS))[rank]
-    found = board_of(share(start, stop) | {"index": torch.arange(start, stop)}).compute()
+    board = board_of(share(start, stop) | {"index": torch.arange(start, stop)}).compute()
     if rank == 0:
-        torch.save(found, out)
+        torch.save(board, out)
     dist.destroy_process_group()
 
 
-def flat(found: Any, name: str = "") -> dict[str, float]:
-    if isinstance(found, dict):
-        return {k: v for key, value in found.items() for k, v in flat(value, f"{name}/{key}").items()}
-    if isinstance(found, Tensor):
-        return {f"{name}/{k}": float(value) for k, value in enumerate(found.flatten())}
-    return {} if isinstance(found, str) else {name: float(found)}
+def flat(board: Any, name: str = "") -> dict[str, float]:
+    if isinstance(board, dict):
+        return {k: v for key, value in board.items() for k, v in flat(value, f"{name}/{key}").items()}
+    if isinstance(board, Tensor):
+        return {f"{name}/{k}": float(value) for k, value in enumerate(board.flatten())}
+    return {} if isinstance(board, str) else {name: float(board)}
 
 
 def test_two_processes_give_the_figures_of_one(tmp_path: Path) -> None:
@@ -56,8 +56,8 @@ def test_two_processes_give_the_figures_of_one(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.spawn(work, args=(port, str(tmp_path / "found.pt")), nprocs=2)  # type: ignore[attr-defined, no-untyped-call]
-    together = flat(torch.load(tmp_path / "found.pt", weights_only=True))
+    mp.spawn(work, args=(port, str(tmp_path / "board.pt")), nprocs=2)  # type: ignore[attr-defined, no-untyped-call]
+    together = flat(torch.load(tmp_path / "board.pt", weights_only=True))
     assert alone.keys() == together.keys()
     assert {"/intervals/model/visible/low", "/per_clip/centroid_error/0", "/counts/object/0"} <= alone.keys()
     for name, value in alone.items():

@@ -17,7 +17,7 @@ FACTORIZED = TokenLayout(5000, (8, 5, 5, 5, 5), GRID)
 TABLE = TokenLayout(50, (50,), GRID)
 
 STEP_OF_FOUR_CLIPS = """
-import resource, sys, torch
+import os, resource, sys, torch
 from trajvq.models.codes import CodeHead, TokenEmbedding
 from trajvq.models.sampling import Sampling
 from trajvq.models.transformer import TokenLayout
@@ -37,7 +37,10 @@ for codebook in sys.argv[1:]:
         sampled = head.sample(embedding(tokens).flatten(0, 1), uniform, Sampling(top_p=0.9))
     assert 0 <= sampled.min() and sampled.max() < size and len(sampled.unique()) > 100
     assert all(parameter.grad is not None for parameter in parameters)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+if os.path.exists("/proc/self/status"):  # Linux's ru_maxrss counts the memory of the process that started this one, too
+    print(1024 * int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]))
+else:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 """
 
 

@@ -70,9 +70,9 @@ def probability(network: Generator, tokens: Tensor, conditions: Conditions) -> T
 def test_the_probabilities_of_all_clips_sum_to_one(tracks: bool, parallel: bool) -> None:
     tokens = ParallelTokens(width=16, radius=0, background_width=16) if parallel else None
     network = make(TINY, tracks, tokens)
-    known = (TRACK.expand(81, -1, -1), APPEARANCE[:1].expand(81, -1)) if tracks else (None, None)
+    conditions = (TRACK.expand(81, -1, -1), APPEARANCE[:1].expand(81, -1)) if tracks else (None, None)
     for label in (None, torch.ones(81, dtype=torch.int64)):
-        assert abs(float(probability(network, CLIPS, Conditions(label, *known)).sum()) - 1) < 1e-5
+        assert abs(float(probability(network, CLIPS, Conditions(label, *conditions)).sum()) - 1) < 1e-5
 
 
 @pytest.mark.parametrize("parallel", [False, True])
@@ -99,9 +99,9 @@ def test_along_a_track_too(parallel: bool) -> None:
     assert network.trajectory_model is not None
     assert network.appearance is not None
     track, appearance = network.trajectory_model.snap(TRACK), network.appearance.snap(APPEARANCE[:1])
-    known = Conditions(torch.full((4000,), 2), track.expand(4000, -1, -1), appearance.expand(4000, -1))
+    conditions = Conditions(torch.full((4000,), 2), track.expand(4000, -1, -1), appearance.expand(4000, -1))
     prefix = torch.zeros(4000, 0, 1, 2, dtype=torch.int64)
-    sampled = network.token_model.generate(prefix, 2, known, SAMPLING, generators(4000))
+    sampled = network.token_model.generate(prefix, 2, conditions, SAMPLING, generators(4000))
     expected = probability(network, CLIPS, Conditions(None, TRACK.expand(81, -1, -1), APPEARANCE[:1].expand(81, -1)))
     assert chi_square_fits((sampled.flatten(1) * DIGITS).sum(dim=1), expected)
 
@@ -240,12 +240,12 @@ def test_every_pair_of_parts_learns_and_continues_clips(trajectory: type[nn.Modu
     assert not [name for name, weight in network.named_parameters() if weight.grad is None]
     network.eval()
     for sampling in (Sampling(temperature=0, noise_scale=0), Sampling()):
-        known = {"prefix": clips[:, :1], "frames": 5, "tracks": tracks[:, :4].nan_to_num()}
-        continued = generate(network, 5, sampling=sampling, **known)  # type: ignore[arg-type]
-        assert continued.tokens.shape == (5, 5, 4, 4)
-        assert torch.equal(continued.tokens[:, :1], clips[:, :1])
-        assert continued.tracks is not None
-        assert continued.tracks.shape == (5, 20, 2)
+        conditions = {"prefix": clips[:, :1], "frames": 5, "tracks": tracks[:, :4].nan_to_num()}
+        extended = generate(network, 5, sampling=sampling, **conditions)  # type: ignore[arg-type]
+        assert extended.tokens.shape == (5, 5, 4, 4)
+        assert torch.equal(extended.tokens[:, :1], clips[:, :1])
+        assert extended.tracks is not None
+        assert extended.tracks.shape == (5, 20, 2)
 
 
 class Uniform(nn.Module):

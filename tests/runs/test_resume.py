@@ -196,7 +196,9 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", sorted(REFUSED))
 @pytest.mark.usefixtures("unfinished")
-def test_what_cannot_be_continued_is_one_line(fit: Run, capsys: pytest.CaptureFixture[str], case: str) -> None:
+def test_a_change_that_a_run_cannot_resume_with_is_one_line(
+    fit: Run, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
     arguments, words = REFUSED[case]
     if "--data.path=other" in arguments:
         generate(Path("other"), {"train": 8, "val": 4}, seed=2, frames=8, size=32, progress=False)

@@ -189,7 +189,7 @@ def test_clips_continue_beyond_their_length_and_the_equation_is_the_truth(finish
 
 
 @pytest.mark.parametrize("parts", [AUTOREGRESSIVE, []], ids=["autoregressive", "shipped"])
-def test_stopped_and_continued_is_the_same_to_the_bit(
+def test_stopped_and_resumed_is_the_same_to_the_bit(
     common: list[str], here: Path, monkeypatch: pytest.MonkeyPatch, parts: list[str]
 ) -> None:
     step = Forecast.training_step

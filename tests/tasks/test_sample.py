@@ -85,7 +85,7 @@ def test_samples_are_a_dataset_that_trains(
     assert main(again) == 0
 
 
-def test_the_same_seed_gives_the_same_clips_whatever_else_is_asked_for(trained: Path, here: Path) -> None:
+def test_the_same_seed_gives_the_same_clips_whatever_else_is_requested(trained: Path, here: Path) -> None:
     words = ["sample", "--ckpt_path", str(trained), "--animation", "none"]
     for out, more in (
         ("a", ["--num", "6"]),
@@ -105,7 +105,7 @@ def test_the_same_seed_gives_the_same_clips_whatever_else_is_asked_for(trained: 
     assert not torch.equal(video["c"], video["d"])
 
 
-def test_clips_of_any_class_have_no_label_and_longer_ones_say_how(
+def test_clips_of_any_class_have_no_label_and_longer_ones_are_reported(
     trained: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["sample", "--ckpt_path", str(trained), "--label", "any", "--num", "3", "--out"]

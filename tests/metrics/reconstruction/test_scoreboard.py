@@ -15,18 +15,19 @@ from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard
 from trajvq.metrics.reconstruction.truth import background_of
 
 Batch = dict[str, Tensor]
+CLIPS = 12
 
 
 @pytest.fixture(scope="module")
 def batch() -> Batch:
-    clips = make_clips(6, "test", 0, 24, 16, 64)
+    clips = make_clips(6, "test", 0, CLIPS, 16, 64)
     columns = {name: torch.from_numpy(v) for name, v in clips.items() if v.dtype.kind != "S"}
     return columns | {"video": to_float(columns["video"])}
 
 
 def score(batch: Batch, reconstruction: Tensor) -> dict[str, float]:
     board = ReconstructionScoreboard()
-    for part in (slice(0, 10), slice(10, None)):  # uneven batches
+    for part in (slice(0, 5), slice(5, None)):  # uneven batches
         board.update({name: value[part] for name, value in batch.items()}, reconstruction[part])
     row: dict[str, float] = board.compute()["rows"]["model"]
     return row
@@ -81,7 +82,7 @@ def test_a_grey_cast_is_no_object(batch: Batch) -> None:
 
 
 def test_occluded_frames_do_not_count(batch: Batch) -> None:
-    occluded = torch.zeros(24, 16, dtype=torch.bool)
+    occluded = torch.zeros(CLIPS, 16, dtype=torch.bool)
     occluded[:, 8:] = True
     reconstruction = batch["video"].clone()
     reconstruction[:, :, 8:] = 1
@@ -109,7 +110,7 @@ def test_without_ground_truth_the_tracked_target_is_the_truth(batch: Batch) -> N
     board.update({"video": batch["video"]}, batch["video"])
     content = board.compute()
     assert content["truth"] == "tracked"
-    assert content["clips"] == 24
+    assert content["clips"] == CLIPS
     assert content["rows"]["model"]["visible"] == 1
     assert content["rows"]["model"]["centroid_error"] == 0
     assert content["rows"]["blank"]["visible"] == 0
@@ -158,8 +159,8 @@ class Brightness(nn.Module):
 
 def test_a_figure_of_the_users_own_has_a_mean_an_interval_and_a_value_per_clip(batch: Batch) -> None:
     board = ReconstructionScoreboard(figures=[Brightness()])
-    numbered = batch | {"index": torch.arange(24).flip(0)}
-    for part in (slice(0, 10), slice(10, None)):
+    numbered = batch | {"index": torch.arange(CLIPS).flip(0)}
+    for part in (slice(0, 5), slice(5, None)):
         board.update({name: value[part] for name, value in numbered.items()}, batch["video"][part])
     content = board.compute()
     expected = (batch["video"] - background_of(batch)).mean(dim=(1, 2, 3, 4))

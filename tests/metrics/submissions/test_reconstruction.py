@@ -20,7 +20,6 @@ from trajvq.metrics.reconstruction.truth import truth_of
 from trajvq.metrics.scoreboard import value_of
 from trajvq.metrics.submissions.chart import EyeChartFigures
 
-
 CLIPS = 16
 
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -22,9 +23,15 @@ Finished = Callable[[Shard, dict[str, Any]], None]
 def interruptible() -> Iterator[Callable[[], None]]:
     """Handle SIGTERM like Ctrl-C, and yield a function that raises an interrupt that got lost.
 
-    Python discards a `KeyboardInterrupt` raised within some callbacks. The function raises it again.
+    Python discards a `KeyboardInterrupt` raised within some callbacks, and prints a traceback. The function raises it
+    again, and nothing is printed.
     """
     caught: list[int] = []
+    report = sys.unraisablehook
+
+    def ignored(error: Any) -> None:
+        if not (caught and issubclass(error.exc_type, KeyboardInterrupt)):
+            report(error)
 
     def handle(number: int, _: Any) -> None:
         caught.append(number)
@@ -38,9 +45,11 @@ def interruptible() -> Iterator[Callable[[], None]]:
         yield check
         return
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    sys.unraisablehook = ignored
     try:
         yield check
     finally:
+        sys.unraisablehook = report
         for number, handler in before.items():
             signal.signal(number, handler)
 
