@@ -13,10 +13,10 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from trajvq.cli import main
 
-# Processes start from a server that has imported Lightning already. A fork of the test's own process would inherit
-# threads and locks.
+# Processes start from a server that has imported Lightning already, and s3fs, which Lightning imports when it saves. A
+# fork of the test's own process would inherit threads and locks.
 CONTEXT = mp.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["trajvq.commands.fit"])
+CONTEXT.set_forkserver_preload(["trajvq.commands.fit", "s3fs"])
 DEADLINE = 120  # seconds until a process that is still running counts as hung
 # W&B takes a second a run.
 CSV_ONLY = [
