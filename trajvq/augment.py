@@ -35,7 +35,7 @@ class Augmentation(Protocol):
 
 @runtime_checkable
 class PathAugmentation(Protocol):
-    """Random paths from paths, such as the augmentation of clips makes."""
+    """Turns paths of objects into random others, as an `Augmentation` does with clips."""
 
     def paths(self, path: Tensor, height: int, width: int) -> Tensor:
         """Return augmented paths float ``(B, T, 2)``; NaN stays NaN.
@@ -52,8 +52,8 @@ class ObjectWindows(nn.Module):
     """Cut windows in space and time around objects, and flip, transpose and recolor them.
 
     Most of a clip is background. Windows around the object show the tokenizer several times as much of the object per
-    second. The last part of the training uses whole clips, so that the tokenizer learns the background as well; each
-    batch is then reduced to as many clips as have the windows' number of pixels.
+    second. The last part of the training uses whole clips, so that the tokenizer learns the background as well; a
+    batch then has fewer clips, with as many pixels as its windows had.
 
     Args:
         frames: Frames of a window; a multiple of the tokenizer's stride.

@@ -49,8 +49,8 @@ class HasCodeUsage(Protocol):
     """A task whose validation counts codes.
 
     Attributes:
-        code_usage: ``counts``, by part of the clips how often each code is used, int64 ``(codes,)``; and figures of
-            this use by name, such as ``perplexity``. Empty before the first validation.
+        code_usage: Under ``counts``, how often each code occurs, int64 ``(codes,)``, by part of the clips. Under other
+            names, figures such as ``perplexity``. Empty before the first validation.
     """
 
     code_usage: dict[str, Any]

@@ -42,9 +42,10 @@ class ResidualLayer(nn.Module):
 class TrajectoryPredictor(nn.Module):
     """A `trajvq.models.trajectory_model.TrajectoryModel` without density: a sampler of the rest of a track.
 
-    Positions are relative to the last one of the context, along the motion there and with its turn to one side, so that
-    motions which differ by translation, rotation or reflection are one to the network. Where the picture lies is an
-    input of its own. Classes are not used.
+    The network sees positions in a frame of reference at the end of the context: the origin is the last position, the
+    first axis is the direction of motion, and the second points to the side that the motion turns to. Translated,
+    rotated and mirrored tracks therefore look alike. The center of the picture is a separate input. Classes are not
+    used.
 
     Args:
         width: D.

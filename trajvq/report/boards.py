@@ -17,7 +17,7 @@ Rows = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure of a row as text."""
+    """One cell of a scoreboard: a figure of a row, as text."""
 
     figure: str
     value: float | None
