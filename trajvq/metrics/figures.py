@@ -207,10 +207,9 @@ for _figure in (
     Figure(
         "calibration",
         "share of truths within the 90 % region of the samples; 0.9 is ideal",
-        heading="truth in the 90 % region",
         display="note",
     ),
-    Figure("calibration_ideal", "value of the same figure for ideal samples", display="note"),
+    Figure("calibration_ideal", "calibration of as many ideal samples", heading="of ideal samples", display="note"),
     Figure("clips_per_second", "clips per second", "higher", digits=0, display="note"),
     Figure(
         "memorization_path",
