@@ -18,25 +18,22 @@ TABLE = TokenLayout(50, (50,), GRID)
 
 STEP_OF_FOUR_CLIPS = """
 import os, resource, sys, torch
-from trajvq.models.codes import CodeHead, TokenEmbedding
-from trajvq.models.sampling import Sampling
-from trajvq.models.transformer import TokenLayout
+from trajvq.models import AppearanceModel, AutoregressiveTokens, AutoregressiveTrajectory, Conditions, Generator
+from trajvq.models import Sampling, TokenLayout
 for codebook in sys.argv[1:]:
     levels = tuple(map(int, codebook.split(",")))
     size = torch.tensor(levels).prod().item()
-    layout = TokenLayout(size, levels, (4, 8, 8), 4)
-    embedding, head = TokenEmbedding(layout, 32), CodeHead(layout, 32)
-    parameters = [*embedding.parameters(), *head.parameters()]
-    optimizer = torch.optim.AdamW(parameters)
-    tokens = torch.randint(size, (4, 256))
-    loss = -head.log_probability(embedding(tokens), tokens).mean()
-    loss.backward()
+    network = Generator(AutoregressiveTokens(), AutoregressiveTrajectory(), AppearanceModel())  # of the shipped widths
+    network.build(TokenLayout(size, levels, (4, 8, 8), 4), 4)
+    optimizer = torch.optim.AdamW(network.parameters())
+    tokens, label = torch.randint(size, (4, 4, 8, 8)), torch.arange(4)
+    parts = network.log_likelihood(tokens, Conditions(label, torch.rand(4, 16, 2) - 0.5, torch.rand(4, 4)))
+    (-sum(part.mean() for part in parts.values())).backward()
     optimizer.step()
-    with torch.no_grad():
-        uniform = torch.rand(1024, dtype=torch.float64)
-        sampled = head.sample(embedding(tokens).flatten(0, 1), uniform, Sampling(top_p=0.9))
+    generators = [torch.Generator().manual_seed(k) for k in range(4)]
+    sampled = network.eval().generate(tokens[:, :0], 4, Conditions(label), Sampling(top_p=0.9), generators).tokens
     assert 0 <= sampled.min() and sampled.max() < size and len(sampled.unique()) > 100
-    assert all(parameter.grad is not None for parameter in parameters)
+    assert all(parameter.grad is not None for parameter in network.parameters())
 if os.path.exists("/proc/self/status"):  # Linux's ru_maxrss counts the memory of the process that started this one, too
     print(1024 * int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]))
 else:

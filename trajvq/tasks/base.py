@@ -53,7 +53,8 @@ class Task(L.LightningModule):
     ) -> None:
         super().__init__()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # under the CLI these are plain values; elsewhere see the next line
+            # Under the command line these are plain values. Elsewhere modules are replaced on the next line.
+            warnings.filterwarnings("ignore", "Attribute '.*' is an instance of `nn.Module`")
             self.save_hyperparameters()
         self.hparams.update({name: _plain(value) for name, value in self.hparams.items()})
         self._hparams_initial = AttributeDict(self.hparams)
