@@ -14,6 +14,7 @@ from trajvq.commands.export import read_chart
 from trajvq.errors import UserError
 from trajvq.report.card import tokenizer_card
 from trajvq.tokens import load_tokenizer
+from trajvq.tokens.weights import read_tokenizer
 
 CHECK = """
 import sys, torch
@@ -33,8 +34,13 @@ def test_a_tokenizer_is_the_same_from_its_folder_and_needs_no_lightning(finished
     assert torch.equal(torch.load("tokens.pt"), network.encode(video))  # type: ignore[operator]
     card = Path("shared/README.md").read_text()
     manifest = json.loads((dataset / "manifest.json").read_text())
-    for words in ("2,551 bits", manifest["sha256"], "| mean_frame |", "12 clips of split `test`"):
+    for words in ("2,551 bits", manifest["sha256"], "| mean_frame |", "12 clips of split `test`", "| machine |"):
         assert words in card
+    config = json.loads(Path("shared/config.json").read_text())
+    board = json.loads((finished / "scoreboards/test.json").read_text())
+    assert config["skill"] == read_tokenizer(finished / "checkpoints/best.ckpt").skill
+    assert config["test"]["figures"]["visible"] == board["rows"]["model"]["visible"]["value"]
+    assert config["about"]["data"] == str(dataset)
 
 
 class Same(torch.nn.Module):

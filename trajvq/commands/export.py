@@ -21,12 +21,15 @@ from trajvq.io.files import file_sha256, write_text
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.reconstruction.codes import bits
 from trajvq.metrics.reconstruction.truth import truth_of
+from trajvq.metrics.scoreboard import is_number, value_of
 from trajvq.metrics.submissions.chart import EyeChart, EyeChartFigures
 from trajvq.report.card import tokenizer_card
 from trajvq.report.eye_chart import plot_eye_chart
+from trajvq.runs.provenance import PROVENANCE
 from trajvq.tokens.export import write_folder
-from trajvq.tokens.loading import load_tokenizer
+from trajvq.tokens.loading import network_of
 from trajvq.tokens.protocol import spec_of
+from trajvq.tokens.weights import read_tokenizer
 
 DEFAULT = Path("runs/recon/latest/checkpoints/best.ckpt")
 CLIP = (16, 64, 64)  # frames, height and width of the clips that the card counts bits for
@@ -42,19 +45,22 @@ def main(arguments: Sequence[str]) -> int:
     parser = Parser(prog="trajvq export", description="Write a tokenizer as safetensors, config and card.")
     parser.add_argument("--ckpt_path", default=str(DEFAULT), help=f"checkpoint, or its URL (default: {DEFAULT})")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--name", help="name on the card (default: the run's)")
     parser.add_argument("--no-chart", action="store_true", help="leave out the eye chart, which takes some seconds")
     args = parser.parse_args(arguments)
-    content, network = read_checkpoint(args.ckpt_path), load_tokenizer(args.ckpt_path)
-    path = local_copy(args.ckpt_path)
-    about = _about(network, content, path)
-    write_folder(network, spec_of(network), {"about": about}, args.out)
+    content, weights = read_checkpoint(args.ckpt_path), read_tokenizer(args.ckpt_path)
+    network, path = network_of(weights), local_copy(args.ckpt_path)
+    run = path.parent.parent
+    about = _about(network, content, path) | _provenance(run) | ({"name": args.name} if args.name else {})
+    scoreboard = run / "scoreboards" / "test.json"
+    board = json.loads(scoreboard.read_text()) if scoreboard.exists() else None
+    about_test = {} if board is None else {"test": _figures(board)}
+    write_folder(network, spec_of(network), {"skill": weights.skill, "about": about, **about_test}, args.out)
     thresholds: dict[str, Any] = {}
     if not args.no_chart:
         if any(size % stride for size, stride in zip(CLIP, about["strides"], strict=True)):
             raise UserError(f"the clips of the eye chart, {CLIP}, do not divide into tokens; add --no-chart")
         thresholds = dict(read_chart(network, args.out / "eye_chart.png", about["name"]).thresholds)
-    scoreboard = path.parent.parent / "scoreboards" / "test.json"
-    board = json.loads(scoreboard.read_text()) if scoreboard.exists() else None
     if board is None:
         print(f"the card has no scoreboard, because there is no {scoreboard}; run `trajvq test` first")
     write_text(args.out / "README.md", tokenizer_card(about, board, thresholds))
@@ -79,6 +85,29 @@ def _about(network: nn.Module, content: dict[str, Any], path: Path) -> dict[str,
         "dataset": content.get("trajvq", {}).get("dataset"),
         "checkpoint": file_sha256(path),
     }
+
+
+def _provenance(run: Path) -> dict[str, Any]:
+    """Return the dataset's path and the commit, machine and day of the training; empty if the run did not record it."""
+    path = run / PROVENANCE
+    commands = json.loads(path.read_text())["commands"] if path.exists() else []
+    fits = [command for command in commands if command["command"].startswith("trajvq fit")]
+    if not fits:
+        return {}
+    last, versions = fits[-1], fits[-1]["versions"]
+    facts = {
+        "data": last.get("dataset", {}).get("path"),
+        "init_from": last.get("init_from"),
+        "day": last["started"][:10],
+    }
+    return facts | {name: versions.get(name) for name in ("commit", "machine", "trajvq")}
+
+
+def _figures(board: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of the model in a scoreboard, without their intervals."""
+    row = board["rows"]["model"]
+    figures = {name: value_of(figure) for name, figure in row.items() if is_number(figure)}
+    return {"split": board["split"], "clips": board["clips"], "figures": figures}
 
 
 def read_chart(network: nn.Module, picture: Path, name: str) -> EyeChart:

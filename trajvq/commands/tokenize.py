@@ -30,10 +30,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="trajvq tokenize", description="Write a dataset as tokens.")
     parser.add_argument("path", type=Path, help="dataset folder")
     parser.add_argument("--out", type=Path, required=True, help="FILE.h5, or FILE.jsonl with one clip per line")
-    parser.add_argument(
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
         "--ckpt_path",
         default=str(best(Path("runs/recon") / LATEST)),
         help="checkpoint of the tokenizer (default: %(default)s)",
+    )
+    source.add_argument(
+        "--tokenizer",
+        dest="ckpt_path",
+        default=argparse.SUPPRESS,
+        help="the same, or an exported folder, or `default`, the tokenizer that comes with trajvq",
     )
     parser.add_argument("--splits", nargs="+", metavar="SPLIT", help="splits to write (default: all)")
     parser.add_argument("--token_folder", type=Path, default=ROOT, help="folder of token caches (default: %(default)s)")

@@ -13,7 +13,7 @@ def tokenizer_card(about: Mapping[str, Any], board: Mapping[str, Any] | None, th
 
     Args:
         about: ``name``, ``class_path``, ``weights``, ``strides``, ``codebook_size``, ``bits``, ``clip``, ``step``,
-            ``dataset``, ``checkpoint``.
+            ``dataset``, ``checkpoint``; and perhaps ``data``, ``commit``, ``machine``, ``day`` and ``init_from``.
         board: Content of ``scoreboards/SPLIT.json``; None without one.
         thresholds: Thresholds of the eye chart, each with ``value``, ``low`` and ``high``; empty without one.
     """
@@ -31,6 +31,7 @@ def tokenizer_card(about: Mapping[str, Any], board: Mapping[str, Any] | None, th
         f"| codebook | {about['codebook_size']:,} codes |",
         f"| clip of {frames} frames, {height} x {width} | {about['bits']:,.0f} bits |",
         f"| trained | {about['step']:,} steps on the dataset with manifest SHA-256 `{about['dataset']}` |",
+        *_training(about),
         f"| checkpoint | SHA-256 `{about['checkpoint']}` |",
         "",
         "```python",
@@ -51,6 +52,14 @@ def tokenizer_card(about: Mapping[str, Any], board: Mapping[str, Any] | None, th
             lines.append(f"| {name} | {interval['value']:.3g} {THRESHOLD_UNITS[name]} | {ends} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def _training(about: Mapping[str, Any]) -> list[str]:
+    """Return lines of the table that say where the training ran and what it started from."""
+    source = about.get("init_from")
+    lines = [] if not source else [f"| started from | `{source['path']}`, SHA-256 `{source['sha256']}` |"]
+    facts = [("data", "`{}`"), ("commit", "`{}`"), ("machine", "{}"), ("day", "{}")]
+    return lines + [f"| {name} | {text.format(about[name])} |" for name, text in facts if about.get(name)]
 
 
 def _table(board: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,16 +10,13 @@ from torch import Tensor, nn
 
 from trajvq.data.storage.manifest import Manifest
 from trajvq.errors import UserError
-from trajvq.io.cache import local_copy
-from trajvq.io.checkpoint import read_checkpoint
-from trajvq.io.files import file_sha256
 from trajvq.io.urls import is_remote
 from trajvq.models.quantizer import levels_of
 from trajvq.models.transformer import TokenLayout
-from trajvq.tokens.loading import load_tokenizer
+from trajvq.tokens.loading import network_of
+from trajvq.tokens.weights import DEFAULT, SCORE, read_tokenizer
 
 LOWEST = 0.05  # skill below which tokens do not hold the object
-SCORE = "val/skill"
 
 
 class FrozenTokenizer:
@@ -28,11 +26,12 @@ class FrozenTokenizer:
     weights or of the task's checkpoint, which stores its `identity` instead.
 
     Args:
-        checkpoint: Path or fsspec URL of a checkpoint written by ``trajvq fit --config configs/recon.yaml``.
+        checkpoint: Path or fsspec URL of a checkpoint written by ``trajvq fit --config configs/recon.yaml``, a folder
+            written by ``trajvq export``, or ``default`` for the tokenizer that comes with the package.
 
     Attributes:
-        path: The checkpoint: its URL, or its path with links resolved, since ``latest`` changes.
-        sha256: SHA-256 of the checkpoint file.
+        path: ``default``, the URL, or the path with links resolved, since ``latest`` changes.
+        sha256: SHA-256 of the checkpoint file; of a folder, that of class, arguments and weights.
         skill: ``val/skill`` of the weights.
         network: The network, a `trajvq.tokens.Tokenizer`.
 
@@ -41,12 +40,19 @@ class FrozenTokenizer:
     """
 
     def __init__(self, checkpoint: str) -> None:
-        local = local_copy(checkpoint).resolve()
-        self.path = checkpoint if is_remote(checkpoint) else str(local)
-        content = read_checkpoint(local)
-        self.sha256 = file_sha256(local)
-        self.network = load_tokenizer(local)
-        self.skill = _skill(content, self.path)
+        if not is_remote(checkpoint) and checkpoint != DEFAULT and not Path(checkpoint).exists():
+            raise UserError(
+                f"there is no checkpoint {checkpoint}; train one with `trajvq fit --config recon`, or give "
+                f"`{DEFAULT}`, the tokenizer that comes with trajvq"
+            )
+        weights = read_tokenizer(checkpoint)
+        self.path, self.sha256, self.network = weights.path, weights.sha256, network_of(weights)
+        if weights.skill is None:
+            raise UserError(
+                f"the tokenizer {self.path} holds no {SCORE}: it was saved before its first validation; use best.ckpt, "
+                "or an export of it"
+            )
+        self.skill = weights.skill
         if not self.skill >= LOWEST:
             raise UserError(
                 f"the tokenizer {checkpoint} has a skill of {self.skill:.3f}, below {LOWEST}, so its tokens do not "
@@ -138,17 +144,3 @@ class FrozenTokenizer:
             self.network.to(device)
             self.device = device
         return self.network
-
-
-def _skill(content: Mapping[str, Any], path: str) -> float:
-    """Return the skill of the weights, from the state of the callback that selected them.
-
-    Raises:
-        UserError: If they were never validated.
-    """
-    for state in content.get("callbacks", {}).values():
-        if isinstance(state, Mapping) and state.get("monitor") == SCORE:
-            score = state.get("current_score")
-            if score is not None:
-                return float(score)
-    raise UserError(f"the tokenizer {path} holds no {SCORE}: it was saved before its first validation; use best.ckpt")

@@ -15,8 +15,9 @@ from trajvq.models.generator import Generator
 from trajvq.models.sampling import Sampling
 from trajvq.models.token_model import Conditions
 from trajvq.tokens.frozen import FrozenTokenizer
-from trajvq.tokens.loading import misfits, trained_for
+from trajvq.tokens.loading import trained_for
 from trajvq.tokens.protocol import module_of
+from trajvq.tokens.weights import misfits
 
 PREFIX = "network."
 BATCH = 64
