@@ -70,6 +70,21 @@ class HasSamples(Protocol):
 
 
 @runtime_checkable
+class HasInitialWeights(Protocol):
+    """A task that can start from existing weights.
+
+    Attributes:
+        init_from: Where these are; None for random weights.
+        resumed: Whether a checkpoint gives the weights, so that ``init_from`` is not read.
+        initial_weights: ``path`` and ``sha256`` of the weights that the run started from; None for random ones.
+    """
+
+    init_from: str | None
+    resumed: bool
+    initial_weights: dict[str, str] | None
+
+
+@runtime_checkable
 class HasForecasts(HasClasses, HasScoreboards, Protocol):
     """A task that predicts how clips continue.
 

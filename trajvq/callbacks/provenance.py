@@ -8,6 +8,7 @@ import lightning as L
 import yaml
 from lightning.pytorch.loggers import WandbLogger
 
+from trajvq.callbacks.protocols import HasInitialWeights
 from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.runs.provenance import note_command
 from trajvq.tokens.frozen import FrozenTokenizer
@@ -41,11 +42,13 @@ class ProvenanceNote(L.Callback):
 
 
 def _sources(trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
-    """Return path and SHA-256 of the dataset and of the frozen tokenizer, if there are any."""
+    """Return path and SHA-256 of the dataset, the frozen tokenizer and the initial weights, where there are any."""
     data, tokenizer = getattr(trainer, "datamodule", None), getattr(pl_module, "tokenizer", None)
     sources: dict[str, Any] = {}
     if isinstance(data, TrajectoryDataModule):
         sources["dataset"] = {"path": str(data.url or data.path), "sha256": data.manifest.sha256}
     if isinstance(tokenizer, FrozenTokenizer):
         sources["tokenizer"] = tokenizer.identity() | {"skill": tokenizer.skill}
+    if isinstance(pl_module, HasInitialWeights) and pl_module.initial_weights:
+        sources["init_from"] = pl_module.initial_weights
     return sources

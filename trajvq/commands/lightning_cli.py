@@ -14,7 +14,7 @@ from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning.pytorch.utilities import rank_zero_only
 
 from trajvq.callbacks import CollapseWatch, LastCheckpoint, ReconstructionStrips, RemoteMirror
-from trajvq.callbacks.protocols import HasScoreboards
+from trajvq.callbacks.protocols import HasInitialWeights, HasScoreboards
 from trajvq.commands import registry, trainer
 from trajvq.commands.help import VERBS
 from trajvq.commands.messages import explain, first_problem
@@ -145,6 +145,7 @@ class TrajvqCLI(LightningCLI):
         settings = trainer.data_settings(config, self.datamodule) | trainer.fixed_settings(config, self.run_folder)
         settings |= trainer.logger_settings(verb, config["logger"], self.model, self.run_folder)
         if verb == "fit":
+            self._check_initial_weights()
             callbacks += trainer.fit_callbacks(self.model, self.run_folder, self.config[verb].seed_everything)
             self._save_config()
             trainer.announce(config, self.model, self.run_folder)
@@ -154,6 +155,17 @@ class TrajvqCLI(LightningCLI):
             self.config_init[verb]["verbose"] = False  # the scoreboard replaces Lightning's table
         settings["callbacks"] = [*trainer.as_list(config["callbacks"]), *callbacks]
         return super().instantiate_trainer(**settings, **kwargs)
+
+    def _check_initial_weights(self) -> None:
+        """Let a run that continues keep its own weights.
+
+        Raises:
+            UserError: If a new run has two sources of weights.
+        """
+        if isinstance(self.model, HasInitialWeights) and self.checkpoint:
+            if self.model.init_from is not None and not self.resumed:
+                raise UserError("--ckpt_path and model.init_from both give the weights; leave out one of them")
+            self.model.resumed = True
 
     def _instantiate_trainer(self, config: Any, callbacks: list[L.Callback]) -> L.Trainer:
         """Leave out the moving average of sharded weights, since it would hold them unsharded."""

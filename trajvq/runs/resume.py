@@ -9,6 +9,7 @@ import yaml
 from trajvq.errors import UserError
 
 ABSENT = "not set"
+INIT_FROM = "model.init_args.init_from"
 NO_EFFECT = ("run_root", "mirror", "strips", "checkpoint")  # settings that do not change the training
 
 
@@ -41,6 +42,10 @@ def changes(run: Path, settings: Mapping[str, Any]) -> list[str]:
         line = f"{name}: {old} -> {new}"
         if name == "trainer.accumulate_grad_batches" or (None in (old, new) and name.endswith(".matrix_learning_rate")):
             raise UserError(f"run {run} cannot continue with another {name} ({old} -> {new}); choose another --run")
+        if name == INIT_FROM:
+            if {old, new} <= {None, ABSENT}:  # an older version knew no such option
+                continue
+            raise UserError(f"run {run} began with other weights ({line}); choose another --run")
         if name.startswith(("model.init_args.tokenizer", "model.init_args.network")):
             raise UserError(f"run {run} has another network ({line}); choose another --run")
         lines.append(line)

@@ -6,12 +6,13 @@ from typing import Any, ClassVar, Literal
 import lightning as L
 import torch
 from lightning.fabric.utilities.data import AttributeDict
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
 from trajvq.errors import UserError
 from trajvq.optim.schedule import adamw, muon
-from trajvq.tokens.loading import misfits
 from trajvq.tokens.protocol import spec_of
+from trajvq.tokens.weights import Weights, misfits
 
 Batch = dict[str, Tensor]
 
@@ -30,12 +31,17 @@ class Task(L.LightningModule):
         betas: Decay rates of AdamW's running averages.
         weight_decay: Decoupled weight decay.
         matrix_learning_rate: Peak learning rate of Muon, for matrices; None trains all parameters by AdamW.
+        init_from: Weights that a new run starts from, of the same network: a checkpoint of the task, its fsspec URL or,
+            for a tokenizer, an exported folder or ``default``; None for random weights.
 
     Attributes:
         task: Name of the task's run folder, ``runs/TASK``.
         monitor: Figure that chooses ``best.ckpt``; None for no such checkpoint.
         monitor_mode: ``max`` or ``min``.
         scoreboards: By split, after ``test``.
+        resumed: Whether a checkpoint gives the weights, so that ``init_from`` is not read; the command line sets it.
+        initial_weights: Path and SHA-256 of the weights that the run started from; None for random ones. Checkpoints
+            keep it.
     """
 
     task: ClassVar[str] = "custom"
@@ -50,6 +56,7 @@ class Task(L.LightningModule):
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
         matrix_learning_rate: float | None = None,
+        init_from: str | None = None,
     ) -> None:
         super().__init__()
         with warnings.catch_warnings():
@@ -61,6 +68,37 @@ class Task(L.LightningModule):
         self.total_steps, self.learning_rate, self.warmup_steps = total_steps, learning_rate, warmup_steps
         self.betas, self.weight_decay, self.matrix_learning_rate = betas, weight_decay, matrix_learning_rate
         self.scoreboards: dict[str, dict[str, Any]] = {}
+        self.init_from, self.resumed = init_from, False
+        self.initial_weights: dict[str, str] | None = None
+
+    def configure_model(self) -> None:
+        """Start a new run from the weights that ``init_from`` names, once.
+
+        Lightning, its moving average of weights and `TokenTask` call this, before weights are averaged or sharded.
+
+        Raises:
+            UserError: If they cannot be read or are of another network.
+        """
+        fitting = self._trainer is not None and self.trainer.state.fn == "fit"
+        if self.init_from is None or self.initial_weights is not None or self.resumed or not fitting:
+            return
+        weights = self.load_weights(self.init_from)
+        self.initial_weights = weights.identity()
+        rank_zero_only(print)(f"starts from {weights}", flush=True)
+
+    def load_weights(self, source: str) -> Weights:
+        """Copy existing weights into the network.
+
+        Args:
+            source: See ``init_from``.
+
+        Returns:
+            The weights.
+
+        Raises:
+            UserError: If they cannot be read or are of another network.
+        """
+        raise UserError(f"{type(self).__name__} cannot start from existing weights; leave out model.init_from")
 
     def configure_optimizers(self) -> Any:
         settings = (self.warmup_steps, self.total_steps, self.betas, self.weight_decay)
@@ -79,12 +117,17 @@ class Task(L.LightningModule):
             raise UserError(f"the loss is {loss.item()} at step {self.global_step}; lower {rates}model.learning_rate")
         return loss
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Store which weights the run started from."""
+        checkpoint["initial_weights"] = self.initial_weights
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse the weights of another network.
 
         Raises:
             UserError: If names or shapes differ.
         """
+        self.initial_weights = checkpoint.get("initial_weights")
         difference = misfits(self.state_dict(), checkpoint["state_dict"])
         if difference:
             spec = self.hparams.get("network") or self.hparams.get("tokenizer") or {}

@@ -43,6 +43,7 @@ class Classify(TokenTask):
         warmup_steps: Steps of linear rise.
         betas: Decay rates of AdamW's running averages.
         weight_decay: Decoupled weight decay.
+        init_from: Checkpoint of the same task, tokenizer and kind of data to start from.
     """
 
     task: ClassVar[str] = "classify"
@@ -60,8 +61,10 @@ class Classify(TokenTask):
         warmup_steps: int = 100,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.05,
+        init_from: str | None = None,
     ) -> None:
-        super().__init__(tokenizer_ckpt, network, total_steps, learning_rate, warmup_steps, betas, weight_decay)
+        rates = (learning_rate, warmup_steps, betas, weight_decay)
+        super().__init__(tokenizer_ckpt, network, total_steps, *rates, init_from=init_from)
         self.label_smoothing, self.tracks_weight = label_smoothing, tracks_weight
         self.val_predictions = ClassPredictions()
         self.test_predictions = nn.ModuleDict()

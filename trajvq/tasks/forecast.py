@@ -56,6 +56,7 @@ class Forecast(TokenTask):
         warmup_steps: Steps of linear rise.
         betas: Decay rates of AdamW's running averages.
         weight_decay: Decoupled weight decay of matrices.
+        init_from: Checkpoint of the same task, tokenizer and kind of data to start from.
     """
 
     task: ClassVar[str] = "forecast"
@@ -81,9 +82,10 @@ class Forecast(TokenTask):
         warmup_steps: int = 100,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
+        init_from: str | None = None,
     ) -> None:
         rates = (learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
-        super().__init__(tokenizer_ckpt, network, total_steps, *rates)
+        super().__init__(tokenizer_ckpt, network, total_steps, *rates, init_from)
         self.context, self.horizon, self.samples, self.val_clips = context, horizon, samples, val_clips
         self.sampling = Sampling(temperature=temperature, noise_scale=noise_scale)
         self.paths, self.paths_weight, self.path_noise_std = paths, paths_weight, path_noise_std

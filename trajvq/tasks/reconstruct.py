@@ -20,6 +20,7 @@ from trajvq.metrics.scoreboard import add_ood_ratios
 from trajvq.optim.sharding import shard
 from trajvq.tasks.base import Batch, Task
 from trajvq.tokens.protocol import Tokenizer, check_tokenizer
+from trajvq.tokens.weights import Weights, read_tokenizer
 
 USAGE = ("codes_used", "perplexity", "object_perplexity")
 LOGGED = ("mse", "skill", "visible", "centroid_error", "codes_used")
@@ -44,6 +45,8 @@ class Reconstruct(Task):
         warmup_steps: Steps of linear rise.
         betas: Decay rates of AdamW's running averages.
         weight_decay: Decoupled weight decay.
+        init_from: Weights of the same tokenizer to start from: a checkpoint, its fsspec URL, an exported folder, or
+            ``default``.
     """
 
     task: ClassVar[str] = "recon"
@@ -62,9 +65,10 @@ class Reconstruct(Task):
         warmup_steps: int = 100,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
+        init_from: str | None = None,
     ) -> None:
         check_tokenizer(tokenizer)
-        super().__init__(total_steps, learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
+        super().__init__(total_steps, learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate, init_from)
         self.tokenizer, self.loss, self.augment = tokenizer, loss, augment
         self.figures = list(figures)
         self.code_usage: dict[str, Any] = {}  # of the last validation
@@ -104,9 +108,16 @@ class Reconstruct(Task):
             )
 
     def configure_model(self) -> None:
-        """Shard the network where the strategy has a mesh of processes (``ModelParallelStrategy``)."""
+        """Start from ``init_from``; shard the network where the strategy has a mesh (``ModelParallelStrategy``)."""
+        super().configure_model()
         if self.device_mesh is not None:
             shard(self.tokenizer, self.device_mesh["data_parallel"], ("encode", "decode", "quantize"))
+
+    def load_weights(self, source: str) -> Weights:
+        """Copy the tokenizer's weights; see `Task.load_weights`."""
+        weights = read_tokenizer(source)
+        weights.copy_to(self.tokenizer, "model.tokenizer")
+        return weights
 
     def forward(self, video: Tensor) -> Tensor:
         """Reconstruct clips float ``(B, 3, T, H, W)``."""

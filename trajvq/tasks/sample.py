@@ -58,6 +58,7 @@ class Sample(TokenTask):
         warmup_steps: Steps of linear rise.
         betas: Decay rates of AdamW's running averages.
         weight_decay: Decoupled weight decay of matrices.
+        init_from: Checkpoint of the same task, tokenizer and kind of data to start from.
     """
 
     task: ClassVar[str] = "sample"
@@ -83,9 +84,10 @@ class Sample(TokenTask):
         warmup_steps: int = 100,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
+        init_from: str | None = None,
     ) -> None:
         rates = (learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
-        super().__init__(tokenizer_ckpt, network, total_steps, *rates)
+        super().__init__(tokenizer_ckpt, network, total_steps, *rates, init_from)
         if path_versions < 1 or samples < 1:
             raise ValueError(f"model.path_versions is {path_versions} and model.samples {samples}; both are at least 1")
         self.class_dropout, self.background_weight, self.path_versions = class_dropout, background_weight, path_versions

@@ -6,11 +6,14 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
 from trajvq.errors import UserError
+from trajvq.io.cache import local_copy
+from trajvq.io.checkpoint import read_checkpoint
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.base import Task
 from trajvq.tokens.datamodule import TokenDataModule
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.loading import trained_for
+from trajvq.tokens.weights import DEFAULT, Weights, of_checkpoint
 
 
 class TokenTask(Task):
@@ -20,7 +23,7 @@ class TokenTask(Task):
     classes and the tokenizer's SHA-256 but none of its weights.
 
     Args:
-        tokenizer_ckpt: Checkpoint of the tokenizer, a path or fsspec URL.
+        tokenizer_ckpt: Checkpoint of the tokenizer, a path or fsspec URL; or an exported folder, or ``default``.
         network: The network to train.
         total_steps: See `Task`, as for all that follow.
         learning_rate: Peak learning rate of AdamW.
@@ -28,6 +31,7 @@ class TokenTask(Task):
         betas: Decay rates of AdamW's running averages.
         weight_decay: Decoupled weight decay.
         matrix_learning_rate: Peak learning rate of Muon.
+        init_from: Checkpoint of the same task on the same tokenizer, grid of tokens and classes.
     """
 
     def __init__(
@@ -40,8 +44,10 @@ class TokenTask(Task):
         betas: tuple[float, float],
         weight_decay: float,
         matrix_learning_rate: float | None = None,
+        init_from: str | None = None,
     ) -> None:
-        super().__init__(total_steps, learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
+        rates = (learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
+        super().__init__(total_steps, *rates, init_from)
         self.tokenizer = FrozenTokenizer(tokenizer_ckpt)
         rank_zero_only(print)(f"tokenizer: {self.tokenizer}", flush=True)
         self.network = network
@@ -62,6 +68,28 @@ class TokenTask(Task):
         if self.layout is None and self._trainer is not None:
             manifest = self.data.manifest
             self._build(self.tokenizer.layout(manifest), manifest.classes)
+        super().configure_model()
+
+    def load_weights(self, source: str) -> Weights:
+        """Copy the network's weights from a checkpoint; see `Task.load_weights`."""
+        if source == DEFAULT:
+            raise UserError(f"there are no {DEFAULT} weights for {self.task}; give model.init_from a checkpoint of it")
+        content = read_checkpoint(source)
+        spec = content.get("hyper_parameters", {}).get("network")
+        if spec is None or "trained_for" not in content:
+            raise UserError(f"model.init_from {source} is no checkpoint of {self.task}; give one, or leave it out")
+        self.tokenizer.check(content.get("tokenizer"), source)
+        layout, classes = trained_for(content["trained_for"], source)
+        if (layout, classes) != (self.layout, self.classes):
+            assert self.layout is not None
+            raise UserError(
+                f"model.init_from {source} was trained on {layout.grid} tokens and the classes "
+                f"{', '.join(classes) or 'none'}, the data have {self.layout.grid} and "
+                f"{', '.join(self.classes) or 'none'}; give the data it was trained for, or leave out model.init_from"
+            )
+        weights = of_checkpoint(source, local_copy(source), content, spec, "network.")
+        weights.copy_to(self.network, "model.network")
+        return weights
 
     def _build(self, layout: TokenLayout, classes: list[str]) -> None:
         self.layout, self.classes = layout, list(classes)
@@ -109,6 +137,7 @@ class TokenTask(Task):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store what it takes to load the weights, and the identity of the tokenizer."""
+        super().on_save_checkpoint(checkpoint)
         assert self.layout is not None
         checkpoint["tokenizer"] = self.tokenizer.identity()
         checkpoint["trained_for"] = {"classes": self.classes, **vars(self.layout)}
