@@ -115,7 +115,7 @@ def test_the_first_difference_of_two_networks_is_named(here: Path) -> None:
         ({"width": 16, "levels": (5, 8, 5, 5)}, r"model.tokenizer.levels is \[5, 8, 5, 5\], theirs \[8, 5, 5, 5\]"),
     ):
         with pytest.raises(UserError, match=words):
-            stored.copy_to(CausalTokenizer(**options), "model.tokenizer")  # type: ignore[arg-type]
+            stored.copy_to(CausalTokenizer(**options), "model.tokenizer")
     lacking = {name: value for name, value in stored.state.items() if name != next(iter(stored.state))}
     with pytest.raises(UserError, match=r"do not fit model.tokenizer: it lacks '"):
         Weights("x", "y", stored.spec, lacking).copy_to(CausalTokenizer(width=16), "model.tokenizer")
