@@ -51,9 +51,9 @@ def one_process(folder: Path, data: str, *extra: str) -> None:
     assert fit_alone(folder, *SETTINGS, data, "--data.batch_size=8", "--trainer.devices=1", *extra) == 0
 
 
-def two_processes(folder: Path, data: str, config: str) -> None:
+def two_processes(folder: Path, data: str, config: str, *extra: str) -> None:
     devices = [f"--config=trainer/{config}", "--data.batch_size=4", "--trainer.devices=2"]
-    assert fit_together(folder, 2, *devices, *SETTINGS, data) == [0, 0]
+    assert fit_together(folder, 2, *devices, *SETTINGS, data, *extra) == [0, 0]
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -98,3 +98,11 @@ def test_sharded_weights_end_in_one_plain_checkpoint(uneven: str, here: Path) ->
     two_processes(here, uneven, "sharded")
     network = load_tokenizer(here / "runs/recon/a/checkpoints/best.ckpt")
     assert all(type(p) is torch.nn.Parameter for p in network.parameters())
+
+
+def test_sharded_weights_start_from_existing_ones(uneven: str, pair: Path, here: Path) -> None:
+    start = pair / "runs/recon/a/checkpoints/last.ckpt"
+    rates = ["--model.learning_rate=0", "--model.matrix_learning_rate=null", "--model.weight_decay=0"]
+    two_processes(here, uneven, "sharded", f"--model.init_from={start}", "--seed_everything=1", *rates)
+    before, after = (load_tokenizer(path).state_dict() for path in (start, here / "runs/recon/a/checkpoints/last.ckpt"))
+    assert all(torch.equal(before[name], after[name]) for name in before)
