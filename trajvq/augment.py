@@ -4,14 +4,18 @@ B clips, T frames, H rows, W columns.
 """
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from trajvq.adaptation import Adaptation
 from trajvq.metrics.background import stands_out
 
-THRESHOLD = 0.04  # difference from the background, in any channel, that shows an object
+THRESHOLD = 0.04  # difference from the background, in any channel and in units of the contrast, that shows an object
+ANYWHERE = 0.5  # of the windows of clips whose background is more than a color
+
+Symmetry = Literal["columns", "rows", "transpose", "colors"]
 
 Generators = Sequence[torch.Generator] | None
 
@@ -25,11 +29,20 @@ class Augmentation(Protocol):
         """Return augmented clips and their backgrounds.
 
         Args:
-            video: float ``(B, 3, T, H, W)`` in [0, 1].
-            background: float ``(B, 3, 1, H, W)`` in [0, 1].
+            video: float ``(B, 3, T, H, W)``; in [0, 1], or normalized by their contrast.
+            background: float ``(B, 3, 1, H, W)``, in the same units.
             progress: Share of the training that is done, 0 to 1.
             generators: One on the CPU for each clip, the only source of its randomness; None for torch's global one.
         """
+        ...
+
+
+@runtime_checkable
+class AdaptiveAugmentation(Protocol):
+    """An `Augmentation` that chooses for itself what suits the training clips."""
+
+    def adapt(self, adaptation: Adaptation) -> list[str]:
+        """Choose, and return what was chosen, a line each. Called in every process before the first step."""
         ...
 
 
@@ -49,11 +62,11 @@ class PathAugmentation(Protocol):
 
 
 class ObjectWindows(nn.Module):
-    """Cut windows in space and time around objects, and flip, transpose and recolor them.
+    """Cut windows in space and time around objects and anywhere, and flip, transpose and recolor them.
 
     Most of a clip is background. Windows around the object show the tokenizer several times as much of the object per
-    second. The last part of the training uses whole clips, so that the tokenizer learns the background as well; a
-    batch then has fewer clips, with as many pixels as its windows had.
+    second. Where backgrounds are more than a color, other windows lie anywhere. The last part of the training uses
+    whole clips; a batch then has fewer clips, with as many pixels as its windows had.
 
     Args:
         frames: Frames of a window; a multiple of the tokenizer's stride.
@@ -61,7 +74,10 @@ class ObjectWindows(nn.Module):
         windows: Windows per clip.
         margin: Least distance in pixels between the object's center and the edge of the window, where possible.
         until: Share of the training after which clips stay whole.
-        symmetries: Flip, transpose and permute colors at random.
+        anywhere: Share of the windows that lie anywhere; ``auto``: `ANYWHERE` of those of clips whose background is
+            more than a color.
+        symmetries: Apply these at random: ``columns`` (left to right), ``rows`` (top to bottom), ``transpose`` (square
+            clips) and ``colors`` (any order); ``auto``: those that the training clips have.
     """
 
     def __init__(
@@ -71,11 +87,30 @@ class ObjectWindows(nn.Module):
         windows: int = 1,
         margin: int = 6,
         until: float = 0.7,
-        symmetries: bool = True,
+        anywhere: float | Literal["auto"] = "auto",
+        symmetries: Sequence[Symmetry] | Literal["auto"] = "auto",
     ) -> None:
         super().__init__()
         self.frames, self.size, self.windows, self.margin = frames, size, windows, margin
-        self.until, self.symmetries = until, symmetries
+        self.until, self.anywhere = until, anywhere
+        self.symmetries = symmetries if symmetries == "auto" else list(symmetries)
+        self.share = 0.0 if anywhere == "auto" else anywhere
+        self.turns: tuple[str, ...] | None = None if symmetries == "auto" else tuple(symmetries)
+
+    def adapt(self, adaptation: Adaptation) -> list[str]:
+        """Choose what is ``auto`` by what the training clips look like.
+
+        Returns:
+            What was chosen, a line each.
+        """
+        lines = []
+        if self.anywhere == "auto":
+            self.share = ANYWHERE * (1 - adaptation.plain)
+            lines.append(f"windows: {self.share:.0%} anywhere, the others around objects")
+        if self.symmetries == "auto":
+            self.turns = adaptation.held()
+            lines.append(f"augmentation: {', '.join(self.turns) or 'no symmetry'}")
+        return lines
 
     def forward(
         self, video: Tensor, background: Tensor, progress: float = 0.0, generators: Generators = None
@@ -99,7 +134,9 @@ class ObjectWindows(nn.Module):
             pixels = len(video) * self.windows * self.frames * self.size**2
             keep = max(pixels // video[0, 0].numel(), 1)
             video, background = video[:keep], background[:keep]
-        return _turned(video, background, generator) if self.symmetries else (video, background)
+        if self.turns is None:
+            raise ValueError("symmetries are auto: call adapt() first, or name them")
+        return _turned(video, background, self.turns, generator)
 
     def _cut(self, video: Tensor, background: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         count, _, all_frames, *picture = video.shape
@@ -111,7 +148,9 @@ class ObjectWindows(nn.Module):
         clip = torch.arange(count, device=video.device)[:, None]
         picture_at = video[clip, :, anchor]  # (B, windows, 3, H, W): the frame that positions each window
         mask = stands_out((picture_at - background[:, None, :, 0]).abs().amax(dim=2), THRESHOLD).float()
-        corners = []
+        corners, anywhere = [], torch.zeros(())
+        if self.share:
+            anywhere = _uniform(torch.Size(shape), video.device, generator) < self.share
         for axis, (side, size) in enumerate(zip(picture, sizes, strict=True)):
             weight = mask.sum(dim=2 if axis else 3)  # (B, windows, side): pixels of the object per row or column
             coordinate = torch.arange(side, device=video.device) + 0.5
@@ -119,7 +158,11 @@ class ObjectWindows(nn.Module):
             center = torch.where(weight.sum(dim=-1) > 0, center, side / 2)
             margin = min(self.margin, size // 2)
             offset = margin + _uniform(center.shape, video.device, generator) * (size - 2 * margin)
-            corners.append((center - offset).long().clamp(0, side - size).tolist())
+            corner = (center - offset).long().clamp(0, side - size)
+            if self.share:
+                at_random = (_uniform(center.shape, video.device, generator) * (side - size + 1)).long()
+                corner = torch.where(anywhere, at_random, corner)
+            corners.append(corner.tolist())
         windows, backgrounds = [], []
         for number, starts in enumerate(start.tolist()):
             for window, first in enumerate(starts):
@@ -130,16 +173,19 @@ class ObjectWindows(nn.Module):
         return torch.stack(windows), torch.stack(backgrounds)
 
 
-def _turned(video: Tensor, background: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+def _turned(
+    video: Tensor, background: Tensor, turns: Sequence[str], generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
     """Return clips and backgrounds with the same random flips, transposition and order of colors for all."""
     device = video.device if generator is None else generator.device
     colors = torch.randperm(3, device=device, generator=generator).to(video.device)
-    flips = torch.rand(3, generator=generator)
-    dims = [dim for dim, flip in zip((-1, -2), flips.tolist(), strict=False) if flip < 0.5]
-    transpose = video.shape[-1] == video.shape[-2] and bool(flips[2] < 0.5)
+    columns, rows, transpose = (torch.rand(3, generator=generator) < 0.5).tolist()
+    dims = [dim for dim, name, flip in ((-1, "columns", columns), (-2, "rows", rows)) if flip and name in turns]
+    transpose = transpose and "transpose" in turns and video.shape[-1] == video.shape[-2]
 
     def turn(clips: Tensor) -> Tensor:
-        clips = clips[:, colors].flip(dims)
+        clips = clips[:, colors] if "colors" in turns else clips
+        clips = clips.flip(dims)
         return (clips.transpose(-1, -2) if transpose else clips).contiguous()
 
     return turn(video), turn(background)

@@ -1,4 +1,7 @@
-"""Reconstruction losses that do not go blind to small objects. They need no labels."""
+"""Reconstruction losses that do not go blind to small objects. They need no labels.
+
+Clips are normalized by their contrast, or in [0, 1] for tokenizers that know no normalization.
+"""
 
 import torch
 from torch import Tensor, distributed, nn
@@ -25,11 +28,11 @@ class BalancedLoss(nn.Module):
     Args:
         object_weight: Share of the loss for the object and its surroundings, in [0, 1].
         threshold: Difference from the background, in any channel, from which a pixel of the clip is part of an
-            object, in [0, 1]. The limit is higher where light or noise change the whole frame, see
+            object. The limit is higher where light or noise change the whole frame, see
             `trajvq.metrics.background.stands_out`.
         dilate: Pixels around the object that count with it.
-        reconstruction_threshold: The same difference for pixels of the reconstruction, in [0, 1]; larger, since a
-            reconstruction is never exact.
+        reconstruction_threshold: The same difference for pixels of the reconstruction; larger, since a reconstruction
+            is never exact.
         patch_weight: Weight of a second error, added to the squared error of each pixel: the sum over the 3 x 3 pixels
             around it, divided by 3 and squared. A wrong color is wrong in the same direction all over a patch and
             counts up to nine times as much there, so it is learned before the last detail of the outline.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 BINS = 32  # levels a channel that colors are rounded to before they are compared
+SPAN = 256  # levels that are told apart; normalized clips reach beyond [0, 1]
 PLAIN = 0.5  # share of a clip's pixels that must have one color for it to be the background
 SAMPLED_PIXELS = 4096  # of each clip, approximately, that are searched for that color
 DIFFERENCE_CAP = 0.06  # on differences before they are averaged, so that an object hardly changes its frame's mean
@@ -22,15 +23,15 @@ def estimate_background(video: Tensor) -> Tensor:
     pixels. Otherwise it is the median over time.
 
     Args:
-        video: float ``(B, 3, T, H, W)`` in [0, 1].
+        video: float ``(B, 3, T, H, W)`` in [0, 1], or normalized by the contrast.
 
     Returns:
-        float ``(B, 3, 1, H, W)`` in [0, 1].
+        float ``(B, 3, 1, H, W)``, in the same units.
     """
     step = max(int((video[0, 0].numel() / SAMPLED_PIXELS) ** 0.5), 1)
     pixels_BCP = video[..., ::step, ::step].flatten(2)
-    coarse = (pixels_BCP * (BINS - 1)).round().long()
-    code_BP = (coarse[:, 0] * BINS + coarse[:, 1]) * BINS + coarse[:, 2]
+    coarse = (pixels_BCP * (BINS - 1)).round().long().clamp(-SPAN // 2, SPAN // 2 - 1)
+    code_BP = (coarse[:, 0] * SPAN + coarse[:, 1]) * SPAN + coarse[:, 2]
     common_BP = code_BP == code_BP.mode(dim=1, keepdim=True).values
     background = []
     for clip, pixels, common in zip(video, pixels_BCP, common_BP, strict=True):

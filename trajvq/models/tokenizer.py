@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from trajvq.models.causal import ChannelNorm, ResidualBlock
 from trajvq.models.fsq import FSQ
+from trajvq.models.normalization import ClipNormalization
 from trajvq.models.quantizer import Quantizer, check_quantizer
 
 Strides = tuple[int, int, int]
@@ -58,12 +59,12 @@ class CellEncoder(nn.Module):
         self.outward = nn.Sequential(ChannelNorm(width), nn.Linear(width, latent))
 
     def forward(self, video: Tensor) -> Tensor:
-        """Return latents ``(B, latent, t, h, w)`` of clips ``(B, 3, T, H, W)`` in [0, 1]."""
+        """Return latents ``(B, latent, t, h, w)`` of normalized clips ``(B, 3, T, H, W)``."""
         p, q, r = self.strides
         cells = rearrange(video, "b c T (h q) (w r) -> b T h w c (q r)", q=q, r=r)
         mean = cells.mean(dim=-1)
         tones = torch.cat([mean, cells.amin(dim=-1), cells.amax(dim=-1)], dim=-1)
-        frame = F.silu(self.shape((cells - mean[..., None]).flatten(-2)) + self.tone(2 * tones - 1))
+        frame = F.silu(self.shape((cells - mean[..., None]).flatten(-2)) + self.tone(2 * tones))
         frame = rearrange(F.silu(self.frame(frame)), "b (t p) h w n -> b t h w (p n)", p=p)
         latent: Tensor = self.outward(self.blocks(self.inward(frame)))
         return rearrange(latent, "b t h w c -> b c t h w")
@@ -100,18 +101,20 @@ class CellDecoder(nn.Module):
         nn.init.constant_(self.mask.bias, -2.0)  # the mask starts almost empty
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Return clips ``(B, 3, T, H, W)``, roughly in [0, 1], of codes ``(B, latent, t, h, w)``."""
+        """Return normalized clips ``(B, 3, T, H, W)`` of codes ``(B, latent, t, h, w)``."""
         p, q, r = self.strides
         cells = self.outward(self.blocks(self.inward(rearrange(codes, "b c t h w -> b t h w c"))))
         frame = self.frame(rearrange(cells, "b t h w (p n) -> b (t p) h w n", p=p))
         ground = self.ground(frame).unflatten(-1, (3, q * r))
         mask, color = self.mask(frame).sigmoid()[..., None, :], self.color(frame)[..., None]
         pixels = torch.lerp(ground, color, mask)
-        return rearrange(pixels, "b T h w c (q r) -> b c T (h q) (w r)", q=q, r=r) + 0.5
+        return rearrange(pixels, "b T h w c (q r) -> b c T (h q) (w r)", q=q, r=r)
 
 
 class CausalTokenizer(nn.Module):
     """Clips to discrete tokens and back, causal in every layer.
+
+    The network sees clips normalized by `normalization`, which training sets from its clips.
 
     Args:
         strides: Frames, rows and columns that a token covers.
@@ -155,6 +158,7 @@ class CausalTokenizer(nn.Module):
         check_quantizer(module)
         self.quantizer = cast(Quantizer, module)
         self.codebook_size = self.quantizer.codebook_size
+        self.normalization = ClipNormalization()
         channels = self.quantizer.dim
         self.encoder = CellEncoder(
             self.strides, width, patch_channels, frame_channels, blocks, receptive_field, channels
@@ -173,12 +177,17 @@ class CausalTokenizer(nn.Module):
         if any(size % stride for size, stride in zip(video.shape[2:], self.strides, strict=True)):
             sizes = "x".join(str(size) for size in video.shape[2:])
             raise ValueError(f"clips of {sizes} (frames, rows, columns) are no multiples of the strides {self.strides}")
-        codes: Tensor = self.quantizer(self.encoder(video))  # type: ignore[operator]
+        codes: Tensor = self.quantizer(self.encoder(self.normalization(video)))  # type: ignore[operator]
         return codes
 
     def forward(self, video: Tensor) -> Tensor:
         """Reconstruct clips ``(B, 3, T, H, W)``, roughly in [0, 1], with gradients."""
-        reconstruction: Tensor = self.decoder(self.quantize(video))
+        return self.decode_codes(self.quantize(video))
+
+    def reconstruct(self, normalized: Tensor) -> Tensor:
+        """Reconstruct normalized clips, or windows of them, ``(B, 3, T, H, W)``, with gradients."""
+        codes: Tensor = self.quantizer(self.encoder(normalized))  # type: ignore[operator]
+        reconstruction: Tensor = self.decoder(codes)
         return reconstruction
 
     def encode(self, video: Tensor) -> Tensor:
@@ -187,8 +196,11 @@ class CausalTokenizer(nn.Module):
 
     def decode(self, indices: Tensor) -> Tensor:
         """Return clips float ``(B, 3, T, H, W)`` of tokens int64 ``(B, t, h, w)``."""
-        video: Tensor = self.decoder(self.quantizer.codes(indices))
-        return video
+        return self.decode_codes(self.quantizer.codes(indices))
+
+    def decode_codes(self, codes: Tensor) -> Tensor:
+        """Return clips float ``(B, 3, T, H, W)`` of codes ``(B, d, t, h, w)``."""
+        return self.normalization.inverse(self.decoder(codes))
 
     def auxiliary_loss(self) -> Tensor | None:
         """Return the quantizer's own loss of the last training batch, once; None if it has none, as FSQ."""

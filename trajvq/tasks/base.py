@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
 from trajvq.errors import UserError
+from trajvq.models.normalization import match_backgrounds
 from trajvq.optim.schedule import adamw, muon
 from trajvq.tokens.protocol import spec_of
 from trajvq.tokens.weights import Weights, misfits
@@ -128,6 +129,7 @@ class Task(L.LightningModule):
             UserError: If names or shapes differ.
         """
         self.initial_weights = checkpoint.get("initial_weights")
+        match_backgrounds(self, checkpoint["state_dict"])
         difference = misfits(self.state_dict(), checkpoint["state_dict"])
         if difference:
             spec = self.hparams.get("network") or self.hparams.get("tokenizer") or {}

@@ -1,13 +1,17 @@
 """Reconstruct: train a tokenizer to reconstruct clips, and measure what it keeps of the object."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any, ClassVar, Literal
 
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
+from trajvq.adaptation import Adaptation, adapt
+from trajvq.augment import AdaptiveAugmentation
 from trajvq.callbacks import PredictionFile
 from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.errors import UserError
@@ -19,7 +23,7 @@ from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard
 from trajvq.metrics.scoreboard import add_ood_ratios
 from trajvq.optim.sharding import shard
 from trajvq.tasks.base import Batch, Task
-from trajvq.tokens.protocol import Tokenizer, check_tokenizer
+from trajvq.tokens.protocol import NormalizedTokenizer, Tokenizer, check_tokenizer
 from trajvq.tokens.weights import Weights, read_tokenizer
 
 USAGE = ("codes_used", "perplexity", "object_perplexity")
@@ -35,8 +39,9 @@ class Reconstruct(Task):
     Args:
         tokenizer: The network.
         loss: A module of (reconstruction, video, background) that returns a scalar. The first two are
-            ``(B, 3, T, H, W)``; the background, estimated from the clip itself, is ``(B, 3, 1, H, W)``. Its parameters
-            are trained, too.
+            ``(B, 3, T, H, W)``; the background, estimated from the clip itself, is ``(B, 3, 1, H, W)``. All are in
+            units of the clips' contrast where the tokenizer is a `trajvq.tokens.NormalizedTokenizer`, else in [0, 1].
+            Its parameters are trained, too.
         total_steps: Steps until the learning rates have decayed to 0; the trainer's ``max_steps``.
         augment: A `trajvq.augment.Augmentation` of the training clips; None for none.
         figures: The user's own figures for the scoreboard, each a `trajvq.metrics.figures.ClipFigure`.
@@ -71,6 +76,7 @@ class Reconstruct(Task):
         super().__init__(total_steps, learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate, init_from)
         self.tokenizer, self.loss, self.augment = tokenizer, loss, augment
         self.figures = list(figures)
+        self.adaptation: Adaptation | None = None  # to the training clips; checkpoints keep it
         self.code_usage: dict[str, Any] = {}  # of the last validation
         self.val_board = self._board(full=False)
         self.test_boards = nn.ModuleDict()
@@ -108,10 +114,39 @@ class Reconstruct(Task):
             )
 
     def configure_model(self) -> None:
-        """Start from ``init_from``; shard the network where the strategy has a mesh (``ModelParallelStrategy``)."""
+        """Start from ``init_from``, adapt to the training clips, shard the network where the strategy has a mesh."""
         super().configure_model()
+        if self.adaptation is None and not self.resumed and self.trainer.state.fn == "fit":
+            clips = self._data().source("train", train=True)
+            self.adaptation = self.trainer.strategy.broadcast(adapt(clips) if self.trainer.is_global_zero else None)
+            self._use_adaptation(rank_zero_only(print))
         if self.device_mesh is not None:
-            shard(self.tokenizer, self.device_mesh["data_parallel"], ("encode", "decode", "quantize"))
+            names = ("encode", "decode", "quantize", *(["reconstruct"] if hasattr(self.tokenizer, "reconstruct") else []))
+            shard(self.tokenizer, self.device_mesh["data_parallel"], names)
+
+    def _use_adaptation(self, say: Callable[[str], None]) -> None:
+        """Normalize and augment as suits the training clips, and say how."""
+        assert self.adaptation is not None
+        if isinstance(self.tokenizer, NormalizedTokenizer):
+            self.tokenizer.normalization.fit(self.adaptation.picture(), self.adaptation.contrast)
+        lines = self.adaptation.lines()
+        if isinstance(self.augment, AdaptiveAugmentation):
+            lines += self.augment.adapt(self.adaptation)
+        for line in lines:
+            say(line)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Store what the training clips look like."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["adaptation"] = None if self.adaptation is None else asdict(self.adaptation)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Continue with what the training clips looked like."""
+        super().on_load_checkpoint(checkpoint)
+        if checkpoint.get("adaptation") is not None:
+            self.adaptation = Adaptation(**checkpoint["adaptation"])
+            if isinstance(self.augment, AdaptiveAugmentation):
+                self.augment.adapt(self.adaptation)
 
     def load_weights(self, source: str) -> Weights:
         """Copy the tokenizer's weights; see `Task.load_weights`."""
@@ -125,19 +160,23 @@ class Reconstruct(Task):
         return reconstruction
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        video = batch["video"]
+        network, video = self.tokenizer, batch["video"]
+        normalized = isinstance(network, NormalizedTokenizer)
         with torch.no_grad():
+            if normalized:
+                video = network.normalization(video)
             background = estimate_background(video)
             if self.augment is not None:
                 video, background = self.augment(video, background, self.global_step / self.total_steps)
-        reconstruction = self(video)
+        reconstruction = network.reconstruct(video) if normalized else self(video)
         loss: Tensor = self.loss(reconstruction, video, background)
         auxiliary_loss: Any = getattr(self.tokenizer, "auxiliary_loss", None)
         auxiliary = auxiliary_loss() if auxiliary_loss is not None else None
         if auxiliary is not None:
             loss = loss + auxiliary
         self.log("train/loss", self.checked(loss), prog_bar=True)
-        self.log("train/mse", (reconstruction.detach() - video).square().mean())
+        scale = network.normalization.contrast.square() if normalized else 1.0
+        self.log("train/mse", scale * (reconstruction.detach() - video).square().mean())
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from trajvq.errors import UserError
+from trajvq.models.normalization import match_backgrounds
 from trajvq.models.transformer import TokenLayout
 from trajvq.tokens.protocol import build
 from trajvq.tokens.weights import Weights, misfits, read_tokenizer
@@ -35,6 +36,7 @@ def network_of(weights: Weights) -> nn.Module:
         UserError: If the weights are of another network than they describe.
     """
     tokenizer = build(weights.spec)
+    match_backgrounds(tokenizer, weights.state)
     difference = misfits(tokenizer.state_dict(), weights.state)
     if difference:
         raise UserError(

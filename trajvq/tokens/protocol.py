@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from trajvq.errors import UserError
+from trajvq.models.normalization import ClipNormalization
 
 
 @runtime_checkable
@@ -40,6 +41,23 @@ class Tokenizer(Protocol):
 
     def quantize(self, video: Tensor) -> Tensor:
         """Return codes float ``(B, d, t, h, w)``: the vectors that the tokens number."""
+        ...
+
+
+@runtime_checkable
+class NormalizedTokenizer(Tokenizer, Protocol):
+    """A `Tokenizer` that is trained on clips normalized by their own data, so that faint clips train like any others.
+
+    Other tokenizers are trained on clips in [0, 1].
+
+    Attributes:
+        normalization: Background and contrast of the training clips; training sets them before its first step.
+    """
+
+    normalization: ClipNormalization
+
+    def reconstruct(self, normalized: Tensor) -> Tensor:
+        """Reconstruct normalized clips, or windows of them, float ``(B, 3, T, H, W)``, with gradients."""
         ...
 
 

@@ -12,6 +12,7 @@ from trajvq.io.cache import local_copy
 from trajvq.io.checkpoint import read_checkpoint
 from trajvq.io.files import file_sha256
 from trajvq.io.urls import is_remote
+from trajvq.models.normalization import match_backgrounds
 from trajvq.tokens.export import read_folder
 from trajvq.tokens.protocol import module_of, spec_of
 
@@ -60,6 +61,7 @@ class Weights:
         difference = _other_option(spec_of(module_of(self.spec)), spec_of(network), option)
         if difference:
             raise UserError(f"the weights {self.path} are of another network: {difference}, {remedy}")
+        match_backgrounds(network, self.state)
         difference = misfits(network.state_dict(), self.state)
         if difference:
             raise UserError(f"the weights {self.path} do not fit {option}: {difference}; give other weights, {remedy}")
