@@ -23,16 +23,17 @@ def split_sizes(count: int, val: int | None, test: int | None, source: str) -> d
 
     Args:
         count: Number of sources: videos or tracks.
-        val: Requested number for ``val``; a tenth by default.
-        test: Requested number for ``test``; a fifth by default.
+        val: Requested number for ``val``; a tenth by default, and at least one of three or more.
+        test: Requested number for ``test``; a fifth by default, and at least one of three or more.
         source: Name of the imported file, for messages.
 
     Raises:
         DataError: If none is left for training.
     """
+    least = 1 if count >= 3 else 0
     sizes = {
-        "val": round(VAL * count) if val is None else val,
-        "test": round(TEST * count) if test is None else test,
+        "val": max(round(VAL * count), least) if val is None else val,
+        "test": max(round(TEST * count), least) if test is None else test,
     }
     if min(sizes.values()) < 0 or sum(sizes.values()) >= count:
         raise DataError(
