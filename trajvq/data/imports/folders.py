@@ -34,13 +34,15 @@ def read_folder(path: Path) -> Collection:
     """
     levels = Levels()
     videos: list[Video] = []
-    other: Counter[str] = Counter()
+    other: Counter[str] = Counter()  # endings of files that are no videos
+    skipped = False  # whether a folder is no class
     for folder, names in _folders(path):
         parts = folder.relative_to(path).parts
         films = sorted(name for name in names if Path(name).suffix.lower() in VIDEO_FILES)
         stacks = in_order([folder / name for name in names if Path(name).suffix.lower() in TIFF_FILES])
         other.update(Path(name).suffix.lower() for name in set(names) - set(films) - {file.name for file in stacks})
         split, label = _meaning(parts)
+        skipped |= bool(films or stacks) and any(NO_CLASS.fullmatch(part) for part in parts)
         videos += [video_file(folder / name, str(folder / name), levels, label, split) for name in films]
         if len(stacks) > 1 and all(page_count(file) == 1 for file in stacks):
             split, label = _meaning(parts[:-1])  # the folder itself is the video
@@ -50,7 +52,7 @@ def read_folder(path: Path) -> Collection:
     if not videos:
         raise DataError(f"{path} holds no video file; known: {KNOWN}, in a folder per class")
     _check_splits(path, videos)
-    return Collection(videos, "video files", levels, notes=tuple(_notes(videos, path, other)))
+    return Collection(videos, "video files", levels, notes=tuple(_notes(videos, skipped, other)))
 
 
 def _folders(path: Path) -> Iterator[tuple[Path, list[str]]]:
@@ -87,11 +89,11 @@ def _check_splits(path: Path, videos: list[Video]) -> None:
         )
 
 
-def _notes(videos: list[Video], path: Path, other: Counter[str]) -> Iterator[str]:
+def _notes(videos: list[Video], skipped: bool, other: Counter[str]) -> Iterator[str]:
     splits = Counter(video.split for video in videos if video.split)
     if splits:
         yield f"folders taken as splits: {', '.join(f'{split} {count}' for split, count in splits.items())} videos"
-    if any(NO_CLASS.fullmatch(part) for video in videos for part in Path(video.name).relative_to(path).parts[:-1]):
+    if skipped:
         yield "folders of chunks, episodes and cameras not taken as classes"
     ignored = ", ".join(f"{count} {suffix or 'without ending'}" for suffix, count in sorted(other.items()))
     if ignored:

@@ -1,6 +1,5 @@
 """Choose the clips of each split: whole videos or, where there are too few, blocks of time."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -129,40 +128,15 @@ def choose_segments(
         return _by_folder(videos, clips, labels, where, {"val": val, "test": test}, seed)
     if by_time:
         return _by_time(clips)
-    splits = split_by_class(labels, split_sizes(len(videos), val, test, where), seed, fold)
-    members, notes = _together({split: rows.tolist() for split, rows in splits.items()}, twins, labels)
-    return {split: _whole(rows, clips) for split, rows in members.items()}, notes
+    splits = split_by_class(labels, split_sizes(len(videos), val, test, where), seed, fold, twins)
+    split_of = {video: split for split, rows in splits.items() for video in rows.tolist()}
+    same = [video for video, first in enumerate(twins) if video != first and split_of[video] == split_of[first]]
+    notes = [f"{counted(len(same), 'video')} with the pixels of another, kept in its split"] if same else []
+    return {split: _whole(rows.tolist(), clips) for split, rows in splits.items()}, notes
 
 
 def _whole(videos: Sequence[int], clips: Sequence[int]) -> list[Segment]:
     return [Segment(video, 0, clips[video]) for video in videos]
-
-
-def _together(
-    members: dict[str, list[int]], twins: Sequence[int], labels: NDArray[np.int64]
-) -> tuple[dict[str, list[int]], list[str]]:
-    """Move every video to the split of the first that is the same, and another one back in exchange.
-
-    Returns:
-        The videos of each split, as many as before where that is possible, and what was moved, in one line.
-    """
-    split_of = {video: split for split, videos in members.items() for video in videos}
-    before = dict(split_of)
-    copies = Counter(twins)
-    for video, first in enumerate(twins):
-        source, target = split_of[video], split_of[first]
-        if source == target:
-            continue
-        split_of[video] = target
-        unique = [k for k in members[target] if split_of[k] == target and copies[twins[k]] == 1]
-        alike = [k for k in unique if labels[k] == labels[video]] or unique
-        if alike:
-            split_of[alike[-1]] = source
-    moved = [video for video, first in enumerate(twins) if video != first and split_of[video] != before[video]]
-    together = {split: [video for video in sorted(split_of) if split_of[video] == split] for split in members}
-    if not moved or not all(together.values()):
-        return members, []
-    return together, [f"{counted(len(moved), 'video')} moved to the split of another with the same pixels"]
 
 
 def _by_time(clips: Sequence[int]) -> tuple[Segments, list[str]]:
@@ -207,7 +181,7 @@ def _by_folder(
     if len(train) > sum(missing.values()):
         taken = split_by_class(labels[train], missing, seed)
         segments |= {split: _whole([train[k] for k in rows.tolist()], clips) for split, rows in taken.items()}
-        notes = [f"no folder {split}: {counted(len(segments[split]), 'video')} of train become it" for split in missing]
+        notes = [f"no folder {split}, filled with {counted(len(segments[split]), 'video')} of train" for split in missing]
     else:
         shares = {"train": SHARES["train"]} | {split: SHARES[split] for split in missing}
         cut, short = segments_by_time({k: clips[k] for k in train}, shares)

@@ -1,7 +1,9 @@
 """Read TIFF stacks, and series of single TIFF pictures, one page at a time."""
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,7 @@ def tiff_video(
 def page_count(path: Path) -> int:
     """Return the number of pages of a TIFF file; 0 if it cannot be read."""
     try:
-        with Image.open(path) as image:
+        with _quiet(), Image.open(path) as image:
             return int(getattr(image, "n_frames", 1))
     except BROKEN:
         return 0
@@ -54,12 +56,14 @@ def _read_pages(files: Sequence[Path], name: str) -> Iterator[NDArray[Any]]:
     shape = None
     for file in files:
         try:
-            with Image.open(file) as image:
-                pages = int(getattr(image, "n_frames", 1))
+            with _open(file) as image:
+                with _quiet():
+                    pages = int(getattr(image, "n_frames", 1))
                 _check_layout(file, str(getattr(image, "tag_v2", {}).get(DESCRIPTION, "")), pages)
                 for page in range(pages):
-                    image.seek(page)
-                    picture = _pixels(image, file)
+                    with _quiet():
+                        image.seek(page)
+                        picture = _pixels(image, file)
                     shape = shape or picture.shape
                     if picture.shape != shape:
                         raise DataError(f"{name} changes its size from {shape} to {picture.shape} in {file.name}")
@@ -69,6 +73,19 @@ def _read_pages(files: Sequence[Path], name: str) -> Iterator[NDArray[Any]]:
             raise DataError(
                 f"{file} is not a readable TIFF ({first_line(Exception(reason))}); save it as .npy instead"
             ) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Pillow's warnings about damaged files off the terminal: what follows from them is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _open(file: Path) -> Image.Image:
+    with _quiet():
+        return Image.open(file)
 
 
 def _pixels(image: Image.Image, file: Path) -> NDArray[Any]:
