@@ -12,7 +12,8 @@ from trajvq.data.storage.splits import TEST, VAL, split_by_class, split_sizes
 from trajvq.errors import DataError
 
 SHARES = {"train": 1 - VAL - TEST, "val": VAL, "test": TEST}
-CYCLE = 16  # clips for each block of every split, at least, if there are several
+CYCLE = 16  # clips for each turn of the splits, where there are more than two turns
+SEVERAL = 20  # clips from which on there are two turns at least
 MAX_CYCLES = 8
 
 
@@ -47,7 +48,7 @@ def time_blocks(clips: int, shares: Mapping[str, float]) -> dict[str, list[tuple
     Returns:
         Start and stop of each block by split; nothing if there is no clip for each split.
     """
-    turns = int(np.clip((clips + 1) // CYCLE, 1, MAX_CYCLES))
+    turns = int(np.clip((clips + 1) // CYCLE, 2 if clips >= SEVERAL else 1, MAX_CYCLES))
     free = clips - (turns * len(shares) - 1)
     if free < turns * len(shares):
         return {}
