@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from tests.conftest import Run
-from tests.toy_runs import copy_run
+from tests.toy_runs import copy_run, options
 from trajvq.cli import main
 from trajvq.data.storage.clips import Clips
 from trajvq.tokens import load_tokenizer
@@ -219,6 +219,21 @@ def test_clips_that_do_not_divide_into_tokens_are_one_line(capfd: pytest.Capture
     lines = capfd.readouterr().err.strip().splitlines()
     assert lines[-1].startswith("trajvq: clips of odd are 6 frames of 36x32")
     assert not any("Traceback" in line for line in lines)
+
+
+@pytest.mark.usefixtures("finished")
+def test_a_film_of_one_clip_is_tested_predicted_and_scored(here: Path) -> None:
+    film = np.full((9, 32, 32, 3), 255, np.uint8)
+    for t in range(len(film)):
+        film[t, 10:16, 3 * t : 3 * t + 6] = 40
+    np.save("film.npy", film)
+    assert main(["data", "import-videos", "film.npy", "--out", "film", "--frames=8"]) == 0
+    arguments = options("recon", Path("film"))
+    assert main(["test", *arguments]) == 0
+    assert scoreboard(here / "runs/recon/a")["clips"] == 1
+    assert main(["predict", *arguments]) == 0
+    (predictions,) = here.glob("runs/recon/a/**/predictions.h5")
+    assert main(["score", str(predictions), "--data", "film"]) == 0
 
 
 @pytest.mark.usefixtures("here")

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from trajvq.commands.parser import Parser
 from trajvq.data.storage.manifest import Manifest
 from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import OOD, PRESETS
+from trajvq.io.video import Size
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -23,21 +25,31 @@ def _parser() -> argparse.ArgumentParser:
     generator.add_argument("--seed", type=int, help="the same seed gives the same pixels (default: 0)")
     generator.add_argument("--preset", default="default", help=f"one of: {', '.join(PRESETS)} (default: default)")
     generator.add_argument("--frames", type=int, default=16, help="frames per clip (default: 16)")
-    generator.add_argument("--size", type=int, default=64, help="height and width in pixels (default: 64)")
+    size_help = "pixels: one side, or WIDTHxHEIGHT"
+    size: dict[str, Any] = {"type": _size, "metavar": "N|WxH"}
+    generator.add_argument("--size", **size, default=64, help=f"{size_help} (default: 64)")
     generator.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
     generator.add_argument("--force", action="store_true", help="replace the dataset in the folder")
     plugin_help = "module of your own to import first, such as one with a motion family"
     generator.add_argument("--plugin", action="append", default=[], metavar="MODULE", help=plugin_help)
 
-    videos = commands.add_parser("import-videos", help="import .npz .npy .h5 .mp4, or a folder with a folder per class")
+    videos = commands.add_parser(
+        "import-videos", help="import .npz .npy .h5 .mp4 .tif, or a folder with a folder per class"
+    )
     videos.add_argument("path", type=Path, help="the file or folder")
     videos.add_argument("--frames", type=int, help="frames per clip (default: the videos' up to 32, else 16)")
-    videos.add_argument("--size", type=int, help="height and width in pixels (default: the videos' up to 128, else 64)")
+    videos.add_argument("--size", **size, help=f"{size_help} (default: the videos' up to 128, else 64)")
+    videos.add_argument(
+        "--tile", action="store_true", help="cut frames into windows of the clip's size (64) instead of shrinking them"
+    )
+    crop_help = "part of a frame to use, in pixels; before --tile"
+    videos.add_argument("--crop", type=_box, metavar="LEFT,TOP,WIDTH,HEIGHT", help=crop_help)
+    videos.add_argument("--skip-bad", action="store_true", help="leave out videos that cannot be read, and count them")
     videos.add_argument("--axes", help="order of an array's axes, such as NTCHW or TNHW (default: detected)")
     tracks = commands.add_parser("import-tracks", help="import CSV or Parquet: clip, frame, x, y[, z][, label]")
     tracks.add_argument("path", type=Path, help="the table")
     tracks.add_argument("--frames", type=int, default=16, help="frames per clip (default: 16)")
-    tracks.add_argument("--size", type=int, default=64, help="height and width in pixels (default: 64)")
+    tracks.add_argument("--size", **size, default=64, help=f"{size_help} (default: 64)")
     tracks.add_argument(
         "--preset", default="default", help="preset whose style, sizes and colors to use (default: default)"
     )
@@ -45,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     tracks.add_argument("--y-down", action="store_true", help="the y axis points down, as in images")
     for importer, unit in ((videos, "videos"), (tracks, "tracks")):
         importer.add_argument("--out", type=Path, required=True, help="dataset folder to write")
+        classes_help = "names of the labels in ascending order, such as linear,circular"
+        importer.add_argument("--classes", type=_names, default=(), metavar="A,B,...", help=classes_help)
         importer.add_argument("--val", type=int, metavar="N", help=f"{unit} in val (default: a tenth)")
         importer.add_argument("--test", type=int, metavar="N", help=f"{unit} in test (default: a fifth)")
         importer.add_argument("--seed", type=int, default=0, help=f"seed that splits the {unit} (default: 0)")
@@ -57,6 +71,32 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--sheet", type=Path, help="PNG file to write (default: contact_sheet.png in the dataset folder)")
     show.add_argument("--jsonl", type=Path, help="write labels, equations and descriptions as JSON Lines")
     return parser
+
+
+def _size(text: str) -> Size:
+    """Return the size that ``64`` or ``96x72``, width first, stands for."""
+    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text.lower())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; give pixels as 64, or width x height as 96x72")
+    width, height = int(match[1]), int(match[2] or match[1])
+    return width if width == height else (width, height)
+
+
+def _box(text: str) -> tuple[int, int, int, int]:
+    """Return left, top, width and height."""
+    match = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", text.replace(" ", ""))
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no part of a frame; give LEFT,TOP,WIDTH,HEIGHT as 10,20,64,64")
+    left, top, width, height = map(int, match.groups())
+    return left, top, width, height
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Return names that are separated by commas."""
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} has an empty name; give names as linear,circular")
+    return names
 
 
 def main(arguments: Sequence[str]) -> int:

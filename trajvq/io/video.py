@@ -9,8 +9,15 @@ from numpy.typing import NDArray
 
 from trajvq.io.arrays import Bytes
 
+Size = int | tuple[int, int]  # of a picture in pixels: a square's side, or width and height
+
 if TYPE_CHECKING:  # importing torch takes seconds, and imports of arrays do not need it
     from torch import Tensor
+
+
+def height_and_width(size: Size) -> tuple[int, int]:
+    """Return the height and the width of a size, which names the width first."""
+    return (size, size) if isinstance(size, int) else (size[1], size[0])
 
 
 def to_float(video: Tensor) -> Tensor:

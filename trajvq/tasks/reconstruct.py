@@ -218,7 +218,7 @@ class Reconstruct(Task):
     def _details(self, split: str, scoreboard: dict[str, Any]) -> ClipDetails:
         """Return figures of every clip, and the worst and the first clips with their reconstructions."""
         clips = self._data().clips(split)
-        per_clip = {name: value.numpy() for name, value in scoreboard["per_clip"].items()}
+        per_clip = {name: np.atleast_1d(value.numpy()) for name, value in scoreboard["per_clip"].items()}
         index = per_clip.pop("index")
         has_objects = np.isfinite(per_clip["centroid_error"]).any()
         ranked = "centroid_error" if has_objects else "mse"

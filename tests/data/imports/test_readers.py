@@ -4,37 +4,16 @@ import io
 import zipfile
 from pathlib import Path
 
-import av
 import h5py
 import numpy as np
 import pytest
 
+from tests.data.imports.sources import LONG, encode, movie
 from trajvq.cli import main
-from trajvq.data.imports.videos import fit_inside, import_videos
+from trajvq.data.imports.videos import import_videos
 from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.manifest import read_manifest
 from trajvq.errors import DataError
-
-LONG = 20
-
-
-def movie(seed: int, frames: int = LONG, size: int = 32) -> np.ndarray:
-    """A white square moving over a gray level that identifies the movie: uint8 (T, H, W, 3)."""
-    video = np.full((frames, size, size, 3), 40 + 8 * seed, dtype=np.uint8)
-    for frame in range(frames):
-        video[frame, 4 + frame % 20 : 10 + frame % 20, 4:10] = 250
-    return video
-
-
-def encode(video: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.bit_rate = video.shape[2], video.shape[1], 4_000_000
-        for picture in video:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-    return file.getvalue()
 
 
 def level(clip: np.ndarray) -> int:
@@ -98,20 +77,7 @@ def test_every_format_gives_the_same_clips(tmp_path: Path, kind: str) -> None:
     )
 
 
-def test_axes_are_detected_and_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    np.save(tmp_path / "mnist.npy", np.zeros((20, 30, 32, 32), np.uint8))
-    import_videos(tmp_path / "mnist.npy", tmp_path / "out")
-    assert "30 videos, 32x32, uint8 in order (T, N, H, W), since" in capsys.readouterr().out
-    assert read_manifest(tmp_path / "out").frames == 20
-
-
-def test_large_videos_are_shrunk_without_distortion(tmp_path: Path) -> None:
-    video = np.zeros((16, 300, 600, 3), dtype=np.uint8)
-    video[:, 100:200, 250:350] = 255
-    small = fit_inside(video, 64, 64)
-    rows, columns = np.nonzero(small[0, ..., 0] > 128)
-    assert small.shape == (16, 64, 64, 3)
-    assert abs(np.ptp(rows) - np.ptp(columns)) <= 1
+def test_large_videos_are_shrunk(tmp_path: Path) -> None:
     folder = tmp_path / "movies"
     folder.mkdir()
     for k in range(4):
@@ -126,7 +92,7 @@ def test_short_videos_are_left_out_and_the_first_is_named(tmp_path: Path, capsys
         (folder / f"{k}.mp4").write_bytes(encode(movie(k, 4 if k == 2 else 16)))
     manifest = import_videos(folder, tmp_path / "out", val=1, test=1)
     assert sum(manifest.clips(split) for split in manifest.splits) == 5
-    assert "1 videos with fewer than 16 frames are left out, the first of them" in capsys.readouterr().out
+    assert "1 video with fewer than 16 frames left out; the first: " in capsys.readouterr().out
     with pytest.raises(DataError, match="fewer --frames"):
         import_videos(folder, tmp_path / "none", val=1, test=1, frames=100)
 
@@ -166,7 +132,7 @@ def hostile(path: Path, rng: np.random.Generator) -> Path:
     elif kind == 6:  # not numbers
         source = path / "nan.npz"
         videos = rng.random((6, 4, 3, 16, 16)).astype(np.float32)
-        videos[int(rng.integers(6)), 1, 1] = rng.choice([np.nan, np.inf, -1.0, 300.0])
+        videos[int(rng.integers(6)), 1, 1] = rng.choice([np.nan, np.inf])
         np.savez(source, videos=videos)
     elif kind == 7:  # HDF5 with the wrong things in it
         source = path / "odd.h5"

@@ -1,10 +1,30 @@
-"""Videos of a source that is to be imported, each read on demand."""
+"""Videos of a source that is to be imported, each read piece by piece, as often as needed."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from trajvq.data.imports.labels import Label
+from trajvq.data.imports.levels import Levels
 from trajvq.io.arrays import Bytes
+
+PIECE_BYTES = 2**25  # of the pixels that are read at a time, approximately
+
+
+@dataclass
+class Clock:
+    """The times of a video file's frames, known once the file is read.
+
+    Attributes:
+        rate: Frames per second; None if the file does not say.
+        uneven: Whether the times between its frames differ.
+    """
+
+    rate: float | None = None
+    uneven: bool = False
 
 
 @dataclass(frozen=True)
@@ -14,12 +34,39 @@ class Video:
     Attributes:
         name: Name for messages.
         label: Class id or name, or None.
-        read: Returns the frames, uint8 ``(T, H, W, 3)``.
+        stored: Starts to read, and yields consecutive pieces of the frames as stored, ``(t, H, W, C)``.
+        levels: How stored values become uint8; one object for all videos of a source.
+        shape: T, H and W, if they are known without reading.
+        dtype: Type of the stored values, if it is known without reading.
+        split: The split whose folder the video is in, or None.
+        clock: The times of the frames.
     """
 
     name: str
     label: Label
-    read: Callable[[], Bytes]
+    stored: Callable[[], Iterator[NDArray[Any]]]
+    levels: Levels
+    shape: tuple[int, int, int] | None = None
+    dtype: np.dtype[Any] | None = None
+    split: str | None = None
+    clock: Clock = field(default_factory=Clock)
+
+    def pieces(self) -> Iterator[Bytes]:
+        """Yield the frames in consecutive pieces, uint8 ``(t, H, W, 3)``.
+
+        Raises:
+            DataError: If the video cannot be read, or its values do not fit.
+        """
+        for piece in self.stored():
+            yield self.levels.convert(piece, self.name)
+
+    def read(self) -> Bytes:
+        """Return all frames, uint8 ``(T, H, W, 3)``. A long video may not fit into memory.
+
+        Raises:
+            DataError: As for `pieces`.
+        """
+        return np.concatenate(list(self.pieces()))
 
 
 @dataclass(frozen=True)
@@ -29,9 +76,22 @@ class Collection:
     Attributes:
         videos: The videos.
         description: What was detected, in words.
+        levels: How the stored values of the videos become uint8.
         frames: Frames per video, if they are known to be the same for all.
+        notes: Further assumptions, one line each.
     """
 
     videos: list[Video]
     description: str
-    frames: int | None
+    levels: Levels
+    frames: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def piece_frames(frame_bytes: int) -> int:
+    """Return how many frames to read at a time.
+
+    Args:
+        frame_bytes: Size of a frame in memory.
+    """
+    return int(np.clip(PIECE_BYTES // max(frame_bytes, 1), 1, 64))

@@ -34,19 +34,24 @@ def check_labels(labels: NDArray[Any], count: int, path: Path) -> list[Label]:
     return list(labels.tolist())
 
 
-def class_ids(labels: Sequence[Label], where: str) -> tuple[NDArray[np.int64], list[str]]:
+def class_ids(labels: Sequence[Label], where: str, classes: Sequence[str] = ()) -> tuple[NDArray[np.int64], list[str]]:
     """Convert labels to class ids and class names.
 
     Args:
         labels: N words or whole numbers from 0, or only None.
         where: Source of the labels, for messages.
+        classes: Names of the labels in ascending order. By default words name themselves, and numbers are ``class 0``
+            and so on.
 
     Returns:
         ``(N,)`` class ids, and the class names by id; no names if there are no labels.
 
     Raises:
-        DataError: If only some labels are None, or a number is negative or above `MAX_CLASS`.
+        DataError: If only some labels are None, a number is negative or above `MAX_CLASS`, or there are not as many
+            labels as names.
     """
+    if classes:
+        return _named(labels, where, classes)
     if all(label is None for label in labels):
         return np.zeros(len(labels), np.int64), []
     if any(label is None for label in labels):
@@ -62,6 +67,22 @@ def class_ids(labels: Sequence[Label], where: str) -> tuple[NDArray[np.int64], l
             f"{where}: labels go from {numbers.min()} to {numbers.max()}; give whole numbers from 0, or words"
         )
     return numbers.astype(np.int64), [f"class {number}" for number in range(int(numbers.max()) + 1)]
+
+
+def _named(labels: Sequence[Label], where: str, classes: Sequence[str]) -> tuple[NDArray[np.int64], list[str]]:
+    ids, names = class_ids(labels, where)
+    if not names:
+        raise DataError(f"{where} has no labels that --classes could name; leave it out")
+    present = np.unique(ids)
+    if len(set(classes)) < len(classes):
+        raise DataError(f"--classes {','.join(classes)} names a class twice; give each once")
+    if len(present) == len(classes):
+        ids = np.searchsorted(present, ids).astype(np.int64)
+    elif isinstance(labels[0], str) or present.max() >= len(classes):
+        found = ", ".join(names[k] if isinstance(labels[0], str) else str(k) for k in present[:10].tolist())
+        more = ", ..." if len(present) > 10 else ""
+        raise DataError(f"{where} has {len(present)} labels, {found}{more}, but --classes gives {len(classes)} names")
+    return ids, list(classes)
 
 
 def match_classes(labels: Sequence[Label], classes: Sequence[str], where: str) -> NDArray[np.int64]:

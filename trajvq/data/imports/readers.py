@@ -1,28 +1,33 @@
-"""Read videos from arrays, HDF5, video files and folders, one video at a time.
+"""Read videos from arrays, HDF5, video files, TIFF stacks and folders. No format can run code from a file.
 
-N videos, T frames, C colors (1 or 3), H rows, W columns. No format can run code from a file.
+N videos, T frames, C colors (1 or 3), H rows, W columns.
 """
 
 import io
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from trajvq.data.imports.arrays import collect_array, unreadable
-from trajvq.data.imports.collection import Collection, Video
-from trajvq.errors import DataError, first_line
-from trajvq.io.arrays import Bytes
+from trajvq.data.imports.collection import Clock, Collection, Video
+from trajvq.data.imports.folders import read_folder
+from trajvq.data.imports.levels import Levels
+from trajvq.data.imports.tiff import TIFF_FILES, tiff_video
+from trajvq.data.imports.video_files import VIDEO_FILES, decode, video_file
+from trajvq.errors import DataError
 
-VIDEO_FILES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".gif")
-FORMATS = f".npz, .npy, .h5, .hdf5, {', '.join(VIDEO_FILES)}, or a folder with a folder per class"
+ENDINGS = (".npz", ".npy", ".h5", ".hdf5", *TIFF_FILES, *VIDEO_FILES)
+FORMATS = f"{', '.join(ENDINGS)}, or a folder with a folder per class"
 NAMES = ("videos", "video", "clips", "frames")
 LABELS = ("labels", "label")
+SMALLEST = 8  # pixels a side that tell an array of videos from a table
 # What zipfile and the header reader of NumPy raise on damaged or hostile archives.
 BROKEN_ARCHIVE = (
     *(OSError, EOFError, zipfile.BadZipFile, MemoryError, NotImplementedError, RuntimeError),
@@ -44,7 +49,7 @@ def read_collection(path: Path, axes: str | None = None) -> Collection:
         raise DataError(f"{path} does not exist")
     suffix = path.suffix.lower()
     if path.is_dir():
-        return _read_folder(path)
+        return read_folder(path)
     if suffix == ".npz":
         return _read_npz(path, axes)
     if suffix == ".npy":
@@ -54,18 +59,38 @@ def read_collection(path: Path, axes: str | None = None) -> Collection:
             unreadable(path, "a readable .npy of plain numbers", error)
     if suffix in (".h5", ".hdf5"):
         return _read_hdf5(path, axes)
+    levels = Levels()
     if suffix in VIDEO_FILES:
-        return Collection([Video(str(path), None, partial(decode, path, str(path)))], "a video file", None)
+        return Collection([video_file(path, str(path), levels)], "a video file", levels)
+    if suffix in TIFF_FILES:
+        return Collection([tiff_video([path], str(path), levels)], "a TIFF stack", levels)
     raise DataError(f"{path}: {suffix or 'no ending'} is not known; known: {FORMATS}")
+
+
+def _choose_array(shapes: dict[str, tuple[int, ...]], path: Path) -> str:
+    """Return the name of the array of videos.
+
+    Raises:
+        DataError: If none has the name and the shape of one.
+    """
+    for name in NAMES:
+        if name in shapes and (name == NAMES[0] or _like_videos(shapes[name])):
+            return name
+    found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+    raise DataError(f"{path} has no array 'videos' or 'video'; it has: {found or 'nothing'}; rename the one to import")
+
+
+def _like_videos(shape: Iterable[int]) -> bool:
+    sides = tuple(shape)
+    return len(sides) < 3 or sum(side >= SMALLEST for side in sides) >= 2
 
 
 def _read_npz(path: Path, axes: str | None) -> Collection:
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = {entry.filename.removesuffix(".npy"): entry.file_size for entry in archive.infolist()}
-        name = next((n for n in NAMES if n in sizes), None)
-        if name is None:
-            raise DataError(f"{path} has no array 'videos'; it has: {', '.join(sizes) or 'nothing'}")
+            shapes = {name: _npy_shape(archive, name) for name in sizes if f"{name}.npy" in archive.namelist()}
+        name = _choose_array(shapes, path)
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
         if sizes[name] > memory:
             raise DataError(
@@ -79,6 +104,15 @@ def _read_npz(path: Path, axes: str | None) -> Collection:
     return collect_array(videos, labels, path, axes)
 
 
+def _npy_shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
+    """Return the shape of an array in an archive, from its header; that of a number if the header is a newer one."""
+    with archive.open(f"{name}.npy") as file:
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            return tuple(np.lib.format.read_array_header_1_0(file)[0])
+        return tuple(np.lib.format.read_array_header_2_0(file)[0]) if version == (2, 0) else ()
+
+
 def _read_hdf5(path: Path, axes: str | None) -> Collection:
     try:
         file = h5py.File(path, "r")
@@ -86,10 +120,9 @@ def _read_hdf5(path: Path, axes: str | None) -> Collection:
         unreadable(path, "a readable HDF5 file", error)
     if "video_streams" in file:
         return _read_phyworld(file, path)
-    name = next((n for n in NAMES if isinstance(file.get(n), h5py.Dataset)), None)
-    if name is None:
-        raise DataError(f"{path} has no dataset 'video' or 'video_streams'; it has: {', '.join(file) or 'nothing'}")
-    label = next((n for n in LABELS if isinstance(file.get(n), h5py.Dataset)), None)
+    arrays = {name: item.shape for name in file if isinstance(item := file.get(name), h5py.Dataset)}
+    name = _choose_array(arrays, path)
+    label = next((n for n in LABELS if n in arrays), None)
     try:
         is_text = label and h5py.check_string_dtype(file[label].dtype)
         labels = None if not label else file[label].asstr()[:].astype(str) if is_text else file[label][:]
@@ -100,13 +133,15 @@ def _read_hdf5(path: Path, axes: str | None) -> Collection:
 
 def _read_phyworld(file: h5py.File, path: Path) -> Collection:
     """Return the videos of a PhyWorld file (Kang et al., 2024): the bytes of an .mp4 per video, perhaps in groups."""
+    levels = Levels()
     videos: list[Video] = []
 
     def add(name: str, member: Any) -> None:
         if isinstance(member, h5py.Dataset):
             for row in range(len(member)):
-                where = f"{path}, {name} {row}"
-                videos.append(Video(where, None, partial(_decode_row, member, row, where)))
+                where, clock = f"{path}, {name} {row}", Clock()
+                stored = partial(_decode_row, member, row, where, clock)
+                videos.append(Video(where, None, stored, levels, dtype=np.dtype(np.uint8), clock=clock))
 
     streams = file["video_streams"]
     if isinstance(streams, h5py.Dataset):
@@ -115,10 +150,10 @@ def _read_phyworld(file: h5py.File, path: Path) -> Collection:
         streams.visititems(add)
     if not videos:
         raise DataError(f"{path}: 'video_streams' holds no video")
-    return Collection(videos, "PhyWorld's layout", None)
+    return Collection(videos, "PhyWorld's layout", levels)
 
 
-def _decode_row(streams: h5py.Dataset, row: int, where: str) -> Bytes:
+def _decode_row(streams: h5py.Dataset, row: int, where: str, clock: Clock) -> Iterator[NDArray[Any]]:
     try:
         raw = streams[row]
         while isinstance(raw, np.ndarray) and raw.dtype == object:
@@ -126,52 +161,4 @@ def _decode_row(streams: h5py.Dataset, row: int, where: str) -> Bytes:
         stream = io.BytesIO(bytes(raw))
     except (OSError, TypeError, ValueError, IndexError) as error:
         raise DataError(f"{where} cannot be read ({error})") from None
-    return decode(stream, where)
-
-
-def _read_folder(path: Path) -> Collection:
-    files = sorted(f for f in path.rglob("*") if f.is_file() and f.suffix.lower() in VIDEO_FILES)
-    if not files:
-        raise DataError(f"{path} holds no video file; known: {', '.join(VIDEO_FILES)}, in a folder per class")
-    labels = [str(f.relative_to(path).parts[0]) if f.parent != path else None for f in files]
-    videos = [
-        Video(str(file), label, partial(decode, file, str(file))) for file, label in zip(files, labels, strict=True)
-    ]
-    return Collection(videos, "video files", None)
-
-
-def decode(source: Path | io.BytesIO, where: str) -> Bytes:
-    """Decode a video file.
-
-    Args:
-        source: Path or content of the file.
-        where: Name for messages.
-
-    Returns:
-        The frames, uint8 ``(T, H, W, 3)``.
-
-    Raises:
-        DataError: If the file is not a video or is damaged, or if PyAV is not installed.
-    """
-    try:
-        import av
-    except ImportError:
-        raise DataError("video files need PyAV; install it with `pip install trajvq[import]`") from None
-    frames = []
-    try:
-        with av.open(str(source) if isinstance(source, Path) else source, mode="r") as container:
-            for frame in container.decode(video=0):
-                frames.append(frame.to_ndarray(format="rgb24"))
-    except (av.error.FFmpegError, IndexError, ValueError, OSError, MemoryError) as error:
-        raise DataError(f"{where} is not a readable video ({first_line(error)})") from None
-    if not frames:
-        raise DataError(f"{where} holds no frame")
-    if len({frame.shape for frame in frames}) > 1:
-        raise DataError(f"{where} changes its size from frame to frame")
-    return np.stack(frames)
-
-
-def cut_clips(frames: Bytes, length: int) -> Iterator[Bytes]:
-    """Cut a video into clips without overlap. Frames that are left at the end are dropped."""
-    for first in range(0, len(frames) - length + 1, length):
-        yield frames[first : first + length]
+    yield from decode(stream, where, clock)

@@ -1,6 +1,6 @@
 """Import tracks: 2-D or 3-D paths in any unit become clips, rendered like generated ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from trajvq.data.synthetic.ranges import APPEARANCE, sample_appearance
 from trajvq.data.synthetic.scene import UNIFORMS, hls_to_rgb, render_blocks
 from trajvq.errors import DataError, first_line
 from trajvq.io.arrays import Bytes, Floats
+from trajvq.io.video import Size, height_and_width
 
 MAX_COORDINATE = 1e12  # beyond it, rounding errors are as large as the path
 SPAN = 0.7  # default share of the frame that a path takes
@@ -137,25 +138,27 @@ def resample(track: Track, frames: int) -> Floats:
     return np.pad(flat, ((0, 0), (0, 3 - flat.shape[1])))
 
 
-def _view(position: Floats, radius: Floats, size: int, span: float, flat: bool, y_down: bool) -> View:
+def _view(position: Floats, radius: Floats, size: Size, span: float, flat: bool, y_down: bool) -> View:
     """Place a camera before ``(N, T, 3)`` paths of objects with ``(N,)`` mean radii in pixels; see `import_tracks`."""
-    extent = np.minimum(size * span / 2, size / 2 - 1.4 * radius - 1)  # near the camera, discs grow by less than 1.4
+    height, width = height_and_width(size)
+    side = min(height, width)
+    extent = np.minimum(side * span / 2, side / 2 - 1.4 * radius - 1)  # near the camera, discs grow by less than 1.4
     if flat:  # look from the side on which x points right
         sign = -1.0 if y_down else 1.0
         toward, up = np.array([[0.0, 0.0, sign]]), np.array([0.0, sign, 0.0])
     else:
         toward, up = unit_vector(np.array([VIEW[0]]), np.array([VIEW[1]])), np.array([0.0, 0.0, 1.0])
-    return look_along(position, toward, up, radius, extent, size)
+    return look_along(position, toward, up, radius, extent, (width, height))
 
 
-def _sample_radius_and_color(preset: Preset, seed: int, name: str, count: int, size: int) -> tuple[Floats, Bytes]:
-    """Return ``(N,)`` radii in pixels and ``(N, 3)`` RGB from the training ranges of a preset."""
+def _sample_radius_and_color(preset: Preset, seed: int, name: str, count: int, side: int) -> tuple[Floats, Bytes]:
+    """Return ``(N,)`` radii in pixels, for a shorter ``side``, and ``(N, 3)`` RGB in a preset's training ranges."""
     numbers = uniforms(seed, f"tracks/{name}", 0, count, UNIFORMS)
     appearance = sample_appearance(
         preset.regions["train"], numbers[:, 0], {name: numbers[:, 1 + k] for k, name in enumerate(APPEARANCE)}
     )
     color = hls_to_rgb(appearance["hue"], appearance["lightness"], appearance["saturation"])
-    return appearance["size"] * size, color
+    return appearance["size"] * side, color
 
 
 def import_tracks(
@@ -165,26 +168,28 @@ def import_tracks(
     test: int | None = None,
     seed: int = 0,
     frames: int = 16,
-    size: int = 64,
+    size: Size = 64,
     preset: str = "default",
     span: float = SPAN,
     y_down: bool = False,
     fold: int = 0,
+    classes: Sequence[str] = (),
 ) -> Manifest:
     """Import tracks as a dataset: resample each to the frames of a clip, place a camera, and render it.
 
     Args:
         path: CSV or Parquet, see `read_tracks`.
         out: The dataset folder to create.
-        val: Number of tracks for validation; a tenth by default.
-        test: Number of tracks for the test split; a fifth by default.
+        val: Number of tracks for validation; see `trajvq.data.storage.splits.split_sizes`.
+        test: Number of tracks for the test split.
         seed: Seed of the splits and of sizes and colors.
         frames: Frames per clip.
-        size: Height and width in pixels.
+        size: Width and height in pixels, or the side of a square.
         preset: Preset whose style, sizes and colors to use.
-        span: Share of the frame that the longer side of a path takes, in (0, 1].
+        span: Share of the frame, of its shorter side, that the longer side of a path takes, in (0, 1].
         y_down: Whether the y axis of the tracks points down, as in pictures, instead of up.
         fold: Fold of a cross-validation, see `trajvq.data.storage.splits.split_by_class`.
+        classes: Names of the labels in ascending order.
 
     Returns:
         The manifest of the dataset.
@@ -194,11 +199,12 @@ def import_tracks(
     """
     if not 0 < span <= 1:
         raise DataError(f"a span of {span} does not fit into the frame; give more than 0 and at most 1")
-    if frames < 2 or size < 16:
-        raise DataError(f"clips of {frames} frames and {size}x{size} pixels are too small: at least 2 and 16x16")
+    height, width = height_and_width(size)
+    if frames < 2 or min(height, width) < 16:
+        raise DataError(f"clips of {frames} frames and {width}x{height} pixels are too small: at least 2 and 16x16")
     chosen = preset_named(preset)
     tracks = read_tracks(path)
-    ids, names = class_ids([track.label for track in tracks], str(path))
+    ids, names = class_ids([track.label for track in tracks], str(path), classes)
     sizes = split_sizes(len(tracks), val, test, str(path))
     position = np.stack([resample(track, frames) for track in tracks])
     flat = tracks[0].position.shape[1] == 2
@@ -206,9 +212,9 @@ def import_tracks(
     print(
         f"{path}: {len(tracks)} tracks of {min(points)} to {max(points)} points "
         f"in {'2-D' if flat else '3-D'}; classes: {len(names) or 'none'}; "
-        f"clips of {frames} frames, {size}x{size}"
+        f"clips of {frames} frames, {width}x{height}"
     )
-    radius, color = _sample_radius_and_color(chosen, seed, path.name, len(tracks), size)
+    radius, color = _sample_radius_and_color(chosen, seed, path.name, len(tracks), min(height, width))
     view = _view(position, radius, size, span, flat, y_down)
     columns: dict[str, NDArray[Any]] = {
         "position": position.astype(np.float32),
@@ -219,7 +225,7 @@ def import_tracks(
         "camera": view.camera.astype(np.float32),
         **({"label": ids} if names else {}),
     }
-    manifest = Manifest(path.name, seed, frames, size, size, classes=names, columns={"camera": COLUMNS})
+    manifest = Manifest(path.name, seed, frames, height, width, classes=names, columns={"camera": COLUMNS})
     with new_dataset(out) as folder:
         for split, rows in split_by_class(ids, sizes, seed, fold).items():
             split_columns = {name: column[rows] for name, column in columns.items()}
@@ -228,7 +234,7 @@ def import_tracks(
     return manifest
 
 
-def _render(columns: Columns, preset: Preset, seed: int, split: str, size: int) -> Iterator[dict[str, Any]]:
+def _render(columns: Columns, preset: Preset, seed: int, split: str, size: Size) -> Iterator[dict[str, Any]]:
     """Yield the clips of one split one by one, with their rendered columns."""
     row = 0
     for block in render_blocks(columns, preset.make_style(), seed, f"tracks/{split}", 0, size):

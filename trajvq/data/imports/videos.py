@@ -1,37 +1,29 @@
-"""Import videos: cut them into clips, resize them, and assign whole videos to splits."""
+"""Import videos: cut them into clips, crop, resize or tile them, and assign them to splits."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
-from trajvq.data.imports.collection import Video
+from trajvq.data.imports.clip_backgrounds import ClipBackgrounds
+from trajvq.data.imports.cutter import ClipCutter
+from trajvq.data.imports.framing import Box, Framing
 from trajvq.data.imports.labels import class_ids
-from trajvq.data.imports.readers import cut_clips, read_collection
+from trajvq.data.imports.notes import omission_notes, rate_notes, size_notes
+from trajvq.data.imports.plurals import counted
+from trajvq.data.imports.readers import read_collection
+from trajvq.data.imports.segments import choose_segments
+from trajvq.data.imports.survey import Film, FilmReader, Survey, first_size, observe_levels
 from trajvq.data.storage.manifest import Manifest
-from trajvq.data.storage.splits import new_dataset, split_by_class, split_sizes, write_split
+from trajvq.data.storage.splits import new_dataset, write_split
 from trajvq.errors import DataError
-from trajvq.io.arrays import Bytes
 from trajvq.io.progress import progress
+from trajvq.io.video import Size, height_and_width
 
 FRAMES, SIZE = 16, 64  # of a clip, if the videos are longer than `MAX_FRAMES` or larger than `MAX_SIZE`
 MAX_FRAMES, MAX_SIZE = 32, 128
-
-
-def fit_inside(frames: Bytes, height: int, width: int) -> Bytes:
-    """Resize uint8 ``(T, H, W, 3)`` without distortion. Margins repeat the pixels of the border."""
-    _, rows, columns, _ = frames.shape
-    if (rows, columns) == (height, width):
-        return frames
-    scale = min(height / rows, width / columns)
-    inner = (max(round(columns * scale), 1), max(round(rows * scale), 1))
-    small = np.stack([np.asarray(Image.fromarray(f).resize(inner, Image.Resampling.BOX)) for f in frames])
-    down, across = height - inner[1], width - inner[0]
-    around = ((0, 0), (down // 2, down - down // 2), (across // 2, across - across // 2), (0, 0))
-    return np.pad(small, around, mode="edge")
+LEAST_FRAMES, LEAST_SIZE = 2, 8
 
 
 def import_videos(
@@ -41,22 +33,34 @@ def import_videos(
     test: int | None = None,
     seed: int = 0,
     frames: int | None = None,
-    size: int | None = None,
+    size: Size | None = None,
     axes: str | None = None,
     fold: int = 0,
+    classes: Sequence[str] = (),
+    tile: bool = False,
+    crop: Box | None = None,
+    skip_bad: bool = False,
 ) -> Manifest:
-    """Import videos as a dataset. All clips of a video go to the same split, and what was detected is printed.
+    """Import videos as a dataset, and print what was detected, assumed, scaled and left out, one line each.
+
+    Videos are read twice, a few frames at a time: once to check them, measure values and backgrounds, and once to
+    write the clips.
 
     Args:
         path: A file or folder of one of the `trajvq.data.imports.readers.FORMATS`.
         out: The dataset folder to create.
-        val: Number of videos for validation; a tenth by default.
-        test: Number of videos for the test split; a fifth by default.
+        val: Number of videos for validation; see `trajvq.data.imports.segments.choose_segments`.
+        test: Number of videos for the test split.
         seed: Seed of the assignment of videos to splits.
         frames: Frames per clip; by default the videos' own number up to `MAX_FRAMES`, else `FRAMES`.
-        size: Height and width in pixels; by default the videos' own size up to `MAX_SIZE`, else `SIZE`.
+        size: Width and height in pixels, or the side of a square; by default the videos' own size up to `MAX_SIZE`,
+            else `SIZE`.
         axes: Order of the axes of an array; detected by default.
         fold: Fold of a cross-validation, see `trajvq.data.storage.splits.split_by_class`.
+        classes: Names of the labels in ascending order.
+        tile: Cut frames into windows of the clip's size instead of shrinking them.
+        crop: Left, top, width and height in pixels of the part of a frame to use.
+        skip_bad: Leave out videos that cannot be read.
 
     Returns:
         The manifest of the dataset.
@@ -64,42 +68,88 @@ def import_videos(
     Raises:
         DataError: If the videos cannot be read or do not fit, or ``out`` cannot be written.
     """
-    if min(frames or 2, 2) < 2 or min(size or 16, 16) < 8:
-        raise DataError(f"clips of {frames} frames and {size} pixels are too small: at least 2 and 8")
+    _check_sizes(frames, size, crop)
     source = read_collection(path, axes)
-    videos = source.videos
-    first = videos[0].read()
-    length = frames or (source.frames if source.frames and source.frames <= MAX_FRAMES else FRAMES)
-    height, width = (size, size) if size else first.shape[1:3] if max(first.shape[1:3]) <= MAX_SIZE else (SIZE, SIZE)
-    ids, names = class_ids([video.label for video in videos], str(path))
-    sizes = split_sizes(len(videos), val, test, str(path))
+    survey = Survey(source, str(path))
+    shapes = survey.each("opening", first_size)
+    scale = ""
+    if any(dtype != np.uint8 for *_, dtype in shapes):
+        survey.each("measuring", observe_levels)
+        scale = source.levels.set_range(str(path))
+    usual = Counter(shape[:2] for shape in shapes).most_common(1)[0][0]
+    framing = _framing(usual, size, crop, tile)
+    framing.check(*usual, str(path))
+    length = frames or (source.frames if source.frames and LEAST_FRAMES <= source.frames <= MAX_FRAMES else FRAMES)
+    reader = FilmReader(framing, length)
+    films = survey.each("reading", reader.read)
+    if not skip_bad:
+        survey.raise_bad()
+    used = [k for k, film in enumerate(films) if film.frames >= length]
+    if not used:
+        raise DataError(f"{path}: no video has {length} frames; give fewer --frames")
+    omissions = list(omission_notes(survey, films, length))
+    videos, films = [survey.videos[k] for k in used], [films[k] for k in used]
+    ids, names = class_ids([video.label for video in videos], str(path), classes)
+    clips = [film.frames // length for film in films]
+    segments, split_notes = choose_segments(videos, clips, ids, str(path), val, test, seed, fold, _twins(films))
+    backgrounds = ClipBackgrounds([video.name for video in videos], films, reader.common_background())
+
     print(
-        f"{path}: {len(videos)} videos, {first.shape[2]}x{first.shape[1]}, {source.description}; "
-        f"classes: {len(names) or 'none'}; clips of {length} frames, {width}x{height}"
+        f"{path}: {counted(survey.total, 'video')}, {usual[1]}x{usual[0]}, {source.description}; "
+        f"classes: {len(names) or 'none'}; clips of {length} frames, {framing.width}x{framing.height}"
     )
-    manifest = Manifest(path.name, seed, length, height, width, classes=names)
-    short: list[str] = []
+    notes = [*source.notes, scale, *size_notes([shape[:2] for shape in shapes], usual, framing), *rate_notes(videos)]
+    notes += [*split_notes, *backgrounds.notes(), *omissions]
+    for note in filter(None, notes):
+        print(f"{path}: {note}")
 
-    def clips(rows: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
-        for row in rows:
-            done(1)
-            for clip in _cut(videos[row], length, short):
-                video = np.ascontiguousarray(fit_inside(clip, height, width).transpose(0, 3, 1, 2))
-                yield {"video": video} | ({"label": ids[row]} if names else {})
-
-    with new_dataset(out) as folder, progress("videos", len(videos)) as done:
-        for split, rows in split_by_class(ids, sizes, seed, fold).items():
-            write_split(folder, manifest, split, clips(rows))
-        if "train" not in manifest.splits:
-            raise DataError(f"{path}: no video for training has {length} frames; give fewer --frames")
+    cutter = ClipCutter(videos, framing, length, backgrounds, ids if names else None)
+    manifest = Manifest(path.name, seed, length, framing.height, framing.width, classes=names)
+    with new_dataset(out) as folder, progress("cutting", sum(clips)) as advance:
+        for split, parts in segments.items():
+            write_split(folder, manifest, split, cutter.clips(parts, advance))
+        if not manifest.splits:
+            raise DataError(f"{path}: nothing moves in any window; leave out --tile or give a larger --size")
         manifest.write(folder)
-    if short:
-        print(f"{path}: {len(short)} videos with fewer than {length} frames are left out, the first of them {short[0]}")
+    empty = [split for split in segments if split not in manifest.splits]
+    if empty:
+        print(f"{path}: no window in which anything moves is left for {' and '.join(empty)}")
+    for note in cutter.notes():
+        print(f"{path}: {note}")
     return manifest
 
 
-def _cut(video: Video, frames: int, short: list[str]) -> Iterator[Bytes]:
-    content = video.read()
-    if len(content) < frames:
-        short.append(video.name)
-    yield from cut_clips(content, frames)
+def _check_sizes(frames: int | None, size: Size | None, crop: Box | None) -> None:
+    height, width = height_and_width(size or LEAST_SIZE)
+    if (frames or LEAST_FRAMES) < LEAST_FRAMES or min(height, width) < LEAST_SIZE:
+        raise DataError(
+            f"clips of {frames or FRAMES} frames and {width}x{height} pixels are too small: "
+            f"at least {LEAST_FRAMES} and {LEAST_SIZE}x{LEAST_SIZE}"
+        )
+    if crop is not None and (min(crop[:2]) < 0 or min(crop[2:]) < LEAST_SIZE):
+        raise DataError(
+            f"--crop {','.join(map(str, crop))} is no left, top, width and height from 0, 0, {LEAST_SIZE}, {LEAST_SIZE}"
+        )
+
+
+def _twins(films: Sequence[Film]) -> list[int]:
+    """Return for each film the number of the first one with the same pixels."""
+    first: dict[tuple[int, int], int] = {}
+    return [first.setdefault((film.frames, film.crc), number) for number, film in enumerate(films)]
+
+
+def _framing(usual: tuple[int, int], size: Size | None, crop: Box | None, tile: bool) -> Framing:
+    """Return how frames become pictures.
+
+    Args:
+        usual: Height and width of most videos.
+        size: As for `import_videos`, as the next two.
+        crop: The part of a frame to use.
+        tile: Whether to cut it into windows.
+    """
+    height, width = (crop[3], crop[2]) if crop else usual
+    if size is not None:
+        height, width = height_and_width(size)
+    elif tile or max(height, width) > MAX_SIZE:
+        height = width = SIZE
+    return Framing(height, width, crop, tile)

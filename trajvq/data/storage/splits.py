@@ -1,7 +1,7 @@
 """Create a dataset from imported or sampled clips: choose the splits, and write the folder atomically."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -23,16 +23,17 @@ def split_sizes(count: int, val: int | None, test: int | None, source: str) -> d
 
     Args:
         count: Number of sources: videos or tracks.
-        val: Requested number for ``val``; a tenth by default.
-        test: Requested number for ``test``; a fifth by default.
+        val: Requested number for ``val``; a tenth by default, and at least one of three or more.
+        test: Requested number for ``test``; a fifth by default, and at least one of three or more.
         source: Name of the imported file, for messages.
 
     Raises:
         DataError: If none is left for training.
     """
+    least = 1 if count >= 3 else 0
     sizes = {
-        "val": round(VAL * count) if val is None else val,
-        "test": round(TEST * count) if test is None else test,
+        "val": max(round(VAL * count), least) if val is None else val,
+        "test": max(round(TEST * count), least) if test is None else test,
     }
     if min(sizes.values()) < 0 or sum(sizes.values()) >= count:
         raise DataError(
@@ -42,7 +43,7 @@ def split_sizes(count: int, val: int | None, test: int | None, source: str) -> d
 
 
 def split_by_class(
-    labels: NDArray[np.int64], sizes: Mapping[str, int], seed: int, fold: int = 0
+    labels: NDArray[np.int64], sizes: Mapping[str, int], seed: int, fold: int = 0, twins: Sequence[int] = ()
 ) -> dict[str, NDArray[np.int64]]:
     """Assign sources to splits at random, with every class in proportion. The remaining sources are ``train``.
 
@@ -52,6 +53,8 @@ def split_by_class(
         seed: Seed of the assignment.
         fold: Number of the fold of a cross-validation, from 0. With the same seed, the ``test`` splits of different
             folds have no source in common.
+        twins: For each source the number of the first that is the same. They stay together, and sizes change by their
+            number at most; ignored if a split would become empty.
 
     Returns:
         Indices of the sources of each split, in ascending order, without empty splits.
@@ -68,11 +71,29 @@ def split_by_class(
     for label in np.unique(labels):
         members = shuffled[labels[shuffled] == label]
         rank[members] = (np.arange(len(members)) + rng.random()) / len(members)
-    order = np.roll(np.argsort(rank, kind="stable"), -fold * sizes.get("test", 0))
+    group = np.arange(len(labels))
+    shift = -fold * sizes.get("test", 0)
+    plain = _cut(np.roll(np.argsort(rank, kind="stable"), shift), sizes, group)
+    if len(set(twins)) == len(twins):
+        return plain
+    group = np.asarray(twins)
+    together = _cut(np.roll(np.argsort(rank[group], kind="stable"), shift), sizes, group)
+    return together if together.keys() == plain.keys() else plain
+
+
+def _cut(order: NDArray[np.int64], sizes: Mapping[str, int], group: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    """Cut sources in order into splits, where no group is cut; return those that are not empty."""
+    for _ in range(len(order)):
+        if group[order[0]] != group[order[-1]]:
+            break
+        order = np.roll(order, 1)
     splits, start = {}, 0
     for split, size in sizes.items():
-        splits[split] = np.sort(order[start : start + size])
-        start += size
+        stop = min(start + size, len(order))
+        while size and start < stop < len(order) and group[order[stop]] == group[order[stop - 1]]:
+            stop += 1
+        splits[split] = np.sort(order[start:stop])
+        start = stop
     splits = {"train": np.sort(order[start:]), **splits}
     return {split: rows for split, rows in splits.items() if len(rows)}
 

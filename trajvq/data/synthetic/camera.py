@@ -60,6 +60,8 @@ def project(position: Floats, camera: Floats) -> tuple[Floats, Floats]:
 def frame(position: Floats, best_view: Floats, appearance: Mapping[str, Floats], height: int, width: int) -> View:
     """Place a camera so that each path has the sampled size, speed, direction and position in the picture.
 
+    Sizes and speeds are shares of the picture's shorter side.
+
     Args:
         position: ``(N, T, 3)`` world coordinates.
         best_view: ``(N, 3)`` unit vectors towards the camera that sees most of each path.
@@ -70,6 +72,7 @@ def frame(position: Floats, best_view: Floats, appearance: Mapping[str, Floats],
     Raises:
         ValueError: If a path of the sampled length does not fit into the picture.
     """
+    side = min(height, width)
     center = (position.max(axis=1) + position.min(axis=1)) / 2
     path_radius = np.linalg.norm(position - center[:, None], axis=-1).max(axis=1, keepdims=True)
     first, second = perpendicular(best_view)
@@ -85,11 +88,11 @@ def frame(position: Floats, best_view: Floats, appearance: Mapping[str, Floats],
     roll = TURN * appearance["direction"] - np.arctan2(steps[:, 0, 1], steps[:, 0, 0])
     cos, sin = np.cos(roll)[:, None], np.sin(roll)[:, None]
     right, down = cos * right - sin * down, sin * right + cos * down
-    focal = appearance["speed"] * width / np.linalg.norm(steps, axis=-1).sum(axis=1)
+    focal = appearance["speed"] * side / np.linalg.norm(steps, axis=-1).sum(axis=1)
     flat = focal[:, None, None] * np.stack(
         [cos * flat[..., 0] - sin * flat[..., 1], sin * flat[..., 0] + cos * flat[..., 1]], axis=-1
     )
-    radius = appearance["size"][:, None] * width / depth / (1 / depth).mean(axis=1, keepdims=True)
+    radius = appearance["size"][:, None] * side / depth / (1 / depth).mean(axis=1, keepdims=True)
 
     frame_size = np.array([width, height], dtype=float)
     margin = (radius + EDGE + 1 / UNIT)[..., None]
@@ -97,8 +100,8 @@ def frame(position: Floats, best_view: Floats, appearance: Mapping[str, Floats],
     if np.any(low > high):
         worst = int(np.argmax((low - high).max(axis=-1)))
         raise ValueError(
-            f"a path of {appearance['speed'][worst] * width:.1f} px with an object of radius "
-            f"{radius[worst].max():.1f} px does not fit into {width}x{height} pixels; use a wider picture"
+            f"a path of {appearance['speed'][worst] * side:.1f} px with an object of radius "
+            f"{radius[worst].max():.1f} px does not fit into {width}x{height} pixels; use a larger picture"
         )
     shift = low + (high - low) * np.stack([appearance["pan_x"], appearance["pan_y"]], axis=-1)
     camera = np.concatenate([eye, right, down, -toward, focal[:, None], shift], axis=-1)
@@ -106,7 +109,13 @@ def frame(position: Floats, best_view: Floats, appearance: Mapping[str, Floats],
 
 
 def look_along(
-    position: Floats, toward: Floats, up: Floats, radius: Floats, extent: Floats, size: int, distance: float = 5.0
+    position: Floats,
+    toward: Floats,
+    up: Floats,
+    radius: Floats,
+    extent: Floats,
+    size: tuple[int, int],
+    distance: float = 5.0,
 ) -> View:
     """Place a camera on one side of each path so that the path is centered and has the requested extent.
 
@@ -116,7 +125,7 @@ def look_along(
         up: ``(3,)`` vector that points up in the picture.
         radius: ``(N,)`` mean apparent radii in pixels.
         extent: ``(N,)`` largest distance of a path from the center of the picture along x or y, in pixels.
-        size: Height and width of the picture in pixels.
+        size: Width and height of the picture in pixels.
         distance: Distance of the camera, in radii of the path.
     """
     center = (position.max(axis=1) + position.min(axis=1)) / 2
@@ -132,8 +141,9 @@ def look_along(
     middle = (flat.max(axis=1) + flat.min(axis=1)) / 2
     half_size = np.abs(flat - middle[:, None]).max(axis=(1, 2))
     focal = np.where(half_size > 0, extent / np.where(half_size > 0, half_size, 1.0), 1.0)
-    camera[:, 12], camera[:, 13:] = focal, size / 2 - focal[:, None] * middle
-    pixel = focal[:, None, None] * (flat - middle[:, None]) + size / 2
+    picture_center = np.array(size) / 2
+    camera[:, 12], camera[:, 13:] = focal, picture_center - focal[:, None] * middle
+    pixel = focal[:, None, None] * (flat - middle[:, None]) + picture_center
     return View(_rounded(pixel), _rounded(radius[:, None] / depth / (1 / depth).mean(axis=1, keepdims=True)), camera)
 
 

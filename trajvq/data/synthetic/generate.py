@@ -21,6 +21,7 @@ from trajvq.data.synthetic.workers import interruptible, make_all
 from trajvq.errors import DataError
 from trajvq.io.files import file_sha256
 from trajvq.io.locks import locked
+from trajvq.io.video import Size
 
 LOCK = ".lock"
 
@@ -37,7 +38,7 @@ def generate(
     seed: int | None = None,
     preset: str = "default",
     frames: int = 16,
-    size: int = 64,
+    size: Size = 64,
     workers: int = 1,
     force: bool = False,
     plugins: Sequence[str] = (),
@@ -51,7 +52,7 @@ def generate(
         seed: Seed; by default the preset's, or 0. A clip depends on the seed, its split and its index alone.
         preset: A name in `trajvq.data.synthetic.presets.PRESETS`.
         frames: Frames per clip.
-        size: Height and width in pixels.
+        size: Width and height in pixels, or the side of a square.
         workers: Number of processes; 1 generates in this process. The dataset does not depend on it.
         force: Start over, and remove the dataset or the finished shards of another plan in the folder.
         plugins: Modules to import first, which register families, styles or presets.

@@ -15,6 +15,7 @@ from trajvq.data.synthetic.motion import FAMILIES
 from trajvq.data.synthetic.presets import preset_named
 from trajvq.data.synthetic.ranges import APPEARANCE
 from trajvq.errors import DataError
+from trajvq.io.video import Size, height_and_width
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Plan:
         seed: Seed. A clip depends on it, its split and its index alone.
         clips: Number of clips by split.
         frames: Frames per clip.
-        size: Height and width in pixels.
+        size: Width and height in pixels, or the side of a square.
         families: Names of the motion families, in the order of their labels.
         plugins: Modules of the user that register families, styles or presets.
         shard: Clips per shard.
@@ -37,7 +38,7 @@ class Plan:
     seed: int
     clips: Mapping[str, int]
     frames: int
-    size: int
+    size: Size
     families: tuple[str, ...]
     plugins: tuple[str, ...] = ()
     shard: int = SHARD
@@ -66,13 +67,14 @@ class Plan:
     def manifest(self) -> Manifest:
         """Return the manifest of the dataset, without shards."""
         preset = preset_named(self.preset)
+        height, width = height_and_width(self.size)
         parameters = APPEARANCE | preset.make_style().ranges
         return Manifest(
             preset=self.preset,
             seed=self.seed,
             frames=self.frames,
-            height=self.size,
-            width=self.size,
+            height=height,
+            width=width,
             classes=list(self.families),
             columns={"camera": COLUMNS, "params": {motion.name: motion.parameters() for motion in FAMILIES}},
             ranges={
@@ -121,7 +123,7 @@ def import_plugins(plugins: Sequence[str]) -> None:
 
 
 def make_plan(
-    preset: str, seed: int | None, clips: Mapping[str, int], frames: int, size: int, plugins: Sequence[str] = ()
+    preset: str, seed: int | None, clips: Mapping[str, int], frames: int, size: Size, plugins: Sequence[str] = ()
 ) -> Plan:
     """Return the plan of a preset with the settings of the user.
 
@@ -129,8 +131,9 @@ def make_plan(
         DataError: If the preset or a split is unknown, or a number is out of range.
     """
     chosen = preset_named(preset)
-    if frames < 2 or size < 16:
-        raise DataError(f"clips of {frames} frames and {size}x{size} pixels are too small: at least 2 and 16x16")
+    height, width = height_and_width(size)
+    if frames < 2 or min(height, width) < 16:
+        raise DataError(f"clips of {frames} frames and {width}x{height} pixels are too small: at least 2 and 16x16")
     unknown = set(clips) - set(chosen.clips)
     if unknown:
         raise DataError(f"unknown split {min(unknown)!r}; known: {', '.join(chosen.clips)}")

@@ -19,6 +19,7 @@ from trajvq.data.synthetic.random import uniforms
 from trajvq.data.synthetic.ranges import APPEARANCE, sample_appearance
 from trajvq.data.synthetic.styles import Scene, Style
 from trajvq.io.arrays import Bytes, Floats
+from trajvq.io.video import Size, height_and_width
 
 UNIFORMS = 32  # uniform numbers per clip: 1 for the region, then those of APPEARANCE, then those of the family
 BLOCK = 50  # clips rendered at a time: few enough to stay in the processor's cache
@@ -41,7 +42,7 @@ def hue_names(rgb: Bytes) -> list[str]:
     return [list(wheel)[k] for k in distance.argmin(axis=1)]
 
 
-def lay_out(preset: Preset, seed: int, split: str, start: int, stop: int, frames: int, size: int) -> Columns:
+def lay_out(preset: Preset, seed: int, split: str, start: int, stop: int, frames: int, size: Size) -> Columns:
     """Return all columns of clips ``start`` to ``stop`` of a split, except for the rendered ones.
 
     Raises:
@@ -66,7 +67,7 @@ def lay_out(preset: Preset, seed: int, split: str, start: int, stop: int, frames
         position[rows], axis[rows] = motion.position(solved, time), motion.view_axis(solved)
         for row, equation, words in zip(rows, motion.equations(solved), motion.describe(solved), strict=True):
             equations[row], motions[row] = equation, words
-    view = frame(position, axis, appearance, height=size, width=size)
+    view = frame(position, axis, appearance, *height_and_width(size))
     color = hls_to_rgb(appearance["hue"], appearance["lightness"], appearance["saturation"])
     descriptions = (
         f"A {hue} ball of radius {radius:.1f} px {words}."
@@ -88,7 +89,7 @@ def lay_out(preset: Preset, seed: int, split: str, start: int, stop: int, frames
 
 
 def render_blocks(
-    columns: Columns, style: Style, seed: int, split: str, start: int, size: int
+    columns: Columns, style: Style, seed: int, split: str, start: int, size: Size
 ) -> Iterator[dict[str, NDArray[Any]]]:
     """Yield the rendered columns, ``video``, ``background`` and ``occluded``, for one block of clips after another.
 
@@ -100,10 +101,10 @@ def render_blocks(
         seed: Seed of the dataset.
         split: Split of the clips.
         start: Index of the first clip.
-        size: Height and width in pixels.
+        size: Width and height in pixels, or the side of a square.
     """
     count, frames = columns["radius"].shape
-    buffer = np.empty((min(BLOCK, count), frames, 3, size, size), dtype=np.uint8)
+    buffer = np.empty((min(BLOCK, count), frames, 3, *height_and_width(size)), dtype=np.uint8)
     for first in range(0, count, BLOCK):
         block = slice(first, first + BLOCK)
         pixel, radius = (columns[name][block].astype(np.float64) for name in ("pixel", "radius"))
@@ -113,7 +114,7 @@ def render_blocks(
 
 
 def make_clips(
-    seed: int, split: str, start: int, stop: int, frames: int, size: int, preset: str = "default"
+    seed: int, split: str, start: int, stop: int, frames: int, size: Size, preset: str = "default"
 ) -> Columns:
     """Generate clips ``start`` to ``stop`` of a split in memory: all columns of a shard except ``crc32``."""
     chosen = preset_named(preset)

@@ -166,7 +166,7 @@ class Hard(Style):
             if not len(clips):
                 continue
             u = numbers[clips, disc]
-            radius = np.rint((0.02 + 0.05 * u[:, 0]) * width * 1024) / 1024
+            radius = np.rint((0.02 + 0.05 * u[:, 0]) * min(height, width) * 1024) / 1024
             center = np.rint(u[:, 1:3] * [width, height] * 1024) / 1024
             color = np.rint(20 + 160 * u[:, 3:6]).astype(np.uint8)
             frames = background[clips][:, None]
@@ -179,7 +179,7 @@ class Hard(Style):
         frames = scene.pixel.shape[1]
         frame = np.rint(params["bar_time"] * (frames - 1)).astype(int)
         x, y = np.floor(scene.pixel[np.arange(len(frame)), frame]).astype(int).T
-        thickness = np.rint(params["bar"] * width / 64).astype(int)
+        thickness = np.rint(params["bar"] * min(height, width) / 64).astype(int)
         vertical = np.abs(2 * (np.arange(width) - x[:, None])) < thickness[:, None]
         horizontal = np.abs(2 * (np.arange(height) - y[:, None])) < thickness[:, None]
         upright = params["bar_upright"] < 0.5

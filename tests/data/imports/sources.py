@@ -1,0 +1,40 @@
+"""Small videos that the tests of imports write."""
+
+import io
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+LONG = 20
+
+
+def movie(seed: int, frames: int = LONG, size: int = 32) -> np.ndarray:
+    """A white square moving over a gray level that identifies the movie: uint8 (T, H, W, 3)."""
+    video = np.full((frames, size, size, 3), 40 + 8 * seed, dtype=np.uint8)
+    for frame in range(frames):
+        video[frame, 4 + frame % 20 : 10 + frame % 20, 4:10] = 250
+    return video
+
+
+def encode(video: np.ndarray, rate: int = 10, times: list[int] | None = None) -> bytes:
+    """The bytes of an .mp4 of a video; ``times`` are those of its frames, in units of a frame."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("mpeg4", rate=rate)
+        stream.width, stream.height, stream.bit_rate = video.shape[2], video.shape[1], 4_000_000
+        for number, picture in enumerate(video):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            if times is not None:
+                frame.pts, frame.time_base = times[number], Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return file.getvalue()
+
+
+def write_movie(path: Path, video: np.ndarray, rate: int = 10, times: list[int] | None = None) -> Path:
+    """Write an .mp4 and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode(video, rate, times))
+    return path

@@ -1,0 +1,51 @@
+"""The order of an array's axes is found from its shape and its pixels, or asked for."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trajvq.data.imports.axes import order_of
+from trajvq.errors import DataError
+
+HERE = Path("v.npy")
+
+
+def smooth(videos: int, frames: int) -> np.ndarray:
+    """Videos in which a square moves by a pixel a frame."""
+    clips = np.zeros((videos, frames, 32, 32), np.uint8)
+    rng = np.random.default_rng(0)
+    for clip in clips:
+        row, column = rng.integers(0, 20, 2)
+        for t in range(frames):
+            clip[t, row : row + 8, (column + t) % 24 : (column + t) % 24 + 8] = 200
+    return clips
+
+
+@pytest.mark.parametrize(("videos", "frames"), [(20, 10), (10, 20), (12, 12)])
+def test_time_is_the_axis_along_which_pictures_change_less(videos: int, frames: int) -> None:
+    clips = smooth(videos, frames)
+    assert order_of(clips, None, HERE)[0] == "NTHW"
+    assert order_of(clips.transpose(1, 0, 2, 3), None, HERE)[0] == "TNHW"
+
+
+def test_an_array_that_may_be_either_is_asked_for() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (8, 12, 16, 16), dtype=np.uint8)
+    with pytest.raises(DataError, match="--axes NTHW or --axes TNHW"):
+        order_of(noise, None, HERE)
+    assert order_of(noise, "nthw", HERE)[0] == "NTHW"
+
+
+@pytest.mark.parametrize(
+    ("shape", "order"), [((20, 16, 16, 3), "THWC"), ((40, 1, 32, 32), "TCHW"), ((40, 32, 30), "THW")]
+)
+def test_one_video_may_lack_the_axis_of_videos(shape: tuple[int, ...], order: str) -> None:
+    assert order_of(np.zeros(shape), None, HERE)[0] == order
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"), [((4, 5), None), ((4, 5, 8, 8), "NTCHW"), ((4, 5, 2, 8, 8), "NTCHW"), ((0, 5, 8, 8), None)]
+)
+def test_shapes_that_fit_no_order_are_an_error(shape: tuple[int, ...], axes: str | None) -> None:
+    with pytest.raises(DataError, match="shape"):
+        order_of(np.zeros(shape), axes, HERE)

@@ -1,0 +1,85 @@
+"""TIFF stacks and series of pictures give the frames that are in them, in order, by one scale."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from trajvq.cli import main
+from trajvq.data.imports.readers import read_collection
+from trajvq.data.imports.videos import import_videos
+from trajvq.data.storage.clips import Clips
+from trajvq.errors import DataError
+
+
+def stack(path: Path, frames: np.ndarray, description: str | None = None) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pages = [Image.fromarray(frame) for frame in frames]
+    options = {"description": description} if description else {}
+    pages[0].save(path, save_all=True, append_images=pages[1:], **options)
+    return path
+
+
+def beads(seed: int, frames: int = 20) -> np.ndarray:
+    """A bright spot of a few hundred levels over a camera's offset: uint16 (T, 32, 40)."""
+    film = np.random.default_rng(seed).normal(110, 3, (frames, 32, 40))
+    for t in range(frames):
+        film[t, 10:16, t : t + 6] += 300
+    return film.round().astype(np.uint16)
+
+
+def test_stacks_of_16_bits_are_scaled_alike_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    films = [beads(k) + (50 if k == 3 else 0) for k in range(5)]
+    for number, film in enumerate(films):
+        stack(tmp_path / "films" / f"{number}.tif", film)
+    assert main(["data", "import-videos", str(tmp_path / "films"), "--out", str(tmp_path / "out"), "--frames=20"]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "uint16 are scaled to 0 to 255" in line]
+    assert len(said) == 1
+    low, high = (float(word) for word in said[0].split("values from ")[1].split(" of ")[0].split(" to "))
+    assert 90 < low < 105
+    assert 450 < high < 475
+    stored = [clip for s in ("train", "val", "test") for clip in Clips(tmp_path / "out", s).batch([0])["video"].numpy()]
+    for clip in stored:
+        back = clip[:, 0] / 255 * (high - low) + low
+        assert min(np.abs(back - film).mean() for film in films) < 2
+    assert main(["data", "verify", str(tmp_path / "out")]) == 0
+
+
+def test_pictures_of_one_page_are_frames_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    film = beads(0, 12)
+    for number, frame in enumerate(film):
+        stack(tmp_path / "film" / f"frame{number + 1}.tiff", frame[None])
+    source = read_collection(tmp_path / "film")
+    assert len(source.videos) == 1
+    assert np.array_equal(np.concatenate(list(source.videos[0].stored()))[..., 0], film)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32", "rgb", "bool"])
+def test_other_types_are_read(tmp_path: Path, kind: str) -> None:
+    film = beads(1)
+    kinds: dict[str, np.ndarray] = {
+        "uint8": film.astype(np.uint8),
+        "float32": film.astype(np.float32),
+        "rgb": np.repeat(film.astype(np.uint8)[..., None], 3, axis=-1),
+        "bool": film > 200,
+    }
+    frames = kinds[kind]
+    path = stack(tmp_path / "f.tif", frames)
+    read = np.concatenate(list(read_collection(path).videos[0].stored()))
+    expected = frames if kind == "rgb" else frames[..., None]
+    assert np.array_equal(read, expected.astype(np.uint8) * 255 if kind == "bool" else expected)
+
+
+def test_what_is_no_film_is_an_error(tmp_path: Path) -> None:
+    several = stack(tmp_path / "c.tif", beads(0), "ImageJ=1.53\nimages=20\nchannels=2\nframes=10\n")
+    with pytest.raises(DataError, match="2 channels, 10 frames; save one channel"):
+        import_videos(several, tmp_path / "out")
+    cut = tmp_path / "cut.tif"
+    cut.write_bytes(several.read_bytes()[:500])
+    with pytest.raises(DataError, match="not a readable TIFF"):
+        import_videos(cut, tmp_path / "out")
+    named = stack(tmp_path / "t.tif", beads(0, 40), "ImageJ=1.53\nimages=40\nslices=40\n")
+    assert import_videos(named, tmp_path / "out").clips("test") == 2

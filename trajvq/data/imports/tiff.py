@@ -1,0 +1,116 @@
+"""Read TIFF stacks, and series of single TIFF pictures, one page at a time."""
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from trajvq.data.imports.collection import Video
+from trajvq.data.imports.labels import Label
+from trajvq.data.imports.levels import Levels
+from trajvq.errors import DataError, first_line
+
+TIFF_FILES = (".tif", ".tiff")
+DESCRIPTION = 270  # number of the TIFF tag
+BROKEN = (OSError, ValueError, EOFError, SyntaxError, KeyError, TypeError, MemoryError, Image.DecompressionBombError)
+
+
+def tiff_video(
+    files: Sequence[Path], name: str, levels: Levels, label: Label = None, split: str | None = None
+) -> Video:
+    """Return the video of one stack, or of single pictures in order.
+
+    Args:
+        files: TIFF files, whose pages are the frames.
+        name: Name for messages.
+        levels: Of the collection.
+        label: Class name, or None.
+        split: The split whose folder the files are in, or None.
+    """
+    return Video(name, label, partial(_read_pages, files, name), levels, split=split)
+
+
+def page_count(path: Path) -> int:
+    """Return the number of pages of a TIFF file; 0 if it cannot be read."""
+    try:
+        with _quiet(), Image.open(path) as image:
+            return int(getattr(image, "n_frames", 1))
+    except BROKEN:
+        return 0
+
+
+def in_order(files: Sequence[Path]) -> list[Path]:
+    """Return files in the order of their names, in which 2 comes before 10."""
+    return sorted(files, key=lambda file: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", file.name)])
+
+
+def _read_pages(files: Sequence[Path], name: str) -> Iterator[NDArray[Any]]:
+    """Yield one piece ``(1, H, W, C)`` for each page."""
+    shape = None
+    for file in files:
+        try:
+            with _open(file) as image:
+                with _quiet():
+                    pages = int(getattr(image, "n_frames", 1))
+                _check_layout(file, str(getattr(image, "tag_v2", {}).get(DESCRIPTION, "")), pages)
+                for page in range(pages):
+                    with _quiet():
+                        image.seek(page)
+                        picture = _pixels(image, file)
+                    shape = shape or picture.shape
+                    if picture.shape != shape:
+                        raise DataError(f"{name} changes its size from {shape} to {picture.shape} in {file.name}")
+                    yield picture[None]
+        except (UnidentifiedImageError, *BROKEN) as error:
+            reason = "not a picture that Pillow reads" if isinstance(error, UnidentifiedImageError) else error
+            raise DataError(
+                f"{file} is not a readable TIFF ({first_line(Exception(reason))}); save it as .npy instead"
+            ) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Pillow's warnings about damaged files off the terminal: what follows from them is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _open(file: Path) -> Image.Image:
+    with _quiet():
+        return Image.open(file)
+
+
+def _pixels(image: Image.Image, file: Path) -> NDArray[Any]:
+    """Return the current page, ``(H, W, 1)`` or ``(H, W, 3)``."""
+    if image.mode in ("1", "P", "RGBA", "LA", "CMYK", "YCbCr", "LAB"):
+        image = image.convert("L" if image.mode in ("1", "LA") else "RGB")
+    picture = np.asarray(image)
+    if picture.ndim == 2:
+        picture = picture[..., None]
+    if picture.ndim != 3 or picture.shape[2] not in (1, 3) or picture.dtype.kind not in "uif":
+        raise DataError(f"{file} has pictures of {picture.dtype} {picture.shape}; save it as gray or RGB")
+    return picture.astype(picture.dtype.newbyteorder("="), copy=False)
+
+
+def _check_layout(file: Path, description: str, pages: int) -> None:
+    """Check ImageJ's description of a stack.
+
+    Raises:
+        DataError: If the pages are not the frames of one film.
+    """
+    if not description.startswith("ImageJ="):
+        return
+    sizes = {key: int(value) for key, value in re.findall(r"^(images|channels|slices|frames)=(\d+)", description, re.M)}
+    if sizes.get("channels", 1) > 1 or (sizes.get("slices", 1) > 1 and sizes.get("frames", 1) > 1):
+        kinds = ", ".join(f"{sizes[kind]} {kind}" for kind in ("channels", "slices", "frames") if kind in sizes)
+        raise DataError(f"{file} holds {kinds}; save one channel and one slice over time")
+    if sizes.get("images", pages) != pages:
+        raise DataError(f"{file} holds {sizes['images']} images but {pages} pages; save it as .npy instead")
