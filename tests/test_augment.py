@@ -35,7 +35,7 @@ def test_windows_are_parts_of_their_clips() -> None:
     torch.manual_seed(0)
     video, _ = clips()
     background = torch.rand(8, 3, 1, 64, 64)
-    windows, backgrounds = ObjectWindows(frames=8, size=32, windows=1, symmetries=False)(video, background)
+    windows, backgrounds = ObjectWindows(frames=8, size=32, windows=1, symmetries=[])(video, background)
     for clip in range(8):
         patches = background[clip, :, 0].unfold(1, 32, 1).unfold(2, 32, 1).permute(0, 3, 4, 1, 2)
         same = (patches == backgrounds[clip, :, 0, :, :, None, None]).all(dim=2).all(dim=1).all(dim=0)
@@ -46,7 +46,7 @@ def test_windows_are_parts_of_their_clips() -> None:
 
 def test_late_in_training_clips_stay_whole() -> None:
     video, background = clips()
-    whole, ground = ObjectWindows(until=0.5, symmetries=False)(video, background, progress=0.5)
+    whole, ground = ObjectWindows(until=0.5, symmetries=[])(video, background, progress=0.5)
     assert torch.equal(whole, video[:1])  # as many clips as have the pixels of the windows
     assert torch.equal(ground, background[:1])
 

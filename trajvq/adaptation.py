@@ -20,7 +20,7 @@ CONTRAST_QUANTILE = 0.9995  # of a clip's differences from the background
 LEAST_CONTRAST = 2 / 255  # of clips in which hardly anything is to be seen
 FIXED = 0.25  # share of the backgrounds' variance that may remain where a fixed camera explains it
 LEAST_VARIATION = 0.02  # of backgrounds, in units of the contrast, from which they are more than one color
-WINDOW, WINDOWS = 27, 1000  # pixels of a window, odd and a multiple of 3 that is compared with turned ones; windows in either half of the clips
+WINDOW, WINDOWS = 27, 1000  # pixels of a window, an odd multiple of 3; windows from either half of the clips
 APART = 3  # frames between the two pictures of a window
 ALIKE = 0.75  # share of the expected turned neighbors from which the clips have a symmetry
 
@@ -89,7 +89,7 @@ def adapt(clips: ClipSource) -> Adaptation:
     color = video.transpose(0, 1).flatten(1)[:, ::7].median(dim=1).values.view(3, 1, 1, 1)
     contrast = _contrast(video, color)
     normalized = (video - color) / contrast
-    backgrounds = torch.cat([estimate_background(part) for part in normalized.split(16)])
+    backgrounds = torch.cat([estimate_background(part) for part in torch.split(normalized, 16)])
     picture = _fixed_camera(backgrounds)
     if picture is not None:
         normalized -= picture

@@ -121,8 +121,8 @@ class Reconstruct(Task):
             self.adaptation = self.trainer.strategy.broadcast(adapt(clips) if self.trainer.is_global_zero else None)
             self._use_adaptation(rank_zero_only(print))
         if self.device_mesh is not None:
-            names = ("encode", "decode", "quantize", *(["reconstruct"] if hasattr(self.tokenizer, "reconstruct") else []))
-            shard(self.tokenizer, self.device_mesh["data_parallel"], names)
+            own = ("reconstruct",) if isinstance(self.tokenizer, NormalizedTokenizer) else ()
+            shard(self.tokenizer, self.device_mesh["data_parallel"], ("encode", "decode", "quantize", *own))
 
     def _use_adaptation(self, say: Callable[[str], None]) -> None:
         """Normalize and augment as suits the training clips, and say how."""
@@ -160,22 +160,22 @@ class Reconstruct(Task):
         return reconstruction
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        network, video = self.tokenizer, batch["video"]
-        normalized = isinstance(network, NormalizedTokenizer)
+        network, video = self.network, batch["video"]
+        normalized = network if isinstance(network, NormalizedTokenizer) else None
         with torch.no_grad():
-            if normalized:
-                video = network.normalization(video)
+            if normalized is not None:
+                video = normalized.normalization(video)
             background = estimate_background(video)
             if self.augment is not None:
                 video, background = self.augment(video, background, self.global_step / self.total_steps)
-        reconstruction = network.reconstruct(video) if normalized else self(video)
+        reconstruction = self(video) if normalized is None else normalized.reconstruct(video)
         loss: Tensor = self.loss(reconstruction, video, background)
         auxiliary_loss: Any = getattr(self.tokenizer, "auxiliary_loss", None)
         auxiliary = auxiliary_loss() if auxiliary_loss is not None else None
         if auxiliary is not None:
             loss = loss + auxiliary
         self.log("train/loss", self.checked(loss), prog_bar=True)
-        scale = network.normalization.contrast.square() if normalized else 1.0
+        scale = 1.0 if normalized is None else normalized.normalization.contrast.square()
         self.log("train/mse", scale * (reconstruction.detach() - video).square().mean())
         return loss
 
