@@ -39,6 +39,17 @@ def test_the_same_clip_gives_the_same_stream_whatever_is_beside_it(
     assert capfd.readouterr() == ("", "")
 
 
+def test_small_clips_give_the_same_streams_again_and_again() -> None:
+    clips = make_clips(6, "test", 0, 9, 8, 32)["video"]
+    rng = np.random.default_rng(0)
+    sizes = set()
+    for _ in range(12):
+        parts = [np.full(rng.integers(1000, 200_000), rng.integers(255)) for _ in range(20)]
+        del parts  # memory in another state
+        sizes.add(tuple(_bits(_stream(clip, 40.0)) for clip in clips))
+    assert len(sizes) == 1
+
+
 def test_all_units_but_remarks_are_counted(video: Bytes) -> None:
     packets = _stream(video[0], 40.0)
     units = [unit.lstrip(b"\0")[1] & 31 for packet in packets for unit in _units(packet)]

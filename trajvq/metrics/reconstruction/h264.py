@@ -1,7 +1,7 @@
 """H264: clips through the H.264 encoder x264 at about a given number of bits, as a row beside a tokenizer's.
 
-x264 works in full-range Y'CbCr 4:4:4, at its slowest preset, tuned for PSNR (which beat its default at equal bits on
-every set tried), with one keyframe a clip and one thread, so that the same clip gives the same bits everywhere.
+x264 works in full-range Y'CbCr 4:4:4, at the preset `veryslow`, tuned for PSNR, with one keyframe a clip, in one thread
+and without assembly, so that the same clip gives the same bits everywhere.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from trajvq.io.arrays import Bytes, Floats
 FINEST, COARSEST, STEP = 0.0, 51.0, 0.5  # constant rate factors (CRF) of x264
 SAMPLED_PIXELS = 40 * 16 * 64 * 64  # searched for the CRF, approximately; at least `LEAST_CLIPS` clips
 LEAST_CLIPS = 4
-SETTINGS = {"preset": "veryslow", "tune": "psnr", "x264-params": "keyint=infinite:scenecut=0:threads=1:log=-1"}
+# asm=0: with assembly, x264's lookahead gives small clips a few bits more or less from one call to the next.
+SETTINGS = {"preset": "veryslow", "tune": "psnr", "x264-params": "keyint=infinite:scenecut=0:threads=1:asm=0:log=-1"}
 SEI = 6  # type of a unit that holds remarks; x264 writes its version and settings into one of some 700 bytes
 # BT.601 in full range: rows are Y', Cb and Cr of R, G and B in 0 to 255. Grey clips pass without rounding.
 TO_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
