@@ -27,14 +27,23 @@ def with_noise(video: np.ndarray, deviation: float, channels: int) -> np.ndarray
 
 def test_the_noise_is_the_median_second_difference_of_each_channel() -> None:
     still = np.full((2, FRAMES, 3, SIZE, SIZE), 100, dtype=np.uint8)
-    assert (temporal_noise(still) == 0).all()
+    assert (temporal_noise(still) == 0.25).all()
     still[:, :, 1] = with_noise(still[:, :, 1:2], 8.0, 1)[:, :, 0]
     noise = temporal_noise(still)
-    assert (noise[:, [0, 2]] == 0).all()
-    np.testing.assert_allclose(noise[:, 1], 0.6745 * 6**0.5 * 8.0, atol=0.6)
+    assert (noise[:, [0, 2]] == 0.25).all()
+    np.testing.assert_allclose(noise[:, 1], 0.6745 * 6**0.5 * 8.0, rtol=0.05)
 
 
-@pytest.mark.parametrize(("deviation", "channels"), [(0.0, 1), (0.2, 1), (0.4, 1), (0.5, 3), (2.0, 1), (6.0, 3)])
+@pytest.mark.parametrize("deviation", [0.6, 0.8, 1.0, 1.5])
+def test_noise_of_a_level_is_measured_in_spite_of_rounding(deviation: float) -> None:
+    noisy = with_noise(np.full((1, FRAMES, 3, SIZE, SIZE), 100, dtype=np.uint8), deviation, 1)
+    rounded = (deviation**2 + 1 / 12) ** 0.5
+    np.testing.assert_allclose(temporal_noise(noisy), 0.6745 * 6**0.5 * rounded, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("deviation", "channels"), [(0.0, 1), (0.2, 1), (0.4, 1), (0.5, 3), (0.8, 1), (2.0, 1), (6.0, 3)]
+)
 def test_noise_alone_does_not_move(deviation: float, channels: int) -> None:
     still = with_noise(np.full((4, FRAMES, 3, SIZE, SIZE), 120, dtype=np.uint8), deviation, channels)
     assert not moving_pixels(still).any()
