@@ -19,7 +19,7 @@ class SplitEncoder:
 
     def __init__(self, network: Tokenizer, device: torch.device, batch_size: int) -> None:
         self.network, self.device, self.batch_size = network, device, batch_size
-        self.known = torch.empty(0, dtype=torch.int64)  # codes with a vector, ascending
+        self.learned = torch.empty(0, dtype=torch.int64)  # codes with a vector, ascending
         self.vectors = torch.empty(0, 0)
 
     def encode(self, clips: Clips, with_codes: bool) -> tuple[Tensor, Tensor | None]:
@@ -43,12 +43,12 @@ class SplitEncoder:
 
     def _codes(self, video: Tensor, indices: Tensor) -> Tensor:
         """Return the codes ``(B, d, t, h, w)`` of tokens ``(B, t, h, w)``."""
-        if not torch.isin(indices, self.known).all():
+        if not torch.isin(indices, self.learned).all():
             # The whole batch, as `encode` had it: another batch may round differently.
             vectors = self.network.quantize(video).cpu().movedim(1, -1).flatten(0, -2)
-            numbers = torch.cat([self.known, indices.flatten()])
-            vectors = torch.cat([self.vectors, vectors]) if len(self.known) else vectors
-            self.known, group = torch.unique(numbers, return_inverse=True)
-            self.vectors = torch.empty(len(self.known), vectors.shape[1]).to(vectors.dtype)
+            numbers = torch.cat([self.learned, indices.flatten()])
+            vectors = torch.cat([self.vectors, vectors]) if len(self.learned) else vectors
+            self.learned, group = torch.unique(numbers, return_inverse=True)
+            self.vectors = torch.empty(len(self.learned), vectors.shape[1]).to(vectors.dtype)
             self.vectors[group] = vectors  # all vectors of a group are the same
-        return self.vectors[torch.searchsorted(self.known, indices)].movedim(-1, 1)
+        return self.vectors[torch.searchsorted(self.learned, indices)].movedim(-1, 1)

@@ -24,14 +24,14 @@ def test_the_formula_by_hand() -> None:
     train = torch.tensor([[0, 1, 1], [0, 1, 2]]).view(2, 3, 1, 1)
     counts = TokenCounts(train, 4)
     one = (3 + 0.5) / (6 + 2)
-    place = (3 + 3 * one) / (6 + 3)
-    after_one = (1 + 2 * place) / (2 + 2)
-    after_new = place  # no token follows code 3 in train
+    cell = (3 + 3 * one) / (6 + 3)
+    after_one = (1 + 2 * cell) / (2 + 2)
+    after_new = cell  # no token follows code 3 in train
     zero = (2 + 3 * (2 + 0.5) / 8) / 9
     new = (0 + 3 * 0.5 / 8) / 9
     lengths = counts.code_length(torch.tensor([[1, 1], [3, 1], [0, 3]]).view(3, 2, 1, 1))
     after_zero = (0 + 1 * new) / (2 + 1)
-    expected = [place * after_one, new * after_new, zero * after_zero]
+    expected = [cell * after_one, new * after_new, zero * after_zero]
     np.testing.assert_allclose(lengths, -np.log2(expected))
 
 
@@ -42,7 +42,7 @@ def test_tokens_that_follow_from_the_one_before_are_nearly_free() -> None:
     assert length.mean() == pytest.approx(9 * math.log2(4), rel=0.05)
 
 
-def test_a_place_that_always_shows_one_code_is_nearly_free() -> None:
+def test_a_cell_that_always_shows_one_code_is_nearly_free() -> None:
     tokens = torch.arange(64).view(1, 1, 8, 8).expand(300, 1, 8, 8)
     assert TokenCounts(tokens, 1000).code_length(tokens).max() < 20
 

@@ -58,8 +58,8 @@ def color_difference(difference: NDArray[np.floating], area: NDArray[np.bool_]) 
     """
     count, frames = area.shape[:2]
     clip, frame, row, column = np.nonzero(area)
-    place = clip * frames + frame
-    pixels = np.maximum(np.bincount(place, minlength=count * frames), 1)
+    picture = clip * frames + frame
+    pixels = np.maximum(np.bincount(picture, minlength=count * frames), 1)
     channels = difference[clip, frame, :, row, column].T
-    sums = [np.bincount(place, channel, count * frames) for channel in channels]
+    sums = [np.bincount(picture, channel, count * frames) for channel in channels]
     return np.asarray(np.abs(np.stack(sums) / pixels).mean(axis=0).reshape(count, frames))

@@ -1,14 +1,14 @@
 """TokenCounts: the ideal code length of clips under a simple model of tokens, counted on other clips.
 
-N clips of t latent frames of h x w places. The model has three estimates, each backing off to the next:
+N clips of t latent frames of h x w cells. The model has three estimates, each backing off to the next:
 
-    p(x | a) = (n(a, x) + u(a) p(x | place)) / (n(a) + u(a))     a: the token one latent frame earlier, same place
-    p(x | place) = (n(place, x) + u(place) p(x)) / (n(place) + u(place))
+    p(x | a) = (n(a, x) + u(a) p(x | cell)) / (n(a) + u(a))     a: the token one latent frame earlier, same cell
+    p(x | cell) = (n(cell, x) + u(cell) p(x)) / (n(cell) + u(cell))
     p(x) = (n(x) + 1/2) / (n + K/2)                              K: size of the codebook
 
 n counts tokens and u different codes: what a context has shown u codes of, it may show a new one of (Witten and Bell,
 1991). The last is the estimate of Krichevsky and Trofimov (1981). Each sums to 1 over the codebook. Tokens of the first
-latent frame, which have none before them, follow p(x | place).
+latent frame, which have none before them, follow p(x | cell).
 """
 
 from collections.abc import Iterable
@@ -34,9 +34,9 @@ class TokenCounts:
         self.codebook_size = codebook_size
         self.codes, number = np.unique(tokens.cpu().numpy(), return_inverse=True)
         number = number.reshape(tokens.shape)
-        size = len(self.codes) + 1  # codes by their number among those seen; the last stands for all others
+        size = len(self.codes) + 1  # codes by their number among those counted; the last stands for all others
         self.marginal = np.bincount(number.ravel(), minlength=size)
-        self.by_place = _ContextCounts(_places(number), number, size)
+        self.by_cell = _ContextCounts(_cells(number), number, size)
         self.by_previous = _ContextCounts(number[:, :-1], number[:, 1:], size)
 
     def code_length(self, tokens: Tensor) -> Floats:
@@ -47,10 +47,10 @@ class TokenCounts:
         """
         indices = tokens.cpu().numpy()
         number = np.searchsorted(self.codes, indices)
-        seen = self.codes[np.minimum(number, len(self.codes) - 1)] == indices
-        number = np.where(seen, number, len(self.codes))
+        counted = self.codes[np.minimum(number, len(self.codes) - 1)] == indices
+        number = np.where(counted, number, len(self.codes))
         coarse = (self.marginal[number] + 0.5) / (self.marginal.sum() + self.codebook_size / 2)
-        probability = self.by_place.estimate(_places(number), number, coarse)
+        probability = self.by_cell.estimate(_cells(number), number, coarse)
         previous, following = number[:, :-1], number[:, 1:]
         probability[:, 1:] = self.by_previous.estimate(previous, following, probability[:, 1:])
         return np.asarray(-np.log2(probability).sum(axis=(1, 2, 3)))
@@ -82,8 +82,8 @@ class _ContextCounts:
         )
 
 
-def _places(tokens: Codes) -> Codes:
-    """Return the number of each token's place in its latent frame, in the shape of ``(N, t, h, w)`` tokens."""
+def _cells(tokens: Codes) -> Codes:
+    """Return the number of each token's cell in its latent frame, in the shape of ``(N, t, h, w)`` tokens."""
     rows, columns = tokens.shape[-2:]
     return np.broadcast_to(np.arange(rows * columns).reshape(rows, columns), tokens.shape)
 

@@ -56,11 +56,11 @@ def moving_figures(truth: Truth, video: Bytes) -> dict[str, Floats]:
         video: uint8 ``(N, T, 3, H, W)``, the reconstructions.
     """
     clip, frame, row, column = np.nonzero(truth.moving)
-    place = clip * video.shape[1] + frame
+    picture = clip * video.shape[1] + frame
     compared = (v[clip, frame, :, row, column].astype(np.float32) / 255 for v in (video, truth.video))
     square_error = np.square(np.subtract(*compared)).mean(axis=1)
     shape, count = video.shape[:2], video.shape[0] * video.shape[1]
     return {
-        "moving_square_error": np.asarray(np.bincount(place, square_error, count).reshape(shape), dtype=np.float64),
-        "moving_pixels": np.asarray(np.bincount(place, minlength=count).reshape(shape), dtype=np.float64),
+        "moving_square_error": np.asarray(np.bincount(picture, square_error, count).reshape(shape), dtype=np.float64),
+        "moving_pixels": np.asarray(np.bincount(picture, minlength=count).reshape(shape), dtype=np.float64),
     }

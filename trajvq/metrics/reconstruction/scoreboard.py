@@ -143,8 +143,8 @@ class ReconstructionScoreboard(nn.Module):
     def _remarks(self, clips: int, still: int, lengths: Mapping[str, float]) -> list[str]:
         remarks = [*self.remarks, *([self.h264.remark(lengths["bits"])] if self.h264 else [])]
         if still:
-            rest = "" if still < clips else ", which is left out"
-            remarks.append(f"nothing moves in {still} of {clips} clips: they do not count in moving_psnr{rest}")
+            left_out = "" if still < clips else ", which is left out"
+            remarks.append(f"nothing moves in {still} of {clips} clips: they do not count in moving_psnr{left_out}")
         return remarks
 
     def reset(self) -> None:
