@@ -74,15 +74,16 @@ def test_a_run_folder_holds_what_it_should(recon_run: Path) -> None:
 
 
 def test_scoreboards_hold_every_row_and_figure(recon_run: Path) -> None:
-    assert "mean_frame" in (recon_run.parents[2] / "output.txt").read_text()
+    assert "bits beyond a still clip" in (recon_run.parents[2] / "output.txt").read_text()
     board = scoreboard(recon_run)
-    assert list(board["rows"]) == ["blank", "mean_frame", "median_frame", "copy_first", "model"]
+    assert list(board["rows"]) == ["blank", "mean_frame", "median_frame", "copy_first", "h264", "model"]
     assert {"task", "split", "clips", "seconds", "checkpoint", "rows"} <= board.keys()
     assert (board["clips"], scoreboard(recon_run, "ood_size")["clips"]) == (12, 4)
-    pictures = {"mse", "psnr", "ssim", "skill", "object_psnr"}
+    pictures = {"mse", "psnr", "ssim", "skill", "object_psnr", "moving_psnr"}
     tracks = {"visible", "centroid_error", "centroid_p95", "radius_error", "color_error"}
-    codes = {"bits", "codes_used", "perplexity", "probe_accuracy"}
+    codes = {"bits", "bits_ideal", "codes_used", "perplexity", "probe_accuracy"}
     assert pictures | tracks | codes <= board["rows"]["model"].keys()
+    assert pictures | tracks | {"bits", "bits_beyond_still"} <= board["rows"]["h264"].keys()
 
 
 def test_a_saved_config_starts_a_second_run_beside_the_first(finished: Path) -> None:

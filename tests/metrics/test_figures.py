@@ -14,6 +14,8 @@ from trajvq.metrics.figures import Figure, find, lookup, register, registered
 from trajvq.metrics.forecast.errors import forecast_figures_by_class
 from trajvq.metrics.forecast.samples import sample_forecast_figures
 from trajvq.metrics.judge import Judge
+from trajvq.metrics.reconstruction.h264 import H264, is_available
+from trajvq.metrics.reconstruction.ideal import TokenCounts
 from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard
 from trajvq.metrics.sampling.physics import sample_figures
 from trajvq.metrics.sampling.prdc import density_and_coverage
@@ -28,11 +30,14 @@ def reconstruction_row() -> dict[str, Any]:
     clips = make_clips(0, "test", 0, 2, 4, 32)
     columns = {name: torch.from_numpy(value) for name, value in clips.items() if value.dtype.kind != "S"}
     video = to_float(columns["video"])
-    board = ReconstructionScoreboard(8, (4, 8, 8))
+    encoder = H264(40.0, 96.0, 1) if is_available() else None
+    counts = TokenCounts(torch.zeros(1, 1, 4, 4, dtype=torch.int64), 8)
+    board = ReconstructionScoreboard(8, (4, 8, 8), h264=encoder, train_counts=counts)
     indices = torch.arange(32).view(2, 1, 4, 4) % 8
     board.update(columns | {"video": video, "index": torch.arange(2)}, video, indices)
     content = board.compute()
-    return {**content["rows"]["model"], **content["per_clip"], **content["intervals"]["model"]}
+    rows = content["rows"]
+    return {**rows["model"], **rows.get("h264", {}), **content["per_clip"], **content["intervals"]["model"]}
 
 
 def class_row() -> dict[str, Any]:

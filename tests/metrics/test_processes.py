@@ -12,6 +12,8 @@ from torch import Tensor
 
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.io.video import to_float
+from trajvq.metrics.reconstruction.h264 import H264, is_available
+from trajvq.metrics.reconstruction.ideal import TokenCounts
 from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard
 
 CLIPS, FIRST = 9, 6
@@ -28,7 +30,9 @@ def answer(batch: dict[str, Tensor]) -> Tensor:
 
 
 def board_of(batch: dict[str, Tensor]) -> ReconstructionScoreboard:
-    board = ReconstructionScoreboard(codebook_size=50, strides=(4, 8, 8))
+    counts = TokenCounts(torch.arange(160).view(5, 2, 4, 4) % 50, 50)
+    encoder = H264(40.0, 180.0, 1) if is_available() else None
+    board = ReconstructionScoreboard(codebook_size=50, strides=(4, 8, 8), h264=encoder, train_counts=counts)
     tokens = (batch["index"][:, None, None, None] * 7 + torch.arange(2 * 4 * 4).view(2, 4, 4)) % 50
     board.update(batch, answer(batch), tokens)
     return board
@@ -48,7 +52,7 @@ def flat(board: Any, name: str = "") -> dict[str, float]:
         return {k: v for key, value in board.items() for k, v in flat(value, f"{name}/{key}").items()}
     if isinstance(board, Tensor):
         return {f"{name}/{k}": float(value) for k, value in enumerate(board.flatten())}
-    return {} if isinstance(board, str) else {name: float(board)}
+    return {} if isinstance(board, str | list) else {name: float(board)}
 
 
 def test_two_processes_give_the_figures_of_one(tmp_path: Path) -> None:
@@ -59,7 +63,10 @@ def test_two_processes_give_the_figures_of_one(tmp_path: Path) -> None:
     mp.spawn(work, args=(port, str(tmp_path / "board.pt")), nprocs=2)  # type: ignore[attr-defined, no-untyped-call]
     together = flat(torch.load(tmp_path / "board.pt", weights_only=True))
     assert alone.keys() == together.keys()
-    assert {"/intervals/model/visible/low", "/per_clip/centroid_error/0", "/counts/object/0"} <= alone.keys()
+    expected = {"/intervals/model/visible/low", "/per_clip/centroid_error/0", "/counts/object/0", "/still_clips"}
+    expected |= {f"/rows/model/{name}" for name in ("bits_ideal", "moving_psnr")}
+    expected |= {f"/rows/h264/{name}" for name in ("bits", "bits_beyond_still", "skill")} if is_available() else set()
+    assert expected <= alone.keys()
     for name, value in alone.items():
         if "/intervals/" in name and not name.endswith("value"):
             np.testing.assert_allclose(together[name], value, rtol=0.05, err_msg=name)  # clips come in another order

@@ -27,5 +27,8 @@ def test_every_figure_of_a_row_is_a_column_or_a_note(tmp_path: Path) -> None:
     assert [figure.name for figure in board.columns] == ["skill", "visible", "mse", "sharpness"]
     notes = {figure.heading: text for figure, text in board.notes[0][1]}
     assert notes == {"ADE of the best of 5": "0.250", "bits": "2,551", "of an older version": "7.0000"}
+    assert board.notes[1][0] == "h264"
+    assert {figure.name: text for figure, text in board.notes[1][1]} == {"bits": "2,498", "bits_beyond_still": "601"}
+    assert board.remarks == ["row h264: CRF 40, chosen on 8 clips"]
     assert board.columns[-1].description == "gradients over those of the target"
     assert [cell.text for cell in board.rows[-1][2]] == ["0.900", "1.0000", "0.002100", "0.50"]

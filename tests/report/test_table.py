@@ -29,3 +29,23 @@ def test_the_table_names_every_row_and_what_is_missing() -> None:
     text = console.export_text()
     for word in ("blank", "model", "0.900", "–", "bits 2,551", "3 clips"):
         assert word in text
+
+
+def test_notes_of_h264_and_remarks_stand_below_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = {"h264": {"skill": 0.5, "bits": 2498.0}, "model": {"skill": 0.9, "bits": 2551.2}}
+    head = {"task": "recon", "split": "test", "clips": 3, "truth": "stored"}
+    print_scoreboard({**head, "rows": rows, "remarks": ["row h264: CRF 40 [see docs]"]})
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "★ best · bits 2,551",
+        "h264: bits 2,498",
+        "row h264: CRF 40 [see docs]",
+    ]
+
+
+def test_a_figure_a_line_keeps_the_intervals_where_there_is_room() -> None:
+    rows = {"blank": {"skill": 0.0}, "model": {"skill": {"value": 0.9, "low": 0.8, "high": 0.95}}}
+    board = {"task": "recon", "split": "test", "clips": 3, "truth": "stored", "rows": rows}
+    for intervals in (True, False):
+        console = Console(width=80, record=True, file=open("/dev/null", "w"))
+        console.print(scoreboard_table(board, upright=True, intervals=intervals))
+        assert ("0.800" in console.export_text()) == intervals

@@ -10,6 +10,7 @@ from typing import Any
 from trajvq.metrics.figures import BUILT_IN, Figure, find, key_of, lookup, registered
 
 Rows = Mapping[str, Mapping[str, Any]]
+NOTED_ROWS = ("h264",)  # rows other than models whose notes tables show, too
 
 
 def scoreboard_content(
@@ -24,7 +25,8 @@ def scoreboard_content(
         split: Such as ``test``.
         seconds: Time that the test took.
         checkpoint: The checkpoint or file that was scored.
-        board: ``clips``, ``truth``, ``rows`` and perhaps ``intervals`` and ``judge``.
+        board: ``clips``, ``truth``, ``rows`` and perhaps ``intervals``, ``judge``, ``still_clips`` and ``remarks``:
+            lines about what is left out and how the rest was computed.
 
     Raises:
         UserError: If a figure is not registered.
@@ -34,7 +36,8 @@ def scoreboard_content(
     entries = {figure: lookup(figure) for row in rows.values() for figure in row}
     own = {name: asdict(entry) for name, entry in entries.items() if key_of(name) not in BUILT_IN}
     head = {"task": task, "split": split, "clips": board["clips"], "seconds": seconds, "checkpoint": checkpoint}
-    extra = ({"judge": board["judge"]} if "judge" in board else {}) | ({"figures": own} if own else {})
+    extra = {name: board[name] for name in ("judge", "still_clips", "remarks") if name in board}
+    extra |= {"figures": own} if own else {}
     return {**head, "truth": board["truth"], **extra, "rows": rows}
 
 

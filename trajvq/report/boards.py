@@ -9,7 +9,7 @@ import numpy as np
 
 from trajvq.metrics.figures import Figure, find, heading_of
 from trajvq.metrics.intervals import Interval, paired_difference
-from trajvq.metrics.scoreboard import figures_of, is_number, value_of
+from trajvq.metrics.scoreboard import NOTED_ROWS, figures_of, is_number, value_of
 from trajvq.report.runs import RunRecord
 
 Rows = dict[str, dict[str, Any]]
@@ -57,7 +57,8 @@ class Board:
         dataset: Path of the dataset, if the runs use several.
         columns: Figures of the columns.
         rows: Name, whether it is a model, and cells of each row.
-        notes: For each model the figures below the table, with their texts.
+        notes: For each model, and for H.264, the figures below the table, with their texts.
+        remarks: Lines about what is left out and how the rest was computed.
         classes: Figures by class.
         confusions: Confusion matrices of the models.
         horizons: Errors by predicted frame of the rows that have them.
@@ -72,6 +73,7 @@ class Board:
     columns: list[Figure] = field(default_factory=list)
     rows: list[tuple[str, bool, list[Cell]]] = field(default_factory=list)
     notes: list[tuple[str, list[tuple[Figure, str]]]] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     classes: list[ClassTable] = field(default_factory=list)
     confusions: list[Confusion] = field(default_factory=list)
     horizons: dict[str, list[float]] = field(default_factory=dict)
@@ -111,7 +113,8 @@ def _merge_split(task: str, split: str, runs: list[RunRecord]) -> Board:
     board.columns = [figure for figure in figures.values() if figure.display == "column"]
     board.rows = [(name, name in models, [_cell(figure, rows, name) for figure in board.columns]) for name in rows]
     notes = [figure for figure in figures.values() if figure.display == "note"]
-    for name in models:
+    board.remarks = list(dict.fromkeys(remark for run in runs for remark in run.boards[split].get("remarks", ())))
+    for name in [*models, *(name for name in rows if name.partition(" · ")[0] in NOTED_ROWS)]:
         texts = [
             (figure, figure.text(value_of(rows[name][figure.name]))) for figure in notes if figure.name in rows[name]
         ]

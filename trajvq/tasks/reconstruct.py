@@ -19,10 +19,11 @@ from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_keep
 from trajvq.metrics.reconstruction.codes import linear_probe
-from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard
+from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard, scoreboard_for
 from trajvq.metrics.scoreboard import add_ood_ratios
 from trajvq.optim.sharding import shard
 from trajvq.tasks.base import Batch, Task
+from trajvq.tasks.encoding import SplitEncoder
 from trajvq.tokens.protocol import NormalizedTokenizer, Tokenizer, check_tokenizer
 from trajvq.tokens.weights import Weights, read_tokenizer
 
@@ -80,6 +81,7 @@ class Reconstruct(Task):
         self.code_usage: dict[str, Any] = {}  # of the last validation
         self.val_board = self._board(full=False)
         self.test_boards = nn.ModuleDict()
+        self.probe: dict[str, float] = {}  # of the last test
 
     def configure_callbacks(self) -> list[L.Callback]:
         return [PredictionFile()]
@@ -194,8 +196,11 @@ class Reconstruct(Task):
         self.val_board.reset()
 
     def on_test_epoch_start(self) -> None:
-        splits = self._data().test_splits
-        self.test_boards = nn.ModuleDict({split: self._board(full=True) for split in splits}).to(self.device)
+        data = self._data()
+        train_tokens, self.probe = self._train_tokens_and_probe()
+        settings = (self.network.codebook_size, self.network.strides, self.figures, train_tokens)
+        boards = {split: scoreboard_for(data.clips(split), *settings) for split in data.test_splits}
+        self.test_boards = nn.ModuleDict(boards).to(self.device)
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         indices, reconstruction = self.tokenize(batch["video"])
@@ -204,14 +209,13 @@ class Reconstruct(Task):
         board.update(batch, reconstruction, indices)
 
     def on_test_epoch_end(self) -> None:
-        probe = self._probe_accuracy()
         for split, board in self.test_boards.items():
             assert isinstance(board, ReconstructionScoreboard)
             self.scoreboards[split] = board.compute()
         add_ood_ratios({split: board["rows"]["model"] for split, board in self.scoreboards.items()}, "centroid_error")
         for split, scoreboard in self.scoreboards.items():
             scoreboard["details"] = self._details(split, scoreboard)
-            scoreboard["rows"]["model"] |= probe
+            scoreboard["rows"]["model"] |= self.probe
             for name, value in scoreboard["rows"]["model"].items():
                 self.log(f"{split}/{name}", value)
 
@@ -246,24 +250,28 @@ class Reconstruct(Task):
         assert isinstance(data, TrajectoryDataModule)
         return data
 
-    def _probe_accuracy(self) -> dict[str, float]:
-        """Fit a linear probe from codes to labels on ``train``, and one from true positions; score both on ``val``."""
+    def _train_tokens_and_probe(self) -> tuple[Tensor | None, dict[str, float]]:
+        """Return the tokens ``(N, t, h, w)`` of ``train``, and how well linear probes read classes on ``val``.
+
+        One probe reads codes, the other true positions; both are fitted on ``train``.
+        """
         data = self._data()
-        if not {"train", "val"} <= data.manifest.splits.keys() or "label" not in data.clips("train").columns:
-            return {}
-        codes: dict[str, Tensor] = {}
-        positions: dict[str, Tensor] = {}
-        labels: dict[str, Tensor] = {}
-        for split in ("train", "val"):
-            clips, parts = data.clips(split), []
-            for batch in clips.loader(data.eval_batch_size):
-                video = to_float(batch["video"].to(self.device))
-                parts.append(self.network.quantize(video).flatten(1).cpu())
-            codes[split], labels[split] = torch.cat(parts), clips.columns["label"]
-            if "pixel" in clips.columns:
-                positions[split] = clips.columns["pixel"].flatten(1)
-        probes = {"probe_accuracy": codes} | ({"probe_accuracy_true": positions} if positions else {})
-        return {
-            name: linear_probe(features["train"], labels["train"], features["val"], labels["val"])
-            for name, features in probes.items()
+        if "train" not in data.manifest.splits:
+            return None, {}
+        train = data.clips("train")
+        encoder = SplitEncoder(self.network, self.device, data.eval_batch_size)
+        with_probe = "val" in data.manifest.splits and "label" in train.columns
+        tokens, codes = encoder.encode(train, with_codes=with_probe)
+        if codes is None:
+            return tokens, {}
+        val = data.clips("val")
+        _, val_codes = encoder.encode(val, with_codes=True)
+        assert val_codes is not None
+        features = {"probe_accuracy": (codes, val_codes)}
+        if "pixel" in train.columns:
+            features["probe_accuracy_true"] = (train.columns["pixel"], val.columns["pixel"])
+        label, val_label = train.columns["label"], val.columns["label"]
+        return tokens, {
+            name: linear_probe(first.flatten(1), label, other.flatten(1), val_label)
+            for name, (first, other) in features.items()
         }

@@ -1,17 +1,25 @@
 """Figures mean what they say, and cheats score badly."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
+from trajvq.data.storage.clips import Clips
+from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.presets import OOD
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.errors import UserError
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.figures import Figure, register
-from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard
+from trajvq.metrics.reconstruction import scoreboard
+from trajvq.metrics.reconstruction.h264 import is_available
+from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard, scoreboard_for
 from trajvq.metrics.reconstruction.truth import background_of
 
 Batch = dict[str, Tensor]
@@ -40,7 +48,8 @@ def test_the_truth_is_perfect(batch: Batch) -> None:
     assert row["visible"] == 1
     assert row["centroid_error"] <= 0.03
     assert row["radius_error"] <= 0.05
-    assert row["color_error"] <= 2
+    assert row["color_error"] == 0
+    assert row["moving_psnr"] == 100
 
 
 def test_blank_clips_cost_the_full_error_in_every_frame(batch: Batch) -> None:
@@ -50,6 +59,7 @@ def test_blank_clips_cost_the_full_error_in_every_frame(batch: Batch) -> None:
     assert row["visible"] == 0
     assert row["centroid_error"] == 32
     assert row["object_psnr"] < 12
+    assert row["moving_psnr"] < 20
 
 
 def test_a_constant_shift_is_measured(batch: Batch) -> None:
@@ -145,6 +155,75 @@ def test_frames_without_truth_leave_no_nan(batch: Batch) -> None:
         interval = content["intervals"]["model"][figure]
         assert interval["value"] == pytest.approx(content["rows"]["model"][figure], abs=1e-9)
         assert np.isfinite(list(interval.values())).all()
+
+
+def test_still_clips_are_counted_and_do_not_count_in_moving_psnr(batch: Batch) -> None:
+    video = batch["video"].clone()
+    video[:4] = video[:4, :, :1]
+    answer = torch.from_numpy(to_uint8(video * 0.98)).transpose(1, 2) / 255
+    board, moving = ReconstructionScoreboard(), ReconstructionScoreboard()
+    board.update(batch | {"video": video}, answer)
+    moving.update({name: value[4:] for name, value in batch.items()}, answer[4:])
+    content = board.compute()
+    assert content["still_clips"] == 4
+    assert content["remarks"] == ["nothing moves in 4 of 12 clips: they do not count in moving_psnr"]
+    for row, figures in moving.compute()["rows"].items():
+        assert content["rows"][row]["moving_psnr"] == pytest.approx(figures["moving_psnr"])
+
+
+def test_where_nothing_moves_moving_psnr_is_left_out_in_words(batch: Batch) -> None:
+    board = ReconstructionScoreboard()
+    still = batch["video"][:, :, :1].expand_as(batch["video"])
+    board.update(batch | {"video": still}, still)
+    content = board.compute()
+    assert all("moving_psnr" not in row for row in content["rows"].values())
+    assert content["remarks"][0].endswith("moving_psnr, which is left out")
+
+
+def clips_on_disk(folder: Path) -> Clips:
+    generate(folder, {"train": 4, "val": 4, "test": 6, **dict.fromkeys(OOD, 0)}, frames=8, size=32, progress=False)
+    return Clips(folder, "test")
+
+
+def score_tokens(clips: Clips, train_tokens: Tensor | None) -> dict[str, Any]:
+    board = scoreboard_for(clips, 50, (4, 8, 8), train_tokens=train_tokens)
+    batch = clips.batch(list(range(len(clips))))
+    batch["video"] = to_float(batch["video"])
+    board.update(batch, batch["video"], torch.arange(6 * 32).view(6, 2, 4, 4) % 50)
+    return board.compute()
+
+
+@pytest.mark.skipif(not is_available(), reason="PyAV with x264 is not installed")
+def test_h264_stands_beside_the_model_with_its_own_bits(tmp_path: Path) -> None:
+    content = score_tokens(clips_on_disk(tmp_path / "data"), torch.zeros(4, 2, 4, 4, dtype=torch.int64))
+    assert list(content["rows"]) == ["blank", "mean_frame", "median_frame", "copy_first", "h264", "model"]
+    row = content["rows"]["h264"]
+    assert row["bits"] > row["bits_beyond_still"] > 0
+    assert row["mse"] > 0
+    assert row["moving_psnr"] > content["rows"]["blank"]["moving_psnr"]
+    assert content["remarks"][0].startswith("row h264: CRF ")
+    assert content["rows"]["model"]["skill"] == 1  # H.264 is no trivial row
+
+
+def test_without_pyav_and_without_train_the_scoreboard_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoreboard, "is_available", lambda: False)
+    content = score_tokens(clips_on_disk(tmp_path / "data"), None)
+    assert list(content["rows"]) == ["blank", "mean_frame", "median_frame", "copy_first", "model"]
+    assert "bits_ideal" not in content["rows"]["model"]
+    assert content["remarks"] == [
+        "row h264 is left out: it needs PyAV with x264; install it with `pip install trajvq[import]`",
+        "bits_ideal is left out: it needs the tokens of a split train",
+    ]
+
+
+def test_ideal_bits_are_at_most_the_nominal_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoreboard, "is_available", lambda: False)
+    clips, model = clips_on_disk(tmp_path / "data"), {}
+    alike = torch.arange(6 * 32).view(6, 2, 4, 4) % 50
+    for name, train in {"alike": alike.repeat(50, 1, 1, 1), "other": torch.full((500, 2, 4, 4), 49)}.items():
+        model[name] = score_tokens(clips, train)["rows"]["model"]
+    assert model["alike"]["bits_ideal"] < 0.7 * model["alike"]["bits"]
+    assert model["other"]["bits_ideal"] == model["other"]["bits"]
 
 
 class Brightness(nn.Module):

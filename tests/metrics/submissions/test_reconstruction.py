@@ -79,6 +79,7 @@ def test_tokens_add_bits_usage_and_a_probe(tmp_path: Path, folder: Path) -> None
     assert row["bits"] == pytest.approx(2551.2, abs=0.1)
     assert row["codes_used"] == 500
     assert 0 <= row["probe_accuracy"] <= 1
+    assert "bits_ideal" not in row
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from trajvq.io.arrays import Bytes, Floats
 from trajvq.metrics.intervals import Interval, bootstrap, bootstrap_ratio, wilson
-from trajvq.metrics.reconstruction.objects import clip_figures
+from trajvq.metrics.reconstruction.objects import clip_figures, moving_figures
 from trajvq.metrics.reconstruction.ssim import ssim
 from trajvq.metrics.reconstruction.truth import Truth
 
@@ -30,29 +30,31 @@ FRAME_FIGURES = (
     "radius_error",
     "color_error",
 )
+MOVING_FIGURES = ("moving_square_error", "moving_pixels")
 
 
 class ReconstructionFigures(Metric):
     """Accumulates `clip_figures` over batches and processes.
 
-    ``compute`` returns the number of ``clips``, ``mse``, ``psnr``, ``ssim``, ``object_psnr``, ``visible``,
-    ``centroid_error``, ``centroid_p95``, ``radius_error`` and ``color_error`` as floats; with SSIM also ``intervals``
-    and ``per_clip``. Figures of the object are means over the frames in which it is visible.
+    ``compute`` returns the number of ``clips``, ``mse``, ``psnr``, ``object_psnr``, ``visible``, ``centroid_error``,
+    ``centroid_p95``, ``radius_error`` and ``color_error`` as floats; in full also ``ssim``, ``moving_psnr`` if a clip
+    moves, the number of ``still_clips``, ``intervals`` and ``per_clip``. Figures of the object are means over the
+    frames in which it is visible.
 
     Args:
-        with_ssim: Also compute SSIM.
+        full: Also compute SSIM and the PSNR of moving pixels, which take time.
         own: Names of the user's figures, one value per clip each; see `trajvq.metrics.figures.ClipFigure`.
     """
 
     full_state_update = False
 
-    def __init__(self, with_ssim: bool = True, own: Sequence[str] = ()) -> None:
+    def __init__(self, full: bool = True, own: Sequence[str] = ()) -> None:
         super().__init__()
-        self.with_ssim, self.own = with_ssim, tuple(own)
+        self.full, self.own = full, tuple(own)
         self.similarity: list[Tensor]
         self.index: list[Tensor]
         self.own_values: list[Tensor]
-        for name in (*FRAME_FIGURES, "similarity", "index", "own_values"):
+        for name in (*FRAME_FIGURES, *MOVING_FIGURES, "similarity", "index", "own_values"):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
     def update(self, truth: Truth, video: Bytes, index: Tensor | None = None, own_values: Tensor | None = None) -> None:
@@ -66,21 +68,28 @@ class ReconstructionFigures(Metric):
         """
         if index is not None:
             self.index.append(index)
-        for name, value in clip_figures(truth, video).items():
-            getattr(self, name).append(torch.from_numpy(value).to(self.device, torch.float32))
-        if self.with_ssim:
+        figures = clip_figures(truth, video)
+        if self.full:
+            figures |= moving_figures(truth, video)
             target, reconstruction = (torch.from_numpy(v).flatten(0, 1).float() / 255 for v in (truth.video, video))
             self.similarity.append(ssim(reconstruction, target).view(video.shape[:2]).to(self.device))
+        for name, value in figures.items():
+            getattr(self, name).append(torch.from_numpy(value).to(self.device, torch.float32))
         if own_values is not None:
             self.own_values.append(own_values.detach().to(self.device))
 
     def compute(self) -> dict[str, Any]:
-        frames = {name: dim_zero_cat(getattr(self, name)).double() for name in FRAME_FIGURES}
+        names = (*FRAME_FIGURES, *MOVING_FIGURES) if self.full else FRAME_FIGURES
+        frames = {name: dim_zero_cat(getattr(self, name)).double() for name in names}
         own = self._own()
         valid = frames["valid"].bool()
         mse = float(frames["square_error"].mean())
         row: dict[str, Any] = {"clips": len(valid), "mse": mse, "psnr": psnr(mse)}
-        if self.with_ssim:
+        if self.full:
+            pixels = frames["moving_pixels"].sum(dim=1)
+            row["still_clips"] = int((pixels == 0).sum())
+            if pixels.any():
+                row["moving_psnr"] = psnr(float(frames["moving_square_error"].sum() / pixels.sum()))
             row["intervals"] = _intervals(frames) | {name: bootstrap(values) for name, values in own.items()}
             row["ssim"] = float(dim_zero_cat(self.similarity).double().mean())
             if len(self.index):
@@ -119,17 +128,18 @@ class ReconstructionFigures(Metric):
 
 
 def _intervals(frames: Mapping[str, Tensor]) -> dict[str, Interval]:
-    """Return 95 % intervals of ``visible``, ``centroid_error`` and ``object_psnr`` over clips.
+    """Return 95 % intervals of ``moving_psnr``, ``visible``, ``centroid_error`` and ``object_psnr`` over clips.
 
     Args:
         frames: ``(N, T)`` figures of frames.
     """
     figures = {name: value.cpu().numpy() for name, value in frames.items()}
+    moving = _moving_interval(figures)
     valid = figures["valid"]
     counts = valid.sum(axis=1)
     clips = counts > 0
     if not clips.any():
-        return {}
+        return moving
 
     def total(name: str) -> Floats:
         counted = np.where(valid > 0, figures[name], 0.0)  # other frames may hold NaN
@@ -138,11 +148,22 @@ def _intervals(frames: Mapping[str, Tensor]) -> dict[str, Interval]:
     counts = counts[clips]
     visible = float(total("visible").sum() / counts.sum())
     error = bootstrap_ratio(total("object_square_error"), total("object_pixels"))
-    return {
+    return moving | {
         "visible": wilson(visible * len(counts), len(counts)),
         "centroid_error": bootstrap_ratio(total("centroid_error"), counts),
-        "object_psnr": {"value": psnr(error["value"]), "low": psnr(error["high"]), "high": psnr(error["low"])},
+        "object_psnr": _psnr_interval(error),
     }
+
+
+def _moving_interval(figures: Mapping[str, Floats]) -> dict[str, Interval]:
+    """Return the 95 % interval of ``moving_psnr`` over the clips that move; empty without any."""
+    error, pixels = (figures[name].sum(axis=1) for name in MOVING_FIGURES)
+    moves = pixels > 0
+    return {"moving_psnr": _psnr_interval(bootstrap_ratio(error[moves], pixels[moves]))} if moves.any() else {}
+
+
+def _psnr_interval(error: Interval) -> Interval:
+    return {"value": psnr(error["value"]), "low": psnr(error["high"]), "high": psnr(error["low"])}
 
 
 def psnr(square_error: float) -> float:

@@ -1,20 +1,25 @@
-"""ReconstructionScoreboard: figures of a tokenizer's reconstructions beside those of trivial rows."""
+"""ReconstructionScoreboard: figures of a tokenizer's reconstructions beside those of trivial rows and of H.264."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
+from trajvq.data.storage.clips import Clips
 from trajvq.errors import UserError
-from trajvq.io.arrays import Bytes
+from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.figures import ClipFigure
 from trajvq.metrics.reconstruction.baselines import TRIVIAL
 from trajvq.metrics.reconstruction.codes import CodeUsage, bits
+from trajvq.metrics.reconstruction.h264 import H264, choose_setting, is_available, sample_size
+from trajvq.metrics.reconstruction.ideal import TokenCounts
 from trajvq.metrics.reconstruction.metric import ReconstructionFigures, skill
-from trajvq.metrics.reconstruction.truth import background_of, truth_of
+from trajvq.metrics.reconstruction.truth import Truth, background_of, truth_of
 
 
 class ReconstructionScoreboard(nn.Module):
@@ -26,6 +31,9 @@ class ReconstructionScoreboard(nn.Module):
         full: Compute every figure of every row. Otherwise, for speed, leave out SSIM and the user's figures, and
             compute only the MSE of trivial rows.
         figures: The user's own figures, each a module that is a `trajvq.metrics.figures.ClipFigure`.
+        h264: Encoder of a further row, ``h264``, in a full scoreboard; None leaves it out.
+        train_counts: Tokens of ``train``, for ``bits_ideal``; None leaves it out.
+        remarks: Lines that the scoreboard says beside its figures.
 
     Raises:
         UserError: If one of ``figures`` is not registered.
@@ -37,6 +45,9 @@ class ReconstructionScoreboard(nn.Module):
         strides: tuple[int, int, int] = (1, 1, 1),
         full: bool = True,
         figures: Sequence[nn.Module] = (),
+        h264: H264 | None = None,
+        train_counts: TokenCounts | None = None,
+        remarks: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.full, self.codebook_size, self.strides, self.tokens = full, codebook_size, strides, 0
@@ -45,6 +56,11 @@ class ReconstructionScoreboard(nn.Module):
         self.model = ReconstructionFigures(full, own)
         self.codes = CodeUsage(codebook_size, strides) if codebook_size else None
         self.rows = nn.ModuleDict({n: ReconstructionFigures(own=own) if full else MeanMetric() for n in TRIVIAL})
+        self.h264, self.train_counts, self.remarks = h264 if full else None, train_counts, tuple(remarks)
+        if self.h264:
+            self.rows["h264"] = ReconstructionFigures(own=own)
+        names = [*(("bits", "bits_beyond_still") if self.h264 else ()), *(("bits_ideal",) if train_counts else ())]
+        self.lengths = nn.ModuleDict({name: MeanMetric() for name in names})
         self.tracked = False
 
     def update(self, batch: Mapping[str, Tensor], reconstruction: Tensor, indices: Tensor | None = None) -> None:
@@ -67,16 +83,34 @@ class ReconstructionScoreboard(nn.Module):
                 figures.update(truth, stored, own_values=self._own_values(stored, video, background))
             elif isinstance(figures, MeanMetric):
                 figures.update(_mean_square_error(video, trivial))
+        if self.h264 is not None:
+            self._update_h264(self.h264, truth, video, background)
+        if self.train_counts is not None and indices is not None:
+            self._add_lengths({"bits_ideal": self.train_counts.code_length(indices)})
         if self.codes is not None and indices is not None:
             self.tokens = indices[0].numel()
             self.codes.update(indices, torch.from_numpy(truth.pixel).to(indices.device))
 
+    def _update_h264(self, encoder: H264, truth: Truth, video: Tensor, background: Tensor) -> None:
+        coded = encoder.encode(truth.video, truth.background)
+        figures = self.rows["h264"]
+        assert isinstance(figures, ReconstructionFigures)
+        figures.update(truth, coded.video, own_values=self._own_values(coded.video, video, background))
+        self._add_lengths({"bits": coded.bits, "bits_beyond_still": coded.bits_beyond_still})
+
+    def _add_lengths(self, lengths: Mapping[str, Floats]) -> None:
+        """Add lengths of clips, ``(B,)`` bits each."""
+        for name, values in lengths.items():
+            mean = self.lengths[name]
+            assert isinstance(mean, MeanMetric)
+            mean.update(torch.from_numpy(values).to(mean.device, torch.float32))
+
     def compute(self) -> dict[str, Any]:
         """Return ``{"clips", "truth": "stored" or "tracked", "rows": {name: {figure: number}}}``, the model last.
 
-        A full scoreboard also holds ``"intervals"``: ``{row: {figure: {"value", "low", "high"}}}``, and, for clips with
-        an ``index``, ``"per_clip"``: ``{"index": (N,), figure: (N, T) or (N,)}``. With tokens it holds ``"counts"``,
-        the usage of every code.
+        A full scoreboard also holds ``"still_clips"``, ``"remarks"``: lines of text, ``"intervals"``: ``{row: {figure:
+        {"value", "low", "high"}}}``, and, for clips with an ``index``, ``"per_clip"``: ``{"index": (N,), figure: (N, T)
+        or (N,)}``. With tokens it holds ``"counts"``, the usage of every code.
         """
         rows: dict[str, dict[str, Any]] = {}
         for name, figures in self.rows.items():
@@ -85,22 +119,37 @@ class ReconstructionScoreboard(nn.Module):
         rows["model"] = self.model.compute()
         clips = int(rows["model"]["clips"])
         intervals = {name: row.pop("intervals", {}) for name, row in rows.items()}
+        still = [row.pop("still_clips", 0) for row in rows.values()][-1]
         for row in rows.values():
             row.pop("clips", None)
         board: dict[str, Any] = {"clips": clips, "truth": "tracked" if self.tracked else "stored", "rows": {}}
         if "per_clip" in rows["model"]:
             board["per_clip"] = rows["model"].pop("per_clip")
+        lengths = {name: float(mean.compute()) for name, mean in self.lengths.items()}  # type: ignore[operator]
         if self.codes is not None and self.codebook_size:
             usage = self.codes.compute()
             board["counts"] = usage.pop("counts")
             rows["model"] |= {"bits": bits(self.tokens, self.codebook_size), **usage}
+            if "bits_ideal" in lengths:
+                rows["model"]["bits_ideal"] = min(lengths.pop("bits_ideal"), rows["model"]["bits"])
+        if self.h264 is not None:
+            rows["h264"] |= lengths
         trivial = {name: rows[name]["mse"] for name in TRIVIAL}
         board["rows"] = {name: {"skill": skill(row["mse"], trivial), **row} for name, row in rows.items()}
-        return board | {"intervals": intervals} if self.full else board
+        if not self.full:
+            return board
+        return board | {"intervals": intervals, "still_clips": still, "remarks": self._remarks(clips, still, lengths)}
+
+    def _remarks(self, clips: int, still: int, lengths: Mapping[str, float]) -> list[str]:
+        remarks = [*self.remarks, *([self.h264.remark(lengths["bits"])] if self.h264 else [])]
+        if still:
+            left_out = "" if still < clips else ", which is left out"
+            remarks.append(f"nothing moves in {still} of {clips} clips: they do not count in moving_psnr{left_out}")
+        return remarks
 
     def reset(self) -> None:
         """Forget all batches."""
-        for metric in (self.model, self.codes, *self.rows.values()):
+        for metric in (self.model, self.codes, *self.rows.values(), *self.lengths.values()):
             if metric is not None:
                 metric.reset()  # type: ignore[operator]
 
@@ -115,6 +164,42 @@ class ReconstructionScoreboard(nn.Module):
                 shape = tuple(values.shape)
                 raise UserError(f"figure {name!r} returned {shape} for {len(video)} clips; return one value for each")
         return torch.stack(columns, dim=1)
+
+
+def scoreboard_for(
+    clips: Clips,
+    codebook_size: int | None,
+    strides: tuple[int, int, int],
+    figures: Sequence[nn.Module] = (),
+    train_tokens: Tensor | None = None,
+) -> ReconstructionScoreboard:
+    """Return a full scoreboard for a split. What it has to leave out, it says.
+
+    With tokens it has the row ``h264``, where PyAV with x264 is installed, at the setting nearest to the tokens' bits
+    on clips spread evenly over the split. Every process of a run chooses the same.
+
+    Args:
+        clips: The split.
+        codebook_size: See `ReconstructionScoreboard`, as for the next two.
+        strides: Frames, rows and columns that a token covers.
+        figures: The user's own figures.
+        train_tokens: int64 ``(N, t, h, w)``: the tokens of ``train``, for ``bits_ideal``; None where there are none.
+    """
+    if codebook_size is None:
+        return ReconstructionScoreboard(figures=figures)
+    remarks, encoder = [], None
+    if is_available():
+        sample = np.linspace(0, len(clips) - 1, min(sample_size(clips.shape), len(clips))).round().astype(int)
+        frames, _, height, width = clips.shape
+        tokens = math.prod(size // stride for size, stride in zip((frames, height, width), strides, strict=True))
+        video = clips.batch(sample.tolist())["video"].numpy()
+        encoder = choose_setting(video, bits(tokens, codebook_size))
+    else:
+        remarks.append("row h264 is left out: it needs PyAV with x264; install it with `pip install trajvq[import]`")
+    if train_tokens is None:
+        remarks.append("bits_ideal is left out: it needs the tokens of a split train")
+    counts = None if train_tokens is None else TokenCounts(train_tokens, codebook_size)
+    return ReconstructionScoreboard(codebook_size, strides, True, figures, encoder, counts, remarks)
 
 
 def _names(figures: Iterable[nn.Module]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from torch import Tensor
 from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import to_uint8
 from trajvq.metrics.background import estimate_background, stored_background
+from trajvq.metrics.reconstruction.areas import color_difference, object_area
+from trajvq.metrics.reconstruction.moving import moving_pixels
 from trajvq.metrics.tracking import contrast_of, track
 
 OBJECT_QUANTILE = 0.999  # of a clip's differences from a textured background, taken as the object's contrast
@@ -17,14 +20,13 @@ OBJECT_QUANTILE = 0.999  # of a clip's differences from a textured background, t
 
 @dataclass(frozen=True)
 class Truth:
-    """True position and appearance of the object of N clips.
+    """True position, size and contrast of the object of N clips.
 
     Attributes:
         video: uint8 ``(N, T, 3, H, W)``.
         background: uint8 ``(N, 1, 3, H, W)``.
         pixel: ``(N, T, 2)`` true (x, y) in pixels; NaN where a tracked target shows no object.
         radius: ``(N, T)`` pixels.
-        color: ``(N, 3)`` in [0, 1].
         contrast: ``(N,)`` mean absolute difference between object and background in [0, 1].
         valid: bool ``(N, T)``: frames in which the object is visible; figures count only these.
     """
@@ -33,9 +35,24 @@ class Truth:
     background: Bytes
     pixel: Floats
     radius: Floats
-    color: Floats
     contrast: Floats
     valid: NDArray[np.bool_]
+
+    @cached_property
+    def area(self) -> NDArray[np.bool_]:
+        """``(N, T, H, W)``: pixels of the object, as `object_area` finds them; computed once for all rows."""
+        return object_area(self.video, self.background, self.pixel, self.radius, self.contrast)
+
+    @cached_property
+    def color_contrast(self) -> Floats:
+        """``(N, T)`` difference between the mean colors of target and background over `area`, in [0, 1]."""
+        difference = (self.video.astype(np.float32) - self.background) / 255
+        return color_difference(difference, self.area)
+
+    @cached_property
+    def moving(self) -> NDArray[np.bool_]:
+        """``(N, T, H, W)``: pixels that move, as `moving_pixels` finds them; none in a still clip."""
+        return moving_pixels(self.video)
 
 
 def background_of(batch: Mapping[str, Tensor]) -> Tensor:
@@ -61,17 +78,11 @@ def truth_of(batch: Mapping[str, Tensor]) -> Truth:
     else:
         tracks = track(video, background)
         pixel, radius = tracks.pixel, tracks.radius
-        color = np.stack(
-            [
-                np.median(clip[present], axis=0) if present.any() else np.zeros(3)
-                for clip, present in zip(tracks.color, tracks.present, strict=True)
-            ]
-        )
         contrast = np.median(contrast_of(video, background).max(axis=(2, 3)), axis=1).astype(np.float64)
     valid = np.isfinite(pixel).all(axis=-1)
     if "occluded" in batch:
         valid = valid & ~batch["occluded"].cpu().numpy()
-    return Truth(video, background, pixel, radius, color, contrast, valid)
+    return Truth(video, background, pixel, radius, contrast, valid)
 
 
 def _object_contrast(video: Bytes, background: Bytes, color: Floats) -> Floats:

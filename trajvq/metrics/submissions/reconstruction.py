@@ -19,7 +19,7 @@ from trajvq.errors import DataError, first_line
 from trajvq.io.arrays import Bytes
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.reconstruction.codes import linear_probe
-from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard
+from trajvq.metrics.reconstruction.scoreboard import scoreboard_for
 from trajvq.metrics.reconstruction.truth import truth_of
 from trajvq.metrics.submissions.chart import EyeChartFigures
 
@@ -128,7 +128,7 @@ def score_reconstructions(path: Path, clips: Clips) -> dict[str, Any]:
         clips: The split that was reconstructed. For an eye chart, the scoreboard has an `EyeChart` under ``"chart"``.
     """
     submission = Submission(path, clips)
-    figures = ReconstructionScoreboard(submission.codebook_size, submission.strides)
+    figures = scoreboard_for(clips, submission.codebook_size, submission.strides)
     chart = EyeChartFigures() if clips.manifest.preset == CHART else None
     for batch, video, tokens in submission.batches():
         figures.update(batch, video, tokens)
