@@ -11,7 +11,6 @@ from trajvq.augment import Augmentation, ClipSymmetries, ObjectWindows, PathAugm
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.io.video import to_float
 
-
 ALL: list[Symmetry] = ["columns", "rows", "transpose", "colors"]
 
 

@@ -28,7 +28,8 @@ def test_the_command_trains_tests_and_exports_once(
         script.make(weights.FOLDER, here / "runs/weights", 4, [*TOY, f"--data.path={dataset}"])
     assert verbs == ["fit", "test", "export", "export"]
     content = json.loads((weights.FOLDER / "config.json").read_text())
-    assert (content["about"]["name"], content["about"]["step"]) == ("default", 4)
+    assert content["about"]["name"] == "default"
+    assert content["about"]["step"] in range(1, 5)  # that of best.ckpt
     assert {"skill", "visible", "centroid_error"} <= content["test"]["figures"].keys()
     assert trajvq.load_tokenizer("default").codebook_size == 1000
     assert "card:" in capsys.readouterr().out

@@ -5,24 +5,26 @@ N clips, T frames, H rows, W columns.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from trajvq.data.storage.clips import ClipSource
-from trajvq.io.video import to_float
 from trajvq.metrics.background import estimate_background, stands_out
 
 SAMPLED_CLIPS, SAMPLED_VALUES = 512, 100_000_000  # clips that are read, at most, and their values altogether
+PART = 16  # clips that are normalized at a time
+EVERY = 4  # frames apart are those whose common color is searched
 CONTRAST_QUANTILE = 0.9995  # of a clip's differences from the background
-LEAST_CONTRAST = 2 / 255  # of clips in which hardly anything is to be seen
+LEAST_CONTRAST = 2  # of 255 levels, of clips in which hardly anything is to be seen
 FIXED = 0.25  # share of the backgrounds' variance that may remain where a fixed camera explains it
 LEAST_VARIATION = 0.02  # of backgrounds, in units of the contrast, from which they are more than one color
-WINDOW, WINDOWS = 27, 1000  # pixels of a window, an odd multiple of 3; windows from either half of the clips
+THRESHOLD = 0.04  # difference from the background, in any channel and in units of the contrast, that shows an object
+WINDOW, WINDOWS = 27, 2000  # pixels of a window, an odd multiple of 3; windows from either half of the clips
+SEED = 0
 APART = 3  # frames between the two pictures of a window
-ALIKE = 0.75  # share of the expected turned neighbors from which the clips have a symmetry
+ALIKE = 0.75  # symmetry ratio from which the clips have a symmetry
 
 Turn = Callable[[Tensor], Tensor]
 TURNS: dict[str, tuple[Turn, ...]] = {
@@ -33,158 +35,192 @@ TURNS: dict[str, tuple[Turn, ...]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Adaptation:
     """What the training clips look like.
 
     Attributes:
-        background: One color, or the picture of a fixed camera as nested lists ``(3, H, W)``; in [0, 1].
+        background: float ``(3, 1, 1, 1)``, one color, or ``(3, 1, H, W)``, the picture of a fixed camera; in [0, 1].
         contrast: Difference from it that a typical clip reaches, in [0, 1].
-        fixed_camera: Whether ``background`` is a picture.
         plain: Share of the clips whose own background is one color.
-        symmetries: By name of a symmetry, how often a turned clip is the closest one, as a ratio to the half that is
-            expected where the clips have the symmetry; 0 where it changes nothing.
+        symmetry_ratios: By name of a symmetry, how often the nearest neighbor of a clip is a turned one, divided by
+            the half that is expected of clips with the symmetry; 0 where turning changes nothing.
     """
 
-    background: list[Any]
+    background: Tensor
     contrast: float
-    fixed_camera: bool
     plain: float
-    symmetries: dict[str, float]
+    symmetry_ratios: dict[str, float]
 
-    def picture(self) -> Tensor:
-        """Return the background as float ``(3, 1, 1, 1)`` or ``(3, 1, H, W)``."""
-        background = torch.tensor(self.background)
-        return background[:, None] if self.fixed_camera else background.view(3, 1, 1, 1)
+    @property
+    def fixed_camera(self) -> bool:
+        """Whether all clips share the picture of a background."""
+        return self.background.shape[-2:] != (1, 1)
 
-    def held(self) -> tuple[str, ...]:
-        """Return the names of the symmetries that the clips have."""
-        return tuple(name for name, ratio in self.symmetries.items() if ratio >= ALIKE)
+    @property
+    def symmetries(self) -> tuple[str, ...]:
+        """Names of the symmetries that the clips have."""
+        return tuple(name for name, ratio in self.symmetry_ratios.items() if ratio >= ALIKE)
+
+    def normalization_line(self) -> str:
+        """Return how a tokenizer normalizes the clips, in a line."""
+        background = f"the background color {tuple((255 * self.background).round().int().flatten().tolist())}"
+        if self.fixed_camera:
+            background = "the background picture of their fixed camera"
+        return f"normalization: clips minus {background}, divided by their contrast of {255 * self.contrast:.0f}/255"
 
     def lines(self) -> list[str]:
-        """Return what was found, a line each."""
-        if self.fixed_camera:
-            center = "a fixed camera's background, by place"
-        else:
-            color = tuple(round(255 * value) for value in self.background)
-            center = f"color {color}"
-        tested = ", ".join(f"{name} {ratio:.2f}" for name, ratio in self.symmetries.items())
+        """Return what else the clips look like, a line each."""
+        ratios = ", ".join(f"{name} {ratio:.2f}" for name, ratio in self.symmetry_ratios.items())
+        meaning = f"near 1: clips flipped or recolored like this look like the others; {ALIKE} is enough"
         return [
-            f"normalization: minus {center}, divided by a contrast of {255 * self.contrast:.0f}/255",
-            f"symmetries: {', '.join(self.held()) or 'none'} (turned clips among the closest, of expected: {tested})",
-            f"backgrounds: {self.plain:.0%} of the clips have one of a single color",
+            f"backgrounds: {self.plain:.0%} of the training clips have a background of one color",
+            f"symmetries: {ratios} ({meaning})",
         ]
 
 
 def adapt(clips: ClipSource) -> Adaptation:
-    """Look at a sample of the training clips; the same clips give the same answer.
+    """Look at a sample of the training clips. The same clips give the same answer.
 
     Args:
         clips: The training clips.
     """
-    first = clips.batch([0])["video"]
-    count = max(min(len(clips), SAMPLED_CLIPS, SAMPLED_VALUES // first.numel()), 1)
-    rows = torch.linspace(0, len(clips) - 1, count).round().long().tolist()
-    video = to_float(clips.batch(rows)["video"])
-    color = video.transpose(0, 1).flatten(1)[:, ::7].median(dim=1).values.view(3, 1, 1, 1)
-    contrast = _contrast(video, color)
-    normalized = (video - color) / contrast
-    backgrounds = torch.cat([estimate_background(part) for part in torch.split(normalized, 16)])
+    video = _sample(clips)  # stays uint8, a quarter of the memory
+    levels = torch.stack([_ranked(video[:, ::EVERY, c].flatten(), 0.5) for c in range(3)]).view(3, 1, 1)
+    contrast = _contrast(video, levels)
+    backgrounds = _backgrounds(video, levels, contrast)
+    plain = (backgrounds.amax(dim=(-2, -1)) == backgrounds.amin(dim=(-2, -1))).flatten(1).all(dim=1)
     picture = _fixed_camera(backgrounds)
     if picture is not None:
-        normalized -= picture
-        rescaled = _contrast(normalized, torch.zeros(()))
-        normalized /= rescaled
-        picture, contrast = color + contrast * picture, contrast * rescaled
+        levels = (levels + 255 * contrast * picture[:, 0]).round().clamp(0, 255).byte()
+        contrast = _contrast(video, levels)
+        backgrounds = _backgrounds(video, levels, contrast)
     return Adaptation(
-        background=color.flatten().tolist() if picture is None else picture[:, 0].tolist(),
+        background=levels[:, None].float() / 255,
         contrast=contrast,
-        fixed_camera=picture is not None,
-        plain=float((backgrounds.std(dim=(-2, -1)).amax(dim=(1, 2)) == 0).float().mean()),
-        symmetries=_symmetries(normalized),
+        plain=float(plain.float().mean()),
+        symmetry_ratios=_symmetry_ratios(video, levels, contrast, backgrounds),
     )
 
 
+def _sample(clips: ClipSource) -> Tensor:
+    """Return clips at equal distances, uint8 ``(N, T, 3, H, W)``."""
+    values = clips.batch([0])["video"].numel()
+    count = max(min(len(clips), SAMPLED_CLIPS, SAMPLED_VALUES // values), 1)
+    return clips.batch([k * (len(clips) - 1) // max(count - 1, 1) for k in range(count)])["video"]
+
+
+def _ranked(levels: Tensor, quantile: float) -> Tensor:
+    """Return the least level of uint8 ``(n,)`` that at least this share of them does not exceed, uint8."""
+    counts = torch.bincount(levels, minlength=256)
+    return (counts.cumsum(dim=0) < max(int(quantile * len(levels)), 1)).sum().byte()
+
+
+def _contrast(video: Tensor, levels: Tensor) -> float:
+    """Return the median over clips of the largest differences from the background, but for a few outliers."""
+    largest = []
+    for clip in video:
+        difference = torch.maximum(clip, levels) - torch.minimum(clip, levels)  # uint8 knows no negative numbers
+        largest.append(_ranked(difference.amax(dim=1).flatten(), CONTRAST_QUANTILE))
+    return max(int(torch.stack(largest).median()), LEAST_CONTRAST) / 255
+
+
+def _normalized(frames: Tensor, levels: Tensor, contrast: float) -> Tensor:
+    """Return float ``(B, 3, T, H, W)`` of uint8 ``(B, T, 3, H, W)``, as `trajvq.models.ClipNormalization` does."""
+    return frames.transpose(1, 2).float().sub_(levels[:, None]).div_(255 * contrast)
+
+
+def _backgrounds(video: Tensor, levels: Tensor, contrast: float) -> Tensor:
+    """Return the normalized background ``(N, 3, 1, H, W)`` of each clip."""
+    parts = video.split(PART)  # type: ignore[no-untyped-call]
+    return torch.cat([estimate_background(_normalized(part, levels, contrast)) for part in parts])
+
+
 def _fixed_camera(backgrounds: Tensor) -> Tensor | None:
-    """Return the background ``(3, 1, H, W)`` that clips share; None if half of them do not predict the others'."""
+    """Return the background ``(3, 1, H, W)`` that clips share; None if half of them do not predict the others'.
+
+    Each pixel is that of most clips: an object that rests in a clip is part of this clip's background.
+    """
     if len(backgrounds) < 4:
         return None
-    picture, others = backgrounds[::2].median(dim=0).values, backgrounds[1::2]
-    varies = others.square().mean()
-    explained = varies > LEAST_VARIATION**2 and (others - picture).square().mean() < FIXED * varies
-    return backgrounds.median(dim=0).values if explained else None
+    others = backgrounds[1::2]
+    variation = others.square().median(dim=0).values.mean()
+    if variation < LEAST_VARIATION**2:
+        return None
+    remaining = (others - backgrounds[::2].median(dim=0).values).square().median(dim=0).values.mean()
+    return backgrounds.median(dim=0).values if remaining < FIXED * variation else None
 
 
-def _contrast(video: Tensor, background: Tensor) -> float:
-    """Return the median over clips of the largest differences from the background, but for a few outliers."""
-    largest = [
-        difference.kthvalue(max(int(CONTRAST_QUANTILE * difference.numel()), 1)).values
-        for difference in ((clip - background).abs().amax(dim=0).flatten() for clip in video)
-    ]
-    return max(float(torch.stack(largest).median()), LEAST_CONTRAST)
+def _symmetry_ratios(video: Tensor, levels: Tensor, contrast: float, backgrounds: Tensor) -> dict[str, float]:
+    """Compare windows of one half of the clips with those of the other half and with turned ones.
 
-
-def _symmetries(video: Tensor) -> dict[str, float]:
-    """Compare windows of one half of the clips with those of the other and with turned ones.
-
-    Where clips have a symmetry, the closest window is a turned one as often as not. This is the two-sample test by
+    Where clips have a symmetry, the nearest neighbor is a turned one as often as not. This is the two-sample test by
     nearest neighbors (Schilling, 1986), and it needs no labels and no training.
-
-    Args:
-        video: float ``(N, 3, T, H, W)``, normalized.
     """
-    half = len(video) // 2
+    ratios, half, generator = dict.fromkeys(TURNS, 0.0), len(video) // 2, torch.Generator().manual_seed(SEED)
     if half < 2:
-        return dict.fromkeys(TURNS, 0.0)
-    generator = torch.Generator().manual_seed(0)
-    known, asked = (_object_windows(part, generator) for part in (video[:half], video[half:]))
-    if not len(known) or not len(asked):
-        return dict.fromkeys(TURNS, 0.0)
-    straight = _distance(asked, known)
-    square = known.shape[-1] == known.shape[-2]
-    ratios = {}
+        return ratios
+    samples = [
+        _object_windows(video[part], levels, contrast, backgrounds[part], generator)
+        for part in (slice(half), slice(half, None))
+    ]
+    if not all(samples):
+        return ratios
+    first, second = (torch.stack(windows) for windows in samples)
+    features = _features(first)
+    straight = _distance(features, _features(second))
+    square = first.shape[-1] == first.shape[-2]
     for name, turns in TURNS.items():
-        possible = turns if name != "transpose" or square else ()
-        ratios[name] = min((_turned_share(straight, _distance(asked, turn(known))) for turn in possible), default=0.0)
+        if name != "transpose" or square:
+            ratios[name] = min(_turned_ratio(straight, _distance(features, _features(turn(second)))) for turn in turns)
     return ratios
 
 
-def _turned_share(straight: Tensor, turned: Tensor) -> float:
-    """Return twice the share of windows with a closer turned neighbor; 0 if turning changes nothing."""
+def _turned_ratio(straight: Tensor, turned: Tensor) -> float:
+    """Return twice the share of windows whose nearest turned neighbor is nearer; 0 if turning changes nothing."""
     tie = (straight - turned).abs() <= 1e-5 * (straight + turned)
     if bool(tie.all()):
         return 0.0
     return float(2 * ((turned < straight) & ~tie).float().mean() + tie.float().mean())
 
 
-def _distance(asked: Tensor, known: Tensor) -> Tensor:
-    """Return the distance ``(n,)`` of each window ``(n, 3, 2, h, w)`` to the closest of others."""
-    return torch.cdist(_features(asked), _features(known)).amin(dim=1)
+def _distance(first: Tensor, second: Tensor) -> Tensor:
+    """Return the distance ``(n + m,)`` of each of two groups of features to its nearest neighbor in the other.
+
+    If the second group is turned, these are also the distances of its unturned members to the turned first group,
+    since every turn undoes itself.
+    """
+    distances = torch.cdist(first, second)
+    return torch.cat([distances.amin(dim=1), distances.amin(dim=0)])
 
 
 def _features(windows: Tensor) -> Tensor:
-    return F.avg_pool2d(windows.flatten(1, 2), 3).flatten(1)
+    """Return float ``(n, d)``: windows ``(n, 3, 2, h, w)`` at a third of their resolution."""
+    return F.avg_pool2d(windows.flatten(1, 2), min(3, *windows.shape[-2:])).flatten(1)
 
 
-def _object_windows(video: Tensor, generator: torch.Generator) -> Tensor:
-    """Return windows ``(n, 3, 2, h, w)`` around random pixels of objects, two frames each."""
-    backgrounds = estimate_background(video)
-    *_, frames, height, width = video.shape
-    size = (min(WINDOW, height), min(WINDOW, width))
+def _object_windows(
+    video: Tensor, levels: Tensor, contrast: float, backgrounds: Tensor, generator: torch.Generator
+) -> list[Tensor]:
+    """Return normalized windows ``(3, 2, h, w)`` around random pixels of objects, two frames each."""
+    frames = video.shape[1]
     later = min(APART, frames - 1)
     windows = []
-    for number in range(WINDOWS // len(video) * len(video) or len(video)):
-        clip, background = video[number % len(video)], backgrounds[number % len(video)]
-        first = int(torch.randint(frames - later, (1,), generator=generator))
-        mask = stands_out((clip[:, first] - background[:, 0]).abs().amax(dim=0), 0.04)
-        places = mask.nonzero()
-        if len(places):
-            place = places[int(torch.randint(len(places), (1,), generator=generator))]
-            close = places[((places - place).abs() <= WINDOW // 2).all(dim=1)].float().mean(dim=0)
-            top, left = (
-                min(max(round(float(center)) - side // 2, 0), whole - side)
-                for center, side, whole in zip(close, size, (height, width), strict=True)
-            )
-            pair = clip[:, [first, first + later], top : top + size[0], left : left + size[1]]
-            windows.append(pair)
-    return torch.stack(windows) if windows else video.new_empty(0)
+    for clip, background in zip(video, backgrounds, strict=True):
+        starts = torch.randint(frames - later, (max(WINDOWS // len(video), 1),), generator=generator, device="cpu")
+        for start, count in zip(*(part.tolist() for part in starts.unique(return_counts=True)), strict=True):
+            pair = _normalized(clip[None, [start, start + later]], levels, contrast)[0]
+            pixels = stands_out((pair[:, 0] - background[:, 0]).abs().amax(dim=0), THRESHOLD).nonzero()
+            if len(pixels):
+                chosen = pixels[torch.randint(len(pixels), (count,), generator=generator, device="cpu")]
+                windows += [_window(pair, pixels, pixel) for pixel in chosen]
+    return windows
+
+
+def _window(pair: Tensor, pixels: Tensor, pixel: Tensor) -> Tensor:
+    """Return a window around the center of those pixels of objects that lie near one of them."""
+    near = ((pixels - pixel).abs() <= WINDOW // 2).all(dim=1)
+    corner = []
+    for center, side in zip(pixels[near].float().mean(dim=0).tolist(), pair.shape[-2:], strict=True):
+        corner.append(min(max(round(center) - WINDOW // 2, 0), max(side - WINDOW, 0)))
+    return pair[..., corner[0] : corner[0] + WINDOW, corner[1] : corner[1] + WINDOW]

@@ -9,10 +9,9 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from trajvq.adaptation import Adaptation
+from trajvq.adaptation import THRESHOLD, Adaptation
 from trajvq.metrics.background import stands_out
 
-THRESHOLD = 0.04  # difference from the background, in any channel and in units of the contrast, that shows an object
 ANYWHERE = 0.5  # of the windows of clips whose background is more than a color
 
 Symmetry = Literal["columns", "rows", "transpose", "colors"]
@@ -42,7 +41,10 @@ class AdaptiveAugmentation(Protocol):
     """An `Augmentation` that chooses for itself what suits the training clips."""
 
     def adapt(self, adaptation: Adaptation) -> list[str]:
-        """Choose, and return what was chosen, a line each. Called in every process before the first step."""
+        """Choose, and return what was chosen, a line each. Called in every process before the first step.
+
+        A run that continues calls it again, with what its checkpoint kept.
+        """
         ...
 
 
@@ -101,16 +103,16 @@ class ObjectWindows(nn.Module):
         """Choose what is ``auto`` by what the training clips look like.
 
         Returns:
-            What was chosen, a line each.
+            How clips are augmented from now on, in a line.
         """
-        lines = []
         if self.anywhere == "auto":
             self.share = ANYWHERE * (1 - adaptation.plain)
-            lines.append(f"windows: {self.share:.0%} anywhere, the others around objects")
         if self.symmetries == "auto":
-            self.turns = adaptation.held()
-            lines.append(f"augmentation: {', '.join(self.turns) or 'no symmetry'}")
-        return lines
+            self.turns = adaptation.symmetries
+        windows = f"{self.share:.0%} of the windows anywhere, the others around objects"
+        if self.share == 0:
+            windows = "all windows around objects"
+        return [f"augmentation: {windows}; random symmetries: {', '.join(self.turns or ()) or 'none'}"]
 
     def forward(
         self, video: Tensor, background: Tensor, progress: float = 0.0, generators: Generators = None

@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
+from trajvq.adaptation import adapt
 from trajvq.augment import ObjectWindows
 from trajvq.data.storage.clips import Clips
 from trajvq.data.synthetic.generate import generate
@@ -81,17 +82,19 @@ def bench_ours(folder: Path, seconds: float, peak: float) -> dict[str, float]:
     settings = yaml.safe_load(CONFIG.read_text())
     init, size = settings["model"]["init_args"], settings["data"]["init_args"]["batch_size"]
     network = CausalTokenizer(**init["tokenizer"]["init_args"])
-    augment = ObjectWindows(**init["augment"]["init_args"])
+    augment, adaptation = ObjectWindows(**init["augment"]["init_args"]), adapt(Clips(folder, "train"))
+    augment.adapt(adaptation)
+    network.normalization.fit(adaptation.background, adaptation.contrast)
     rates = {"learning_rate": init["learning_rate"], "matrix_learning_rate": init["matrix_learning_rate"]}
     module = Reconstruct(network, BalancedLoss(**init["loss"]["init_args"]), 1000, augment, **rates)
     optimizer = module.configure_optimizers()["optimizer"]
     batch = Clips(folder, "train").batch(list(range(size)))["video"]
 
     def step() -> int:
-        video = to_float(batch)
         with torch.no_grad():
+            video = network.normalization(to_float(batch))
             windows, background = augment(video, estimate_background(video), 0.0)
-        loss = module.loss(network(windows), windows, background)
+        loss = module.loss(network.reconstruct(windows), windows, background)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

@@ -85,6 +85,17 @@ class HasInitialWeights(Protocol):
 
 
 @runtime_checkable
+class HasAdaptation(Protocol):
+    """A task that adapts to its training clips.
+
+    Attributes:
+        adapted: How, a line each; empty before the training.
+    """
+
+    adapted: list[str]
+
+
+@runtime_checkable
 class HasForecasts(HasClasses, HasScoreboards, Protocol):
     """A task that predicts how clips continue.
 

@@ -8,7 +8,7 @@ import lightning as L
 import yaml
 from lightning.pytorch.loggers import WandbLogger
 
-from trajvq.callbacks.protocols import HasInitialWeights
+from trajvq.callbacks.protocols import HasAdaptation, HasInitialWeights
 from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.runs.provenance import note_command
 from trajvq.tokens.frozen import FrozenTokenizer
@@ -16,6 +16,8 @@ from trajvq.tokens.frozen import FrozenTokenizer
 
 class ProvenanceNote(L.Callback):
     """Add the command to ``provenance.json`` in the run folder, and settings and hashes to the config of a W&B run.
+
+    So is how a training adapted to its clips.
 
     Args:
         arguments: The command line after ``trajvq``.
@@ -28,6 +30,8 @@ class ProvenanceNote(L.Callback):
         if not trainer.is_global_zero:
             return
         run, sources = Path(trainer.default_root_dir), _sources(trainer, pl_module)
+        if isinstance(pl_module, HasAdaptation):
+            sources["adapted"] = pl_module.adapted
         note_command(run, self.arguments, sources)
         settings = yaml.safe_load((run / "config.yaml").read_text())
         for logger in trainer.loggers:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from trajvq.errors import UserError
+
 
 class ClipNormalization(nn.Module):
     """Subtract a background and divide by a contrast, both of the training clips.
@@ -39,22 +41,26 @@ class ClipNormalization(nn.Module):
         """Return clips ``(B, 3, T, H, W)`` in [0, 1] in units of the contrast, about -1 to 1.
 
         Raises:
-            ValueError: If the background is a picture of another size than the clips.
+            UserError: If the background is a picture of another size than the clips.
         """
         self._check(video)
         return (video - self.background) / self.contrast
 
     def inverse(self, normalized: Tensor) -> Tensor:
-        """Return clips ``(B, 3, T, H, W)``, roughly in [0, 1], of normalized ones."""
+        """Return clips ``(B, 3, T, H, W)``, roughly in [0, 1], of normalized ones.
+
+        Raises:
+            UserError: If the background is a picture of another size than the clips.
+        """
         self._check(normalized)
         return normalized * self.contrast + self.background
 
     def _check(self, video: Tensor) -> None:
         height, width = self.background.shape[-2:]
         if (height, width) != (1, 1) and (height, width) != video.shape[-2:]:
-            raise ValueError(
-                f"the tokenizer knows the background of a fixed camera, {height}x{width} (height x width); "
-                f"clips are {video.shape[-2]}x{video.shape[-1]}"
+            raise UserError(
+                f"the tokenizer subtracts the background of a fixed camera, {height}x{width} (height x width), and the "
+                f"clips are {video.shape[-2]}x{video.shape[-1]}; give clips of its size, or train a tokenizer on these"
             )
 
 

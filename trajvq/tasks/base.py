@@ -72,6 +72,11 @@ class Task(L.LightningModule):
         self.init_from, self.resumed = init_from, False
         self.initial_weights: dict[str, str] | None = None
 
+    @property
+    def begins(self) -> bool:
+        """Whether a new training begins: no checkpoint gives the weights."""
+        return self._trainer is not None and self.trainer.state.fn == "fit" and not self.resumed
+
     def configure_model(self) -> None:
         """Start a new run from the weights that ``init_from`` names, once.
 
@@ -80,8 +85,7 @@ class Task(L.LightningModule):
         Raises:
             UserError: If they cannot be read or are of another network.
         """
-        fitting = self._trainer is not None and self.trainer.state.fn == "fit"
-        if self.init_from is None or self.initial_weights is not None or self.resumed or not fitting:
+        if self.init_from is None or self.initial_weights is not None or not self.begins:
             return
         weights = self.load_weights(self.init_from)
         self.initial_weights = weights.identity()

@@ -1,7 +1,6 @@
 """Reconstruct: train a tokenizer to reconstruct clips, and measure what it keeps of the object."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import lightning as L
@@ -77,7 +76,8 @@ class Reconstruct(Task):
         super().__init__(total_steps, learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate, init_from)
         self.tokenizer, self.loss, self.augment = tokenizer, loss, augment
         self.figures = list(figures)
-        self.adaptation: Adaptation | None = None  # to the training clips; checkpoints keep it
+        self.adaptation: Adaptation | None = None  # checkpoints keep it
+        self.adapted: list[str] = []
         self.code_usage: dict[str, Any] = {}  # of the last validation
         self.val_board = self._board(full=False)
         self.test_boards = nn.ModuleDict()
@@ -118,37 +118,38 @@ class Reconstruct(Task):
     def configure_model(self) -> None:
         """Start from ``init_from``, adapt to the training clips, shard the network where the strategy has a mesh."""
         super().configure_model()
-        if self.adaptation is None and not self.resumed and self.trainer.state.fn == "fit":
+        if self.adaptation is None and self.begins:
             clips = self._data().source("train", train=True)
-            self.adaptation = self.trainer.strategy.broadcast(adapt(clips) if self.trainer.is_global_zero else None)
-            self._use_adaptation(rank_zero_only(print))
+            found = adapt(clips) if self.trainer.is_global_zero else None
+            self._use(self.trainer.strategy.broadcast(found))
+            for line in self.adapted:
+                rank_zero_only(print)(line, flush=True)
         if self.device_mesh is not None:
             own = ("reconstruct",) if isinstance(self.tokenizer, NormalizedTokenizer) else ()
             shard(self.tokenizer, self.device_mesh["data_parallel"], ("encode", "decode", "quantize", *own))
 
-    def _use_adaptation(self, say: Callable[[str], None]) -> None:
-        """Normalize and augment as suits the training clips, and say how."""
-        assert self.adaptation is not None
+    def _use(self, adaptation: Adaptation) -> None:
+        """Normalize and augment as suits the training clips."""
+        self.adaptation = adaptation
         if isinstance(self.tokenizer, NormalizedTokenizer):
-            self.tokenizer.normalization.fit(self.adaptation.picture(), self.adaptation.contrast)
-        lines = self.adaptation.lines()
+            self.tokenizer.normalization.fit(adaptation.background, adaptation.contrast)
+            self.adapted = [adaptation.normalization_line()]
+        else:
+            self.adapted = [f"normalization: none, {type(self.tokenizer).__name__} sees clips in [0, 1]"]
+        self.adapted += adaptation.lines()
         if isinstance(self.augment, AdaptiveAugmentation):
-            lines += self.augment.adapt(self.adaptation)
-        for line in lines:
-            say(line)
+            self.adapted += self.augment.adapt(adaptation)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store what the training clips look like."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint["adaptation"] = None if self.adaptation is None else asdict(self.adaptation)
+        checkpoint["adaptation"] = None if self.adaptation is None else vars(self.adaptation).copy()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Continue with what the training clips looked like."""
         super().on_load_checkpoint(checkpoint)
         if checkpoint.get("adaptation") is not None:
-            self.adaptation = Adaptation(**checkpoint["adaptation"])
-            if isinstance(self.augment, AdaptiveAugmentation):
-                self.augment.adapt(self.adaptation)
+            self._use(Adaptation(**checkpoint["adaptation"]))
 
     def load_weights(self, source: str) -> Weights:
         """Copy the tokenizer's weights; see `Task.load_weights`."""
