@@ -1,5 +1,6 @@
 """Augmentations: windows hold the object, clip and background stay together, symmetries are what they say."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from trajvq.augment import Augmentation, ClipSymmetries, ObjectWindows, PathAugmentation, PathSymmetries, Symmetry
+from trajvq.adaptation import Adaptation
+from trajvq.augment import (
+    AdaptiveAugmentation,
+    Augmentation,
+    ClipSymmetries,
+    ObjectWindows,
+    PathAugmentation,
+    PathSymmetries,
+    Symmetry,
+)
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.io.video import to_float
 
@@ -159,3 +169,69 @@ def test_a_path_that_does_not_fit_is_put_in_the_middle() -> None:
     moved = PathSymmetries(rotate=False).paths(path, 64, 64)
     torch.testing.assert_close(moved.mean(dim=1)[0].abs().amin(), torch.tensor(0.0), atol=1e-5, rtol=0)
     assert moved.abs().max() == 3
+
+
+def adaptation(plain: float, **ratios: float) -> Adaptation:
+    return Adaptation(torch.zeros(3, 1, 1, 1), 0.5, plain, dict.fromkeys(ALL, 0.0) | ratios)
+
+
+def test_windows_take_the_symmetries_of_the_clips_and_lie_anywhere_before_textures() -> None:
+    augment = ObjectWindows()
+    assert isinstance(augment, AdaptiveAugmentation)
+    for plain, ratios, share, turns, words in (
+        (
+            1.0,
+            {"columns": 1.1, "rows": 0.7},
+            0.0,
+            ("columns",),
+            "all windows around objects; random symmetries: columns",
+        ),
+        (0.2, {}, 0.4, (), "40% of the windows anywhere, the others around objects; random symmetries: none"),
+    ):
+        assert augment.adapt(adaptation(plain, **ratios)) == [f"augmentation: {words}"]
+        assert augment.share == pytest.approx(share)
+        assert augment.turns == turns
+
+
+def test_what_the_config_names_is_not_adapted() -> None:
+    augment = ObjectWindows(anywhere=0.25, symmetries=["rows"])
+    augment.adapt(adaptation(0.0, columns=1.0))
+    assert (augment.share, augment.turns) == (0.25, ("rows",))
+
+
+def test_symmetries_that_were_never_chosen_are_an_error() -> None:
+    with pytest.raises(ValueError, match=r"symmetries are auto: call adapt\(\) first, or name them"):
+        ObjectWindows()(*clips())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_only_the_named_symmetry_is_applied(name: Symmetry) -> None:
+    torch.manual_seed(0)
+    video, background = torch.rand(1, 3, 2, 8, 8), torch.rand(1, 3, 1, 8, 8)
+    orders = itertools.permutations(range(3))
+    changes = {
+        "columns": [video, video.flip(-1)],
+        "rows": [video, video.flip(-2)],
+        "transpose": [video, video.transpose(-1, -2)],
+        "colors": [video[:, list(order)] for order in orders],
+    }[name]
+    augment = ObjectWindows(until=0.0, symmetries=[name])
+    seen = set()
+    for _ in range(60):
+        turned = augment(video, background)[0]
+        seen.add(next(k for k, change in enumerate(changes) if torch.equal(change, turned)))
+    assert seen == set(range(len(changes)))
+
+
+def test_windows_anywhere_show_every_pixel_and_others_the_object() -> None:
+    torch.manual_seed(0)
+    video = torch.zeros(1, 3, 1, 16, 64)
+    video[..., 6:10, 4:8] = 1.0
+    video += torch.linspace(0.001, 0.002, 64)  # which column is it?
+    background = torch.zeros(1, 3, 1, 16, 64)
+    for share, first in ((0.0, 20), (1.0, 48)):  # the last column at which a window begins
+        augment = ObjectWindows(frames=1, size=16, windows=400, anywhere=share, symmetries=[])
+        starts = ((augment(video, background)[0][:, 0, 0, 0, 0] - 0.001) * 63_000).round()
+        assert starts.min() == 0
+        assert (starts.max() > first - 5) == (share == 1.0)
+        assert starts.max() <= first

@@ -208,7 +208,7 @@ def _object_windows(
     windows = []
     for clip, background in zip(video, backgrounds, strict=True):
         starts = torch.randint(frames - later, (max(WINDOWS // len(video), 1),), generator=generator, device="cpu")
-        for start, count in zip(*(part.tolist() for part in starts.unique(return_counts=True)), strict=True):
+        for start, count in zip(*(part.tolist() for part in torch.unique(starts, return_counts=True)), strict=True):
             pair = _normalized(clip[None, [start, start + later]], levels, contrast)[0]
             pixels = stands_out((pair[:, 0] - background[:, 0]).abs().amax(dim=0), THRESHOLD).nonzero()
             if len(pixels):

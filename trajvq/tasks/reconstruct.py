@@ -120,8 +120,8 @@ class Reconstruct(Task):
         super().configure_model()
         if self.adaptation is None and self.begins:
             clips = self._data().source("train", train=True)
-            found = adapt(clips) if self.trainer.is_global_zero else None
-            self._use(self.trainer.strategy.broadcast(found))
+            adaptation: Any = adapt(clips) if self.trainer.is_global_zero else None
+            self._use(self.trainer.strategy.broadcast(adaptation))
             for line in self.adapted:
                 rank_zero_only(print)(line, flush=True)
         if self.device_mesh is not None:
