@@ -27,10 +27,12 @@ SETTINGS = [
 
 
 class Gradients(L.Callback):
-    """Saves the gradients of the first step, as the optimizer receives them."""
+    """Saves the gradients of the first step, as the optimizer receives them, and how each process normalizes clips."""
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         if trainer.global_step == 0:
+            state = pl_module.tokenizer.normalization.state_dict()  # type: ignore[union-attr]
+            torch.save(state, f"normalization-{trainer.global_rank}.pt")
             gradients = {
                 name: getattr(weight.grad, "full_tensor", lambda g=weight.grad: g)()
                 for name, weight in pl_module.named_parameters()
@@ -82,6 +84,14 @@ def test_two_processes_are_one_with_twice_the_batch(uneven: str, pair: Path, her
         assert float(second[name]) == pytest.approx(float(first[name]), rel=1e-4), name
 
 
+def test_every_process_normalizes_alike(pair: Path) -> None:
+    first, second = (torch.load(pair / f"normalization-{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert 0 < float(first["contrast"]) < 1
+    assert first["background"].flatten().tolist() == [1.0, 1.0, 1.0]
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert (pair / "output.txt").read_text().count("normalization: ") == 1
+
+
 def test_one_process_writes_the_run_folder_and_the_run_goes_on_with_fewer(uneven: str, pair: Path, here: Path) -> None:
     run = pair / "runs/recon/a"
     assert {path.name for path in (pair / "runs/recon").iterdir()} == {"a", "latest"}
@@ -98,6 +108,7 @@ def test_sharded_weights_end_in_one_plain_checkpoint(uneven: str, here: Path) ->
     two_processes(here, uneven, "sharded")
     network = load_tokenizer(here / "runs/recon/a/checkpoints/best.ckpt")
     assert all(type(p) is torch.nn.Parameter for p in network.parameters())
+    assert network.normalization.background.flatten().tolist() == [1.0, 1.0, 1.0]  # type: ignore[union-attr, operator]
 
 
 def test_sharded_weights_start_from_existing_ones(uneven: str, pair: Path, here: Path) -> None:

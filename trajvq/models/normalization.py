@@ -1,6 +1,7 @@
 """ClipNormalization: clips in units of their own data, so that faint and inverted clips train like any others."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ class ClipNormalization(nn.Module):
         super().__init__()
         self.register_buffer("background", torch.full((3, 1, 1, 1), 0.5))
         self.register_buffer("contrast", torch.ones(()))
+        self.register_load_state_dict_pre_hook(_take_shape)  # type: ignore[no-untyped-call]
 
     def fit(self, background: Tensor, contrast: float) -> None:
         """Set background and contrast; see the attributes.
@@ -64,14 +66,20 @@ class ClipNormalization(nn.Module):
             )
 
 
+def _take_shape(module: nn.Module, state: Mapping[str, Tensor], prefix: str, *_: Any) -> None:
+    """Give a normalization the shape of a stored background, in copies of the network such as a moving average, too."""
+    stored = state.get(f"{prefix}background")
+    if stored is not None and isinstance(module, ClipNormalization):
+        module.background = module.background.new_zeros(stored.shape)
+
+
 def match_backgrounds(network: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Give the backgrounds of a network's normalizations the shapes of stored ones, before they are loaded.
+    """Give the backgrounds of a network's normalizations the shapes of stored ones, before they are compared.
 
     Args:
         network: The network, changed in place.
         state: A state dict for it.
     """
     for name, module in network.named_modules():
-        stored = state.get(f"{name}.background" if name else "background")
-        if isinstance(module, ClipNormalization) and stored is not None:
-            module.background = module.background.new_zeros(stored.shape)
+        if isinstance(module, ClipNormalization):
+            _take_shape(module, state, f"{name}." if name else "")
