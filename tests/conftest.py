@@ -52,7 +52,8 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert isinstance(last, torch.nn.Linear)
         with torch.no_grad():
             last.weight.mul_(30)  # so that the object changes the codes, which are mid-range elsewhere
-            last.bias.sub_(network.encoder(torch.ones(1, 3, 4, 8, 8)).flatten())
+            white = network.normalization(torch.ones(1, 3, 4, 8, 8))
+            last.bias.sub_(network.encoder(white).flatten())
         save_tokenizer(network, path, 0.5)
     return path
 

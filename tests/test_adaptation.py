@@ -72,10 +72,10 @@ def glyphs(glyph: Tensor, count: int = 120, background: Tensor | None = None) ->
     return video
 
 
-def textures(*shape: int, level: int = 90, spread: int = 60) -> Tensor:
+def textures(*shape: int, level: int = 90, deviation: int = 60) -> Tensor:
     """Return random pictures of patches of 4 x 4 pixels, uint8 ``(*shape, H, W)``."""
     coarse = torch.randint(
-        level - spread, level + spread, (*shape, SIZE // 4, SIZE // 4), generator=torch.Generator().manual_seed(5)
+        level - deviation, level + deviation, (*shape, SIZE // 4, SIZE // 4), generator=torch.Generator().manual_seed(5)
     )
     return coarse.repeat_interleave(4, -1).repeat_interleave(4, -2).byte()
 
@@ -101,7 +101,7 @@ def test_the_same_clips_give_the_same_answer_whatever_the_random_state_and_the_d
         assert same(adapted(discs), first)
 
 
-LOOKS: dict[str, tuple[Callable[[Tensor], Tensor], float, float]] = {  # change, its sign, its scale
+CHANGES: dict[str, tuple[Callable[[Tensor], Tensor], float, float]] = {  # change, its sign, its scale
     "faint": (lambda x: (255 - (255 - x.float()) / 8).round().byte(), 1, 8),
     "inverted": (lambda x: 255 - x, -1, 1),
     "faint and inverted": (lambda x: ((255 - x.float()) / 8).round().byte(), -1, 8),
@@ -109,9 +109,9 @@ LOOKS: dict[str, tuple[Callable[[Tensor], Tensor], float, float]] = {  # change,
 }
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_contrast_sign_and_offset_change_neither_normalized_clips_nor_choices(discs: Tensor, look: str) -> None:
-    change, sign, scale = LOOKS[look]
+@pytest.mark.parametrize("name", CHANGES)
+def test_contrast_sign_and_offset_change_neither_normalized_clips_nor_choices(discs: Tensor, name: str) -> None:
+    change, sign, scale = CHANGES[name]
     first, second = adapted(discs), adapted(change(discs))
     assert second.symmetries == first.symmetries
     assert (second.plain, second.fixed_camera) == (first.plain, first.fixed_camera)

@@ -216,11 +216,11 @@ def test_only_the_named_symmetry_is_applied(name: Symmetry) -> None:
         "colors": [video[:, list(order)] for order in orders],
     }[name]
     augment = ObjectWindows(until=0.0, symmetries=[name])
-    seen = set()
+    applied = set()
     for _ in range(60):
         turned = augment(video, background)[0]
-        seen.add(next(k for k, change in enumerate(changes) if torch.equal(change, turned)))
-    assert seen == set(range(len(changes)))
+        applied.add(next(k for k, change in enumerate(changes) if torch.equal(change, turned)))
+    assert applied == set(range(len(changes)))
 
 
 def test_windows_anywhere_show_every_pixel_and_others_the_object() -> None:

@@ -64,7 +64,7 @@ class Adaptation:
 
     def normalization_line(self) -> str:
         """Return how a tokenizer normalizes the clips, in a line."""
-        background = f"the background color {tuple((255 * self.background).round().int().flatten().tolist())}"
+        background = f"their median color {tuple((255 * self.background).round().int().flatten().tolist())}"
         if self.fixed_camera:
             background = "the background picture of their fixed camera"
         return f"normalization: clips minus {background}, divided by their contrast of {255 * self.contrast:.0f}/255"
