@@ -184,9 +184,15 @@ def test_windows_take_the_symmetries_of_the_clips_and_lie_anywhere_before_textur
             {"columns": 1.1, "rows": 0.7},
             0.0,
             ("columns",),
-            "all windows around objects; random symmetries: columns",
+            "windows around objects; random symmetries: columns",
         ),
-        (0.2, {}, 0.4, (), "40% of the windows anywhere, the others around objects; random symmetries: none"),
+        (
+            0.2,
+            {},
+            0.4,
+            (),
+            "windows anywhere in 40% of the batches, around objects in the others; random symmetries: none",
+        ),
     ):
         assert augment.adapt(adaptation(plain, **ratios)) == [f"augmentation: {words}"]
         assert augment.share == pytest.approx(share)
@@ -235,3 +241,13 @@ def test_windows_anywhere_show_every_pixel_and_others_the_object() -> None:
         assert starts.min() == 0
         assert (starts.max() > first - 5) == (share == 1.0)
         assert starts.max() <= first
+
+
+def test_windows_anywhere_have_all_frames_and_about_as_many_pixels() -> None:
+    torch.manual_seed(0)
+    video, background = clips()
+    augment = ObjectWindows(frames=8, size=32, windows=3, anywhere=1.0, symmetries=[])
+    windows, backgrounds = augment(video, background)
+    assert windows.shape == (12, 3, 16, 32, 32)
+    assert backgrounds.shape == (12, 3, 1, 32, 32)
+    assert augment(video, background, progress=0.9)[0].shape[-2:] == (64, 64)  # late in training clips stay whole

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from trajvq.adaptation import THRESHOLD, Adaptation
 from trajvq.metrics.background import stands_out
 
-ANYWHERE = 0.5  # of the windows of clips whose background is more than a color
+ANYWHERE = 0.5  # of the batches where every clip's background is more than a color
 
 Symmetry = Literal["columns", "rows", "transpose", "colors"]
 
@@ -67,8 +67,9 @@ class ObjectWindows(nn.Module):
     """Cut windows in space and time around objects and anywhere, and flip, transpose and recolor them.
 
     Most of a clip is background. Windows around the object show the tokenizer several times as much of the object per
-    second. Where backgrounds are more than a color, other windows lie anywhere. The last part of the training uses
-    whole clips; a batch then has fewer clips, with as many pixels as its windows had.
+    second. Where backgrounds are more than a color, other batches hold windows that lie anywhere and have all frames
+    of their clips: windows around objects alone never show most of a background, nor how it stays the same. The last
+    part of the training uses whole clips. Every batch has about as many pixels.
 
     Args:
         frames: Frames of a window; a multiple of the tokenizer's stride.
@@ -76,8 +77,8 @@ class ObjectWindows(nn.Module):
         windows: Windows per clip.
         margin: Least distance in pixels between the object's center and the edge of the window, where possible.
         until: Share of the training after which clips stay whole.
-        anywhere: Share of the windows that lie anywhere; ``auto``: `ANYWHERE` of those of clips whose background is
-            more than a color.
+        anywhere: Share of the batches whose windows lie anywhere; ``auto``: `ANYWHERE`, times the share of the clips
+            whose background is more than a color.
         symmetries: Apply these at random: ``columns`` (left to right), ``rows`` (top to bottom), ``transpose`` (square
             clips) and ``colors`` (any order); ``auto``: those that the training clips have.
     """
@@ -109,9 +110,9 @@ class ObjectWindows(nn.Module):
             self.share = ANYWHERE * (1 - adaptation.plain)
         if self.symmetries == "auto":
             self.turns = adaptation.symmetries
-        windows = f"{self.share:.0%} of the windows anywhere, the others around objects"
+        windows = f"windows anywhere in {self.share:.0%} of the batches, around objects in the others"
         if self.share == 0:
-            windows = "all windows around objects"
+            windows = "windows around objects"
         return [f"augmentation: {windows}; random symmetries: {', '.join(self.turns or ()) or 'none'}"]
 
     def forward(
@@ -121,26 +122,38 @@ class ObjectWindows(nn.Module):
 
         Arguments as of `Augmentation`.
         """
-        if generators is None:
-            return self._augmented(video, background, progress, None)
-        clips = zip(video.split(1), background.split(1), generators, strict=True)  # type: ignore[no-untyped-call]
-        parts = [self._augmented(clip, ground, progress, generator) for clip, ground, generator in clips]
-        return torch.cat([clip for clip, _ in parts]), torch.cat([ground for _, ground in parts])
-
-    def _augmented(
-        self, video: Tensor, background: Tensor, progress: float, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor]:
-        if progress < self.until:
-            video, background = self._cut(video, background, generator)
-        else:
-            pixels = len(video) * self.windows * self.frames * self.size**2
-            keep = max(pixels // video[0, 0].numel(), 1)
-            video, background = video[:keep], background[:keep]
         if self.turns is None:
             raise ValueError("symmetries are auto: call adapt() first, or name them")
-        return _turned(video, background, self.turns, generator)
+        chosen = generators[0] if generators else None
+        anywhere = self.share > 0 and float(torch.rand((), generator=chosen)) < self.share
+        cut = self._whole if progress >= self.until else self._anywhere if anywhere else self._around_objects
+        if generators is None:
+            return _turned(*cut(video, background, None), self.turns, None)
+        clips = zip(video.split(1), background.split(1), generators, strict=True)  # type: ignore[no-untyped-call]
+        parts = [_turned(*cut(clip, ground, each), self.turns, each) for clip, ground, each in clips]
+        return torch.cat([clip for clip, _ in parts]), torch.cat([ground for _, ground in parts])
 
-    def _cut(self, video: Tensor, background: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def _whole(self, video: Tensor, background: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        keep = max(len(video) * self.windows * self.frames * self.size**2 // video[0, 0].numel(), 1)
+        return video[:keep], background[:keep]
+
+    def _anywhere(self, video: Tensor, background: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        count, _, frames, *picture = video.shape
+        sizes = [min(self.size, side) for side in picture]
+        windows, backgrounds = [], []
+        for number in range(max(count * self.windows * self.frames // frames, 1)):
+            top, left = (
+                int(torch.randint(side - size + 1, (), generator=generator))
+                for side, size in zip(picture, sizes, strict=True)
+            )
+            area = (..., slice(top, top + sizes[0]), slice(left, left + sizes[1]))
+            windows.append(video[number % count][area])
+            backgrounds.append(background[number % count][area])
+        return torch.stack(windows), torch.stack(backgrounds)
+
+    def _around_objects(
+        self, video: Tensor, background: Tensor, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
         count, _, all_frames, *picture = video.shape
         frames, sizes = min(self.frames, all_frames), [min(self.size, side) for side in picture]
         last = all_frames - frames  # starts beyond both ends are moved there: else the clip's ends would be rare
@@ -150,9 +163,7 @@ class ObjectWindows(nn.Module):
         clip = torch.arange(count, device=video.device)[:, None]
         picture_at = video[clip, :, anchor]  # (B, windows, 3, H, W): the frame that positions each window
         mask = stands_out((picture_at - background[:, None, :, 0]).abs().amax(dim=2), THRESHOLD).float()
-        corners, anywhere = [], torch.zeros(())
-        if self.share:
-            anywhere = _uniform(torch.Size(shape), video.device, generator) < self.share
+        corners = []
         for axis, (side, size) in enumerate(zip(picture, sizes, strict=True)):
             weight = mask.sum(dim=2 if axis else 3)  # (B, windows, side): pixels of the object per row or column
             coordinate = torch.arange(side, device=video.device) + 0.5
@@ -160,11 +171,7 @@ class ObjectWindows(nn.Module):
             center = torch.where(weight.sum(dim=-1) > 0, center, side / 2)
             margin = min(self.margin, size // 2)
             offset = margin + _uniform(center.shape, video.device, generator) * (size - 2 * margin)
-            corner = (center - offset).long().clamp(0, side - size)
-            if self.share:
-                at_random = (_uniform(center.shape, video.device, generator) * (side - size + 1)).long()
-                corner = torch.where(anywhere, at_random, corner)
-            corners.append(corner.tolist())
+            corners.append((center - offset).long().clamp(0, side - size).tolist())
         windows, backgrounds = [], []
         for number, starts in enumerate(start.tolist()):
             for window, first in enumerate(starts):

@@ -76,7 +76,7 @@ def test_a_run_says_how_it_adapts_and_keeps_it(film_run: Path) -> None:
     lines = lines_of((film_run.parents[2] / "output.txt").read_text())
     assert len(lines) == 4
     assert "background picture of their fixed camera" in lines[0]
-    assert "50% of the windows anywhere" in lines[3]
+    assert "windows anywhere in 50% of the batches" in lines[3]
     assert json.loads((film_run / "provenance.json").read_text())["commands"][0]["adapted"] == lines
     content = checkpoint(film_run)
     stored = Adaptation(**content["adaptation"])
