@@ -24,7 +24,7 @@ THRESHOLD = 0.04  # difference from the background, in any channel and in units 
 WINDOW, WINDOWS = 27, 2000  # pixels of a window, an odd multiple of 3; windows from either half of the clips
 SEED = 0
 APART = 3  # frames between the two pictures of a window
-ALIKE = 0.75  # symmetry ratio from which the clips have a symmetry
+ALIKE = 0.9  # symmetry ratio from which the clips have a symmetry
 
 Turn = Callable[[Tensor], Tensor]
 TURNS: dict[str, tuple[Turn, ...]] = {
