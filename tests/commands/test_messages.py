@@ -30,6 +30,11 @@ RENAMED = {
         "model.network.unlabelled is now model.class_dropout",
     ),
     "a config": (["sample", "--config", "old.yaml"], "model.network.reach is now model.network.tokens.radius"),
+    "a value": (
+        ["recon", "--model.augment.symmetries=true"],
+        "symmetries of ObjectWindows takes `auto` instead of true, `[]` instead of false, "
+        "or a list such as `[columns, rows]`",
+    ),
     "a class": (["forecast", "--model.network=Forecaster"], "class Forecaster is now Generator"),
 }
 

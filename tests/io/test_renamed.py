@@ -10,7 +10,7 @@ import torch
 from trajvq.commands import registry
 from trajvq.errors import UserError
 from trajvq.io.checkpoint import OldCheckpointError, read_checkpoint
-from trajvq.io.renamed import CLASSES, OPTIONS
+from trajvq.io.renamed import CLASSES, OPTIONS, VALUES
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -19,6 +19,11 @@ def test_classes_take_new_options_and_refuse_old_ones(name: str) -> None:
     for old, new in OPTIONS[name].items():
         assert old not in parameters
         assert new.startswith("model.") or new.partition(".")[0] in parameters
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_options_with_new_values_exist(name: str) -> None:
+    assert set(VALUES[name]) <= set(inspect.signature(getattr(registry, name)).parameters)
 
 
 def test_new_classes_exist_and_old_ones_do_not() -> None:

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from importlib import import_module
 
 from trajvq.errors import did_you_mean
-from trajvq.io.renamed import CLASSES, new_option
+from trajvq.io.renamed import CLASSES, new_option, new_values
 
 LONGEST = 600  # characters of a message
 
 
 def explain(message: str, options: Iterable[str], classes: Iterable[str] = ()) -> str | None:
-    """Explain a missing config, an unknown or renamed option, or an unknown class.
+    """Explain a missing config, an unknown or renamed option, an old value, or an unknown class.
 
     Args:
         message: The message of jsonargparse.
@@ -35,6 +35,10 @@ def explain(message: str, options: Iterable[str], classes: Iterable[str] = ()) -
     rejected = re.search(r"Option '(.*?)' is not accepted", message)
     if rejected:
         return _explain_rejected(rejected[1], message[: rejected.start()])
+    for class_path, option in re.findall(r"Problem with given class_path '([\w.]+)':\s+Parser key \"(\w+)\"", message):
+        values = new_values(class_path, option)
+        if values:
+            return f"{option} of {class_path.rpartition('.')[2]} takes {values}"
     unknown = re.search(r"unrecognized arguments: (--[\w.+-]+)", message)
     return _explain_unknown(unknown[1], options) if unknown else None
 

@@ -1,7 +1,8 @@
 """Old names in configs and checkpoints, and the names that replaced them.
 
 To rename an option or a class, add it to `OPTIONS` or `CLASSES`. Configs, command lines and checkpoints that still use
-the old name then fail with one line that says the new one.
+the old name then fail with one line that says the new one. An option that no longer takes the values it took goes into
+`VALUES`: configs and command lines with an old value then fail with one line that says what to write.
 """
 
 from collections.abc import Iterator, Mapping
@@ -37,6 +38,12 @@ OPTIONS: dict[str, dict[str, str]] = {
     },
     "TokenDataModule": {"places": "tracks", "eval_places": "eval_tracks", "labelled": "labeled"},
 }
+# By class: each option that took other values, and what it takes now.
+VALUES = {
+    "ObjectWindows": {
+        "symmetries": "`auto` instead of true, `[]` instead of false, or a list such as `[columns, rows]`"
+    }
+}
 CLASSES = {"Forecaster": "Generator"}
 CHECKPOINT_KEYS = {"made_for": "trained_for"}
 
@@ -44,6 +51,11 @@ CHECKPOINT_KEYS = {"made_for": "trained_for"}
 def new_option(class_path: str, option: str) -> str | None:
     """Return the new key of an option of one of trajvq's classes, or None if it was not renamed."""
     return OPTIONS.get(_own_class(class_path), {}).get(option)
+
+
+def new_values(class_path: str, option: str) -> str | None:
+    """Return what an option of one of trajvq's classes takes now, or None if it never took other values."""
+    return VALUES.get(_own_class(class_path), {}).get(option)
 
 
 def old_names(content: Mapping[str, Any]) -> list[str]:

@@ -20,11 +20,11 @@ def texture(side: int, rng: np.random.Generator) -> np.ndarray:
 
 def film(ground: Callable[[int], np.ndarray], objects: int, rng: np.random.Generator, sigma: float = 2) -> np.ndarray:
     """Bright spots that wander over a ground: uint8 (T, H, W, 3)."""
-    place, step = rng.uniform(10, SIDE - 10, (objects, 2)), rng.normal(size=(objects, 2))
+    start, step = rng.uniform(10, SIDE - 10, (objects, 2)), rng.normal(size=(objects, 2))
     frames = np.empty((FRAMES, SIDE, SIDE, 3), np.uint8)
     for t in range(FRAMES):
         picture = ground(t).copy()
-        for row, column in (place + step * t) % SIDE:
+        for row, column in (start + step * t) % SIDE:
             picture += 60 * np.exp(-((GRID[0] - row) ** 2 + (GRID[1] - column) ** 2) / 12)
         picture += rng.normal(0, sigma, picture.shape)
         frames[t] = picture.round().clip(0, 255)[..., None]

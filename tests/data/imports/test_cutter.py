@@ -39,11 +39,11 @@ def test_a_film_is_cut_by_time_and_has_its_background(tmp_path: Path, capsys: py
     assert "1 video, too few for three splits, cut by time into blocks: train " in said
     assert "backgrounds stored: fixed camera in 1 video" in said
     expected = video[: 15 * 16].reshape(15, 16, 48, 64, 3).transpose(0, 1, 4, 2, 3)
-    seen: list[int] = []
+    numbers: list[int] = []
     for part in clips_of(tmp_path / "out").values():
         for clip in part:
-            seen += [k for k in range(15) if np.array_equal(clip, expected[k])]
-    assert len(seen) == len(set(seen)) == 13
+            numbers += [k for k in range(15) if np.array_equal(clip, expected[k])]
+    assert len(numbers) == len(set(numbers)) == 13
     background = Clips(tmp_path / "out", "test")[0]["background"].numpy().transpose(1, 2, 0)
     ground = np.median(video, axis=0)
     assert np.abs(background - ground).max() <= 1
@@ -59,13 +59,13 @@ def test_windows_show_every_part_of_the_film_once(tmp_path: Path, capsys: pytest
     said = capsys.readouterr().out
     assert "cropped to 48x48, cut into 3 x 3 windows" in said
     cropped = video[:, :, 8:56].reshape(count, 16, 3, 16, 3, 16, 3).transpose(0, 2, 4, 1, 6, 3, 5)
-    places = {cropped[k, r, c].tobytes(): (k, r, c) for k in range(count) for r in range(3) for c in range(3)}
+    indices = {cropped[k, r, c].tobytes(): (k, r, c) for k in range(count) for r in range(3) for c in range(3)}
     splits_of_time: dict[int, set[str]] = {}
     total = 0
     for split, part in clips_of(tmp_path / "out").items():
         batch = Clips(tmp_path / "out", split).batch(list(range(len(part))))
         for clip, background in zip(part, batch["background"].numpy(), strict=True):
-            k, row, column = places[clip.tobytes()]
+            k, row, column = indices[clip.tobytes()]
             splits_of_time.setdefault(k, set()).add(split)
             ground = np.median(video, axis=0)[16 * row : 16 * row + 16, 8 + 16 * column : 24 + 16 * column]
             assert np.abs(background.transpose(1, 2, 0) - ground).max() <= 1

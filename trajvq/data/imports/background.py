@@ -39,10 +39,14 @@ class FrameSample:
 
     Frame k is kept if the fractional part of k times the golden ratio is below a rate, which is halved whenever there
     are too many. So the sample is even and has no period in common with the film.
+
+    Attributes:
+        rate: Share of the frames that is kept.
+        total: Frames added, kept or not.
     """
 
     def __init__(self) -> None:
-        self.rate, self.seen = 1.0, 0
+        self.rate, self.total = 1.0, 0
         self._kept: list[tuple[float, Bytes]] = []
         self._phases: list[float] = []  # of the last `LAG` frames
         self._later: dict[float, Gray] = {}  # by the phase of a kept frame: the frame `LAG` after it
@@ -53,8 +57,8 @@ class FrameSample:
         Args:
             frame: Returns it, uint8 ``(H, W, 3)``; called only if it is needed.
         """
-        phase = self.seen * GOLDEN % 1.0
-        self.seen += 1
+        phase = self.total * GOLDEN % 1.0
+        self.total += 1
         self._phases.append(phase)
         if len(self._phases) > LAG:
             earlier = self._phases.pop(0)

@@ -32,8 +32,8 @@ class ClipBackgrounds:
         self.moving = [name for name, film in zip(names, films, strict=True) if film.long and film.background is None]
         self.fixed = sum(film.background is not None for film in films)
         self.short = len(films) - self.fixed - len(self.moving)
-        told = self.short == 0 or self.common is not None
-        self.stored = told and (self.fixed > 0 or self.common is not None)
+        decided = self.short == 0 or self.common is not None
+        self.stored = decided and (self.fixed > 0 or self.common is not None)
         self.unlike = 0  # clips of short videos that do not show the common background
 
     def of_clip(self, video: int, pictures: Bytes) -> Bytes | None:

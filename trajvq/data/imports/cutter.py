@@ -63,13 +63,13 @@ class ClipCutter:
         kept: list[Bytes] = []
         for piece in video.pieces():
             for frame in piece:
-                clip, place = divmod(position, self.length)
+                clip, offset = divmod(position, self.length)
                 position += 1
                 if clip > last:
                     return
                 if clip in wanted:
                     kept.append(self.framing.frame(frame[None])[0])
-                    if place == self.length - 1:
+                    if offset == self.length - 1:
                         yield np.stack(kept)
                         kept = []
 

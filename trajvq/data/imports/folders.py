@@ -75,9 +75,9 @@ def _hidden(name: str) -> bool:
 def _meaning(parts: tuple[str, ...]) -> tuple[str | None, str | None]:
     """Return the split and the class that the folders above a video stand for."""
     split = SPLIT_FOLDERS.get(parts[0].lower()) if parts else None
-    rest = parts[1:] if split else parts
-    no_class = not rest or any(NO_CLASS.fullmatch(part) for part in rest)
-    return split, None if no_class else rest[0]
+    class_folders = parts[1:] if split else parts
+    no_class = not class_folders or any(NO_CLASS.fullmatch(part) for part in class_folders)
+    return split, None if no_class else class_folders[0]
 
 
 def _check_splits(path: Path, videos: list[Video]) -> None:

@@ -79,9 +79,9 @@ def _named(labels: Sequence[Label], where: str, classes: Sequence[str]) -> tuple
     if len(present) == len(classes):
         ids = np.searchsorted(present, ids).astype(np.int64)
     elif isinstance(labels[0], str) or present.max() >= len(classes):
-        found = ", ".join(names[k] if isinstance(labels[0], str) else str(k) for k in present[:10].tolist())
+        listed = ", ".join(names[k] if isinstance(labels[0], str) else str(k) for k in present[:10].tolist())
         more = ", ..." if len(present) > 10 else ""
-        raise DataError(f"{where} has {len(present)} labels, {found}{more}, but --classes gives {len(classes)} names")
+        raise DataError(f"{where} has {len(present)} labels, {listed}{more}, but --classes gives {len(classes)} names")
     return ids, list(classes)
 
 

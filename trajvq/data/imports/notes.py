@@ -10,22 +10,23 @@ from trajvq.data.imports.survey import Film, Survey
 SAME_RATE = 0.01  # relative difference of frame rates that counts as none
 
 
-def size_notes(sizes: Sequence[tuple[int, int]], usual: tuple[int, int], framing: Framing) -> Iterator[str]:
+def size_notes(sizes: Sequence[tuple[int, int]], common_size: tuple[int, int], framing: Framing) -> Iterator[str]:
     """Yield what happens to the frames.
 
     Args:
         sizes: Height and width of every video.
-        usual: Those of most videos.
+        common_size: Those of most videos.
         framing: What of the frames clips show.
     """
-    done = framing.describe(*usual)
+    done = framing.describe(*common_size)
     if done:
         yield f"frames are {done}"
-    others = sorted({size for size in sizes if size != usual})
+    others = sorted({size for size in sizes if size != common_size})
     if others:
         named = ", ".join(f"{columns}x{rows}" for rows, columns in others[:3]) + (", ..." if len(others) > 3 else "")
-        count = sum(size != usual for size in sizes)
-        yield f"{counted(count, 'video')} of another size than {usual[1]}x{usual[0]}, treated alike: {named}"
+        height, width = common_size
+        count = sum(size != common_size for size in sizes)
+        yield f"{counted(count, 'video')} of another size than {width}x{height}, treated alike: {named}"
 
 
 def rate_notes(videos: Sequence[Video]) -> Iterator[str]:
@@ -53,6 +54,7 @@ def omission_notes(survey: Survey, films: Sequence[Film], length: int) -> Iterat
     short = [video.name for video, film in zip(survey.videos, films, strict=True) if film.frames < length]
     if short:
         yield f"{counted(len(short), 'video')} with fewer than {length} frames left out; the first: {short[0]}"
-    rest = [film.frames % length for film in films if film.frames >= length and film.frames % length]
-    if rest:
-        yield f"{counted(sum(rest), 'frame')} left out at the end of {counted(len(rest), 'video')}: too few for a clip"
+    omitted = [film.frames % length for film in films if film.frames >= length and film.frames % length]
+    if omitted:
+        frames, videos = counted(sum(omitted), "frame"), counted(len(omitted), "video")
+        yield f"{frames} left out at the end of {videos}: too few for a clip"

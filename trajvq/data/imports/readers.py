@@ -76,8 +76,8 @@ def _choose_array(shapes: dict[str, tuple[int, ...]], path: Path) -> str:
     for name in NAMES:
         if name in shapes and (name == NAMES[0] or _like_videos(shapes[name])):
             return name
-    found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-    raise DataError(f"{path} has no array 'videos' or 'video'; it has: {found or 'nothing'}; rename the one to import")
+    arrays = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+    raise DataError(f"{path} has no array 'videos' or 'video'; it has: {arrays or 'nothing'}; rename the one to import")
 
 
 def _like_videos(shape: Iterable[int]) -> bool:

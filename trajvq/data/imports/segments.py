@@ -182,8 +182,8 @@ def _by_folder(
     if len(train) > sum(missing.values()):
         taken = split_by_class(labels[train], missing, seed)
         segments |= {split: _whole([train[k] for k in rows.tolist()], clips) for split, rows in taken.items()}
-        given = {split: counted(len(segments[split]), "video") for split in missing}
-        notes = [f"no folder {split}, filled with {count} of train" for split, count in given.items()]
+        added = {split: counted(len(segments[split]), "video") for split in missing}
+        notes = [f"no folder {split}, filled with {count} of train" for split, count in added.items()]
     else:
         shares = {"train": SHARES["train"]} | {split: SHARES[split] for split in missing}
         cut, short = segments_by_time({k: clips[k] for k in train}, shares)

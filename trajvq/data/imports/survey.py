@@ -136,15 +136,15 @@ class FilmReader:
         """
         sample, crc = FrameSample(), 0
         for piece in video.pieces():
-            if not sample.seen:
+            if not sample.total:
                 self.framing.check(piece.shape[1], piece.shape[2], video.name)
             crc = crc32(piece.data, crc)
             for k in range(len(piece)):
                 sample.add(lambda: self.framing.frame(piece[k : k + 1])[0])  # noqa: B023  # called at once
-        if sample.seen >= LONG * self.length:
-            return Film(sample.seen, film_background(sample), True, crc)
-        if sample.seen >= self.length:
+        if sample.total >= LONG * self.length:
+            return Film(sample.total, film_background(sample), True, crc)
+        if sample.total >= self.length:
             self.pooled += 1
             for frame in sample.frames():
                 self.pool.add(lambda: frame)  # noqa: B023  # called at once
-        return Film(sample.seen, None, False, crc)
+        return Film(sample.total, None, False, crc)

@@ -15,7 +15,7 @@ from trajvq.data.imports.levels import Levels
 from trajvq.errors import DataError, first_line
 
 VIDEO_FILES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".ts", ".gif")
-UNEVEN = 0.25  # share of the usual time between frames by which a time may differ before it counts as uneven
+UNEVEN = 0.25  # share of the typical time between frames by which a time may differ before it counts as uneven
 
 
 def video_file(
@@ -80,5 +80,5 @@ def _uneven(times: list[int]) -> bool:
     steps = np.diff(np.sort(np.array(times)))
     if not len(steps):
         return False
-    usual = np.median(steps)
-    return bool((np.abs(steps - usual) > np.maximum(UNEVEN * usual, 1)).any())
+    typical = np.median(steps)
+    return bool((np.abs(steps - typical) > np.maximum(UNEVEN * typical, 1)).any())

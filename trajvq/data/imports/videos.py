@@ -76,9 +76,10 @@ def import_videos(
     if any(dtype != np.uint8 for *_, dtype in shapes):
         survey.each("measuring", observe_levels)
         scale = source.levels.set_range(str(path))
-    usual = Counter(shape[:2] for shape in shapes).most_common(1)[0][0]
-    framing = _framing(usual, size, crop, tile)
-    framing.check(*usual, str(path))
+    sizes = [shape[:2] for shape in shapes]
+    common_size = Counter(sizes).most_common(1)[0][0]
+    framing = _framing(common_size, size, crop, tile)
+    framing.check(*common_size, str(path))
     length = frames or (source.frames if source.frames and LEAST_FRAMES <= source.frames <= MAX_FRAMES else FRAMES)
     reader = FilmReader(framing, length)
     films = survey.each("reading", reader.read)
@@ -95,10 +96,10 @@ def import_videos(
     backgrounds = ClipBackgrounds([video.name for video in videos], films, reader.common_background())
 
     print(
-        f"{path}: {counted(survey.total, 'video')}, {usual[1]}x{usual[0]}, {source.description}; "
+        f"{path}: {counted(survey.total, 'video')}, {common_size[1]}x{common_size[0]}, {source.description}; "
         f"classes: {len(names) or 'none'}; clips of {length} frames, {framing.width}x{framing.height}"
     )
-    notes = [*source.notes, scale, *size_notes([shape[:2] for shape in shapes], usual, framing), *rate_notes(videos)]
+    notes = [*source.notes, scale, *size_notes(sizes, common_size, framing), *rate_notes(videos)]
     notes += [*split_notes, *backgrounds.notes(), *omissions]
     for note in filter(None, notes):
         print(f"{path}: {note}")
@@ -138,16 +139,16 @@ def _twins(films: Sequence[Film]) -> list[int]:
     return [first.setdefault((film.frames, film.crc), number) for number, film in enumerate(films)]
 
 
-def _framing(usual: tuple[int, int], size: Size | None, crop: Box | None, tile: bool) -> Framing:
+def _framing(common_size: tuple[int, int], size: Size | None, crop: Box | None, tile: bool) -> Framing:
     """Return how frames become pictures.
 
     Args:
-        usual: Height and width of most videos.
+        common_size: Height and width of most videos.
         size: As for `import_videos`, as the next two.
         crop: The part of a frame to use.
         tile: Whether to cut it into windows.
     """
-    height, width = (crop[3], crop[2]) if crop else usual
+    height, width = (crop[3], crop[2]) if crop else common_size
     if size is not None:
         height, width = height_and_width(size)
     elif tile or max(height, width) > MAX_SIZE:
