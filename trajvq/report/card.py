@@ -38,7 +38,7 @@ def tokenizer_card(about: Mapping[str, Any], board: Mapping[str, Any] | None, th
         "from trajvq.tokens import load_tokenizer",
         "",
         'tokenizer = load_tokenizer("THIS_FOLDER")',
-        "indices = tokenizer.encode(video)   # float (B, 3, T, H, W) in [0, 1] to int64 (B, t, h, w)",
+        "indices = tokenizer.encode(video)  # float (B, 3, T, H, W) in [0, 1] to int64 (B, t, h, w)",
         "video = tokenizer.decode(indices)",
         "```",
         "",
