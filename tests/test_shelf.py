@@ -85,7 +85,7 @@ def test_a_set_is_imported_trained_and_tested_once_and_stands_in_the_table(shelf
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "| default, toy | 4 | 0 |" in text
-    assert "H.264" not in text  # no scoreboard has it
+    assert "H.264" in text
     with pytest.raises(SystemExit, match="has other settings; choose another --name"):
         shelf(*chosen, *TOY)
     with pytest.raises(SystemExit):
