@@ -1,7 +1,7 @@
 """Import videos: cut them into clips, crop, resize or tile them, and assign them to splits."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from trajvq.data.imports.labels import class_ids
 from trajvq.data.imports.notes import omission_notes, rate_notes, size_notes
 from trajvq.data.imports.plurals import counted
 from trajvq.data.imports.readers import read_collection
-from trajvq.data.imports.segments import choose_segments
+from trajvq.data.imports.segments import Segment, choose_segments
 from trajvq.data.imports.survey import Film, FilmReader, Survey, first_size, observe_levels
 from trajvq.data.storage.manifest import Manifest
 from trajvq.data.storage.splits import new_dataset, write_split
@@ -106,7 +106,26 @@ def import_videos(
 
     cutter = ClipCutter(videos, framing, length, backgrounds, ids if names else None)
     manifest = Manifest(path.name, seed, length, framing.height, framing.width, classes=names)
-    with new_dataset(out) as folder, progress("cutting", sum(clips)) as advance:
+    _write(out, manifest, segments, cutter, sum(clips), path)
+    for note in cutter.notes():
+        print(f"{path}: {note}")
+    return manifest
+
+
+def _write(
+    out: Path, manifest: Manifest, segments: Mapping[str, Sequence[Segment]], cutter: ClipCutter, total: int, path: Path
+) -> None:
+    """Write the clips of every split and complete the manifest; say which splits are left empty.
+
+    Args:
+        out: The dataset folder to create.
+        manifest: Gains the splits.
+        segments: Parts of videos by split.
+        cutter: Cuts them into clips.
+        total: Number of clips, for the progress bar.
+        path: The source, for messages.
+    """
+    with new_dataset(out) as folder, progress("cutting", total) as advance:
         for split, parts in segments.items():
             write_split(folder, manifest, split, cutter.clips(parts, advance))
         if not manifest.splits:
@@ -115,9 +134,6 @@ def import_videos(
     empty = [split for split in segments if split not in manifest.splits]
     if empty:
         print(f"{path}: no window in which anything moves is left for {' and '.join(empty)}")
-    for note in cutter.notes():
-        print(f"{path}: {note}")
-    return manifest
 
 
 def _check_sizes(frames: int | None, size: Size | None, crop: Box | None) -> None:
