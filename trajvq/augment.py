@@ -120,12 +120,12 @@ class ObjectWindows(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return windows ``(B * windows, 3, frames, size, size)``, or whole clips, and their backgrounds.
 
-        Arguments as of `Augmentation`.
+        Arguments as of `Augmentation`. With ``generators`` all windows lie around objects, since whether a batch's lie
+        anywhere is not for one clip to choose.
         """
         if self.turns is None:
             raise ValueError("symmetries are auto: call adapt() first, or name them")
-        chosen = generators[0] if generators else None
-        anywhere = self.share > 0 and float(torch.rand((), generator=chosen)) < self.share
+        anywhere = generators is None and self.share > 0 and float(torch.rand(())) < self.share
         cut = self._whole if progress >= self.until else self._anywhere if anywhere else self._around_objects
         if generators is None:
             return _turned(*cut(video, background, None), self.turns, None)

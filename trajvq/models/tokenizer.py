@@ -182,7 +182,7 @@ class CausalTokenizer(nn.Module):
 
     def forward(self, video: Tensor) -> Tensor:
         """Reconstruct clips ``(B, 3, T, H, W)``, roughly in [0, 1], with gradients."""
-        return self.decode_codes(self.quantize(video))
+        return self.normalization.inverse(self.decoder(self.quantize(video)))
 
     def reconstruct(self, normalized: Tensor) -> Tensor:
         """Reconstruct normalized clips, or windows of them, ``(B, 3, T, H, W)``, with gradients."""
@@ -196,11 +196,7 @@ class CausalTokenizer(nn.Module):
 
     def decode(self, indices: Tensor) -> Tensor:
         """Return clips float ``(B, 3, T, H, W)`` of tokens int64 ``(B, t, h, w)``."""
-        return self.decode_codes(self.quantizer.codes(indices))
-
-    def decode_codes(self, codes: Tensor) -> Tensor:
-        """Return clips float ``(B, 3, T, H, W)`` of codes ``(B, d, t, h, w)``."""
-        return self.normalization.inverse(self.decoder(codes))
+        return self.normalization.inverse(self.decoder(self.quantizer.codes(indices)))
 
     def auxiliary_loss(self) -> Tensor | None:
         """Return the quantizer's own loss of the last training batch, once; None if it has none, as FSQ."""
