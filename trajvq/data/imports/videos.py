@@ -10,11 +10,11 @@ from trajvq.data.imports.clip_backgrounds import ClipBackgrounds
 from trajvq.data.imports.cutter import ClipCutter
 from trajvq.data.imports.framing import Box, Framing
 from trajvq.data.imports.labels import class_ids
-from trajvq.data.imports.video_notes import omission_notes, rate_notes, size_notes
 from trajvq.data.imports.plurals import counted
 from trajvq.data.imports.readers import read_collection
 from trajvq.data.imports.segments import Segment, choose_segments
 from trajvq.data.imports.survey import Film, FilmReader, Survey, first_size, observe_levels
+from trajvq.data.imports.video_notes import omission_notes, rate_notes, size_notes
 from trajvq.data.storage.manifest import Manifest
 from trajvq.data.storage.splits import new_dataset, write_split
 from trajvq.errors import DataError
