@@ -35,6 +35,7 @@ def import_videos(
     frames: int | None = None,
     size: Size | None = None,
     axes: str | None = None,
+    array: str | None = None,
     fold: int = 0,
     classes: Sequence[str] = (),
     tile: bool = False,
@@ -56,6 +57,7 @@ def import_videos(
         size: Width and height in pixels, or the side of a square; by default the videos' own size up to `MAX_SIZE`,
             else `SIZE`.
         axes: Order of the axes of an array; detected by default.
+        array: Name of the array of videos in a file; chosen by default.
         fold: Fold of a cross-validation, see `trajvq.data.storage.splits.split_by_class`.
         classes: Names of the labels in ascending order.
         tile: Cut frames into windows of the clip's size instead of shrinking them.
@@ -69,7 +71,7 @@ def import_videos(
         DataError: If the videos cannot be read or do not fit, or ``out`` cannot be written.
     """
     _check_sizes(frames, size, crop)
-    source = read_collection(path, axes)
+    source = read_collection(path, axes, array)
     survey = Survey(source, str(path))
     shapes = survey.each("opening", first_size)
     scale = ""
