@@ -15,8 +15,9 @@ Mask = NDArray[np.bool_]
 
 EMPTY = ("", "na", "n/a", "#n/a", "nan", "null", "none", "-")  # what programs write for a number that is missing
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^(?i:[+-]?inf(inity)?)$"
-WHOLE = r"^[+-]?\d{1,18}$"
+WHOLE = r"^[+-]?(\d{1,18}|[1-8]\d{18})$"  # that fits into 64 bits
 COMMA = r"^[+-]?\d*,\d+([eE][+-]?\d+)?$"
+THOUSANDS = r"^[+-]?\d{1,3},\d{3}$"  # or a decimal comma
 DATE = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.]\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?$"
 ZONE = r"[T ].*(Z|[+-]\d\d:?\d\d)$"
 
@@ -42,15 +43,19 @@ def is_empty(strings: Any) -> Mask:
     return np.asarray(pc.is_in(pc.utf8_lower(strings), pa.array(EMPTY)).to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def decimal_commas(columns: Sequence[Column]) -> bool:
-    """Return whether columns of numbers have decimal commas: some cells have one, and no cell has a point."""
+def decimal_commas(columns: Sequence[Column], separator: str) -> bool:
+    """Return whether columns of numbers have decimal commas: some cells have one, and no cell has a point.
+
+    Where commas separate the cells, 1,234 may as well be a number with thousands.
+    """
     commas = False
     for column in columns:
         if pa.types.is_string(column.type):
             strings = text(column)
             if pc.any(pc.match_substring(strings, ".")).as_py():
                 return False
-            commas |= bool(matches(strings, COMMA).any())
+            doubtful = matches(strings, THOUSANDS) if separator == "," else False
+            commas |= bool((matches(strings, COMMA) & ~np.asarray(doubtful)).any())
     return commas
 
 

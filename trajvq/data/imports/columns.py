@@ -1,5 +1,6 @@
 """Which column of a table is what: by its name, as the user says, or a suggestion."""
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ ROLES = ("clip", "frame", "x", "y", "z", "label")
 NEEDED = ("clip", "frame", "x", "y")
 NAMES = {  # what programs call the columns, the best name first
     "clip": ("clip", "clip id", "track id", "track", "trajectory", "trajectory id", "particle", "particle id", "id"),
-    "frame": ("frame", "frame idx", "frame index", "frame number", "frame no", "time", "t", "timestamp"),
+    "frame": ("frame", "frame idx", "frame index", "frame number", "frame no", "fnum", "time", "t", "timestamp"),
     "x": ("x", "position x", "pos x", "x position", "x px", "x pixel", "x coordinate", "center x", "x center"),
     "y": ("y", "position y", "pos y", "y position", "y px", "y pixel", "y coordinate", "center y", "y center"),
     "z": ("z", "position z", "pos z", "z position", "z px", "z pixel", "z coordinate", "center z", "z center"),
@@ -73,11 +74,17 @@ def missing_columns(names: Sequence[str], chosen: Mapping[str, Sequence[int]], p
             "--columns clip=1,frame=2,x=3,y=4"
         )
     listed = ", ".join(filter(None, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
-    guesses = {role: next((n for hint in HINTS[role] for n in free if hint in plain(n)), None) for role in missing}
+    guesses = {role: _guess(role, free) for role in missing}
     advice = ",".join(f"{role}={guesses[role] or 'NAME'}" for role in missing)
     mean = "; did you mean" if all(guesses.values()) else "; name what they are called, such as"
     words = f"column {missing[0]!r}" if len(missing) == 1 else f"columns {', '.join(map(repr, missing))}"
     return DataError(f"{path} has no {words}, but {listed}{mean} --columns {advice}")
+
+
+def _guess(role: str, names: Sequence[str]) -> str | None:
+    """Return the name that is most like what a role is called elsewhere, or None."""
+    similar = difflib.get_close_matches(role, names, n=1, cutoff=0.7)
+    return next(iter(similar), None) or next((n for hint in HINTS[role] for n in names if hint in plain(n)), None)
 
 
 def _by_name(names: Sequence[str], role: str, path: Path) -> list[int]:

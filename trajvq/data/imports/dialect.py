@@ -65,6 +65,8 @@ def dialect_of(content: str, path: Path) -> Dialect:
     Raises:
         DataError: If there is no separator that makes columns.
     """
+    if not content.strip():
+        raise DataError(f"{path} is not a readable table: it is empty")
     lines = list(_lines(content[:SAMPLE], len(content) <= SAMPLE))
     requested = re.fullmatch(r"sep=([,;|\t])", lines[0].text) if lines else None  # as Excel reads and writes it
     lines = lines[1:] if requested else lines

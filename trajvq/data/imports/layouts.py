@@ -20,13 +20,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trajvq.data.imports.cells import Column, is_empty, matches, numbers, text
-from trajvq.data.imports.columns import NAMES, NEEDED, columns_named, missing_columns, plain
+from trajvq.data.imports.columns import NEEDED, columns_named, missing_columns, plain
 from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.tables import Table
 from trajvq.errors import DataError
 
 DLC_HEADER = ("scorer", "individuals", "bodyparts", "coords")
 DLC_SCORE = 0.6  # DeepLabCut's own `pcutoff`
+HEADER_ROWS = 5  # most rows under a header that have names and units
 SCORES = ("likelihood", "score", "confidence")
 MOT_COLUMNS = range(6, 11)
 MOT_TRUTH = 9  # columns of ground truth: the seventh says whether a box counts, the eighth is its class
@@ -102,15 +103,20 @@ def points_of(
         return _deeplabcut(table, path, ledger, DLC_SCORE if min_score is None else min_score)
     if not requested and not table.header and len(table.names) in MOT_COLUMNS and len(table.rows):
         return _mot(table, path, ledger)
-    table = _without_units(table, ledger)
     chosen = columns_named(table.names, requested, path, table.header)
+    for number in (number for numbers_of in chosen.values() for number in numbers_of):
+        if pa.types.is_nested(table.columns[number].type):
+            kind = table.columns[number].type
+            raise DataError(f"{path}: column {table.names[number]!r} holds {kind}, not numbers or words")
     series = [] if "x" in chosen and "y" in chosen else _pairs(table.names)
     if series and "frame" in chosen:
+        table = _without_units(table, [chosen["frame"][0], *series[0].axes.values()], ledger)
         animal = text(table.columns[chosen["clip"][0]]) if "clip" in chosen else None
         ledger.note(f"points: {', '.join(one.name for one in series)}; each is a track, y points down")
         return _melted(table, series, animal, table.columns[chosen["frame"][0]], ledger, min_score)
     if any(role not in chosen for role in NEEDED):
         raise missing_columns(table.names, chosen, path, table.header)
+    table = _without_units(table, [chosen[role][0] for role in ("frame", "x", "y")], ledger)
     return _long(table, chosen, requested, ledger)
 
 
@@ -138,23 +144,11 @@ def _long(table: Table, chosen: Mapping[str, Sequence[int]], requested: Mapping[
     )
 
 
-def _without_units(table: Table, ledger: Ledger) -> Table:
-    """Leave out rows right under the header that have names or units in all columns that should be numbers."""
-    roles = [role for role in ("frame", "x", "y") for name in table.names if plain(name) in NAMES[role]]
-    columns = [
-        column
-        for name, column in zip(table.names, table.columns, strict=True)
-        if any(plain(name) in NAMES[role] for role in ("frame", "x", "y"))
-    ]
-    count = 0
-    if len(set(roles)) == 3:
-        heads = [text(column[:5]) for column in columns]
-        words = np.all([~matches(head, r"\d") for head in heads], axis=0) & ~np.all(
-            [is_empty(h) for h in heads], axis=0
-        )
-        count = int(np.argmin([*words, False]))
-    if not count:
-        return table
+def _without_units(table: Table, columns: Sequence[int], ledger: Ledger) -> Table:
+    """Leave out rows right under the header that have names or units in all columns that should have numbers."""
+    heads = [text(table.columns[number][:HEADER_ROWS]) for number in columns]
+    words = np.all([~matches(head, r"\d") for head in heads], axis=0) & ~np.all([is_empty(h) for h in heads], axis=0)
+    count = int(np.argmin([*words, False]))
     ledger.leave_out("row", "with names and units", count)
     return replace(table, columns=tuple(column[count:] for column in table.columns), rows=table.rows[count:])
 
@@ -207,7 +201,7 @@ def _melted(
     parts = []
     for one in series:
         axes = {axis: table.columns[number] for axis, number in one.axes.items() if axis != "z" or depth}
-        empty = np.all([is_empty(text(column)) for column in axes.values()], axis=0)
+        empty = np.any([is_empty(text(column)) for column in axes.values()], axis=0)
         unseen += int(empty.sum())
         if min_score is not None and one.score is not None:
             low = numbers(table.columns[one.score])[0] < min_score

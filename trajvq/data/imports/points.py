@@ -69,6 +69,8 @@ class _Faults:
                 ]
                 more = f" and {len(faults) - NAMED:,} more" if len(faults) > NAMED else ""
                 groups.append(f"{counted(len(faults), noun)}: {', '.join(first)}{more}")
+        if any(" several labels" in reason for reason in self.tracks.values()):
+            groups.append("leave labels out with --columns label=")
         return "; ".join(groups)
 
 
@@ -113,17 +115,17 @@ def read_tracks(
     try:
         if path.suffix.lower() in HDF5:
             points = read_sleap(path, ledger, min_score)
-            rows, commas = len(points.rows), False
+            rows, separator = len(points.rows), ""
         else:
             table = read_table(path)
-            rows, commas = len(table.rows) + len(table.bad), table.commas
+            rows, separator = len(table.rows) + len(table.bad), table.separator
             for note in table.notes:
                 ledger.note(note)
             faults.rows.update(table.bad)
             if not rows:
                 raise DataError(f"{path} holds no row")
             points = points_of(table, path, columns or {}, ledger, min_score)
-        tracks = _tracks(points, path, commas, faults, ledger)
+        tracks = _tracks(points, path, separator, faults, ledger)
     except pa.ArrowException as error:
         raise DataError(f"{path}: a column holds what is no text and no number ({first_line(error)})") from None
     if (faults.rows or faults.tracks) and not skip_bad:
@@ -138,13 +140,13 @@ def read_tracks(
     return Recording(tracks, rows, len(tracks) + len(bad_tracks), points.y_down)
 
 
-def _tracks(points: Points, path: Path, commas: bool, faults: _Faults, ledger: Ledger) -> list[Track]:
+def _tracks(points: Points, path: Path, separator: str, faults: _Faults, ledger: Ledger) -> list[Track]:
     """Return the tracks that can be used, in the order of their names."""
     outside = matches(points.clip, NO_TRACK)
     if points.unlinked:
         ledger.leave_out("row", "in no track", int(outside.sum()))
         points, outside = points.select(~outside), outside[~outside]
-    commas = commas and decimal_commas([points.frame, *points.axes.values()])
+    commas = decimal_commas([points.frame, *points.axes.values()], separator)
     if commas:
         ledger.note("numbers have decimal commas")
     faults.add_rows(points.rows, outside, lambda index: "is in no clip")
@@ -152,7 +154,8 @@ def _tracks(points: Points, path: Path, commas: bool, faults: _Faults, ledger: L
         time, no_time = times(points.frame, commas)
         values = {axis: numbers(column, commas) for axis, column in points.axes.items()}
     except pa.ArrowException as error:
-        raise DataError(f"{path}: a column holds no numbers ({first_line(error)})") from None
+        types = ", ".join(f"{name} {column.type}" for name, column in {"frame": points.frame, **points.axes}.items())
+        raise DataError(f"{path}: columns hold no numbers ({types}; {first_line(error)})") from None
     if "z" in values and np.isnan(values["z"][0]).all() and not values["z"][1].any():
         del values["z"]
         ledger.note("column z is empty and not used")

@@ -43,7 +43,7 @@ def read_separated(
         if row.text.lstrip().startswith(COMMENTS):
             comments.append(row.number)
         else:
-            uneven.append((row.number, f"{row.actual_columns} cells, not {row.expected_columns}"))
+            uneven.append((row.number, f"has {row.actual_columns} cells, not {row.expected_columns}"))
         return "skip"
 
     raw = body.encode()

@@ -11,12 +11,12 @@ from pyarrow import parquet
 from trajvq.data.imports.cells import Column
 from trajvq.data.imports.dialect import dialect_of
 from trajvq.data.imports.encoding import decode
+from trajvq.data.imports.plurals import counted
 from trajvq.data.imports.separated import read_separated
 from trajvq.errors import DataError, first_line
 
 TEXT = (".csv", ".tsv", ".txt", ".dat")
 PARQUET = (".parquet", ".pq")
-HEADER_ROWS = 5  # most rows under the header that have names and units instead of numbers
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Table:
         columns: N cells each; text, if the file is text.
         rows: ``(N,)`` numbers of the rows in the file, from 1 under the header.
         header: Whether the table has one.
-        commas: Whether commas may be decimal commas, since they separate nothing.
+        separator: Between cells, if the file is text.
         bad: Rows that cannot be read: number and reason.
         notes: What was detected and skipped, one line each.
     """
@@ -37,7 +37,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: NDArray[np.int64]
     header: bool = True
-    commas: bool = False
+    separator: str = ""
     bad: tuple[tuple[int, str], ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -64,5 +64,5 @@ def read_table(path: Path) -> Table:
         raise DataError(f"{path} is not a readable table ({first_line(error)})") from None
     notes = [*remark, *dialect.notes]
     if comments:
-        notes.append(f"{comments} lines of comments between the rows skipped")
-    return Table(dialect.names, columns, rows, dialect.header, dialect.separator != ",", tuple(bad), tuple(notes))
+        notes.append(f"{counted(comments, 'comment')} between the rows skipped")
+    return Table(dialect.names, columns, rows, dialect.header, dialect.separator, tuple(bad), tuple(notes))
