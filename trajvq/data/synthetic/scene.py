@@ -75,16 +75,16 @@ def lay_out(preset: Preset, seed: int, split: str, start: int, stop: int, frames
     )
     return {
         "label": label.astype(np.int64),
-        "position": position.astype(np.float32),
+        "position": position[:, :, None].astype(np.float32),
         "time": np.broadcast_to(time, (len(label), frames)).astype(np.float32),
-        "pixel": view.pixel.astype(np.float32),
-        "radius": view.radius.astype(np.float32),
-        "color": color,
-        "identifiable": identifiable(view.pixel, time, [FAMILIES[k].name for k in label]),
+        "pixel": view.pixel[:, :, None].astype(np.float32),
+        "radius": view.radius[..., None].astype(np.float32),
+        "color": color[:, None],
+        "identifiable": identifiable(view.pixel, time, [FAMILIES[k].name for k in label])[:, None],
         "camera": view.camera.astype(np.float32),
-        "params": params.astype(np.float32),
-        "equation": texts(equations),
-        "description": texts(descriptions),
+        "params": params[:, None].astype(np.float32),
+        "equation": texts(equations)[:, None],
+        "description": texts(descriptions)[:, None],
     }
 
 
@@ -103,7 +103,7 @@ def render_blocks(
         start: Index of the first clip.
         size: Width and height in pixels, or the side of a square.
     """
-    count, frames = columns["radius"].shape
+    count, frames = columns["radius"].shape[:2]
     buffer = np.empty((min(BLOCK, count), frames, 3, *height_and_width(size)), dtype=np.uint8)
     for first in range(0, count, BLOCK):
         block = slice(first, first + BLOCK)
