@@ -31,7 +31,7 @@ class Scene:
         pixel: ``(N, T, K, 2)`` centers (x, y) in pixels; NaN where a clip has fewer objects.
         radius: ``(N, T, K)`` radii in pixels.
         color: ``(N, K, 3)`` RGB.
-        depth: ``(N, T, K)`` distances from the camera; None where objects never pass before one another.
+        depth: ``(N, T, K)`` distances from the camera; NaN where a clip has fewer objects.
     """
 
     seed: int
@@ -40,12 +40,11 @@ class Scene:
     pixel: Floats
     radius: Floats
     color: Bytes
-    depth: Floats | None = None
+    depth: Floats
 
     def layers(self) -> Iterator["Layer"]:
         """Yield one object of every frame after another, the farthest first."""
-        depth = np.zeros(self.radius.shape) if self.depth is None else self.depth
-        order = np.argsort(-np.nan_to_num(depth, nan=np.inf), axis=-1, kind="stable")
+        order = np.argsort(-np.nan_to_num(self.depth, nan=np.inf), axis=-1, kind="stable")
         missing = np.isnan(self.radius)
         pixel = np.where(missing[..., None], ELSEWHERE, self.pixel)
         radius = np.where(missing, 0.0, self.radius)
