@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,24 +14,18 @@ from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.placement import are_flat, at_rest, origins_of
 from trajvq.data.imports.plurals import counted
 from trajvq.data.imports.segments import Segments, choose_segments
+from trajvq.data.imports.track_clips import SPAN, render_tracks, resample, track_columns
 from trajvq.data.storage.manifest import Manifest
-from trajvq.data.storage.shards import Columns
 from trajvq.data.storage.splits import new_dataset, write_split
-from trajvq.data.synthetic.camera import COLUMNS, View, look_along
-from trajvq.data.synthetic.motion import unit_vector
-from trajvq.data.synthetic.presets import Preset, preset_named
-from trajvq.data.synthetic.random import uniforms
-from trajvq.data.synthetic.ranges import APPEARANCE, sample_appearance
-from trajvq.data.synthetic.scene import UNIFORMS, hls_to_rgb, render_blocks
+from trajvq.data.synthetic.camera import COLUMNS
+from trajvq.data.synthetic.presets import preset_named
 from trajvq.errors import DataError
-from trajvq.io.arrays import Bytes, Floats
+from trajvq.io.arrays import Floats
 from trajvq.io.video import Size, height_and_width
 
 if TYPE_CHECKING:
     from trajvq.data.imports.points import Recording, Track
 
-SPAN = 0.7  # default share of the frame that a path takes
-VIEW = (30.0, 25.0)  # azimuth and elevation of the camera for 3-D tracks, in degrees
 FEW_TRACKS = 3  # with fewer, there is not one for each split
 LONG_TRACK = 5  # clips that a track must hold to be cut by time into three splits
 MANY_CLASSES = 0.5  # share of the tracks from which on the number of classes is doubtful
@@ -82,13 +76,7 @@ def import_tracks(
     Raises:
         DataError: If the tracks cannot be read or do not fit, or ``out`` cannot be written.
     """
-    if not 0 < span <= 1:
-        raise DataError(f"a span of {span} does not fit into the frame; give more than 0 and at most 1")
-    height, width = height_and_width(size)
-    if frames < 2 or min(height, width) < 16:
-        raise DataError(f"clips of {frames} frames and {width}x{height} pixels are too small: at least 2 and 16x16")
-    if points is not None and points < 2:
-        raise DataError(f"--points {points} make no path; give at least 2")
+    _check(span, frames, size, points)
     chosen = preset_named(preset)
     ledger = Ledger(path)
     recording = _read(path, ledger, columns, skip_bad, min_score)
@@ -96,40 +84,52 @@ def import_tracks(
     ids, names = class_ids([track.label for track in tracks], str(path), classes)
     counts = [len(parts) for parts in pieces]
     segments, notes = choose_segments(tracks, counts, ids, str(path), val, test, seed, fold, noun="track")
-    position = np.stack([resample(piece, frames) for piece in chain.from_iterable(pieces)])
+    position = np.stack([resample(piece.time, piece.position, frames) for piece in chain.from_iterable(pieces)])
     resting = at_rest(position)
     position[resting] = position[resting, :1]
     flat = are_flat(position)
-    lengths = [len(piece.time) for piece in chain.from_iterable(pieces)]
-    spread = f"{min(lengths)} to {max(lengths)}" if min(lengths) < max(lengths) else f"{lengths[0]}"
-    ledger.note(
-        f"{counted(recording.rows, 'row')}, {counted(recording.found, 'track')}; {counted(len(position), 'clip')} of "
-        f"{spread} points in {'2-D' if flat else '3-D'}; classes: {len(names) or 'none'}; "
-        f"clips of {frames} frames, {width}x{height}"
-    )
-    for note in [*notes, *_doubts(tracks, names, resting, flat)]:
+    contents = f"{counted(recording.rows, 'row')}, {counted(recording.found, 'track')}; "
+    for note in [contents + _description(pieces, names, flat, size, frames), *notes]:
+        ledger.note(note)
+    for note in _doubts(tracks, names, resting, flat):
         ledger.note(note)
     rows = _rows(segments, counts)
+    ledger.count("clip", len(position), {"between blocks": len(position) - sum(map(len, rows.values()))})
     position -= _take_origin(position, rows, ledger)
-    radius, color = _sample_radius_and_color(chosen, seed, path.name, len(position), min(height, width))
-    view = _view(position, radius, size, span, flat, bool(recording.y_down if y_down is None else y_down))
-    clip_columns: dict[str, NDArray[Any]] = {
-        "position": position.astype(np.float32),
-        "time": np.broadcast_to(np.linspace(0, 1, frames, dtype=np.float32), (len(position), frames)),
-        "pixel": view.pixel.astype(np.float32),
-        "radius": view.radius.astype(np.float32),
-        "color": color,
-        "camera": view.camera.astype(np.float32),
-        **({"label": np.repeat(ids, counts)} if names else {}),
-    }
+    down = bool(recording.y_down if y_down is None else y_down)
+    clip_columns = track_columns(position, chosen, seed, path.name, size, span, flat, down)
+    if names:
+        clip_columns["label"] = np.repeat(ids, counts)
+    height, width = height_and_width(size)
     manifest = Manifest(path.name, seed, frames, height, width, classes=names, columns={"camera": COLUMNS})
     manifest.ledger = ledger.content
     with new_dataset(out) as folder:
         for split, numbers in rows.items():
             split_columns = {name: column[numbers] for name, column in clip_columns.items()}
-            write_split(folder, manifest, split, _render(split_columns, chosen, seed, split, size))
+            write_split(folder, manifest, split, render_tracks(split_columns, chosen, seed, split, size))
         manifest.write(folder)
     return manifest
+
+
+def _check(span: float, frames: int, size: Size, points: int | None) -> None:
+    if not 0 < span <= 1:
+        raise DataError(f"a span of {span} does not fit into the frame; give more than 0 and at most 1")
+    height, width = height_and_width(size)
+    if frames < 2 or min(height, width) < 16:
+        raise DataError(f"clips of {frames} frames and {width}x{height} pixels are too small: at least 2 and 16x16")
+    if points is not None and points < 2:
+        raise DataError(f"--points {points} make no path; give at least 2")
+
+
+def _description(pieces: Sequence[Sequence["Track"]], names: Sequence[str], flat: bool, size: Size, frames: int) -> str:
+    """Return what the clips are, in words."""
+    lengths = [len(piece.time) for piece in chain.from_iterable(pieces)]
+    spread = f"{min(lengths)} to {max(lengths)}" if min(lengths) < max(lengths) else f"{lengths[0]}"
+    height, width = height_and_width(size)
+    return (
+        f"{counted(len(lengths), 'clip')} of {spread} points in {'2-D' if flat else '3-D'}; "
+        f"classes: {len(names) or 'none'}; clips of {frames} frames, {width}x{height}"
+    )
 
 
 def _read(
@@ -193,43 +193,3 @@ def _take_origin(position: Floats, rows: Mapping[str, NDArray[np.int64]], ledger
     words = f"{', '.join(f'{value:.10g}' for value in origins)}" if alike else "an origin for each clip"
     ledger.note(f"coordinates are large for their motion: positions are stored minus {words}")
     return origins if alike else origins[:, None]
-
-
-def resample(track: "Track", frames: int) -> Floats:
-    """Return ``(frames, 3)`` positions at evenly spaced times, interpolated linearly between the points of a track."""
-    time = np.linspace(track.time[0], track.time[-1], frames)
-    flat = np.stack([np.interp(time, track.time, axis) for axis in track.position.T], axis=-1)
-    return np.pad(flat, ((0, 0), (0, 3 - flat.shape[1])))
-
-
-def _view(position: Floats, radius: Floats, size: Size, span: float, flat: bool, y_down: bool) -> View:
-    """Place a camera before ``(N, T, 3)`` paths of objects with ``(N,)`` mean radii in pixels; see `import_tracks`."""
-    height, width = height_and_width(size)
-    side = min(height, width)
-    extent = np.minimum(side * span / 2, side / 2 - 1.4 * radius - 1)  # near the camera, discs grow by less than 1.4
-    if flat:  # look from the side on which x points right
-        sign = -1.0 if y_down else 1.0
-        toward, up = np.array([[0.0, 0.0, sign]]), np.array([0.0, sign, 0.0])
-    else:
-        toward, up = unit_vector(np.array([VIEW[0]]), np.array([VIEW[1]])), np.array([0.0, 0.0, 1.0])
-    return look_along(position, toward, up, radius, extent, (width, height))
-
-
-def _sample_radius_and_color(preset: Preset, seed: int, name: str, count: int, side: int) -> tuple[Floats, Bytes]:
-    """Return ``(N,)`` radii in pixels, for a shorter ``side``, and ``(N, 3)`` RGB in a preset's training ranges."""
-    numbers = uniforms(seed, f"tracks/{name}", 0, count, UNIFORMS)
-    appearance = sample_appearance(
-        preset.regions["train"], numbers[:, 0], {name: numbers[:, 1 + k] for k, name in enumerate(APPEARANCE)}
-    )
-    color = hls_to_rgb(appearance["hue"], appearance["lightness"], appearance["saturation"])
-    return appearance["size"] * side, color
-
-
-def _render(columns: Columns, preset: Preset, seed: int, split: str, size: Size) -> Iterator[dict[str, Any]]:
-    """Yield the clips of one split one by one, with their rendered columns."""
-    row = 0
-    for block in render_blocks(columns, preset.make_style(), seed, f"tracks/{split}", 0, size):
-        for k in range(len(block["video"])):
-            rendered = {name: column[k].copy() for name, column in block.items()}  # the next block overwrites them
-            yield {name: column[row] for name, column in columns.items()} | rendered
-            row += 1
