@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from trajvq.data.storage.shards import Columns
 from trajvq.data.synthetic.camera import View, look_along
 from trajvq.data.synthetic.motion import unit_vector
+from trajvq.data.synthetic.paths import UNIFORMS, hls_to_rgb
 from trajvq.data.synthetic.presets import Preset
 from trajvq.data.synthetic.random import uniforms
 from trajvq.data.synthetic.ranges import APPEARANCE, sample_appearance
-from trajvq.data.synthetic.scene import UNIFORMS, hls_to_rgb, render_blocks
+from trajvq.data.synthetic.scene import render_blocks
 from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import Size, height_and_width
 
