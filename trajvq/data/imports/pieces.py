@@ -30,13 +30,14 @@ def cut_tracks(tracks: Sequence[Track], points: int | None, ledger: Ledger) -> t
     filled: list[str] = []
     cut: list[str] = []
     lost: list[str] = []
-    missing = short = spare = 0
+    missing = short = between = spare = 0
     remaining, pieces = [], []
     for track in tracks:
         gaps = missing_points(track.time)
         parts = _between_gaps(gaps)
         if len(parts) > 1:
             cut.append(f"clip {track.name}")
+            between += len(parts)
             short += sum(stop - start < LEAST_POINTS for start, stop in parts)
             parts = [(start, stop) for start, stop in parts if stop - start >= LEAST_POINTS]
         inside = sum(int(gaps[start : stop - 1].sum()) for start, stop in parts)
@@ -59,8 +60,11 @@ def cut_tracks(tracks: Sequence[Track], points: int | None, ledger: Ledger) -> t
             f"{counted(len(cut), 'track')} cut where more than {LARGEST_GAP:.0%} is missing in one place, "
             f"first {cut[0]}"
         )
-    ledger.leave_out("piece of a track", f"shorter than {LEAST_POINTS} points", short)
-    ledger.leave_out("point", f"too few for {points} at the end of a track", spare)
+    if cut:
+        ledger.leave_out("piece", f"shorter than {LEAST_POINTS} points", short)
+        ledger.count("piece", between)
+    if spare:
+        ledger.note(f"{counted(spare, 'point')} at the ends of tracks left out: too few for {points}")
     ledger.leave_out("track", f"shorter than {points or LEAST_POINTS} points", len(lost), lost)
     return remaining, pieces
 
@@ -68,7 +72,7 @@ def cut_tracks(tracks: Sequence[Track], points: int | None, ledger: Ledger) -> t
 def missing_points(time: Floats) -> NDArray[np.int64]:
     """Return ``(P - 1,)``: how many points are missing between each of P points and the next, at the usual step."""
     steps = np.diff(time)
-    usual = np.median(steps)
+    usual = np.quantile(steps, 0.5, method="lower")  # a step that there is
     return np.where(steps > GAP * usual, np.rint(steps / usual) - 1, 0).astype(np.int64)
 
 
