@@ -79,5 +79,8 @@ def sleap(path: Path) -> Path:
 
 def mot(path: Path, truth: bool = False) -> Path:
     """MOTChallenge: ten columns without a header, or nine of ground truth, where track 2 does not count."""
-    end = (lambda c: f"{int(c != '2')},1,1.0") if truth else (lambda c: "0.9,-1,-1,-1")
-    return write(path, "", lambda c, f, x, y: f"{f + 1},{c},{x},{y},30,60,{end(c)}", rows(6, 8, "123456"))
+
+    def line(c: str, f: int, x: float, y: float) -> str:
+        return f"{f + 1},{c},{x},{y},30,60," + (f"{int(c != '2')},1,1.0" if truth else "0.9,-1,-1,-1")
+
+    return write(path, "", line, rows(6, 8, "123456"))

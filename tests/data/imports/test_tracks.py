@@ -132,8 +132,8 @@ def imported(out: Path, source: Path, *options: str) -> dict[str, list[dict[str,
         position = read_column(out, manifest, split, "position")
         assert position is not None
         clips[split] = [
-            {name: value.numpy() for name, value in clip.items()} | {"position": path[:, 0]}
-            for clip, path in zip(Clips(out, split), position, strict=True)
+            {name: value.numpy() for name, value in Clips(out, split)[k].items()} | {"position": path[:, 0]}
+            for k, path in enumerate(position)
         ]
     return clips
 

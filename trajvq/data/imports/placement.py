@@ -43,8 +43,9 @@ def origins_of(position: Floats) -> Floats | None:
     """
     if not _coarse(position):
         return None
-    common = np.floor(position.min(axis=(0, 1)))
-    return common if not _coarse(position - common) else np.floor(position.min(axis=1))
+    common: Floats = np.floor(position.min(axis=(0, 1)))
+    own: Floats = np.floor(position.min(axis=1))
+    return own if _coarse(position - common) else common
 
 
 def _coarse(position: Floats) -> bool:

@@ -198,7 +198,8 @@ def _grouped(points: Points, time: Floats, position: Floats, faults: _Faults, le
     if labels is not None and not any(labels):
         labels = None
         ledger.note("column label is empty and not used")
-    tracks, words = [], []
+    tracks: list[Track] = []
+    words: list[str] = []
     for code, rows in zip(ascending, np.split(order, np.flatnonzero(np.diff(track[order])) + 1), strict=True):
         own = set() if labels is None else set(labels[rows].tolist())
         again = np.flatnonzero(np.diff(time[rows]) <= 0)
