@@ -44,7 +44,13 @@ def test_links_are_followed_and_hidden_names_are_not(tmp_path: Path) -> None:
     os.symlink(tmp_path / "set", tmp_path / "set" / "a" / "again")
     source = read_folder(tmp_path / "set")
     assert [video.label for video in source.videos] == ["a", "b"]
-    assert source.notes == ("1 other file ignored: 1 .txt",)
+    assert source.files is not None
+    assert source.files.found == 6
+    assert +source.files.left_out == {".txt": 1, "hidden": 1, "hidden folder": 2}
+    assert source.notes == (
+        "linked folders followed: b",
+        "linked folders left out, whose videos are here already: a/again (the same as .)",
+    )
 
 
 def test_folders_of_episodes_and_cameras_are_no_classes(tmp_path: Path) -> None:
