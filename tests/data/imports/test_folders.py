@@ -31,7 +31,7 @@ def test_splits_may_hold_videos_without_a_class(tmp_path: Path) -> None:
         ("val", None),
     ]
     write_movie(tmp_path / "other" / "0.mp4", movie(0))
-    with pytest.raises(DataError, match="1 videos are outside the folders of its splits"):
+    with pytest.raises(DataError, match="1 video outside the folders of its splits"):
         read_folder(tmp_path)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from trajvq.data.imports.collection import Collection, Files, Video
 from trajvq.data.imports.layout import Meaning, read_layout
 from trajvq.data.imports.levels import Levels
+from trajvq.data.imports.plurals import counted
 from trajvq.data.imports.tiff import TIFF_FILES, in_order, page_count, tiff_video
 from trajvq.data.imports.video_files import VIDEO_FILES, video_file
 from trajvq.errors import DataError
@@ -51,7 +52,7 @@ def read_folder(path: Path, rate: float | None = None) -> Collection:
     """
     contents = _read_contents(path)
     if not contents.sources:
-        holds = ", ".join(f"{number:,} {reason}" for reason, number in contents.files.left_out.items()) or "nothing"
+        holds = ", ".join(f"{number:,} {reason}" for reason, number in (+contents.files.left_out).items()) or "nothing"
         raise DataError(f"{path} holds no video file, but {holds}; known: {KNOWN}, in a folder per class")
     meanings, notes = read_layout([parts for _, parts in contents.sources])
     levels = Levels()
@@ -146,6 +147,6 @@ def _check_all_or_none(path: Path, videos: list[Video], values: list[object], wh
     outside = [video.name for video, value in zip(videos, values, strict=True) if value is None]
     if 0 < len(outside) < len(videos):
         raise DataError(
-            f"{path}: {len(outside)} videos are outside {where}, the first of them {outside[0]}; "
-            "move every video into one, or rename those folders"
+            f"{path}: {counted(len(outside), 'video')} outside {where}; the first: {outside[0]}; move every video into "
+            "one, or rename those folders"
         )

@@ -52,17 +52,14 @@ def playback_notes(videos: Sequence[Video], rate: float | None) -> Iterator[str]
     if rate is not None:
         yield f"{rate:g} frames per second taken by their times, of {min(rates):.4g} to {max(rates):.4g}"
         return
-    if rates and max(rates) > min(rates) * (1 + SAME_RATE):
-        yield (
-            f"videos have {min(rates):.4g} to {max(rates):.4g} frames per second, which are taken as they are; "
-            f"for even times give --rate {min(rates):.4g}"
-        )
+    remedy = f"for even times give --rate, such as --rate {min(rates, default=0):.4g}"
     uneven = [video.name for video in videos if video.playback.uneven]
+    if rates and max(rates) > min(rates) * (1 + SAME_RATE):
+        also = "" if uneven else f"; {remedy}"
+        yield f"videos have {min(rates):.4g} to {max(rates):.4g} frames per second, which are taken as they are{also}"
     if uneven:
-        yield (
-            f"{counted(len(uneven), 'video')} with unevenly spaced frames, taken as even; the first: {uneven[0]}; "
-            f"for even times give --rate"
-        )
+        count = counted(len(uneven), "video")
+        yield f"{count} with unevenly spaced frames, taken as even; the first: {uneven[0]}; {remedy}"
 
 
 def note_omissions(ledger: Ledger, survey: Survey, films: Sequence[Film], length: int) -> None:

@@ -111,7 +111,7 @@ def import_videos(
     note_omissions(ledger, survey, films, length)
     lost = {str(video.label) for video in source.videos if video.label} - {str(video.label) for video in videos}
     notes = [*source.notes, f"no video left of class {_listed(sorted(lost))}" if lost else "", scale]
-    notes += [*size_notes(sizes, common_size, framing), *playback_notes(videos, rate)]
+    notes += [*size_notes(sizes, common_size, framing), *playback_notes(survey.videos, rate)]
     for note in (*notes, *split_notes, *backgrounds.notes()):
         ledger.note(note)
 
