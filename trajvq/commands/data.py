@@ -48,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     videos.add_argument("--axes", help="order of an array's axes, such as NTCHW or TNHW (default: detected)")
     array_help = "name of the array of videos in an .npz or .h5 (default: videos, or the only one like videos)"
     videos.add_argument("--array", metavar="NAME", help=array_help)
+    rate_help = "frames per second to take of video files, by their times (default: all frames as they come)"
+    videos.add_argument("--rate", type=float, help=rate_help)
     tracks = commands.add_parser(
         "import-tracks", help="import a table, CSV or Parquet: clip, frame, x, y[, z][, label]"
     )

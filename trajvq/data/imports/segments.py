@@ -142,7 +142,11 @@ def choose_segments(
     splits = split_by_class(labels, split_sizes(len(videos), val, test, where), seed, fold, twins)
     split_of = {video: split for split, rows in splits.items() for video in rows.tolist()}
     same = [video for video, first in enumerate(twins) if video != first and split_of[video] == split_of[first]]
-    notes = [f"{counted(len(same), 'video')} with the pixels of another, kept in its split"] if same else []
+    notes = (
+        [f"{counted(len(same), 'video')} with the pixels or the recording of another, kept in its split"]
+        if same
+        else []
+    )
     return {split: _whole(rows.tolist(), clips) for split, rows in splits.items()}, notes
 
 
@@ -163,7 +167,11 @@ def _by_time(clips: Sequence[int], noun: str) -> tuple[Segments, list[str]]:
         )
     if short:
         segments["test"] = [*segments.get("test", []), *_whole(short, clips)]
-        notes.append(f"{counted(len(short), noun)} too short for three splits, in test alone")
+        length = "--points" if noun == "track" else "--frames"
+        notes.append(
+            f"{counted(len(short), noun)} too short for three splits, in test alone; "
+            f"to train on them, give fewer {length} or more {noun}s"
+        )
     return segments, notes
 
 
