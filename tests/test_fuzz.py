@@ -1,4 +1,4 @@
-"""Damaged tables, as experiments/fuzz makes them, are imported or refused in one line, and leave no part of a dataset."""
+"""Damaged tables, as experiments/fuzz makes them, are imported or refused in one line, and leave nothing behind."""
 
 from pathlib import Path
 

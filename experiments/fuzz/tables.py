@@ -116,8 +116,8 @@ def cut(raw: bytes, rng: np.random.Generator) -> bytes:
 def flip(raw: bytes, rng: np.random.Generator) -> bytes:
     """Return the content with some bytes changed."""
     content = bytearray(raw)
-    for place in rng.integers(len(content), size=int(rng.integers(1, 30))).tolist():
-        content[place] = int(rng.integers(256))
+    for position in rng.integers(len(content), size=int(rng.integers(1, 30))).tolist():
+        content[position] = int(rng.integers(256))
     return bytes(content)
 
 

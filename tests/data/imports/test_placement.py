@@ -35,9 +35,9 @@ def test_small_coordinates_stay_as_they_are(offset: float) -> None:
 
 def test_an_origin_keeps_what_float32_would_round_away() -> None:
     near = paths(0.1, 0.2, offset=4_493_780.0)
-    origin = origins_of(near)
-    assert origin is not None
-    assert origin.shape == (3,)
+    subtracted = origins_of(near)
+    assert subtracted is not None
+    assert subtracted.shape == (3,)
     far = np.concatenate([near, paths(0.1, offset=9e6)])
     origins = origins_of(far)
     assert origins is not None

@@ -161,8 +161,8 @@ def test_motion_is_kept_however_large_the_coordinates_are(tmp_path: Path, offset
         line=lambda c, f, x, y: f"{c},{f},{offset + step * x / 100:.10f},{offset + step * y / 100:.10f}",
     )
     clips = imported(tmp_path / "out", source)
-    origin = read_manifest(tmp_path / "out").ledger.get("origin")
-    assert (origin is None) == (offset == 0)
+    subtracted = read_manifest(tmp_path / "out").ledger.get("origin")
+    assert (subtracted is None) == (offset == 0)
     paths = np.array([(x, y) for _, _, x, y in rows()]).reshape(6, 8, 2) * step / 100
     for clip in clips["train"]:
         steps = (clip["position"][-1] - clip["position"][0])[:2]

@@ -72,8 +72,8 @@ def cut_tracks(tracks: Sequence[Track], points: int | None, ledger: Ledger) -> t
 def missing_points(time: Floats) -> NDArray[np.int64]:
     """Return ``(P - 1,)``: how many points are missing between each of P points and the next, at the usual step."""
     steps = np.diff(time)
-    usual = np.quantile(steps, 0.5, method="lower")  # a step that there is
-    return np.where(steps > GAP * usual, np.rint(steps / usual) - 1, 0).astype(np.int64)
+    typical = np.quantile(steps, 0.5, method="lower")  # a step that there is
+    return np.where(steps > GAP * typical, np.rint(steps / typical) - 1, 0).astype(np.int64)
 
 
 def _between_gaps(gaps: NDArray[np.int64]) -> list[tuple[int, int]]:

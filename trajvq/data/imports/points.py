@@ -81,13 +81,13 @@ class Recording:
     Attributes:
         tracks: Those that can be used.
         rows: Number of rows of the table.
-        found: Number of tracks in it.
+        count: Number of tracks in it, usable or not.
         y_down: Whether y points down; None if the table does not say.
     """
 
     tracks: list[Track]
     rows: int
-    found: int
+    count: int
     y_down: bool | None
 
 

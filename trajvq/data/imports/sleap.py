@@ -37,15 +37,15 @@ def read_sleap(path: Path, ledger: Ledger, min_score: float | None = None) -> Po
     if tracks.ndim != 4 or tracks.shape[1] not in (2, 3) or tracks.shape[2] != len(nodes):
         raise DataError(f"{path}: tracks have shape {tracks.shape}, not (animals, 2, {len(nodes)}, frames)")
     animals = animals if len(animals) == len(tracks) else [str(number) for number in range(len(tracks))]
-    seen = np.isfinite(tracks).all(axis=1)  # (animals, parts, frames)
-    ledger.leave_out("point", "not seen", int((~seen).sum()))
-    if scores is not None and scores.shape == seen.shape:
-        low = seen & (scores < min_score)
+    visible = np.isfinite(tracks).all(axis=1)  # (animals, parts, frames)
+    ledger.leave_out("point", "not seen", int((~visible).sum()))
+    if scores is not None and scores.shape == visible.shape:
+        low = visible & (scores < min_score)
         ledger.leave_out("point", f"with a score below {min_score}", int(low.sum()))
-        seen &= ~low
-    ledger.count("point", seen.size)
+        visible &= ~low
+    ledger.count("point", visible.size)
     ledger.note(f"as SLEAP writes it: tracks are {', '.join(nodes)}; y points down")
-    animal, part, frame = np.nonzero(seen)
+    animal, part, frame = np.nonzero(visible)
     names = pa.array([f"{one}/{node}" for one in animals for node in nodes])
     axes = {axis: pa.array(tracks[animal, number, part, frame]) for number, axis in enumerate("xyz"[: tracks.shape[1]])}
     clip = names.take(pa.array(animal * len(nodes) + part))

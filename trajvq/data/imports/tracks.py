@@ -88,7 +88,7 @@ def import_tracks(
     resting = at_rest(position)
     position[resting] = position[resting, :1]
     flat = are_flat(position)
-    contents = f"{counted(recording.rows, 'row')}, {counted(recording.found, 'track')}; "
+    contents = f"{counted(recording.rows, 'row')}, {counted(recording.count, 'track')}; "
     for note in [contents + _description(pieces, names, flat, size, frames), *notes]:
         ledger.note(note)
     for note in _doubts(tracks, names, resting, flat):
@@ -124,10 +124,10 @@ def _check(span: float, frames: int, size: Size, points: int | None) -> None:
 def _description(pieces: Sequence[Sequence["Track"]], names: Sequence[str], flat: bool, size: Size, frames: int) -> str:
     """Return what the clips are, in words."""
     lengths = [len(piece.time) for piece in chain.from_iterable(pieces)]
-    spread = f"{min(lengths)} to {max(lengths)}" if min(lengths) < max(lengths) else f"{lengths[0]}"
+    lengths_in_words = f"{min(lengths)} to {max(lengths)}" if min(lengths) < max(lengths) else f"{lengths[0]}"
     height, width = height_and_width(size)
     return (
-        f"{counted(len(lengths), 'clip')} of {spread} points in {'2-D' if flat else '3-D'}; "
+        f"{counted(len(lengths), 'clip')} of {lengths_in_words} points in {'2-D' if flat else '3-D'}; "
         f"classes: {len(names) or 'none'}; clips of {frames} frames, {width}x{height}"
     )
 
@@ -158,7 +158,7 @@ def _pieces(
         points = min(longest // LONG_TRACK, frames)
         ledger.note(f"{counted(len(recording.tracks), 'track')} cut into clips of {points} points; see --points")
     tracks, pieces = cut_tracks(recording.tracks, points, ledger)
-    ledger.count("track", recording.found)
+    ledger.count("track", recording.count)
     if not tracks:
         raise DataError(f"{ledger.path}: no track has enough points in a row; give fewer --points, or fill the gaps")
     return tracks, pieces
