@@ -265,6 +265,20 @@ def test_a_table_without_header_takes_numbers_of_columns(tmp_path: Path) -> None
     check(read(source, columns={"clip": "4", "frame": "1", "x": "2", "y": "3"}))
 
 
+def test_a_table_may_be_one_track(tmp_path: Path) -> None:
+    source = write(tmp_path / "t.csv", "t,x,y", "{1},{2},{3}", rows(1))
+    with pytest.raises(DataError, match="--columns clip= if all rows are one track"):
+        read(source)
+    (track,) = read(source, columns={"clip": ""}).tracks
+    assert len(track.time) == 8
+
+
+def test_a_column_with_another_number_for_each_row_is_no_track(tmp_path: Path) -> None:
+    source = write(tmp_path / "t.csv", "id,frame,x,y", "{0}{1},{1},{2},{3}")
+    with pytest.raises(DataError, match="every clip has one point; .*--columns clip=NAME"):
+        read(source)
+
+
 NAMES = {
     "clp,frame,x,y": r"no column 'clip', but clp, frame, x, y; did you mean --columns clip=clp",
     "event,timestamp,location-long,location-lat": "--columns clip=NAME,x=location-long,y=location-lat",
@@ -308,3 +322,9 @@ def test_other_files_are_named(tmp_path: Path, name: str, content: bytes, words:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=words):
         read(tmp_path / name)
+
+
+def test_no_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    for path, words in ((tmp_path, "is a folder"), (tmp_path / "t.csv", "does not exist")):
+        with pytest.raises(DataError, match=words):
+            read(path)

@@ -39,7 +39,7 @@ def columns_named(names: Sequence[str], requested: Mapping[str, str], path: Path
     Args:
         names: Of the columns.
         requested: Names by role, as the user gives them: one name, several joined by ``+`` for ``clip``, the number
-            of a column from 1, or nothing for a role that no column has.
+            of a column from 1, or nothing for a role that no column has: no labels, or one track.
         path: The table, for messages.
         header: Whether the table has a header.
 
@@ -75,6 +75,11 @@ def missing_columns(names: Sequence[str], chosen: Mapping[str, Sequence[int]], p
         )
     listed = ", ".join(filter(None, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
     guesses = {role: _guess(role, free) for role in missing}
+    if missing == ["clip"] and not guesses["clip"]:
+        return DataError(
+            f"{path} has no column 'clip', but {listed}; name it with --columns clip=NAME, or give --columns clip= if "
+            "all rows are one track"
+        )
     advice = ",".join(f"{role}={guesses[role] or 'NAME'}" for role in missing)
     mean = "; did you mean" if all(guesses.values()) else "; name what they are called, such as"
     words = f"column {missing[0]!r}" if len(missing) == 1 else f"columns {', '.join(map(repr, missing))}"

@@ -22,8 +22,6 @@ def decode(path: Path) -> tuple[str, list[str]]:
         DataError: If it is no text.
         OSError: If it cannot be read.
     """
-    if not path.is_file():
-        raise DataError(f"{path} does not exist or is not a file")
     raw = path.read_bytes()
     for start, what in OTHERS.items():
         if raw.startswith(start):

@@ -114,7 +114,7 @@ def points_of(
         animal = text(table.columns[chosen["clip"][0]]) if "clip" in chosen else None
         ledger.note(f"points: {', '.join(one.name for one in series)}; each is a track, y points down")
         return _melted(table, series, animal, table.columns[chosen["frame"][0]], ledger, min_score)
-    if any(role not in chosen for role in NEEDED):
+    if any(role not in chosen and requested.get(role) != "" for role in NEEDED):
         raise missing_columns(table.names, chosen, path, table.header)
     table = _without_units(table, [chosen[role][0] for role in ("frame", "x", "y")], ledger)
     return _long(table, chosen, requested, ledger)
@@ -122,16 +122,19 @@ def points_of(
 
 def _long(table: Table, chosen: Mapping[str, Sequence[int]], requested: Mapping[str, str], ledger: Ledger) -> Points:
     """Return the points of a table with one point a row."""
+    if "clip" not in chosen:
+        ledger.note("all rows are one track")
     names = {role: "+".join(table.names[k] for k in numbers_of) for role, numbers_of in chosen.items()}
-    trackmate = plain(names["clip"]) == "track id" and plain(names["x"]) == "position x"
-    pixels = trackmate or plain(names["clip"]) == "particle"
+    clip = plain(names.get("clip", ""))
+    trackmate = clip == "track id" and plain(names["x"]) == "position x"
+    pixels = trackmate or clip == "particle"
     if trackmate and "label" not in requested:  # there, it is the name of a spot
         names.pop("label", None)
     if any(name.lower() != role for role, name in names.items()):
         ledger.note("columns: " + ", ".join(f"{role}={name}" for role, name in names.items()))
     if pixels:
         ledger.note(f"as {'TrackMate' if trackmate else 'trackpy'} writes it: y points down")
-    parts = [text(table.columns[number]) for number in chosen["clip"]]
+    parts = [text(table.columns[number]) for number in chosen.get("clip", ())] or [pa.array(["all"] * len(table.rows))]
     columns = {role: table.columns[numbers_of[0]] for role, numbers_of in chosen.items()}
     return Points(
         parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, "/"),

@@ -21,6 +21,7 @@ from trajvq.errors import DataError, first_line
 from trajvq.io.arrays import Floats
 
 MAX_COORDINATE = 1e12  # beyond it, rounding errors are as large as the path
+ONE_POINT = "has one point"
 HDF5 = (".h5", ".hdf5")
 NO_TRACK = r"^(?i:none|nan|null|)$"  # instead of the number of a track
 
@@ -111,6 +112,8 @@ def read_tracks(
         DataError: If the table cannot be read, a column is missing, or, without ``skip_bad``, a row or track cannot
             be used.
     """
+    if not path.is_file():
+        raise DataError(f"{path} {'is a folder; give one table' if path.is_dir() else 'does not exist'}")
     faults = _Faults()
     try:
         if path.suffix.lower() in HDF5:
@@ -128,6 +131,8 @@ def read_tracks(
         tracks = _tracks(points, path, separator, faults, ledger)
     except pa.ArrowException as error:
         raise DataError(f"{path}: a column holds what is no text and no number ({first_line(error)})") from None
+    if not tracks and len(faults.tracks) > 1 and set(faults.tracks.values()) == {ONE_POINT}:
+        raise DataError(f"{path}: every clip {ONE_POINT}; name the column of the tracks with --columns clip=NAME")
     if (faults.rows or faults.tracks) and not skip_bad:
         raise DataError(f"{path} has {faults.words()}; fix them, or leave them out with --skip-bad")
     bad_rows = [f"row {row} {reason}".strip() for row, reason in sorted(faults.rows.items())]
@@ -204,7 +209,7 @@ def _grouped(points: Points, time: Floats, position: Floats, faults: _Faults, le
         own = set() if labels is None else set(labels[rows].tolist())
         again = np.flatnonzero(np.diff(time[rows]) <= 0)
         if len(rows) < 2:
-            faults.tracks[names[code]] = "has one point"
+            faults.tracks[names[code]] = ONE_POINT
         elif len(again):
             cell = text(points.frame[int(rows[again[0]]) : int(rows[again[0]]) + 1])[0].as_py()
             faults.tracks[names[code]] = f"has frame {cell} twice"
