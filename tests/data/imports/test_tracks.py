@@ -253,3 +253,12 @@ def test_wrong_options_are_an_error_of_one_line(
     printed = capsys.readouterr().err
     assert printed.startswith("trajvq: ")
     assert printed.count("\n") == 1
+
+
+def test_every_piece_of_a_track_has_its_label(tmp_path: Path) -> None:
+    def line(c: str, f: int, x: float, y: float) -> str:
+        return f"{c},{f},{f},{f if int(c) % 2 else -f},{'up' if int(c) % 2 else 'down'}"
+
+    clips = imported(tmp_path / "out", write(tmp_path / "t.csv", "clip,frame,x,y,label", line), "--points=4")
+    for clip in [clip for part in clips.values() for clip in part]:
+        assert (clip["position"][-1, 1] > clip["position"][0, 1]) == bool(clip["label"])
