@@ -200,13 +200,16 @@ def test_a_track_is_cut_at_a_large_gap_and_its_pieces_stay_in_one_split(
     [(("20001", "999001"), ["class 20001", "class 999001"]), (("true", "false"), ["false", "true"]),
      (("1", "2"), ["class 1", "class 2"]), (("1.0", "0.0"), ["class 0", "class 1"])],
 )  # fmt: skip
-def test_there_are_as_many_classes_as_labels(tmp_path: Path, labels: tuple[str, str], classes: list[str]) -> None:
+def test_there_are_as_many_classes_as_labels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], labels: tuple[str, str], classes: list[str]
+) -> None:
     def line(c: str, f: int, x: float, y: float) -> str:
         return f"{c},{f},{x},{y},{labels[int(c) % 2]}"
 
     source = write(tmp_path / "t.csv", "clip,frame,x,y,label", line)
     imported(tmp_path / "out", source)
     assert read_manifest(tmp_path / "out").classes == classes
+    assert f"classes: 2 ({', '.join(classes)})" in capsys.readouterr().out
     imported(tmp_path / "named", source, "--classes=up,down")
     assert read_manifest(tmp_path / "named").classes == ["up", "down"]
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FEW_TRACKS = 3  # with fewer, there is not one for each split
 LONG_TRACK = 5  # clips that a track must hold to be cut by time into three splits
+NAMED_CLASSES = 10  # that are printed
 MANY_CLASSES = 0.5  # share of the tracks from which on the number of classes is doubtful
 
 
@@ -126,9 +127,11 @@ def _description(pieces: Sequence[Sequence["Track"]], names: Sequence[str], flat
     lengths = [len(piece.time) for piece in chain.from_iterable(pieces)]
     lengths_in_words = f"{min(lengths)} to {max(lengths)}" if min(lengths) < max(lengths) else f"{lengths[0]}"
     height, width = height_and_width(size)
+    more = ", ..." if len(names) > NAMED_CLASSES else ""
+    classes = f"{len(names)} ({', '.join(names[:NAMED_CLASSES])}{more})" if names else "none"
     return (
         f"{counted(len(lengths), 'clip')} of {lengths_in_words} points in {'2-D' if flat else '3-D'}; "
-        f"classes: {len(names) or 'none'}; clips of {frames} frames, {width}x{height}"
+        f"classes: {classes}; clips of {frames} frames, {width}x{height}"
     )
 
 
