@@ -23,8 +23,9 @@ def test_random_numbers_depend_on_the_index_alone(start: int, count: int) -> Non
     np.testing.assert_array_equal(numbers[start:], uniforms(7, "train", start, start + count, UNIFORMS))
 
 
-def test_a_clip_does_not_depend_on_its_neighbors() -> None:
-    twelve, four = make_clips(2, "val", 0, 12, 16, 64), make_clips(2, "val", 5, 9, 16, 64)
+@pytest.mark.parametrize("preset", ["default", "scenes"])
+def test_a_clip_does_not_depend_on_its_neighbors(preset: str) -> None:
+    twelve, four = make_clips(2, "val", 0, 12, 16, 64, preset), make_clips(2, "val", 5, 9, 16, 64, preset)
     for name in twelve:
         np.testing.assert_array_equal(twelve[name][5:9], four[name])
 
