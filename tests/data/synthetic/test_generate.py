@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from trajvq.data.synthetic import plan
 from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.paths import UNIFORMS
 from trajvq.data.synthetic.presets import OOD, PRESETS
 from trajvq.data.synthetic.random import uniforms
 from trajvq.data.synthetic.render import render_discs
-from trajvq.data.synthetic.scene import UNIFORMS, lay_out, make_clips
+from trajvq.data.synthetic.scene import lay_out, make_clips
 from trajvq.errors import DataError
 
 
