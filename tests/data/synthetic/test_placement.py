@@ -20,7 +20,7 @@ def clips() -> Columns:
 
 
 def test_clips_have_one_to_four_objects_and_nothing_in_place_of_others(clips: Columns) -> None:
-    exists = ~np.isnan(clips["radius"][:, 0])
+    exists = np.asarray(np.isfinite(clips["radius"][:, 0]))
     assert (np.bincount(exists.sum(axis=1), minlength=5)[1:] >= 12).all()
     assert (np.diff(exists.astype(int), axis=1) <= 0).all()
     for name in ("pixel", "position", "params"):
@@ -33,7 +33,7 @@ def test_clips_have_one_to_four_objects_and_nothing_in_place_of_others(clips: Co
 
 
 def test_an_object_that_is_not_occluded_is_seen_whole_and_by_itself(clips: Columns) -> None:
-    seen = ~clips["occluded"] & ~np.isnan(clips["radius"])
+    seen = np.asarray(~clips["occluded"] & np.isfinite(clips["radius"]))
     assert 0.7 < seen.sum() / np.isfinite(clips["radius"]).sum() < 0.95
     foreground = (clips["video"] < 250).any(axis=2)
     for clip, frame in np.argwhere(seen.any(axis=2)):
@@ -63,7 +63,7 @@ def test_the_nearest_object_is_in_front(clips: Columns) -> None:
 
 def test_some_objects_enter_or_leave_the_picture() -> None:
     objects = by_object(lay_out(PRESETS["scenes"], 5, "train", 0, 400, 16, SIZE))
-    outside = ((objects["pixel"] < 0) | (objects["pixel"] > SIZE)).any(axis=-1)
+    outside = np.asarray(((objects["pixel"] < 0) | (objects["pixel"] > SIZE)).any(axis=-1))
     assert objects["occluded"][outside].all()
     assert 0.1 < outside.any(axis=1).mean() < 0.3
     changes = np.diff(outside.astype(int), axis=1)

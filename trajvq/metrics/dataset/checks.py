@@ -82,9 +82,9 @@ class SplitContents:
         return np.concatenate([getattr(block, name)[:, :, :1] for block in self.tracks])
 
 
-def name_clips(split: str, clips: NDArray[np.bool_] | list[int], problem: str) -> list[str]:
+def name_clips(split: str, clips: NDArray[np.bool_] | np.bool_ | list[int], problem: str) -> list[str]:
     """Return a message that names the first few clips, a mask or numbers; empty without any."""
-    numbers = np.flatnonzero(clips).tolist() if isinstance(clips, np.ndarray) else clips
+    numbers = clips if isinstance(clips, list) else np.flatnonzero(clips).tolist()
     if not numbers:
         return []
     more = f" and {len(numbers) - NAMED:,} more" if len(numbers) > NAMED else ""

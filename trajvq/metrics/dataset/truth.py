@@ -54,11 +54,11 @@ def check_truth(splits: dict[str, SplitContents]) -> Check:
         distance = np.linalg.norm(matches.tracks.pixel - pixel, axis=-1)
         error = _mean(distance, counted)
         if "background" not in columns or columns["background"].ndim != 2:
-            errors.append(np.nanmedian(error))
+            errors.append(float(np.nanmedian(error)))
             far = (error > TEXTURED_TOLERANCE).any(axis=1)
             check.warnings += name_clips(split, far, f"an object is over {TEXTURED_TOLERANCE} px from `pixel`")
             continue
-        errors.append(np.nanmean(error))
+        errors.append(float(np.nanmean(error)))
         missing = (visible & ~matches.matched).any(axis=(1, 2))
         far = (error > POSITION_TOLERANCE).any(axis=1)
         check.faults += name_clips(split, missing, "some frame does not show an object where `pixel` is")
@@ -100,7 +100,8 @@ def _extent(path: NDArray[np.floating]) -> Floats:
     finite = np.isfinite(path)
     high = np.where(finite, path, -np.inf).max(axis=1)
     low = np.where(finite, path, np.inf).min(axis=1)
-    return np.where(finite.any(axis=1), high - low, 0.0).max(axis=-1).astype(np.float64)
+    extent = np.where(finite.any(axis=1), high - low, 0.0).max(axis=-1)
+    return np.asarray(extent, dtype=np.float64)
 
 
 def _mean(values: Floats, counted: NDArray[np.bool_]) -> Floats:
