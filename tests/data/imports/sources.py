@@ -26,16 +26,17 @@ def encode(
     container: str = "mp4",
     codec: str = "mpeg4",
     aspect: Fraction | None = None,
-    **options: str,
+    pixels: str = "yuv420p",
 ) -> bytes:
     """The bytes of a video file.
 
     ``times`` are those of its frames, in units of a frame; ``aspect`` is the width of a pixel divided by its height.
     """
     file = io.BytesIO()
-    with av.open(file, "w", format=container, options=options) as output:
+    with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.bit_rate = video.shape[2], video.shape[1], 4_000_000
+        stream.pix_fmt = pixels
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
         for number, picture in enumerate(video):

@@ -25,7 +25,9 @@ def moving_mnist(path: Path, **changes: Any) -> Path:
 
 def test_the_frames_of_moving_mnist_are_cut_where_its_index_says(tmp_path: Path) -> None:
     source = read_npz(moving_mnist(tmp_path / "train.npz"))
-    assert [video.read()[..., 0].tolist() for video in source.videos] == [movie(k, 10)[..., 0].tolist() for k in range(3)]
+    assert [video.read()[..., 0].tolist() for video in source.videos] == [
+        movie(k, 10)[..., 0].tolist() for k in range(3)
+    ]
     assert source.notes == ("Moving MNIST's layout: 30 frames in a row are 3 videos of 10",)
 
 

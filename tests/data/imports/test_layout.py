@@ -35,7 +35,10 @@ def test_splits_and_classes_are_found_at_any_depth(
 @pytest.mark.parametrize(
     "paths",
     [
-        ["videos/chunk-000/observation.images.top/episode_000000", "videos/chunk-000/observation.images.top/episode_000001"],
+        [
+            "videos/chunk-000/observation.images.top/episode_000000",
+            "videos/chunk-000/observation.images.top/episode_000001",
+        ],
         ["videos/chunk-000/observation.image/episode_000000", "videos/chunk-001/observation.image/episode_000001"],
         ["videos/observation.images.top/chunk-000/file-000", "videos/observation.images.top/chunk-001/file-000"],
     ],
@@ -46,7 +49,9 @@ def test_folders_of_lerobot_are_no_classes(paths: list[str]) -> None:
 
 
 def test_what_several_cameras_recorded_is_a_group() -> None:
-    paths = [("chunk-000", f"observation.images.{camera}", f"episode_{k}") for k in (0, 1) for camera in ("top", "wrist")]
+    paths = [
+        ("chunk-000", f"observation.images.{camera}", f"episode_{k}") for k in (0, 1) for camera in ("top", "wrist")
+    ]
     found, said = read_layout(paths)
     assert len({meaning.group for meaning in found}) == 2
     assert found[0].group == found[1].group
@@ -56,6 +61,7 @@ def test_what_several_cameras_recorded_is_a_group() -> None:
 
 def test_folders_that_are_neither_split_nor_class_are_named() -> None:
     assert notes("data/raw/a/one/0", "data/raw/b/two/0") == (
-        "folder data/raw holds every video, so it is no class; folders below those of classes not taken as classes: one, two"
+        "folder data/raw holds every video, so it is no class; "
+        "folders below those of classes not taken as classes: one, two"
     )
     assert notes("train/a/0", "test/b/0") == ""
