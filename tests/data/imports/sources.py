@@ -35,6 +35,7 @@ def encode(
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.bit_rate = video.shape[2], video.shape[1], 4_000_000
         stream.pix_fmt = pixels
         if aspect is not None:
