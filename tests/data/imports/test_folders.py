@@ -50,7 +50,7 @@ def test_links_are_followed_and_hidden_names_are_not(tmp_path: Path) -> None:
     assert [video.label for video in source.videos] == ["a", "b"]
     assert source.files is not None
     assert source.files.found == 6
-    assert +source.files.left_out == {".txt": 1, "hidden": 1, "hidden folder": 2}
+    assert +source.files.left_out == {".txt": 1, "hidden": 1, "hidden folders": 2}
     assert source.notes == (
         "linked folders followed: b",
         "linked folders left out, whose videos are here already: a/again (the same as .)",
