@@ -186,12 +186,15 @@ def _surplus(truth: Truth, video: Bytes, stack: NDArray[np.float32], body: NDArr
     contrast = positive_minimum(truth.contrast, np.full(len(truth.contrast), UNKNOWN_CONTRAST))
     area = positive_minimum(truth.pixels.reshape(len(contrast), -1), np.full(len(contrast), UNKNOWN_AREA))
     threshold = np.repeat(np.maximum(SHARE * contrast, CLEAR), frames)[:, None, None]
-    clear = (stack >= threshold) & (contrast_of(video, truth.video).reshape(stack.shape) >= threshold)
-    clear &= body == 0
+    clear = (stack >= threshold) & (body == 0)
     number = np.zeros(len(stack), dtype=np.int64)
     rows = np.flatnonzero(clear.any(axis=(1, 2)))
+    # Neighbors are averaged, since what compression does to edges has opposite signs side by side.
+    target, reconstruction = (v.reshape(-1, *v.shape[2:])[rows] for v in (truth.video, video))
+    change = ndimage.uniform_filter(reconstruction.astype(np.float32) - target, (1, 1, 3, 3))
     reach = 2 * int(OBJECT_MARGIN) + 1
-    clear = clear[rows] & (ndimage.maximum_filter(truth.numbers[rows], (1, reach, reach)) == 0)
+    far = ndimage.maximum_filter(truth.numbers[rows], (1, reach, reach)) == 0
+    clear = clear[rows] & (np.abs(change).mean(axis=1) / 255 >= threshold[rows]) & far
     labels, total = ndimage.label(clear, IN_FRAME)
     frame, row, column = np.nonzero(labels)
     place = np.zeros(total + 1, dtype=np.int64)
