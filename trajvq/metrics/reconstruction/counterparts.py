@@ -21,7 +21,8 @@ from trajvq.metrics.tracking import IN_FRAME, NOISE, SHARE, contrast_of, positiv
 
 INSIDE = 0.5  # share of a piece's pixels that must lie within a true object for the piece to belong to it
 CLEAR = 8 / 255  # contrast below which nothing is surplus
-UNKNOWN_CONTRAST, UNKNOWN_AREA = 0.25, 16.0  # of the objects of a target that shows none, in [0, 1] and pixels
+UNKNOWN_CONTRAST = 0.25  # in [0, 1], of the objects of a target that shows none
+LARGE = 12.0  # pixels from which something clear is an object, however large those of the target are
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,8 @@ def _surplus(truth: Truth, video: Bytes, stack: NDArray[np.float32], body: NDArr
     """Return ``(F,)`` numbers of components that are clear of the background, of the target and of every object."""
     frames = truth.radius.shape[1]
     contrast = positive_minimum(truth.contrast, np.full(len(truth.contrast), UNKNOWN_CONTRAST))
-    area = positive_minimum(truth.pixels.reshape(len(contrast), -1), np.full(len(contrast), UNKNOWN_AREA))
+    area = positive_minimum(truth.pixels.reshape(len(contrast), -1), np.full(len(contrast), LARGE))
+    least = np.clip(SHARE * area, 1.0, LARGE)
     threshold = np.repeat(np.maximum(SHARE * contrast, CLEAR), frames)[:, None, None]
     clear = (stack >= threshold) & (body == 0)
     number = np.zeros(len(stack), dtype=np.int64)
@@ -200,6 +202,6 @@ def _surplus(truth: Truth, video: Bytes, stack: NDArray[np.float32], body: NDArr
     place = np.zeros(total + 1, dtype=np.int64)
     place[labels[frame, row, column]] = rows[frame]
     size = np.bincount(labels[frame, row, column], minlength=total + 1)[1:]
-    enough = size >= np.maximum(SHARE * np.repeat(area, frames)[place[1:]], 1)
+    enough = size >= np.repeat(least, frames)[place[1:]]
     number += np.bincount(place[1:][enough], minlength=len(stack))
     return number

@@ -78,6 +78,11 @@ class Truth:
         """``(N, T, H, W)``: pixels that move, as `moving_pixels` finds them; none in a still clip."""
         return moving_pixels(self.video)
 
+    @cached_property
+    def moves(self) -> NDArray[np.bool_]:
+        """``(N,)``: whether anything moves in a clip."""
+        return np.asarray(self.moving.any(axis=(1, 2, 3)))
+
 
 def background_of(batch: Mapping[str, Tensor]) -> Tensor:
     """Return the background of a batch, float ``(B, 3, 1, H, W)``: the stored one, or an estimate."""
