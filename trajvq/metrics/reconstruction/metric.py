@@ -29,7 +29,7 @@ OTHER_STATES = ("similarity", "index", "own_values", "distance", "moves")
 class ReconstructionFigures(Metric):
     """Accumulates `clip_figures` over batches and processes.
 
-    ``compute`` returns the number of ``clips``, of ``still_clips`` and of ``empty_clips`` (without any object), ``mse``,
+    ``compute`` returns the number of ``clips``, of ``still_clips`` and of ``empty_clips`` (no object), ``mse``,
     ``moving_mse`` (of the clips that are not still, if there are any), ``psnr``, ``surplus``, ``object_psnr``,
     ``visible``, ``centroid_error``, ``centroid_p95``, ``radius_error`` and ``color_error`` as floats; in full also
     ``ssim`` if frames are large enough for it, ``moving_psnr`` if a clip moves, ``intervals`` and ``per_clip``. Figures

@@ -102,14 +102,12 @@ def truth_of(batch: Mapping[str, Tensor]) -> Truth:
     background = to_uint8(background_of(batch))
     if "pixel" not in batch:
         return _tracked(video, background)
-    names = [name for name in ("pixel", "radius", "color", "occluded") if name in batch]
-    stored = with_objects({name: batch[name] for name in names})
-    pixel, radius, color = (stored[name].double().cpu().numpy() for name in ("pixel", "radius", "color"))
+    pixel, radius, color = (batch[name].double().cpu().numpy() for name in ("pixel", "radius", "color"))
     contrast = _object_contrast(video, background, color / 255)
     contrast = np.where(np.isfinite(pixel).any(axis=(1, 3)), contrast, np.nan)
     valid = np.isfinite(pixel).all(axis=-1)
-    if "occluded" in stored:
-        valid = valid & ~stored["occluded"].cpu().numpy()
+    if "occluded" in batch:
+        valid = valid & ~batch["occluded"].cpu().numpy()
     labels = _disc_labels(pixel, radius, *video.shape[-2:])
     peak = np.where(np.isfinite(pixel[..., 0]), contrast[:, None], np.nan)
     return Truth(video, background, pixel, radius, contrast, peak, valid, labels, tracked=False)
@@ -141,10 +139,3 @@ def _object_contrast(video: Bytes, background: Bytes, color: Floats) -> Floats:
         strongest = np.quantile(contrast_of(video, background), OBJECT_QUANTILE, axis=(1, 2, 3)).astype(np.float64)
         return np.repeat(strongest[:, None], color.shape[1], axis=1)
     return np.asarray(np.abs(color - (background / 255.0)[:, :, :, 0, 0]).mean(axis=-1))
-
-
-def with_objects(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return columns with the axis of objects, inserted with a single one where they lack it."""
-    single = stored["pixel"].ndim == 3
-    axis = {"color": 1}
-    return {name: value.unsqueeze(axis.get(name, 2)) if single else value for name, value in stored.items()}
