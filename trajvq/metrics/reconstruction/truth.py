@@ -96,7 +96,7 @@ def truth_of(batch: Mapping[str, Tensor]) -> Truth:
 
     Args:
         batch: ``video`` float ``(B, 3, T, H, W)`` in [0, 1] and perhaps ``background``, ``pixel`` with ``radius`` and
-            ``color``, and ``occluded``, each with the axis of objects or, for a single object, without it.
+            ``color``, and ``occluded``, as `Clips.batch` gives them.
     """
     video = to_uint8(batch["video"])
     background = to_uint8(background_of(batch))
