@@ -51,7 +51,7 @@ def truth_from(columns: dict[str, torch.Tensor], stored: bool) -> Truth:
 @pytest.mark.parametrize("stored", [True, False])
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_presets(script: ModuleType, preset: str, stored: bool) -> None:
-    clips = make_clips(3, "test", 0, 4, 8, 64, PRESETS[preset])
+    clips = make_clips(3, "test", 0, 4, 8, 64, preset)
     columns = {name: torch.from_numpy(v) for name, v in clips.items() if v.dtype.kind != "S"}
     # On `hard`, a bar in front of the object moves the center of what is seen of it.
     check(script, truth_from(columns, stored), (0.3 if preset == "hard" else TRACKER_ERROR) if stored else 0.0)
