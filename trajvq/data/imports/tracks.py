@@ -14,10 +14,11 @@ from trajvq.data.storage.shards import Columns
 from trajvq.data.storage.splits import new_dataset, split_by_class, split_sizes, write_split
 from trajvq.data.synthetic.camera import COLUMNS, View, look_along
 from trajvq.data.synthetic.motion import unit_vector
+from trajvq.data.synthetic.paths import UNIFORMS, hls_to_rgb
 from trajvq.data.synthetic.presets import Preset, preset_named
 from trajvq.data.synthetic.random import uniforms
 from trajvq.data.synthetic.ranges import APPEARANCE, sample_appearance
-from trajvq.data.synthetic.scene import UNIFORMS, hls_to_rgb, render_blocks
+from trajvq.data.synthetic.scene import render_blocks
 from trajvq.errors import DataError, first_line
 from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import Size, height_and_width
