@@ -139,7 +139,7 @@ def _adopt(
     alone = np.ones(limit.size + 1, dtype=bool)
     alone[owner] = False
     wanted = alone[1:].reshape(limit.shape) & np.isfinite(limit)
-    frame, row, column = np.nonzero((labels > 0) & wanted.any(axis=1)[:, None, None])
+    frame, row, column = np.nonzero((labels > 0) & np.asarray(wanted.any(axis=1))[:, None, None])
     component = labels[frame, row, column]
     free = owner[component] == 0
     if not free.any():
@@ -188,15 +188,15 @@ def _surplus(truth: Truth, video: Bytes, stack: NDArray[np.float32], body: NDArr
     area = positive_minimum(truth.pixels.reshape(len(contrast), -1), np.full(len(contrast), LARGE))
     least = np.clip(SHARE * area, 1.0, LARGE)
     threshold = np.repeat(np.maximum(SHARE * contrast, CLEAR), frames)[:, None, None]
+    reach = 2 * int(OBJECT_MARGIN) + 1
     clear = (stack >= threshold) & (body == 0)
+    clear &= ndimage.maximum_filter(truth.numbers, (1, reach, reach)) == 0
     number = np.zeros(len(stack), dtype=np.int64)
     rows = np.flatnonzero(clear.any(axis=(1, 2)))
     # Neighbors are averaged, since what compression does to edges has opposite signs side by side.
     target, reconstruction = (v.reshape(-1, *v.shape[2:])[rows] for v in (truth.video, video))
     change = ndimage.uniform_filter(reconstruction.astype(np.float32) - target, (1, 1, 3, 3))
-    reach = 2 * int(OBJECT_MARGIN) + 1
-    far = ndimage.maximum_filter(truth.numbers[rows], (1, reach, reach)) == 0
-    clear = clear[rows] & (np.abs(change).mean(axis=1) / 255 >= threshold[rows]) & far
+    clear = clear[rows] & (np.abs(change).mean(axis=1) / 255 >= threshold[rows])
     labels, total = ndimage.label(clear, IN_FRAME)
     frame, row, column = np.nonzero(labels)
     place = np.zeros(total + 1, dtype=np.int64)
