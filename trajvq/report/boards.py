@@ -160,7 +160,7 @@ def _cell(figure: Figure, rows: Mapping[str, Mapping[str, Any]], name: str) -> C
     return Cell(figure.name, value, figure.text(value), interval, value == best)
 
 
-def _rivals(rows: Rows, name: str) -> list[Mapping[str, Any]]:
+def _rivals(rows: Mapping[str, Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
     """Return the rows that one is compared with: all but the target, which every figure favors."""
     return [] if name == TARGET else [row for label, row in rows.items() if label != TARGET]
 
