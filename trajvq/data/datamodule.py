@@ -88,8 +88,8 @@ class TrajectoryDataModule(L.LightningDataModule):
         missing = [split for split in ("train", "val") if split not in splits]
         if stage == "fit" and missing:
             raise DataError(
-                f"{self.path} has no split {' and no split '.join(map(repr, missing))}, which training needs; it has: "
-                f"{', '.join(splits)}. Import more clips, or `trajvq test` another model on it"
+                f"{self.path} has no {' and no '.join(map(repr, missing))}, which training needs; it has: "
+                f"{', '.join(splits)}. Generate or import more clips, or test a trained model on it with `trajvq test`"
             )
 
     def clips(self, split: str) -> Clips:

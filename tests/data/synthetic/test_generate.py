@@ -76,7 +76,12 @@ def test_classes_share_start_positions_and_colors() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"preset": "nope"}, "unknown preset"), ({"size": 8}, "too small"), ({"frames": 1}, "too small")],
+    [
+        ({"preset": "nope"}, "unknown preset"),
+        ({"size": 8}, "too small"),
+        ({"frames": 1}, "too small"),
+        ({"preset": "scenes", "frames": 3}, "least 4"),
+    ],
 )
 def test_bad_settings_are_refused(tmp_path: Path, arguments: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):

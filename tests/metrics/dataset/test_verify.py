@@ -260,4 +260,4 @@ def test_a_film_in_which_nothing_moves_is_said_in_words_and_is_no_fault(
     )
     assert main(["data", "verify", str(tmp_path / "flat")]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "all pixels have the same color" in said
+    assert "all pixels have the same color, so nothing moves" in said

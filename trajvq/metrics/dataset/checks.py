@@ -143,6 +143,6 @@ def check_values(splits: dict[str, SplitContents]) -> Check:
             if "pixel" in columns:
                 wrong &= contents.exists.any(axis=1)
             check.faults += name_clips(split, wrong, f"{name} is not a number")
-        check.warnings += name_clips(split, contents.blank, "all pixels have the same color")
+        check.warnings += name_clips(split, contents.blank, "all pixels have the same color, so nothing moves")
         check.warnings += name_clips(split, contents.still, "nothing moves")
     return check

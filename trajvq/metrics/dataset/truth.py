@@ -90,7 +90,7 @@ def check_positions(splits: dict[str, SplitContents]) -> Check:
         coarse = (extent > 0) & (rounding > COARSE * extent)
         if "pixel" in contents.columns:
             coarse |= (extent == 0) & (_extent(contents.columns["pixel"]) > MOVES)
-        problem = "its position is too coarse for the motion in it; import it with an origin near its tracks"
+        problem = "its position is too coarse for the motion in it; import it again"
         check.faults += name_clips(split, (coarse & exists).any(axis=1), problem)
     return check
 
