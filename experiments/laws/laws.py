@@ -36,7 +36,7 @@ def noisy(truth: Truth) -> Bytes:
     rms = np.sqrt(moving / np.maximum(truth.moving.sum(axis=(1, 2, 3)), 1))
     deviation = np.minimum(2.0, rms / 4)[:, None, None, None, None]
     noise = rng.standard_normal(video.shape, dtype=np.float32) * deviation
-    return np.clip(np.rint(video + noise), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(video + noise), 0, 255), dtype=np.uint8)
 
 
 def compressed(truth: Truth) -> Bytes:

@@ -26,8 +26,8 @@ def disc_mask(pixel: Floats, radius: Floats, height: int, width: int) -> NDArray
         return mask
     x, y = pixel.reshape(-1, 2)[number].T[..., None]
     squared = np.square(radius.reshape(-1)[number])[:, None]
-    reach = int(np.ceil(np.sqrt(squared.max()))) + 1
-    steps = np.arange(-reach, reach + 1)  # only the pixels around a center are compared
+    steps_away = int(np.ceil(np.sqrt(squared.max()))) + 1
+    steps = np.arange(-steps_away, steps_away + 1)  # only the pixels around a center are compared
     column, row = np.floor(x).astype(int) + steps, np.floor(y).astype(int) + steps
     inside = np.square(row + 0.5 - y)[:, :, None] + np.square(column + 0.5 - x)[:, None] <= squared[..., None]
     inside &= ((row >= 0) & (row < height))[:, :, None] & ((column >= 0) & (column < width))[:, None]

@@ -109,8 +109,8 @@ def _bodies(truth: Truth, stack: NDArray[np.float32], limit: Floats) -> NDArray[
     if shared.any():
         covered = np.zeros(limit.size + 1, dtype=bool)
         covered[second[covers]] = True
-        place = np.stack([column[shared] + 0.5, row[shared] + 0.5], axis=-1)
-        distance = np.linalg.norm(truth.pixel.reshape(frames, objects, 2)[frame[shared]] - place[:, None], axis=-1)
+        point = np.stack([column[shared] + 0.5, row[shared] + 0.5], axis=-1)
+        distance = np.linalg.norm(truth.pixel.reshape(frames, objects, 2)[frame[shared]] - point[:, None], axis=-1)
         distance = distance - truth.radius.reshape(limit.shape)[frame[shared]]
         number = 1 + frame[shared, None] * objects + np.arange(objects)
         distance = np.where(covered[number] & np.isfinite(distance), distance, np.inf)
@@ -149,18 +149,18 @@ def _adopt(
     weight = stack[frame, row, column].astype(np.float64)
     mass = np.bincount(member, weight)
     center = np.stack([np.bincount(member, weight * (at + 0.5)) / mass for at in (column, row)], axis=-1)
-    place = np.zeros(len(numbers), dtype=np.int64)
-    place[member] = frame
-    amount = np.bincount(place, minlength=frames)
-    rank = np.arange(len(numbers)) - (np.cumsum(amount) - amount)[place]  # labels rise with the frame
+    frame_of = np.zeros(len(numbers), dtype=np.int64)
+    frame_of[member] = frame
+    amount = np.bincount(frame_of, minlength=frames)
+    rank = np.arange(len(numbers)) - (np.cumsum(amount) - amount)[frame_of]  # labels rise with the frame
     candidates = np.full((frames, int(amount.max()), 2), np.nan)
-    candidates[place, rank] = center
+    candidates[frame_of, rank] = center
     true = np.where(wanted[..., None], truth.pixel.reshape(frames, objects, 2), np.nan)
     chosen = assign(true, candidates)
     at = np.full(candidates.shape[:2], 0)
-    at[place, rank] = numbers
-    found, which = np.nonzero(chosen >= 0)
-    owner[at[found, chosen[found, which]]] = 1 + found * objects + which
+    at[frame_of, rank] = numbers
+    at_frame, which = np.nonzero(chosen >= 0)
+    owner[at[at_frame, chosen[at_frame, which]]] = 1 + at_frame * objects + which
 
 
 def _measure(stack: NDArray[np.float32], window: NDArray[np.int32], total: int) -> tuple[Floats, Floats]:
@@ -188,9 +188,9 @@ def _surplus(truth: Truth, video: Bytes, stack: NDArray[np.float32], body: NDArr
     area = positive_minimum(truth.pixels.reshape(len(contrast), -1), np.full(len(contrast), LARGE))
     least = np.clip(SHARE * area, 1.0, LARGE)
     threshold = np.repeat(np.maximum(SHARE * contrast, CLEAR), frames)[:, None, None]
-    reach = 2 * int(OBJECT_MARGIN) + 1
+    window = 2 * int(OBJECT_MARGIN) + 1
     clear = (stack >= threshold) & (body == 0)
-    clear &= ndimage.maximum_filter(truth.numbers, (1, reach, reach)) == 0
+    clear &= ndimage.maximum_filter(truth.numbers, (1, window, window)) == 0
     number = np.zeros(len(stack), dtype=np.int64)
     rows = np.flatnonzero(clear.any(axis=(1, 2)))
     # Neighbors are averaged, since what compression does to edges has opposite signs side by side.
@@ -199,9 +199,9 @@ def _surplus(truth: Truth, video: Bytes, stack: NDArray[np.float32], body: NDArr
     clear = clear[rows] & (np.abs(change).mean(axis=1) / 255 >= threshold[rows])
     labels, total = ndimage.label(clear, IN_FRAME)
     frame, row, column = np.nonzero(labels)
-    place = np.zeros(total + 1, dtype=np.int64)
-    place[labels[frame, row, column]] = rows[frame]
+    frame_of = np.zeros(total + 1, dtype=np.int64)
+    frame_of[labels[frame, row, column]] = rows[frame]
     size = np.bincount(labels[frame, row, column], minlength=total + 1)[1:]
-    enough = size >= np.repeat(least, frames)[place[1:]]
-    number += np.bincount(place[1:][enough], minlength=len(stack))
+    enough = size >= np.repeat(least, frames)[frame_of[1:]]
+    number += np.bincount(frame_of[1:][enough], minlength=len(stack))
     return number

@@ -103,11 +103,11 @@ class ReconstructionFigures(Metric):
         row |= {name: float(values.mean()) for name, values in own.items()}
         if not objects.any():
             return row
-        shown = objects > 0
-        pixels = frames["object_pixels"][shown].sum().clamp(min=1)
+        counted = objects > 0
+        pixels = frames["object_pixels"][counted].sum().clamp(min=1)
         means = {name: float(frames[name].sum() / objects.sum()) for name in OBJECT_FIGURES[1:]}
         return row | {
-            "object_psnr": psnr(float(frames["object_square_error"][shown].sum() / pixels)),
+            "object_psnr": psnr(float(frames["object_square_error"][counted].sum() / pixels)),
             "visible": means["visible"],
             "centroid_error": means["centroid_error"],
             "centroid_p95": float(np.quantile(dim_zero_cat(self.distance).double().cpu().numpy(), 0.95)),

@@ -115,13 +115,13 @@ def truth_of(batch: Mapping[str, Tensor]) -> Truth:
 
 def _tracked(video: Bytes, background: Bytes) -> Truth:
     """Return what the tracker finds in targets."""
-    found = find_objects(video, background)
-    tracks = found.tracks
+    objects = find_objects(video, background)
+    tracks = objects.tracks
     valid = np.asarray(np.isfinite(tracks.pixel).all(axis=-1))
     strongest = np.median(contrast_of(video, background).max(axis=(2, 3)), axis=1).astype(np.float64)
     contrast = np.where(np.asarray(valid.any(axis=1)), strongest[:, None], np.nan)
     return Truth(
-        video, background, tracks.pixel, tracks.radius, contrast, found.peak, valid, found.labels, tracked=True
+        video, background, tracks.pixel, tracks.radius, contrast, objects.peak, valid, objects.labels, tracked=True
     )
 
 
