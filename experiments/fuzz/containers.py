@@ -20,6 +20,8 @@ import numpy as np
 import trial
 from PIL import Image
 
+import trajvq.data.imports.videos  # noqa: F401  # once, instead of in every process
+
 COMMAND = ("data", "import-videos")
 VIDEOS = {"mp4": "mpeg4", "mov": "h264", "avi": "mpeg4", "mkv": "h264", "mpg": "mpeg1video", "gif": "gif", "ts": "h264"}
 

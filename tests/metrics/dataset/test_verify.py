@@ -250,14 +250,9 @@ def test_every_object_of_a_clip_is_checked(
     assert words in faults(folder)
 
 
-def test_a_film_in_which_nothing_moves_is_said_in_words_and_is_no_fault(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    film = np.full((80, 24, 32, 3), 90, dtype=np.uint8)
-    np.save(tmp_path / "flat.npy", film)
-    assert (
-        main(["data", "import-videos", str(tmp_path / "flat.npy"), "--out", str(tmp_path / "flat"), "--axes=THWC"]) == 0
-    )
-    assert main(["data", "verify", str(tmp_path / "flat")]) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "all pixels have the same color, so nothing moves" in said
+def test_a_film_in_which_nothing_moves_is_said_in_words_and_is_no_fault(tmp_path: Path) -> None:
+    np.save(tmp_path / "flat.npy", np.full((80, 24, 32, 3), 90, dtype=np.uint8))
+    out = tmp_path / "flat"
+    assert main(["data", "import-videos", str(tmp_path / "flat.npy"), "--out", str(out), "--axes=THWC"]) == 0
+    assert main(["data", "verify", str(out)]) == 0
+    assert "all pixels have the same color, so nothing moves" in warnings(out)

@@ -121,7 +121,7 @@ def _walk(path: Path, contents: _Contents) -> Iterator[tuple[Path, list[str], li
         hidden = [name for name in names if name.startswith(".")]
         hidden_folders = [name for name in folders if name.startswith(".") or name in IGNORED]
         contents.files.found += len(hidden) + len(hidden_folders)
-        contents.files.left_out.update({"hidden": len(hidden), "hidden folder": len(hidden_folders)})
+        contents.files.left_out.update({"hidden": len(hidden), "hidden folders": len(hidden_folders)})
         folders[:] = sorted(set(folders) - set(hidden_folders))
         yield Path(root), folders, sorted(set(names) - set(hidden))
     if linked:
