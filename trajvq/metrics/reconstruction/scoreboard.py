@@ -1,4 +1,4 @@
-"""ReconstructionScoreboard: figures of a tokenizer's reconstructions beside those of trivial rows and of H.264."""
+"""ReconstructionScoreboard: figures of reconstructions beside those of the target, trivial rows and H.264."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,11 +19,17 @@ from trajvq.metrics.reconstruction.codes import CodeUsage, bits
 from trajvq.metrics.reconstruction.h264 import H264, choose_setting, is_available, sample_size
 from trajvq.metrics.reconstruction.ideal import TokenCounts
 from trajvq.metrics.reconstruction.metric import ReconstructionFigures, skill
+from trajvq.metrics.reconstruction.ssim import WINDOW
 from trajvq.metrics.reconstruction.truth import Truth, background_of, truth_of
+from trajvq.metrics.scoreboard import TARGET
+
+COUNTS = ("clips", "still_clips", "empty_clips")
 
 
 class ReconstructionScoreboard(nn.Module):
-    """Accumulates reconstruction figures of a model and of the trivial rows over one split.
+    """Accumulates reconstruction figures of a model, of the target and of the trivial rows over one split.
+
+    The row ``target`` has the target as its own reconstruction: its errors are the tracker's.
 
     Args:
         codebook_size: Number of codes; None leaves out the figures of tokens.
@@ -56,12 +62,13 @@ class ReconstructionScoreboard(nn.Module):
         self.model = ReconstructionFigures(full, own)
         self.codes = CodeUsage(codebook_size, strides) if codebook_size else None
         self.rows = nn.ModuleDict({n: ReconstructionFigures(own=own) if full else MeanMetric() for n in TRIVIAL})
+        self.target = ReconstructionFigures(own=own) if full else None
         self.h264, self.train_counts, self.remarks = h264 if full else None, train_counts, tuple(remarks)
         if self.h264:
             self.rows["h264"] = ReconstructionFigures(own=own)
         names = [*(("bits", "bits_beyond_still") if self.h264 else ()), *(("bits_ideal",) if train_counts else ())]
         self.lengths = nn.ModuleDict({name: MeanMetric() for name in names})
-        self.tracked = False
+        self.tracked, self.window = False, WINDOW
 
     def update(self, batch: Mapping[str, Tensor], reconstruction: Tensor, indices: Tensor | None = None) -> None:
         """Add a batch.
@@ -76,13 +83,16 @@ class ReconstructionScoreboard(nn.Module):
         video, background = batch["video"], background_of(batch)
         stored = to_uint8(reconstruction)
         self.model.update(truth, stored, batch.get("index"), self._own_values(stored, video, background))
+        if self.target is not None:
+            self.target.update(truth, truth.video, own_values=self._own_values(truth.video, video, background))
+        self.window = min(video.shape[-2:])
         for name, baseline in TRIVIAL.items():
             trivial, figures = baseline(video, background), self.rows[name]
             if isinstance(figures, ReconstructionFigures):
                 stored = to_uint8(trivial)
                 figures.update(truth, stored, own_values=self._own_values(stored, video, background))
             elif isinstance(figures, MeanMetric):
-                figures.update(_mean_square_error(video, trivial))
+                figures.update(_mean_square_error(video, trivial)[torch.from_numpy(truth.moves).to(video.device)])
         if self.h264 is not None:
             self._update_h264(self.h264, truth, video, background)
         if self.train_counts is not None and indices is not None:
@@ -112,16 +122,19 @@ class ReconstructionScoreboard(nn.Module):
         {"value", "low", "high"}}}``, and, for clips with an ``index``, ``"per_clip"``: ``{"index": (N,), figure: (N, T)
         or (N,)}``. With tokens it holds ``"counts"``, the usage of every code.
         """
-        rows: dict[str, dict[str, Any]] = {}
+        rows: dict[str, dict[str, Any]] = {} if self.target is None else {TARGET: self.target.compute()}
         for name, figures in self.rows.items():
             row = figures.compute()  # type: ignore[operator]
-            rows[name] = row if self.full else {"mse": float(row)}
+            rows[name] = row if self.full else {"moving_mse": float(row)}
         rows["model"] = self.model.compute()
-        clips = int(rows["model"]["clips"])
+        clips, still, empty = (int(rows["model"][name]) for name in COUNTS)
         intervals = {name: row.pop("intervals", {}) for name, row in rows.items()}
-        still = [row.pop("still_clips", 0) for row in rows.values()][-1]
+        if still < clips:
+            trivial = {name: rows[name]["moving_mse"] for name in TRIVIAL}
+            rows = {name: {"skill": skill(row["moving_mse"], trivial), **row} for name, row in rows.items()}
         for row in rows.values():
-            row.pop("clips", None)
+            for name in (*COUNTS, "moving_mse"):
+                row.pop(name, None)
         board: dict[str, Any] = {"clips": clips, "truth": "tracked" if self.tracked else "stored", "rows": {}}
         if "per_clip" in rows["model"]:
             board["per_clip"] = rows["model"].pop("per_clip")
@@ -134,22 +147,30 @@ class ReconstructionScoreboard(nn.Module):
                 rows["model"]["bits_ideal"] = min(lengths.pop("bits_ideal"), rows["model"]["bits"])
         if self.h264 is not None:
             rows["h264"] |= lengths
-        trivial = {name: rows[name]["mse"] for name in TRIVIAL}
-        board["rows"] = {name: {"skill": skill(row["mse"], trivial), **row} for name, row in rows.items()}
+        board["rows"] = rows
         if not self.full:
             return board
-        return board | {"intervals": intervals, "still_clips": still, "remarks": self._remarks(clips, still, lengths)}
+        return board | {
+            "intervals": intervals,
+            "still_clips": still,
+            "remarks": self._remarks(clips, still, empty, lengths),
+        }
 
-    def _remarks(self, clips: int, still: int, lengths: Mapping[str, float]) -> list[str]:
+    def _remarks(self, clips: int, still: int, empty: int, lengths: Mapping[str, float]) -> list[str]:
         remarks = [*self.remarks, *([self.h264.remark(lengths["bits"])] if self.h264 else [])]
         if still:
-            left_out = "" if still < clips else ", which is left out"
-            remarks.append(f"nothing moves in {still} of {clips} clips: they do not count in moving_psnr{left_out}")
+            left_out = "" if still < clips else ", which are left out"
+            figures = f"skill and moving_psnr{left_out}"
+            remarks.append(f"nothing moves in {still} of {clips} clips: they do not count in {figures}")
+        if empty:
+            remarks.append(f"no object stands out from the background in {empty} of {clips} clips")
+        if self.window < WINDOW:
+            remarks.append(f"ssim is left out: its window of {WINDOW} px is larger than the frames")
         return remarks
 
     def reset(self) -> None:
         """Forget all batches."""
-        for metric in (self.model, self.codes, *self.rows.values(), *self.lengths.values()):
+        for metric in (self.model, self.target, self.codes, *self.rows.values(), *self.lengths.values()):
             if metric is not None:
                 metric.reset()  # type: ignore[operator]
 
