@@ -28,6 +28,7 @@ class Manifest:
         columns: Column names of ``camera``, and of ``params`` by class.
         ranges: The range of every parameter under ``appearance`` and ``motion``, and the regions of every split
             under ``splits``. In datasets of earlier versions ``appearance`` is called ``look``.
+        ledger: What an import found, took, left out and assumed; empty for other datasets.
     """
 
     preset: str
@@ -39,6 +40,7 @@ class Manifest:
     splits: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     columns: dict[str, Any] = field(default_factory=dict)
     ranges: dict[str, Any] = field(default_factory=dict)
+    ledger: dict[str, Any] = field(default_factory=dict)
 
     def clips(self, split: str) -> int:
         """Return the number of clips of a split."""
@@ -47,13 +49,17 @@ class Manifest:
     @property
     def sha256(self) -> str:
         """Hash of the manifest, including the hashes of all shards: the identity of the dataset."""
-        text = json.dumps({"format": FORMAT, "version": VERSION, **self.__dict__}, sort_keys=True)
+        text = json.dumps({"format": FORMAT, "version": VERSION, **self._fields()}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def write(self, folder: Path) -> None:
         """Write ``manifest.json`` atomically."""
-        content = {"format": FORMAT, "version": VERSION, **self.__dict__, "sha256": self.sha256}
+        content = {"format": FORMAT, "version": VERSION, **self._fields(), "sha256": self.sha256}
         write_json(folder / MANIFEST, content)
+
+    def _fields(self) -> dict[str, Any]:
+        """Return the fields, without an empty ledger, so that datasets from before there was one keep their hash."""
+        return {name: value for name, value in self.__dict__.items() if name != "ledger" or value}
 
 
 def write_json(path: Path, content: Any) -> None:
