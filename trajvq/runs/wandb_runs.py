@@ -147,6 +147,8 @@ def _mode(folder: Path) -> str:
     name = os.environ.get("WANDB_MODE") or "online"
     if name not in MODES:
         raise UserError(f"WANDB_MODE is {name!r}; set it to online, offline or disabled")
+    if "WANDB_SILENT" not in os.environ:
+        wandb.setup(wandb.Settings(silent=True))  # else it tells where it found the key
     if MODES[name] == "offline":
         reason = f"WANDB_MODE is {name}"
     elif not wandb.login(prompt=False, verify=False):
