@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 from PIL import Image
 
+from trajvq.errors import UserError
 from trajvq.io.files import whole_file
 from trajvq.runs.wandb_runs import WANDB_ID, Wandb, surviving, wandb_disabled, wandb_loggers
 
@@ -85,9 +87,15 @@ class AppendingCSVLogger(CSVLogger):
 
 
 class TensorBoard(TensorBoardLogger):
-    """Log figures and pictures to TensorBoard, in the folder ``tensorboard`` of the run."""
+    """Log figures and pictures to TensorBoard, in the folder ``tensorboard`` of the run.
+
+    Raises:
+        UserError: If TensorBoard is not installed.
+    """
 
     def __init__(self) -> None:
+        if not find_spec("tensorboard") and not find_spec("tensorboardX"):
+            raise UserError("TensorBoard is not installed; `pip install tensorboard`")
         super().__init__("", name="tensorboard", version="", default_hp_metric=False)
 
     def open(self, run: Path) -> None:
