@@ -1,7 +1,8 @@
 """A process in a Slurm job waits for others only if srun started them."""
 
 import pytest
-from lightning.fabric.plugins.environments import LightningEnvironment, SLURMEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
 from trajvq.commands.cluster import cluster_environments, launched_together
 from trajvq.errors import UserError

@@ -29,7 +29,7 @@ def score_reconstructions(path: Path, clips: Clips) -> dict[str, Any]:
     """
     submission = Submission(path, clips)
     tokens = submission.tokens
-    figures = scoreboard_for(clips, tokens and tokens.sizes, tokens.strides if tokens else (1, 1, 1))
+    figures = scoreboard_for(clips, tokens.sizes, tokens.strides) if tokens else scoreboard_for(clips, None, (1, 1, 1))
     chart = EyeChartFigures() if clips.manifest.preset == CHART else None
     for batch, video, indices in submission.batches():
         figures.update(batch, video, indices)

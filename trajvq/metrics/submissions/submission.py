@@ -53,7 +53,7 @@ class ClampedLevels(Levels):
             raise DataError(f"{name} has values from {least:g} to {most:g}, not 0 to 1; {_remedy(least, most)}")
         self.values += piece.size
         if least < 0 or most > 1:
-            self.clamped += np.count_nonzero((piece < 0) | (piece > 1))
+            self.clamped += int(np.count_nonzero((piece < 0) | (piece > 1)))
             self.least, self.most = min(self.least, least), max(self.most, most)
         return super().convert(array_to_uint8(piece.clip(0, 1)), name)
 
