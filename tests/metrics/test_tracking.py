@@ -27,7 +27,8 @@ class CornerTracker:
         area: np.ndarray | None = None,
     ) -> Tracks:
         shape = video.shape[:2]
-        return Tracks(np.zeros((*shape, 2)), np.ones(shape), np.zeros((*shape, 3)), np.ones(shape, dtype=np.int64))
+        pixel, radius, color = np.zeros((*shape, 1, 2)), np.ones((*shape, 1)), np.zeros((*shape, 1, 3))
+        return Tracks(pixel, radius, color, np.ones(shape, dtype=np.int64))
 
 
 @pytest.mark.parametrize("split", ["test", "ood_size", "ood_color", "ood_speed"])
@@ -59,7 +60,8 @@ def test_components_do_not_join_across_frames_and_are_counted() -> None:
     render_discs(video[:, 1:2], np.full((1, 1, 2), 30.0), np.full((1, 1), 2.0), paint)
     tracks = track(video, np.zeros((1, 1, 3, 40, 40), dtype=np.uint8))
     assert tracks.count.tolist() == [[1, 2, 1]]
-    np.testing.assert_allclose(tracks.pixel, 12.0, atol=0.01)
+    np.testing.assert_allclose(tracks.pixel[:, :, 0], 12.0, atol=0.01)
+    np.testing.assert_allclose(tracks.pixel[0, :, 1, 0], [np.nan, 30.0, np.nan], atol=0.01)
 
 
 def test_specks_and_casts_are_no_objects() -> None:
@@ -67,10 +69,10 @@ def test_specks_and_casts_are_no_objects() -> None:
     speck, cast = np.zeros((2, 1, 1, 3, 40, 40), dtype=np.uint8)
     speck[..., 7, 9] = 255
     cast[...] = 20
-    contrast, area = np.array([1.0]), np.full((1, 1), 20.0)
+    contrast, area = np.array([[1.0]]), np.full((1, 1, 1), 20.0)
     assert track(speck, background, contrast, area).count.tolist() == [[0]]
     assert track(cast, background, contrast, area).count.tolist() == [[0]]
-    assert track(speck, background, contrast, np.full((1, 1), 2.0)).count.tolist() == [[1]]
+    assert track(speck, background, contrast, np.full((1, 1, 1), 2.0)).count.tolist() == [[1]]
 
 
 def test_a_tracker_is_any_callable_with_a_version() -> None:

@@ -17,7 +17,7 @@ def test_usage_counts_all_tokens_and_those_whose_cell_holds_the_object() -> None
     pixel = torch.tensor([[20.0, 12.0]] * 4 + [[1.0, 31.9]] * 4)[
         None
     ]  # cells (row 1, column 2), then (row 3, column 0)
-    usage.update(indices, pixel)
+    usage.update(indices, pixel[:, :, None])
     figures = usage.compute()
     assert figures["counts"]["all"].tolist() == [30, 0, 0, 0, 0, 1, 0, 1, 0, 0]
     assert figures["counts"]["object"].nonzero().flatten().tolist() == [5, 7]
@@ -51,7 +51,7 @@ def test_codes_of_several_codebooks_are_different_codes() -> None:
 
 def test_a_causal_first_latent_frame_covers_one_frame() -> None:
     usage = CodeUsage(3, (4, 8, 8))
-    pixel = torch.full((1, 9, 2), 4.0)
+    pixel = torch.full((1, 9, 1, 2), 4.0)
     pixel[0, 5:] = torch.nan  # frames 0, and 1 to 4
     usage.update(torch.arange(3).view(1, 3, 1, 1), pixel)
     assert usage.compute()["counts"]["object"].tolist() == [1, 1, 0]

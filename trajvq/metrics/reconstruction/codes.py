@@ -55,7 +55,7 @@ class CodeUsage(Metric):
 
         Args:
             indices: int64 ``(B, t, h, w)``, or ``(B, q, t, h, w)`` of q codebooks.
-            pixel: ``(B, T, 2)`` or ``(B, T, K, 2)`` true (x, y) of objects in pixels; NaN where there is none.
+            pixel: ``(B, T, K, 2)`` true (x, y) of the objects in pixels; NaN where there is none.
         """
         tokens = indices if indices.ndim == 5 else indices[:, None]
         first = torch.tensor([0, *self.sizes[:-1]], device=tokens.device).cumsum(0)

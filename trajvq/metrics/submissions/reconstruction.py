@@ -39,7 +39,7 @@ def score_reconstructions(path: Path, clips: Clips) -> dict[str, Any]:
     if chart:
         params = read_column(clips.folder, clips.manifest, clips.split, "params")
         assert params is not None
-        scoreboard["chart"] = chart.compute(params)
+        scoreboard["chart"] = chart.compute(params[:, 0])
     if tokens is not None and "label" in clips.columns:
         scoreboard["rows"]["model"]["probe_accuracy"] = _probe(tokens, clips.columns["label"])
     scoreboard["remarks"] = [*submission.remarks(), *scoreboard.get("remarks", ())]
