@@ -31,7 +31,7 @@ def test_splits_may_hold_videos_without_a_class(tmp_path: Path) -> None:
         ("val", None),
     ]
     write_movie(tmp_path / "other" / "0.mp4", movie(0))
-    with pytest.raises(DataError, match="1 videos are outside the folders of its splits"):
+    with pytest.raises(DataError, match="1 video outside the folders of its splits"):
         read_folder(tmp_path)
 
 
@@ -44,7 +44,13 @@ def test_links_are_followed_and_hidden_names_are_not(tmp_path: Path) -> None:
     os.symlink(tmp_path / "set", tmp_path / "set" / "a" / "again")
     source = read_folder(tmp_path / "set")
     assert [video.label for video in source.videos] == ["a", "b"]
-    assert source.notes == ("1 other file ignored: 1 .txt",)
+    assert source.files is not None
+    assert source.files.found == 6
+    assert +source.files.left_out == {".txt": 1, "hidden": 1, "hidden folder": 2}
+    assert source.notes == (
+        "linked folders followed: b",
+        "linked folders left out, whose videos are here already: a/again (the same as .)",
+    )
 
 
 def test_folders_of_episodes_and_cameras_are_no_classes(tmp_path: Path) -> None:
