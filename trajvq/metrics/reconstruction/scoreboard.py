@@ -32,7 +32,7 @@ class ReconstructionScoreboard(nn.Module):
     The row ``target`` has the target as its own reconstruction: its errors are the tracker's.
 
     Args:
-        codebook_size: Number of codes; None leaves out the figures of tokens.
+        codebook_size: Number of codes, or that of each of several codebooks; None leaves out the figures of tokens.
         strides: Frames, rows and columns that a token covers.
         full: Compute every figure of every row. Otherwise, for speed, leave out SSIM and the user's figures, and
             compute only the MSE of trivial rows.
@@ -47,7 +47,7 @@ class ReconstructionScoreboard(nn.Module):
 
     def __init__(
         self,
-        codebook_size: int | None = None,
+        codebook_size: int | Sequence[int] | None = None,
         strides: tuple[int, int, int] = (1, 1, 1),
         full: bool = True,
         figures: Sequence[nn.Module] = (),
@@ -56,7 +56,7 @@ class ReconstructionScoreboard(nn.Module):
         remarks: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self.full, self.codebook_size, self.strides, self.tokens = full, codebook_size, strides, 0
+        self.full, self.codebook_size, self.strides, self.cells = full, codebook_size, strides, 0
         own = _names(figures)
         self.figures = nn.ModuleList(figures if full else ())
         self.model = ReconstructionFigures(full, own)
@@ -76,7 +76,7 @@ class ReconstructionScoreboard(nn.Module):
         Args:
             batch: ``video`` float ``(B, 3, T, H, W)`` in [0, 1] and, where it is stored, the ground truth.
             reconstruction: Float, of the same shape.
-            indices: Its tokens, int64 ``(B, t, h, w)``.
+            indices: Its tokens, int64 ``(B, t, h, w)``, or ``(B, q, t, h, w)`` of q codebooks.
         """
         truth = truth_of(batch)
         self.tracked = "pixel" not in batch
@@ -98,7 +98,7 @@ class ReconstructionScoreboard(nn.Module):
         if self.train_counts is not None and indices is not None:
             self._add_lengths({"bits_ideal": self.train_counts.code_length(indices)})
         if self.codes is not None and indices is not None:
-            self.tokens = indices[0].numel()
+            self.cells = indices.shape[-3:].numel()
             self.codes.update(indices, torch.from_numpy(truth.pixel).to(indices.device))
 
     def _update_h264(self, encoder: H264, truth: Truth, video: Tensor, background: Tensor) -> None:
@@ -142,7 +142,7 @@ class ReconstructionScoreboard(nn.Module):
         if self.codes is not None and self.codebook_size:
             usage = self.codes.compute()
             board["counts"] = usage.pop("counts")
-            rows["model"] |= {"bits": bits(self.tokens, self.codebook_size), **usage}
+            rows["model"] |= {"bits": bits(self.cells, self.codebook_size), **usage}
             if "bits_ideal" in lengths:
                 rows["model"]["bits_ideal"] = min(lengths.pop("bits_ideal"), rows["model"]["bits"])
         if self.h264 is not None:
@@ -189,7 +189,7 @@ class ReconstructionScoreboard(nn.Module):
 
 def scoreboard_for(
     clips: Clips,
-    codebook_size: int | None,
+    codebook_size: int | Sequence[int] | None,
     strides: tuple[int, int, int],
     figures: Sequence[nn.Module] = (),
     train_tokens: Tensor | None = None,
@@ -212,14 +212,18 @@ def scoreboard_for(
     if is_available():
         sample = np.linspace(0, len(clips) - 1, min(sample_size(clips.shape), len(clips))).round().astype(int)
         frames, _, height, width = clips.shape
-        tokens = math.prod(size // stride for size, stride in zip((frames, height, width), strides, strict=True))
+        # Rounded up, since the first latent frame of a causal tokenizer covers a single frame.
+        cells = math.prod(-(-size // stride) for size, stride in zip((frames, height, width), strides, strict=True))
         video = clips.batch(sample.tolist())["video"].numpy()
-        encoder = choose_setting(video, bits(tokens, codebook_size))
+        encoder = choose_setting(video, bits(cells, codebook_size))
     else:
         remarks.append("row h264 is left out: it needs PyAV with x264; install it with `pip install trajvq[import]`")
     if train_tokens is None:
         remarks.append("bits_ideal is left out: it needs the tokens of a split train")
-    counts = None if train_tokens is None else TokenCounts(train_tokens, codebook_size)
+    counts = None
+    if train_tokens is not None:
+        assert isinstance(codebook_size, int)  # tasks have one codebook
+        counts = TokenCounts(train_tokens, codebook_size)
     return ReconstructionScoreboard(codebook_size, strides, True, figures, encoder, counts, remarks)
 
 
