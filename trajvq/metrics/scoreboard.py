@@ -10,7 +10,7 @@ from typing import Any
 from trajvq.metrics.figures import BUILT_IN, Figure, find, key_of, lookup, registered
 
 Rows = Mapping[str, Mapping[str, Any]]
-NOTED_ROWS = ("h264",)  # rows other than models whose notes tables show, too
+NOTED_ROWS = ("h264", "copies", "reconstructed", "model_at_1")  # rows other than models whose notes tables show, too
 
 
 def scoreboard_content(
