@@ -12,7 +12,7 @@ from trajvq.metrics.forecast.baselines import Baselines, Paths
 from trajvq.metrics.forecast.predictions import picture_figures, track_against
 from trajvq.metrics.forecast.scoreboard import forecast_rows
 from trajvq.metrics.reconstruction.truth import truth_of
-from trajvq.metrics.submissions.reconstruction import BATCH, Submission
+from trajvq.metrics.submissions.submission import BATCH, Submission
 
 
 def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
@@ -30,8 +30,8 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
         raise DataError(
             f"{context} frames of context leave nothing of {clips.shape[0]}; give 1 to {clips.shape[0] - 1}"
         )
-    parts = []
-    for batch, forecast, _ in Submission(path, clips).batches():
+    parts, submission = [], Submission(path, clips)
+    for batch, forecast, _ in submission.batches():
         truth = truth_of(batch)
         arrays = {"truth": truth.pixel[:, :, 0], "valid": truth.valid[:, :, 0]}
         arrays["tracked"] = track_against(truth, truth.video).pixel[:, :, 0]
@@ -42,7 +42,8 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
         parts.append(arrays | picture_figures(truth, to_uint8(forecast), truth.pixel[:, :, 0], context))
     predictions = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     rows, _ = forecast_rows(_baselines(clips), clips.split, predictions, context)
-    return {"clips": len(clips), "truth": "stored" if "pixel" in clips.columns else "tracked", "rows": rows}
+    truth_source = "stored" if "pixel" in clips.columns else "tracked"
+    return {"clips": len(clips), "truth": truth_source, "rows": rows, "remarks": submission.remarks()}
 
 
 def _baselines(clips: Clips) -> Baselines:

@@ -9,14 +9,13 @@ import torch
 from numpy.typing import NDArray
 
 from trajvq.data.imports.labels import match_classes
-from trajvq.data.imports.readers import read_collection
 from trajvq.data.storage.clips import Clips
 from trajvq.errors import DataError
 from trajvq.io.video import to_float
 from trajvq.metrics.sampling.objects import Objects
 from trajvq.metrics.sampling.physics import Physics, visible_frames
 from trajvq.metrics.sampling.real import real_objects
-from trajvq.metrics.submissions.reconstruction import BATCH, Submission
+from trajvq.metrics.submissions.submission import BATCH, ClampedLevels, Submission, read_videos
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
 
 
@@ -39,7 +38,8 @@ def score_samples(
     classes = tuple(val.manifest.classes)
     if not classes or "label" not in val.columns:
         raise DataError(f"{val.folder} has no classes, by which samples are judged; give --data a dataset with classes")
-    videos = read_collection(path).videos
+    levels = ClampedLevels()
+    videos = read_videos(path, levels)
     target = match_classes([video.label for video in videos], classes, str(path))
     counts = np.bincount(target, minlength=len(classes))
     if count is not None:
@@ -59,7 +59,7 @@ def score_samples(
         rows["classes_rotated"] = physics.figures(objects, rotated)
     rows["model"] = physics.figures(objects, target) | {"visible": visible_frames(tracks.count, most)}
     by_class = ", ".join(f"{name} {number}" for name, number in zip(classes, counts.tolist(), strict=True))
-    remarks = [f"samples by class: {by_class}", *physics.remarks]
+    remarks = [f"samples by class: {by_class}", *physics.remarks, *levels.remarks()]
     return {
         "clips": len(videos),
         "truth": "judged",
