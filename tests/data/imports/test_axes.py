@@ -87,3 +87,10 @@ def test_five_axes_that_clearly_begin_with_time_are_asked_about() -> None:
     assert order_of(videos, None, HERE) == ("NTCHW", "")
     with pytest.raises(DataError, match="--axes NTCHW or --axes TNCHW"):
         order_of(videos.transpose(1, 0, 2, 3, 4), None, HERE)
+
+
+def test_clips_come_first_unless_their_number_says_otherwise() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (12, 8, 3, 16, 16), dtype=np.uint8)
+    with pytest.raises(DataError, match="--axes"):
+        order_of(noise, None, HERE)
+    assert [order_of(noise, None, HERE, clips=clips)[0] for clips in (12, 8, 0)] == ["NTCHW", "TNCHW", "NTCHW"]

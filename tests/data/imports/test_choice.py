@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trajvq.data.imports.choice import choose_array
+from trajvq.data.imports.choice import choose_array, label_name, unused_note
 from trajvq.errors import DataError
 
 HERE = Path("file.npz")
@@ -41,3 +41,18 @@ def test_the_user_may_name_an_array() -> None:
     assert choose_array(shapes, HERE, "x_test") == ("x_test", ())
     with pytest.raises(DataError, match="has no array 'y'; it has: x_train "):
         choose_array(shapes, HERE, "y")
+
+
+def test_labels_are_looked_for_beside_the_videos() -> None:
+    shapes = {"data/videos": VIDEOS, "data/labels": LABELS, "labels": LABELS}
+    assert label_name(shapes, "data/videos") == "data/labels"
+    assert label_name(shapes, "videos") == "labels"
+    assert label_name({"data/labels": LABELS}, "videos") is None
+
+
+def test_arrays_that_are_not_used_are_named() -> None:
+    (line,) = unused_note({"X": VIDEOS, "y": LABELS}, ("X", None))
+    assert line.startswith("arrays not used: y (20,); ")
+    assert unused_note({"X": VIDEOS}, ("X", None)) == ()
+    (line,) = unused_note({str(k): VIDEOS for k in range(100)}, ())
+    assert "(100 in all)" in line

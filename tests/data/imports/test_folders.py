@@ -112,13 +112,19 @@ def test_views_of_several_cameras_stay_in_one_split(tmp_path: Path) -> None:
     assert sum(map(len, splits)) == len(set().union(*splits)) == 8
 
 
-@pytest.mark.parametrize("files", [[], ["a/0.png", "a/1.png"], ["a.npy", ".b.mp4"]])
+@pytest.mark.parametrize("files", [[], ["a/0.svg", "a/1.svg"], ["a.npy", ".b.mp4"]])
 def test_a_folder_without_videos_says_what_it_holds(tmp_path: Path, files: list[str]) -> None:
     for name in files:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
-    holds = {0: "nothing", 1: "2 .png", 2: "1 hidden, 1 .npy"}[
+    holds = {0: "nothing", 1: "2 .svg", 2: "1 hidden, 1 .npy"}[
         len({Path(name).suffix for name in files}) if files else 0
     ]
     with pytest.raises(DataError, match=f"holds no video file, but {holds}; known: .mp4"):
         read_folder(tmp_path)
+
+
+def test_a_pipe_is_no_video(tmp_path: Path) -> None:
+    write_movie(tmp_path / "0.mp4", movie(0))
+    os.mkfifo(tmp_path / "1.mp4")
+    assert len(read_folder(tmp_path).videos) == 1

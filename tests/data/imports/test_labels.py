@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trajvq.data.imports.labels import check_labels, class_ids
+from trajvq.data.imports.labels import check_labels, class_ids, match_classes
 from trajvq.errors import DataError
 
 
@@ -70,3 +70,39 @@ def test_labels_of_arrays_may_have_any_type(labels: np.ndarray, expected: list[i
 def test_labels_that_are_neither_numbers_nor_words_are_an_error() -> None:
     with pytest.raises(DataError, match="labels are object"):
         check_labels(np.array([{}, {}], dtype=object), 2, Path("v.npz"))
+
+
+def test_a_column_of_labels_is_one_label_a_video() -> None:
+    assert check_labels(np.array([[3], [4]]), 2, Path("v.npz")) == [3, 4]
+    with pytest.raises(DataError, match="the argmax"):
+        check_labels(np.eye(2), 2, Path("v.npz"))
+
+
+def test_nan_is_no_label() -> None:
+    labels = check_labels(np.array([0.0, np.nan, 1.0]), 3, Path("v.npz"))
+    assert labels == [0, None, 1]
+    with pytest.raises(DataError, match="number 1 has no label and others do"):
+        class_ids(labels, "v")
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "expected"),
+    [
+        (["b", "a", 1], ["a", "b"], [1, 0, 1]),
+        ([1, 2, 2], ["class 1", "class 2"], [0, 1, 1]),
+        ([0, 1, 1], ["class 1", "class 2"], [0, 1, 1]),
+        ([20001, "class 999001"], ["class 20001", "class 999001"], [0, 1]),
+        ([0, 2], ["class 0", "class 1", "class 2"], [0, 2]),
+    ],
+)
+def test_numbers_are_those_in_the_names_of_classes_or_their_ids(
+    labels: list[int | str], classes: list[str], expected: list[int]
+) -> None:
+    assert match_classes(labels, classes, "v").tolist() == expected
+
+
+def test_numbers_that_may_be_ids_or_names_are_refused() -> None:
+    with pytest.raises(DataError, match="labels 1, 2 may be"):
+        match_classes([1, 2], ["class 1", "class 2", "class 3"], "v")
+    with pytest.raises(DataError, match="clip 1 has label 7; known: class 1, class 2"):
+        match_classes([1, 7], ["class 1", "class 2"], "v")

@@ -19,6 +19,7 @@ def notes(*paths: str) -> str:
         (["a/0", "b/0"], [(None, "a"), (None, "b")]),
         (["0", "1"], [(None, None), (None, None)]),
         (["train/a/0", "Test/b/0"], [("train", "a"), ("test", "b")]),
+        (["train_set/a/0", "Dev/a/0", "test-videos/b/0"], [("train", "a"), ("val", "a"), ("test", "b")]),
         (["a/train/0", "b/validation/0"], [("train", "a"), ("val", "b")]),
         (["set/videos/train/0", "set/videos/test/0"], [("train", None), ("test", None)]),
         (["data/a/first/0", "data/b/second/0"], [(None, "a"), (None, "b")]),

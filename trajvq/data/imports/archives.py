@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from trajvq.data.imports.arrays import collect_array, unreadable
-from trajvq.data.imports.choice import Shape, choose_array, label_name
+from trajvq.data.imports.choice import Shape, choose_array, label_name, unused_note
 from trajvq.data.imports.collection import Collection
 from trajvq.errors import DataError
 
@@ -23,13 +23,14 @@ BROKEN_ARCHIVE = (
 )
 
 
-def read_npz(path: Path, axes: str | None = None, array: str | None = None) -> Collection:
+def read_npz(path: Path, axes: str | None = None, array: str | None = None, clips: int | None = None) -> Collection:
     """Return the videos of an archive.
 
     Args:
         path: The archive.
         axes: Order of the axes; detected by default.
         array: Name of the array of videos; chosen by `trajvq.data.imports.choice.choose_array` by default.
+        clips: As for `trajvq.data.imports.axes.order_of`.
 
     Raises:
         DataError: If it cannot be read, holds no videos or does not fit into memory.
@@ -49,12 +50,14 @@ def read_npz(path: Path, axes: str | None = None, array: str | None = None) -> C
             raise DataError(f"{path}: {name!r} of {size:,} bytes does not fit into memory; save it as .npy or .h5")
         if moving_mnist:
             return _read_moving_mnist(path)
-        label = label_name(shapes)
+        label = label_name(shapes, name)
         with np.load(path, allow_pickle=False) as content:
             videos, labels = content[name], content[label] if label else None
     except BROKEN_ARCHIVE as error:
         unreadable(path, "a readable .npz of plain arrays", error)
-    return replace(collect_array(videos, labels, path, axes), notes=notes)
+    return replace(
+        collect_array(videos, labels, path, axes, clips), notes=(*notes, *unused_note(shapes, (name, label)))
+    )
 
 
 def _array_shape(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Shape:

@@ -29,7 +29,9 @@ def unreadable(path: Path, what: str, error: Exception) -> NoReturn:
     raise DataError(f"{path} is not {what} ({first_line(error)})") from None
 
 
-def collect_array(array: Any, labels: NDArray[Any] | None, path: Path, axes: str | None) -> Collection:
+def collect_array(
+    array: Any, labels: NDArray[Any] | None, path: Path, axes: str | None, clips: int | None = None
+) -> Collection:
     """Return the videos of one array.
 
     Args:
@@ -37,6 +39,7 @@ def collect_array(array: Any, labels: NDArray[Any] | None, path: Path, axes: str
         labels: ``(N,)`` labels, or None.
         path: File of the array, for messages.
         axes: Order of the axes, such as NTCHW; detected by default.
+        clips: As for `trajvq.data.imports.axes.order_of`.
 
     Raises:
         DataError: If shape, type, axes or labels do not fit.
@@ -44,7 +47,7 @@ def collect_array(array: Any, labels: NDArray[Any] | None, path: Path, axes: str
     shape, dtype = tuple(array.shape), np.dtype(array.dtype)
     if dtype.kind not in "buif":
         raise DataError(f"{path}: videos are {dtype}, not integers or floats")
-    order, remark = order_of(array, axes, path, None if labels is None else len(labels))
+    order, remark = order_of(array, axes, path, None if labels is None else len(labels), clips)
     length, height, width = (shape[order.index(axis)] for axis in "THW")
     count = shape[order.index("N")] if "N" in order else 1
     names = [None] * count if labels is None else check_labels(labels, count, path)

@@ -18,7 +18,9 @@ CLEARLY = 0.8  # largest ratio of changes along time to changes along the other 
 UNUSUALLY = 0.5  # the same, where it contradicts the usual order
 
 
-def order_of(array: Any, axes: str | None, path: Path, labels: int | None = None) -> tuple[str, str]:
+def order_of(
+    array: Any, axes: str | None, path: Path, labels: int | None = None, clips: int | None = None
+) -> tuple[str, str]:
     """Return the order of the axes in letters, and a remark if it is a guess.
 
     Args:
@@ -26,6 +28,7 @@ def order_of(array: Any, axes: str | None, path: Path, labels: int | None = None
         axes: The order, if the user gave it.
         path: File of the array, for messages.
         labels: Number of labels, which tells the axis of videos; None without labels.
+        clips: Number of videos if it is known, or 0 if they are known to come first; None if neither is.
 
     Raises:
         DataError: If the shape fits no order, or the given one, or several orders.
@@ -33,7 +36,7 @@ def order_of(array: Any, axes: str | None, path: Path, labels: int | None = None
     shape = tuple(array.shape)
     if 0 in shape:
         raise DataError(f"{path}: videos have shape {shape}, which holds nothing")
-    order, remark = (axes.upper(), "") if axes else _detect(array, shape, path, labels)
+    order, remark = (axes.upper(), "") if axes else _detect(array, shape, path, labels, clips)
     if len(order) != len(shape) or not {"T", "H", "W"} <= set(order) <= set("NTCHW") or len(set(order)) < len(order):
         raise DataError(f"{path}: axes {order} do not fit videos of shape {shape}; known: {KNOWN}")
     if "C" in order and shape[order.index("C")] not in COLORS:
@@ -41,7 +44,7 @@ def order_of(array: Any, axes: str | None, path: Path, labels: int | None = None
     return order, remark
 
 
-def _detect(array: Any, shape: tuple[int, ...], path: Path, labels: int | None) -> tuple[str, str]:
+def _detect(array: Any, shape: tuple[int, ...], path: Path, labels: int | None, clips: int | None) -> tuple[str, str]:
     remark = ", one video"
     if len(shape) == 3:
         order = "THW"
@@ -53,10 +56,10 @@ def _detect(array: Any, shape: tuple[int, ...], path: Path, labels: int | None) 
         raise DataError(_question(path, shape, "CTHW for one video in color", "NTHW for 3 videos"))
     elif len(shape) == 4:
         _check_frames(shape, "NTHW", path)
-        order, remark = _detect_time(array, "NTHW", path, labels)
+        order, remark = _detect_time(array, "NTHW", path, labels, clips)
     elif len(shape) == 5:
         order = _colors_of_videos(shape, path)
-        order, remark = (order, "") if order == "NCTHW" else _detect_time(array, order, path, labels)
+        order, remark = (order, "") if order == "NCTHW" else _detect_time(array, order, path, labels, clips)
     else:
         raise DataError(f"{path}: videos have shape {shape}; expected the axes {KNOWN}")
     _check_frames(shape, order, path)
@@ -108,13 +111,16 @@ def _question(path: Path, shape: tuple[int, ...], *orders: str) -> str:
     return f"{path}: videos of shape {shape} can be read in several ways; give --axes {', or '.join(orders)}"
 
 
-def _detect_time(array: Any, order: str, path: Path, labels: int | None) -> tuple[str, str]:
+def _detect_time(array: Any, order: str, path: Path, labels: int | None, clips: int | None) -> tuple[str, str]:
     """Return ``order``, which begins with NT, or the one that begins with TN.
 
-    As many labels as videos tell. If there are none, time is the axis along which neighboring pictures are more alike.
+    The number of videos or of their labels tells. If there is none, time is the axis along which neighboring pictures
+    are more alike.
     """
     shape = array.shape
     swapped = "TN" + order[2:]
+    if clips is not None:
+        return (swapped, f", since there are {clips} clips") if shape[1] == clips != shape[0] else (order, "")
     if shape[0] == 1 or shape[1] == 1:
         return (order if shape[0] == 1 else swapped), ", one video"
     if labels in shape[:2] and shape[0] != shape[1]:

@@ -1,6 +1,6 @@
 """Choose the array of videos among those of a file."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from trajvq.data.imports.axes import SMALLEST
@@ -8,6 +8,7 @@ from trajvq.errors import DataError
 
 NAMES = ("videos", "video", "clips", "frames")
 LABELS = ("labels", "label")
+LISTED = 12  # most arrays that a line names
 Shape = tuple[int, ...]
 
 
@@ -24,7 +25,7 @@ def choose_array(shapes: Mapping[str, Shape], path: Path, name: str | None = Non
     Raises:
         DataError: If there is no such array, or several.
     """
-    arrays = ", ".join(f"{key} {shape}" for key, shape in shapes.items()) or "nothing"
+    arrays = _listed(shapes) or "nothing"
     if name is not None:
         if name not in shapes:
             raise DataError(f"{path} has no array {name!r}; it has: {arrays}")
@@ -39,9 +40,32 @@ def choose_array(shapes: Mapping[str, Shape], path: Path, name: str | None = Non
     raise DataError(f"{path} has no array 'videos' or 'video'; it has: {arrays}; name the one to import with --array")
 
 
-def label_name(shapes: Mapping[str, object]) -> str | None:
-    """Return the name of the array of labels, or None."""
-    return next((name for name in LABELS if name in shapes), None)
+def label_name(shapes: Mapping[str, object], videos: str) -> str | None:
+    """Return the name of the array of labels, or None.
+
+    Args:
+        shapes: Shapes of the arrays by name.
+        videos: Name of the array of videos, in whose group the labels are looked for first.
+    """
+    group = videos.rpartition("/")[0]
+    names = [f"{group}/{name}" for name in LABELS] if group else []
+    return next((name for name in (*names, *LABELS) if name in shapes), None)
+
+
+def unused_note(shapes: Mapping[str, Shape], used: Collection[str | None]) -> tuple[str, ...]:
+    """Return a line that names the arrays that are not imported, if there are any.
+
+    Args:
+        shapes: Shapes of the arrays by name.
+        used: Names of those that are imported.
+    """
+    unused = {name: shape for name, shape in shapes.items() if name not in used}
+    return (f"arrays not used: {_listed(unused)}; labels are called {' or '.join(LABELS)}",) if unused else ()
+
+
+def _listed(shapes: Mapping[str, Shape]) -> str:
+    more = f", ... ({len(shapes)} in all)" if len(shapes) > LISTED else ""
+    return ", ".join(f"{name} {shape}" for name, shape in list(shapes.items())[:LISTED]) + more
 
 
 def like_videos(shape: Shape) -> bool:

@@ -2,20 +2,28 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from trajvq.data.imports.collection import Collection, Files, Video
 from trajvq.data.imports.layout import Meaning, read_layout
 from trajvq.data.imports.levels import Levels
+from trajvq.data.imports.pictures import (
+    PICTURE_FILES,
+    TIFF_FILES,
+    in_order,
+    numbering_note,
+    page_count,
+    picture_video,
+    series_of,
+)
 from trajvq.data.imports.plurals import counted
-from trajvq.data.imports.tiff import TIFF_FILES, in_order, page_count, tiff_video
 from trajvq.data.imports.video_files import VIDEO_FILES, video_file
 from trajvq.errors import DataError
 
 IGNORED = ("__MACOSX", "@eaDir")  # folders that programs leave behind, beside every name that begins with a dot
-KNOWN = ", ".join((*VIDEO_FILES, *TIFF_FILES))
+KNOWN = ", ".join((*VIDEO_FILES, *PICTURE_FILES))
 LONGEST_PATH = 4096  # bytes
 NAMED = 5  # folders and files that a line names
 
@@ -40,8 +48,8 @@ class _Contents:
 def read_folder(path: Path, rate: float | None = None) -> Collection:
     """Return the videos of a folder.
 
-    `trajvq.data.imports.layout.read_layout` tells what the folders in it stand for. A folder whose TIFF files have one
-    page each is one video. Names that begin with a dot are ignored, links are followed.
+    `trajvq.data.imports.layout.read_layout` tells what the folders in it stand for. A folder
+    of single pictures without videos is one video. Names that begin with a dot are ignored, links are followed.
 
     Args:
         path: The folder.
@@ -75,29 +83,68 @@ def _video(files: list[Path], meaning: Meaning, levels: Levels, rate: float | No
     if files[0].suffix.lower() in VIDEO_FILES:
         return video_file(files[0], str(files[0]), levels, meaning.label, meaning.split, meaning.group, rate)
     name = str(files[0]) if len(files) == 1 else f"{files[0].parent} ({len(files)} pictures)"
-    return tiff_video(files, name, levels, meaning.label, meaning.split)
+    return picture_video(files, name, levels, meaning.label, meaning.split)
 
 
 def _read_contents(path: Path) -> _Contents:
     contents = _Contents()
+    series: dict[str, list[Path]] = {}  # the pictures of each video
     for folder, folders, names in _walk(path, contents):
         parts = folder.relative_to(path).parts
-        films = sorted(name for name in names if Path(name).suffix.lower() in VIDEO_FILES)
-        stacks = in_order([folder / name for name in names if Path(name).suffix.lower() in TIFF_FILES])
-        others = set(names) - set(films) - {file.name for file in stacks}
+        special = {name for name in names if _is_special(folder / name)}
+        films = sorted(name for name in names if Path(name).suffix.lower() in VIDEO_FILES and name not in special)
+        pictures = _pictures([folder / name for name in names if name not in special], bool(films))
+        others = set(names) - set(films) - {file.name for files in pictures for file in files}
         contents.files.total += len(names)
-        contents.files.left_out.update(Path(name).suffix.lower() or "without ending" for name in others)
+        kinds = ("pipes" if name in special else Path(name).suffix.lower() or "without ending" for name in others)
+        contents.files.left_out.update(kinds)
         contents.notes += [note for name in sorted(others) if (note := _lost_link(folder / name))]
         contents.sources += [([folder / name], (*parts, Path(name).stem)) for name in films]
-        if len(stacks) > 1 and parts and all(page_count(file) == 1 for file in stacks):
-            contents.sources.append((stacks, parts))  # the folder itself is the video
-        elif len(stacks) > 1 and all(page_count(file) == 1 for file in stacks):
-            contents.sources.append((stacks, (path.name,)))
-        else:
-            contents.sources += [([file], (*parts, file.stem)) for file in stacks]
-        if not (films or stacks or folders) and parts:
+        for files in pictures:
+            alone = len(files) == 1 or len(pictures) > 1
+            place = (*parts, files[0].stem) if alone else parts or (path.name,)  # the folder itself may be the video
+            contents.sources.append((files, place))
+            if len(files) > 1:
+                series["/".join(place)] = files
+        if not (films or pictures or folders) and parts:
             contents.without.append(str(folder.relative_to(path)))
+    if series:
+        pages = sum(map(len, series.values()))
+        contents.notes.append(f"{pages:,} pictures taken as the frames of {counted(len(series), 'video')}")
+        contents.notes += [note] if (note := numbering_note(series)) else []
+    contents.sources = _without_inner(contents.sources)
     return contents
+
+
+def _is_special(file: Path) -> bool:
+    """Return whether a name is neither a file nor a broken link, but a pipe or a device, which could block."""
+    return file.exists() and not file.is_file()
+
+
+def _pictures(files: Sequence[Path], beside_films: bool) -> list[list[Path]]:
+    """Return the videos that the pictures of a folder make: each stack is one, and each series of single pictures.
+
+    Single pictures of another kind than TIFF that are alone, or beside video files, are previews and no video.
+    """
+    videos = []
+    for endings in (TIFF_FILES, tuple(ending for ending in PICTURE_FILES if ending not in TIFF_FILES)):
+        pictures = in_order([file for file in files if file.suffix.lower() in endings])
+        pages = [page_count(file) for file in pictures]
+        if len(pictures) > 1 and all(count <= 1 for count in pages):
+            videos += series_of(pictures) if endings == TIFF_FILES or not beside_films else []
+        else:
+            videos += [
+                [file] for file, count in zip(pictures, pages, strict=True) if endings == TIFF_FILES or count > 1
+            ]
+    return videos
+
+
+def _without_inner(sources: list[tuple[list[Path], tuple[str, ...]]]) -> list[tuple[list[Path], tuple[str, ...]]]:
+    """Return sources without the name of the folder that holds the pictures of every video, such as ``img1``."""
+    inner = {parts[-1] for files, parts in sources if len(files) > 1 and len(parts) > 1}
+    if len(sources) < 2 or len(inner) != 1 or any(len(files) < 2 or len(parts) < 2 for files, parts in sources):
+        return sources
+    return [(files, parts[:-1]) for files, parts in sources]
 
 
 def _walk(path: Path, contents: _Contents) -> Iterator[tuple[Path, list[str], list[str]]]:

@@ -26,21 +26,26 @@ def check_labels(labels: NDArray[Any], count: int, path: Path) -> list[Label]:
     """Return an array of labels as a list.
 
     Args:
-        labels: ``(N,)`` numbers, truth values, dates, strings or bytes. Whole numbers, also as floats, stay numbers;
-            everything else becomes words.
+        labels: ``(N,)`` or ``(N, 1)`` numbers, truth values, dates, strings or bytes. Whole numbers, also as floats,
+            stay numbers; NaN is no label; everything else becomes words.
         count: N, the number of videos.
         path: File of the labels, for messages.
 
     Raises:
         DataError: If the shape or the type is wrong.
     """
-    if labels.shape != (count,):
-        raise DataError(f"{path}: labels have shape {labels.shape}, not ({count},): one for every video")
+    if labels.shape not in ((count,), (count, 1)):
+        hint = "; of one-hot labels, the argmax" if labels.ndim == 2 and len(labels) == count else ""
+        raise DataError(f"{path}: labels have shape {labels.shape}, not ({count},): one for every video{hint}")
+    labels = labels.reshape(count)
     kind = labels.dtype.kind
     if kind in "iuU":
         return list(labels.tolist())
     if kind == "S":
         return [_decoded(label) for label in labels.tolist()]
+    if kind == "f" and np.isnan(labels).any():
+        words = iter(parse_labels([str(label) for label in labels[~np.isnan(labels)].tolist()]))
+        return [None if missing else next(words) for missing in np.isnan(labels).tolist()]
     if kind in "fbM":
         return parse_labels([str(label).lower() if kind == "b" else str(label) for label in labels.tolist()])
     raise DataError(f"{path}: labels are {labels.dtype}; give numbers or words")
@@ -93,7 +98,8 @@ def match_classes(labels: Sequence[Label], classes: Sequence[str], where: str) -
     """Convert labels to the class ids of a dataset.
 
     Args:
-        labels: N class names or class ids.
+        labels: N class names or class ids. Where all classes are called after numbers, such as ``class 7``, the labels
+            may be these numbers.
         classes: Class names of the dataset by id.
         where: Source of the labels, for messages.
 
@@ -101,14 +107,19 @@ def match_classes(labels: Sequence[Label], classes: Sequence[str], where: str) -
         ``(N,)`` class ids.
 
     Raises:
-        DataError: If a label is missing or unknown.
+        DataError: If a label is missing or unknown, or numbers may be ids as well as names.
     """
-    ids = []
+    id_of: dict[Label, int] = {name: number for number, name in enumerate(classes)}
+    whole = {label for label in labels if isinstance(label, int)}
+    by_id = {number: number for number in range(len(classes))}
+    by_name = {int(name[6:]): k for k, name in enumerate(classes) if re.fullmatch(r"class -?\d+", name)}
+    if len(by_name) == len(classes) and whole <= by_name.keys():
+        if whole <= by_id.keys() and any(by_name[label] != label for label in whole):
+            numbers = ", ".join(map(str, sorted(whole)))
+            raise DataError(f"{where}: labels {numbers} may be numbers of classes or their names; give names as words")
+        by_id = by_name
+    id_of |= by_id
     for number, label in enumerate(labels):
-        if isinstance(label, str) and label in classes:
-            ids.append(classes.index(label))
-        elif isinstance(label, int) and 0 <= label < len(classes):
-            ids.append(label)
-        else:
+        if label not in id_of:
             raise DataError(f"{where}: clip {number} has label {label}; known: {', '.join(classes)}, or their numbers")
-    return np.array(ids, dtype=np.int64)
+    return np.array([id_of[label] for label in labels], dtype=np.int64)

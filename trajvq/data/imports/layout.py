@@ -4,13 +4,19 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-# Folder names, in lower case, that are splits.
-SPLIT_FOLDERS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
-    ("val", "valid", "validation"), "val"
+SPLIT_NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
+    ("val", "valid", "validate", "validation", "dev"), "val"
 )
+SPLIT_ENDING = re.compile(r"[-_ ]?(set|split|data|videos|clips|frames)$")  # as in train_set
 CAMERA = re.compile(r"observation\..*")  # a folder of LeRobot's layout, as are those of the next pattern
 NO_CLASS = re.compile(rf"chunk-\d+|episode_\d+|{CAMERA.pattern}")
 Parts = tuple[str, ...]
+
+
+def split_named(folder: str) -> str | None:
+    """Return the split that a folder's name stands for, or None."""
+    name = folder.lower()
+    return SPLIT_NAMES.get(name) or SPLIT_NAMES.get(SPLIT_ENDING.sub("", name))
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ def _shared(folders: Sequence[Parts]) -> Parts:
     """Return the folders that all videos have in common, up to the first split."""
     shared: list[str] = []
     for parts in zip(*folders, strict=False):
-        if len(set(parts)) > 1 or parts[0].lower() in SPLIT_FOLDERS:
+        if len(set(parts)) > 1 or split_named(parts[0]):
             break
         shared.append(parts[0])
     return tuple(shared)
@@ -56,13 +62,13 @@ def _shared(folders: Sequence[Parts]) -> Parts:
 
 def _meaning(parts: Parts, cameras: bool) -> Meaning:
     folders = list(parts[:-1])
-    split = next((folder for folder in folders if folder.lower() in SPLIT_FOLDERS), None)
+    split = next((folder for folder in folders if split_named(folder)), None)
     if split is not None:
         folders.remove(split)
     label = folders[0] if folders and not NO_CLASS.fullmatch(folders[0]) else None
     recording = [part for part in parts if not CAMERA.fullmatch(part)]
     group = "/".join(recording) if cameras and len(recording) < len(parts) else None
-    return Meaning(split and SPLIT_FOLDERS[split.lower()], label, group)
+    return Meaning(split and split_named(split), label, group)
 
 
 def _notes(meanings: Sequence[Meaning], below: Sequence[Parts], shared: Parts, cameras: set[str]) -> Iterator[str]:
@@ -78,7 +84,7 @@ def _notes(meanings: Sequence[Meaning], below: Sequence[Parts], shared: Parts, c
         for meaning, parts in zip(meanings, below, strict=True)
         for folder in parts[:-1]
         if meaning.label not in (None, folder) and not NO_CLASS.fullmatch(folder)
-        if folder.lower() not in SPLIT_FOLDERS
+        if not split_named(folder)
     }
     if deeper:
         named = ", ".join(sorted(deeper)[:3]) + (", ..." if len(deeper) > 3 else "")

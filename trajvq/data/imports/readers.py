@@ -13,22 +13,26 @@ from numpy.typing import NDArray
 
 from trajvq.data.imports.archives import read_npz
 from trajvq.data.imports.arrays import collect_array, unreadable
-from trajvq.data.imports.choice import choose_array, label_name
+from trajvq.data.imports.choice import choose_array, label_name, unused_note
 from trajvq.data.imports.collection import Collection, Playback, Video
 from trajvq.data.imports.folders import read_folder
 from trajvq.data.imports.levels import Levels
-from trajvq.data.imports.tiff import TIFF_FILES, tiff_video
+from trajvq.data.imports.pictures import TIFF_FILES, picture_video
 from trajvq.data.imports.video_files import VIDEO_FILES, decode, video_file
 from trajvq.errors import DataError
 
 ARRAYS = (".npz", ".npy", ".h5", ".hdf5")
 ENDINGS = (*ARRAYS, *TIFF_FILES, *VIDEO_FILES)
-FORMATS = f"{', '.join(ENDINGS)}, or a folder with a folder per class"
+FORMATS = f"{', '.join(ENDINGS)}, or a folder of them or of numbered pictures"
 INFLATED = 10_000  # most bytes of an HDF5 dataset for each byte that is stored of it
 
 
 def read_collection(
-    path: Path, axes: str | None = None, array: str | None = None, rate: float | None = None
+    path: Path,
+    axes: str | None = None,
+    array: str | None = None,
+    rate: float | None = None,
+    clips: int | None = None,
 ) -> Collection:
     """Return the videos of a file or folder.
 
@@ -37,6 +41,7 @@ def read_collection(
         axes: Order of the axes of an array, such as NTCHW, NCTHW, NTHWC, NTHW or TNHW; detected by default.
         array: Name of the array of videos in an .npz or HDF5 file; chosen by default.
         rate: Frames per second to take of video files; None for all frames.
+        clips: As for `trajvq.data.imports.axes.order_of`.
 
     Raises:
         DataError: If the path does not exist, has another format or cannot be read, or an option does not apply.
@@ -52,24 +57,26 @@ def read_collection(
         raise DataError(f"{path} does not say when its frames were taken, so --rate does not apply; leave it out")
     if path.is_dir():
         return read_folder(path, rate)
+    if not path.is_file():
+        raise DataError(f"{path} is neither a file nor a folder")
     if suffix == ".npz":
-        return read_npz(path, axes, array)
+        return read_npz(path, axes, array, clips)
     if suffix == ".npy":
         try:
             return collect_array(np.load(path, mmap_mode="r", allow_pickle=False), None, path, axes)
         except (OSError, ValueError, EOFError, OverflowError) as error:
             unreadable(path, "a readable .npy of plain numbers", error)
     if suffix in (".h5", ".hdf5"):
-        return _read_hdf5(path, axes, array, rate)
+        return _read_hdf5(path, axes, array, rate, clips)
     levels = Levels()
     if suffix in VIDEO_FILES:
         return Collection([video_file(path, str(path), levels, rate=rate)], "a video file", levels)
     if suffix in TIFF_FILES:
-        return Collection([tiff_video([path], str(path), levels)], "a TIFF stack", levels)
+        return Collection([picture_video([path], str(path), levels)], "a TIFF stack", levels)
     raise DataError(f"{path}: {suffix or 'no ending'} is not known; known: {FORMATS}")
 
 
-def _read_hdf5(path: Path, axes: str | None, array: str | None, rate: float | None) -> Collection:
+def _read_hdf5(path: Path, axes: str | None, array: str | None, rate: float | None, clips: int | None) -> Collection:
     try:
         file = h5py.File(path, "r")
         if array is None and "video_streams" in file:
@@ -84,12 +91,14 @@ def _read_hdf5(path: Path, axes: str | None, array: str | None, rate: float | No
 
         file.visititems(add)  # which follows no links, so that no other file is read
         name, notes = choose_array(shapes, path, array)
-        videos, label = file[name], label_name(shapes)
+        videos, label = file[name], label_name(shapes, name)
         if videos.nbytes > INFLATED * videos.id.get_storage_size():
             raise ValueError(f"{name!r} of shape {videos.shape} has only {videos.id.get_storage_size():,} bytes")
         is_text = label and h5py.check_string_dtype(file[label].dtype)
         labels = None if not label else file[label].asstr()[:].astype(str) if is_text else file[label][:]
-        return replace(collect_array(videos, labels, path, axes), notes=notes)
+        return replace(
+            collect_array(videos, labels, path, axes, clips), notes=(*notes, *unused_note(shapes, (name, label)))
+        )
     except (OSError, TypeError, ValueError, KeyError, RuntimeError, MemoryError) as error:
         unreadable(path, "a readable HDF5 file of plain numbers", error)
 

@@ -105,6 +105,8 @@ def _decode(source: Path | io.BytesIO, where: str, playback: Playback) -> Iterat
         source.seek(0)
     try:
         with av.open(str(source) if isinstance(source, Path) else source, mode="r") as container:
+            if not container.streams.video:
+                raise ValueError("it holds no pictures")
             stream = container.streams.video[0]
             if stream.codec_context is None:
                 raise ValueError("no decoder for it")

@@ -87,7 +87,7 @@ class Submission:
 
     def __init__(self, path: Path, clips: Clips) -> None:
         self.path, self.clips, self.levels = path, clips, ClampedLevels()
-        videos = read_videos(path, self.levels)
+        videos = read_videos(path, self.levels, len(clips))
         extra = _extra(path)
         order = np.asarray(extra.get("index", np.arange(len(videos)))).reshape(-1)
         if len(videos) != len(clips):
@@ -131,19 +131,20 @@ class Submission:
         return [*([] if self.tokens is None else self.tokens.remarks), *self.levels.remarks()]
 
 
-def read_videos(path: Path, levels: Levels) -> list[Video]:
+def read_videos(path: Path, levels: Levels, count: int = 0) -> list[Video]:
     """Return the clips of a file.
 
     Args:
         path: ``.npz`` or ``.h5``.
         levels: How stored values become pixels.
+        count: Number of clips if it is known, which tells their axis; else clips come first.
 
     Raises:
         DataError: If the file has another format or cannot be read.
     """
     if path.suffix.lower() not in (".npz", ".h5", ".hdf5"):
         raise DataError(f"{path} is neither .npz nor .h5")
-    return [replace(video, levels=levels) for video in read_collection(path).videos]
+    return [replace(video, levels=levels) for video in read_collection(path, clips=count).videos]
 
 
 def _extra(path: Path) -> dict[str, Any]:

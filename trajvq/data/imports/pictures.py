@@ -1,9 +1,9 @@
-"""Read TIFF stacks, and series of single TIFF pictures, one page at a time."""
+"""Read TIFF stacks, and series of single pictures, one page at a time."""
 
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -11,26 +11,29 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from trajvq.data.imports.collection import Video
 from trajvq.data.imports.labels import Label
 from trajvq.data.imports.levels import Levels
+from trajvq.data.imports.plurals import counted
 from trajvq.errors import DataError, first_line
 
 TIFF_FILES = (".tif", ".tiff")
+PICTURE_FILES = (*TIFF_FILES, ".png", ".jpg", ".jpeg", ".bmp")
+ONE_PAGE = (".jpg", ".jpeg", ".bmp")  # a second page of a JPEG is a preview
 DESCRIPTION = 270  # number of the TIFF tag
 MAX_PIXELS = 2**26  # of a picture, beyond which a header counts as damaged
 BROKEN = (OSError, ValueError, EOFError, SyntaxError, KeyError, TypeError, MemoryError, Image.DecompressionBombError)
 
 
-def tiff_video(
+def picture_video(
     files: Sequence[Path], name: str, levels: Levels, label: Label = None, split: str | None = None
 ) -> Video:
     """Return the video of one stack, or of single pictures in order.
 
     Args:
-        files: TIFF files, whose pages are the frames.
+        files: Pictures, whose pages are the frames.
         name: Name for messages.
         levels: Of the collection.
         label: Class name, or None.
@@ -40,7 +43,9 @@ def tiff_video(
 
 
 def page_count(path: Path) -> int:
-    """Return the number of pages of a TIFF file; 0 if it cannot be read."""
+    """Return the number of pages of a picture; 0 if it cannot be read."""
+    if path.suffix.lower() in ONE_PAGE:
+        return 1
     try:
         with _quiet(), Image.open(path) as image:
             return int(getattr(image, "n_frames", 1))
@@ -53,6 +58,39 @@ def in_order(files: Sequence[Path]) -> list[Path]:
     return sorted(files, key=lambda file: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", file.name)])
 
 
+def series_of(pictures: Sequence[Path]) -> list[list[Path]]:
+    """Return the series in single pictures: those whose names differ in the last number alone.
+
+    All of them are one series if some name has no other like it.
+    """
+    series: dict[str, list[Path]] = {}
+    for picture in pictures:
+        series.setdefault(re.sub(r"\d+(\D*)$", r"#\1", picture.stem), []).append(picture)
+    return list(series.values()) if all(len(files) > 1 for files in series.values()) else [list(pictures)]
+
+
+def numbering_note(series: Mapping[str, Sequence[Path]]) -> str:
+    """Return what is odd about the numbers in the names of pictures, in words; empty if nothing is.
+
+    Args:
+        series: The pictures of each video, in order.
+    """
+    unordered, gaps = [], []
+    for name, files in series.items():
+        numbers = [re.findall(r"\d+", file.stem) for file in files]
+        steps = np.diff([int(found[-1]) if found else 0 for found in numbers])
+        if (steps <= 0).any():
+            unordered.append(name)
+        elif len(set(steps.tolist())) > 1:
+            gaps.append(name)
+    if unordered:
+        count = counted(len(unordered), "video")
+        return (
+            f"{count} of pictures whose names do not count up, taken in the order of names; the first: {unordered[0]}"
+        )
+    return f"{counted(len(gaps), 'video')} with pictures missing by their numbers; the first: {gaps[0]}" if gaps else ""
+
+
 def _read_pages(files: Sequence[Path], name: str) -> Iterator[NDArray[Any]]:
     """Yield one piece ``(1, H, W, C)`` for each page."""
     shape = None
@@ -60,7 +98,7 @@ def _read_pages(files: Sequence[Path], name: str) -> Iterator[NDArray[Any]]:
         try:
             with _open(file) as image:
                 with _quiet():
-                    pages = int(getattr(image, "n_frames", 1))
+                    pages = 1 if file.suffix.lower() in ONE_PAGE else int(getattr(image, "n_frames", 1))
                 _check_layout(file, str(getattr(image, "tag_v2", {}).get(DESCRIPTION, "")), pages)
                 for page in range(pages):
                     with _quiet():
@@ -73,7 +111,7 @@ def _read_pages(files: Sequence[Path], name: str) -> Iterator[NDArray[Any]]:
         except (UnidentifiedImageError, *BROKEN) as error:
             reason = "not a picture that Pillow reads" if isinstance(error, UnidentifiedImageError) else error
             raise DataError(
-                f"{file} is not a readable TIFF ({first_line(Exception(reason))}); save it as .npy instead"
+                f"{file} is not a readable picture ({first_line(Exception(reason))}); save it as .npy instead"
             ) from None
 
 
@@ -100,6 +138,8 @@ def _pixels(image: Image.Image, file: Path) -> NDArray[Any]:
     """Return the current page, ``(H, W, 1)`` or ``(H, W, 3)``."""
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"pictures of {image.width}x{image.height}")
+    if file.suffix.lower() not in TIFF_FILES:
+        image = ImageOps.exif_transpose(image)
     if image.mode in ("1", "P", "RGBA", "LA", "CMYK", "YCbCr", "LAB"):
         image = image.convert("L" if image.mode in ("1", "LA") else "RGB")
     picture = np.asarray(image)

@@ -1,4 +1,4 @@
-"""TIFF stacks and series of pictures give the frames that are in them, in order, by one scale."""
+"""TIFF stacks and series of single pictures give the frames that are in them, in order, by one scale."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.data.imports.sources import movie, write_movie
 from trajvq.cli import main
 from trajvq.data.imports.readers import read_collection
 from trajvq.data.imports.videos import import_videos
@@ -19,6 +20,12 @@ def stack(path: Path, frames: np.ndarray, description: str | None = None) -> Pat
     options = {"description": description} if description else {}
     pages[0].save(path, save_all=True, append_images=pages[1:], **options)
     return path
+
+
+def pictures(folder: Path, film: np.ndarray, name: str = "{:03d}.png", start: int = 0) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, frame in enumerate(film, start):
+        Image.fromarray(frame).save(folder / name.format(number))
 
 
 def beads(seed: int, frames: int = 20) -> np.ndarray:
@@ -79,7 +86,57 @@ def test_what_is_no_film_is_an_error(tmp_path: Path) -> None:
         import_videos(several, tmp_path / "out")
     cut = tmp_path / "cut.tif"
     cut.write_bytes(several.read_bytes()[:500])
-    with pytest.raises(DataError, match="not a readable TIFF"):
+    with pytest.raises(DataError, match="not a readable picture"):
         import_videos(cut, tmp_path / "out")
     named = stack(tmp_path / "t.tif", beads(0, 40), "ImageJ=1.53\nimages=40\nslices=40\n")
     assert import_videos(named, tmp_path / "out").clips("test") == 2
+
+
+@pytest.mark.parametrize(("name", "exact"), [("{:03d}.png", True), ("frame{}.jpg", False), ("{:02d}.bmp", True)])
+def test_a_folder_of_numbered_pictures_is_a_video(tmp_path: Path, name: str, exact: bool) -> None:
+    films = {folder: movie(number, 12) for number, folder in enumerate(("a/one", "a/two", "b/one"))}
+    for folder, film in films.items():
+        pictures(tmp_path / "films" / folder, film, name)
+    videos = read_collection(tmp_path / "films").videos
+    assert [video.label for video in videos] == ["a", "a", "b"]
+    for video, film in zip(videos, films.values(), strict=True):
+        assert np.abs(video.read().astype(int) - film).max() <= (0 if exact else 60)
+
+
+def test_a_folder_inside_each_video_is_no_class(tmp_path: Path) -> None:
+    for number in range(3):
+        pictures(tmp_path / f"MOT-{number}" / "img1", movie(number, 4))
+    assert [video.label for video in read_collection(tmp_path).videos] == [None] * 3
+
+
+def test_time_does_not_run_across_series_in_one_folder(tmp_path: Path) -> None:
+    for number in range(3):
+        pictures(tmp_path, movie(number, 4), f"take{number}_{{:02d}}.png")
+    videos = read_collection(tmp_path).videos
+    assert [len(video.read()) for video in videos] == [4, 4, 4]
+
+
+def test_missing_numbers_and_names_without_order_are_said(tmp_path: Path) -> None:
+    pictures(tmp_path / "gap", movie(0, 8))
+    (tmp_path / "gap" / "003.png").unlink()
+    assert "1 video with pictures missing by their numbers; the first: gap" in read_collection(tmp_path).notes
+    pictures(tmp_path / "words", movie(0, 3), "a{:c}.png", start=97)
+    assert any("do not count up" in note and "words" in note for note in read_collection(tmp_path).notes)
+
+
+def test_pictures_beside_video_files_are_previews(tmp_path: Path) -> None:
+    for number in range(2):
+        write_movie(tmp_path / f"{number}.mp4", movie(number))
+    pictures(tmp_path, movie(0, 2))
+    source = read_collection(tmp_path)
+    assert len(source.videos) == 2
+    assert source.files is not None
+    assert source.files.left_out[".png"] == 2
+
+
+def test_pictures_of_a_phone_are_turned_upright(tmp_path: Path) -> None:
+    sideways = Image.Exif()
+    sideways[274] = 6
+    for number in range(2):
+        Image.new("RGB", (32, 16), "red").save(tmp_path / f"{number}.jpg", exif=sideways)
+    assert read_collection(tmp_path).videos[0].read().shape == (2, 32, 16, 3)
