@@ -110,6 +110,8 @@ STORED: dict[str, dict[str, Any]] = {
     "ids as floats": {"clip": [float(row[0]) for row in rows()]},
     "ids as categories": {"clip": pa.array([row[0] for row in rows()]).dictionary_encode()},
     "small integers": {"frame": pa.array([row[1] for row in rows()], pa.uint8())},
+    "times since the start": {"frame": [datetime.timedelta(seconds=row[1]) for row in rows()]},
+    "times of a day": {"frame": [(START + datetime.timedelta(seconds=row[1])).time() for row in rows()]},
     "times": {"frame": [START + datetime.timedelta(seconds=row[1]) for row in rows()]},
 }
 
@@ -308,6 +310,7 @@ def test_a_column_of_lists_is_named(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("t.csv", b"PK\x03\x04...", "Excel file; save it as .csv"),
+        ("t.csv.gz", b"...", "not known; unpack it"),
         ("t.xlsx", b"PK\x03\x04...", "save it as .csv"),
         ("t.csv", b"\x1f\x8b...", "compressed"),
         ("t.csv", b"", "it is empty"),
@@ -328,3 +331,51 @@ def test_no_file_and_a_folder_are_named(tmp_path: Path) -> None:
     for path, words in ((tmp_path, "is a folder"), (tmp_path / "t.csv", "does not exist")):
         with pytest.raises(DataError, match=words):
             read(path)
+
+
+@pytest.mark.parametrize(
+    "line", ["{0},00:00:0{1},{2},{3}", "{0},0 days 01:59:5{1}.250000,{2},{3}", "{0},1:00:0{1}.5,{2},{3}"]
+)
+def test_times_as_players_and_pandas_write_them(tmp_path: Path, line: str) -> None:
+    check(read(write(tmp_path / "t.csv", "clip,time,x,y", line)))
+
+
+def test_times_of_another_form_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="date as 2026-03-20T10:00:00.040 .* the first has '20/03/2026 10:00:00'"):
+        read(write(tmp_path / "t.csv", "clip,time,x,y", "{0},20/03/2026 10:00:0{1},{2},{3}"))
+
+
+def test_rows_that_repeat_another_are_left_out_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check(read(write(tmp_path / "t.csv", points=[*rows(), *rows()[3:6]])))
+    assert "51 rows found, 48 taken; left out: 3 that repeat another" in capsys.readouterr().out
+    clip, frame, x, y = rows()[3]
+    with pytest.raises(DataError, match="clip 0 has frame 3 twice"):
+        read(write(tmp_path / "t.csv", points=[*rows(), (clip, frame, x + 1, y)]))
+
+
+@pytest.mark.parametrize("names", ["x{0},y{0}", "x_{0},y_{0}", "X{0},Y{0}"])
+def test_points_may_be_numbered(tmp_path: Path, names: str) -> None:
+    header = "time," + ",".join(names.format(k) for k in range(1, 4))
+    cells = [",".join([str(t / 30), *(f"{5 * k + t},{9 - t * k}" for k in range(3))]) for t in range(12)]
+    (tmp_path / "t.csv").write_text("\n".join([header, *cells]))
+    recording = read(tmp_path / "t.csv")
+    assert [track.name for track in recording.tracks] == ["1", "2", "3"]
+    assert recording.tracks[2].position[4].tolist() == [14, 1]
+
+
+def test_corners_of_boxes_are_no_points(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="columns x1, y1, x2, y2 look like corners of boxes"):
+        read(write(tmp_path / "t.csv", "id,frame,x1,y1,x2,y2", lambda c, f, x, y: f"{c},{f},{x},{y},{x + 9},{y + 20}"))
+
+
+def test_a_column_that_looks_like_labels_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write(tmp_path / "t.csv", "clip,frame,x,y,Species", "{0},{1},{2},{3},ant")
+    read(source)
+    assert "no labels; if column Species has them, give --columns label=Species" in capsys.readouterr().out
+    read(source, columns={"label": ""})
+    assert "Species" not in capsys.readouterr().out
+
+
+def test_a_coordinate_that_is_too_large_is_named_with_the_limit(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"row 1 has x 9e13, which is beyond 1e\+12"):
+        read(write(tmp_path / "t.csv", line="{0},{1},9e13,{3}"))

@@ -265,3 +265,18 @@ def test_every_piece_of_a_track_has_its_label(tmp_path: Path) -> None:
     clips = imported(tmp_path / "out", write(tmp_path / "t.csv", "clip,frame,x,y,label", line), "--points=4")
     for clip in [clip for part in clips.values() for clip in part]:
         assert (clip["position"][-1, 1] > clip["position"][0, 1]) == bool(clip["label"])
+
+
+@pytest.mark.parametrize(("placeholder", "jumps"), [(None, 0), ("0,0", 12), ("-999,-999", 12)])
+def test_placeholders_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], placeholder: str | None, jumps: int
+) -> None:
+    def line(clip: str, frame: int, x: float, y: float) -> str:
+        place = placeholder if placeholder and frame in (9, 10) else f"{x + 500},{y + 500}"
+        return f"{clip},{frame},{place}"
+
+    source = write(tmp_path / "t.csv", line=line, points=rows(points=20))
+    assert main(["data", "import-tracks", str(source), "--out", str(tmp_path / "out"), "--size", "32"]) == 0
+    printed = capsys.readouterr().out
+    assert ("jump" in printed) == bool(jumps)
+    assert f"{jumps} jumps at more than 10 times the usual speed in 6 tracks, first in clip 0" in printed or not jumps

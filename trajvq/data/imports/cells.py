@@ -1,5 +1,6 @@
 """The cells of a table: text, numbers and times. Text is never guessed to be a number unless a number is needed."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ WHOLE = r"^[+-]?(\d{1,18}|[1-8]\d{18})$"  # that fits into 64 bits
 COMMA = r"^[+-]?\d*,\d+([eE][+-]?\d+)?$"
 THOUSANDS = r"^[+-]?\d{1,3},\d{3}$"  # or a decimal comma
 DATE = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.]\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?$"
+CLOCK = r"^(\d+ days?,? )?\d+:\d\d:\d\d([.]\d{1,9})?$"  # as players show, or pandas writes, a time since the start
 ZONE = r"[T ].*(Z|[+-]\d\d:?\d\d)$"
 
 
@@ -88,16 +90,20 @@ def times(column: Column, commas: bool = False) -> tuple[Floats, Mask]:
     """Return the times of a column, relative to the earliest: exactly, however large they are.
 
     Args:
-        column: N cells: numbers, or dates as in ISO 8601.
+        column: N cells: numbers, dates as in ISO 8601, or times such as ``00:01:02.5``.
         commas: Whether numbers have decimal commas.
 
     Returns:
-        ``(N,)`` float64 in the column's own unit, or seconds between dates; NaN where there is none; and which cells
-        are neither a time nor empty.
+        ``(N,)`` float64 in the column's own unit, or seconds between dates or times; NaN where there is none; and which
+        cells are neither a time nor empty.
 
     Raises:
         pyarrow.ArrowException: If cells are no times, or a date does not exist.
     """
+    if pa.types.is_duration(column.type):
+        return _since_first(pc.cast(pc.cast(column, pa.duration("ns")), pa.int64()), 1e-9)
+    if pa.types.is_time(column.type):
+        return _since_first(pc.cast(pc.cast(column, pa.time64("ns")), pa.int64()), 1e-9)
     if pa.types.is_temporal(column.type):
         return _since_first(pc.cast(pc.cast(column, pa.timestamp("ns")), pa.int64()), 1e-9)
     if pa.types.is_integer(column.type) and not pa.types.is_uint64(column.type):
@@ -107,6 +113,9 @@ def times(column: Column, commas: bool = False) -> tuple[Floats, Mask]:
         empty = is_empty(strings)
         if (matches(strings, WHOLE) | empty).all():
             return _since_first(pc.cast(pc.if_else(pa.array(empty), None, strings), pa.int64()), 1.0)
+        if (matches(strings, CLOCK) | empty).all():
+            nanoseconds = [_nanoseconds(cell) for cell in strings.to_pylist()]
+            return _since_first(pa.array(nanoseconds, pa.int64()), 1e-9)
         dates = matches(strings, DATE)
         if dates.any() and not matches(strings, NUMBER).any():
             zones = bool(matches(strings, ZONE).any())
@@ -116,6 +125,15 @@ def times(column: Column, commas: bool = False) -> tuple[Floats, Mask]:
     values, bad = numbers(column, commas)
     finite = values[np.isfinite(values)]
     return values - (finite.min() if len(finite) else 0.0), bad
+
+
+def _nanoseconds(clock: str) -> int | None:
+    """Return the time since the start of a cell that matches `CLOCK`; None if it is empty."""
+    match = re.fullmatch(r"(?:(\d+) days?,? )?(\d+):(\d\d):(\d\d)(?:[.](\d+))?", clock)
+    if match is None:
+        return None
+    days, hours, minutes, seconds = (int(number or 0) for number in match.groups()[:4])
+    return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 10**9 + int((match[5] or "0").ljust(9, "0"))
 
 
 def _since_first(integers: Column, unit: float) -> tuple[Floats, Mask]:

@@ -28,6 +28,7 @@ from trajvq.errors import DataError
 DLC_HEADER = ("scorer", "individuals", "bodyparts", "coords")
 DLC_SCORE = 0.6  # DeepLabCut's own `pcutoff`
 HEADER_ROWS = 5  # most rows under a header that have names and units
+LIKE_LABELS = ("class", "class id", "class name", "labels", "category", "species", "behavior", "behaviour", "target")
 SCORES = ("likelihood", "score", "confidence")
 MOT_COLUMNS = range(6, 11)
 MOT_TRUTH = 9  # columns of ground truth: the seventh says whether a box counts, the eighth is its class
@@ -109,6 +110,11 @@ def points_of(
             kind = table.columns[number].type
             raise DataError(f"{path}: column {table.names[number]!r} holds {kind}, not numbers or words")
     series = [] if "x" in chosen and "y" in chosen else _pairs(table.names)
+    if [one.name for one in series] in (["0", "1"], ["1", "2"]) and _are_corners(table, series):
+        raise DataError(
+            f"{path}: columns {', '.join(table.names[number] for one in series for number in one.axes.values())} look "
+            "like corners of boxes; give a table with the centers as x and y"
+        )
     if series and "frame" in chosen:
         table = _without_units(table, [chosen["frame"][0], *series[0].axes.values()], ledger)
         animal = text(table.columns[chosen["clip"][0]]) if "clip" in chosen else None
@@ -134,6 +140,9 @@ def _long(table: Table, chosen: Mapping[str, Sequence[int]], requested: Mapping[
         ledger.note("columns: " + ", ".join(f"{role}={name}" for role, name in names.items()))
     if pixels:
         ledger.note(f"as {'TrackMate' if trackmate else 'trackpy'} writes it: y points down")
+    likely = [name for name in table.names if plain(name) in LIKE_LABELS and name not in names.values()]
+    if "label" not in names and "label" not in requested and likely:
+        ledger.note(f"no labels; if column {likely[0]} has them, give --columns label={likely[0]}")
     parts = [text(table.columns[number]) for number in chosen.get("clip", ())] or [pa.array(["all"] * len(table.rows))]
     columns = {role: table.columns[numbers_of[0]] for role, numbers_of in chosen.items()}
     return Points(
@@ -181,10 +190,13 @@ def _deeplabcut(table: Table, path: Path, ledger: Ledger, min_score: float) -> P
 
 
 def _pairs(names: Sequence[str]) -> list[_Series]:
-    """Return the points whose coordinates are columns such as ``head.x`` and ``head.y``; also ``head_x``."""
+    """Return the points whose coordinates are columns such as ``head.x`` and ``head.y``; also ``head_x``, ``x1``."""
     series: dict[str, _Series] = {}
     for number, name in enumerate(names):
         match = re.fullmatch(rf"(.+)[._ ](x|y|z|{'|'.join(SCORES)})", name, re.IGNORECASE)
+        numbered = re.fullmatch(r"(x|y|z)[._ ]?(\d+)", name, re.IGNORECASE)  # as idtracker.ai writes it
+        if numbered is not None:
+            series.setdefault(numbered[2], _Series(numbered[2])).axes[numbered[1].lower()] = number
         if match is None:
             continue
         one = series.setdefault(match[1], _Series(match[1]))
@@ -193,6 +205,12 @@ def _pairs(names: Sequence[str]) -> list[_Series]:
         else:
             one.axes[match[2].lower()] = number
     return [one for one in series.values() if {"x", "y"} <= one.axes.keys()]
+
+
+def _are_corners(table: Table, series: Sequence[_Series]) -> bool:
+    """Return whether the second point of a row is always to the right of the first and below it."""
+    first, second = (np.stack([numbers(table.columns[one.axes[axis]])[0] for axis in ("x", "y")]) for one in series)
+    return bool((second > first)[np.isfinite(first + second)].all())
 
 
 def _melted(

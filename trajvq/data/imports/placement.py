@@ -11,6 +11,8 @@ from trajvq.io.arrays import Floats
 REST_SHARE = 1e-6  # of the longest path: what is shorter rests
 REST_PRECISION = 2e-9  # of the coordinates: the same
 FLAT_SHARE = 1e-6  # of a path's extent along x and y: with less along z it is flat
+JUMP = 10  # usual speeds of a track from which on a step is a jump, if it crosses much of the path as well
+JUMP_SHARE = 0.3  # of the path's extent
 COARSE = 1e-4  # share of a path's extent that float32 may round away
 
 
@@ -29,6 +31,23 @@ def are_flat(position: Floats) -> bool:
     """Return whether all paths ``(N, T, 3)`` keep their z, up to rounding."""
     plane = np.ptp(position[..., :2], axis=1).max(axis=-1)
     return bool((np.ptp(position[..., 2], axis=1) <= FLAT_SHARE * plane).all())
+
+
+def count_jumps(time: Floats, position: Floats) -> int:
+    """Return the number of steps that are much faster than the track's usual one, and cross much of its path.
+
+    Placeholders for missing points, such as (0, 0) or (-999, -999), make such steps, as do errors of linking.
+
+    Args:
+        time: ``(P,)`` ascending.
+        position: ``(P, 2)`` or ``(P, 3)``.
+    """
+    steps = np.linalg.norm(np.diff(position, axis=0), axis=1)
+    speeds = steps / np.diff(time)
+    if not speeds.any():
+        return 0
+    usual = np.median(speeds[speeds > 0])
+    return int(((speeds > JUMP * usual) & (steps > JUMP_SHARE * np.ptp(position, axis=0).max())).sum())
 
 
 def origins_of(position: Floats) -> Floats | None:

@@ -167,6 +167,12 @@ def _tracks(points: Points, path: Path, separator: str, faults: _Faults, ledger:
     good = ~outside
     cells = {"frame": points.frame, **points.axes}
     for name, (numbers_of, bad) in {"frame": (time, no_time), **values}.items():
+        if name == "frame" and no_time.all():
+            cell = text(points.frame[:1])[0].as_py()[:40]
+            raise DataError(
+                f"{path}: no row has a frame that is a number, a date as 2026-03-20T10:00:00.040 or a time as "
+                f"00:00:00.040; the first has {cell!r}"
+            )
         wrong = bad | ~(np.abs(numbers_of) < (np.inf if name == "frame" else MAX_COORDINATE))
         faults.add_rows(points.rows, wrong, _reason(name, cells[name]))
         good &= ~wrong
@@ -182,7 +188,10 @@ def _reason(name: str, column: Any) -> Callable[[int], str]:
 
     def reason(index: int) -> str:
         cell = text(column[index : index + 1])[0].as_py()
-        return f"has {name} {cell[:40]}" if cell else f"has an empty {name}"
+        if not cell:
+            return f"has an empty {name}"
+        large = name != "frame" and abs(numbers(column[index : index + 1])[0][0]) >= MAX_COORDINATE
+        return f"has {name} {cell[:40]}" + (f", which is beyond {MAX_COORDINATE:g}" if large else "")
 
     return reason
 
@@ -205,8 +214,11 @@ def _grouped(points: Points, time: Floats, position: Floats, faults: _Faults, le
         ledger.note("column label is empty and not used")
     tracks: list[Track] = []
     words: list[str] = []
+    copies = 0
     for code, rows in zip(ascending, np.split(order, np.flatnonzero(np.diff(track[order])) + 1), strict=True):
         own = set() if labels is None else set(labels[rows].tolist())
+        same = np.append(False, (np.diff(time[rows]) == 0) & (np.diff(position[rows], axis=0) == 0).all(axis=1))
+        rows, copies = rows[~same], copies + int(same.sum())
         again = np.flatnonzero(np.diff(time[rows]) <= 0)
         if len(rows) < 2:
             faults.tracks[names[code]] = ONE_POINT
@@ -220,6 +232,7 @@ def _grouped(points: Points, time: Floats, position: Floats, faults: _Faults, le
         else:
             tracks.append(Track(names[code], None, time[rows], position[rows]))
             words += own
+    ledger.leave_out("row", "that repeat another", copies)
     if labels is None:
         return tracks
     return [

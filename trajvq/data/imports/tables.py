@@ -55,7 +55,14 @@ def read_table(path: Path) -> Table:
             rows = np.arange(1, content.num_rows + 1)
             return Table(tuple(content.column_names), tuple(content.columns), rows)
         if suffix not in TEXT:
-            advice = "save it as .csv" if suffix.startswith((".xls", ".ods")) else "give .csv, .tsv, .txt or .parquet"
+            packed = suffix in (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z")
+            advice = (
+                "unpack it"
+                if packed
+                else "save it as .csv"
+                if suffix.startswith((".xls", ".ods"))
+                else "give .csv, .tsv, .txt or .parquet"
+            )
             raise DataError(f"{path}: {suffix or 'no ending'} is not known; {advice}")
         content, remark = decode(path)
         dialect = dialect_of(content, path)

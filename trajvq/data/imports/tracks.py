@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trajvq.data.imports.labels import class_ids
 from trajvq.data.imports.notes import Ledger
-from trajvq.data.imports.placement import are_flat, at_rest, origins_of
+from trajvq.data.imports.placement import JUMP, are_flat, at_rest, count_jumps, origins_of
 from trajvq.data.imports.plurals import counted
 from trajvq.data.imports.segments import Segments, choose_segments
 from trajvq.data.imports.track_clips import SPAN, render_tracks, resample, track_columns
@@ -173,6 +173,13 @@ def _doubts(tracks: Sequence["Track"], names: Sequence[str], resting: NDArray[np
         yield "z does not change within a track, so tracks are seen from above, in 2-D"
     if resting.any():
         yield f"{counted(int(resting.sum()), 'clip')} moving less than rounding taken as at rest"
+    jumping = [(track.name, jumps) for track in tracks if (jumps := count_jumps(track.time, track.position))]
+    if jumping:
+        yield (
+            f"{counted(sum(jumps for _, jumps in jumping), 'jump')} at more than {JUMP} times the usual speed in "
+            f"{counted(len(jumping), 'track')}, first in clip {jumping[0][0]}, kept as motion; leave out "
+            "rows that are placeholders or errors"
+        )
     if len(names) > max(MANY_CLASSES * len(tracks), 2):
         yield f"{len(names)} classes for {len(tracks)} tracks; leave the labels out with --columns label="
 
