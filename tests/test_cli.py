@@ -63,3 +63,21 @@ def test_a_file_that_cannot_be_written_is_one_line(
     assert main(["chart"]) == 2
     reason = f"cannot write there/x.png: {os.strerror(code)}; name another file or folder"
     assert capsys.readouterr().err == f"trajvq: {reason}\n"
+
+
+def test_a_terminal_without_our_letters_is_no_error(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "trajvq", "train-größe"]
+    ended = subprocess.run(command, capture_output=True, env=environment, cwd=tmp_path, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == b"trajvq: unknown command 'train-gr??e'; see `trajvq --help`\n"
+
+
+def test_a_file_whose_name_is_no_text_is_named(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/caf\xe9.csv"
+    command = [os.fsencode(sys.executable), b"-m", b"trajvq", b"data", b"import-tracks", name, b"--out", b"out"]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    ended = subprocess.run(command, capture_output=True, env=environment, cwd=tmp_path, check=False)
+    assert ended.returncode == 2
+    assert b"caf?.csv does not exist" in ended.stderr
+    assert b"Traceback" not in ended.stderr

@@ -1,6 +1,7 @@
 """The ``trajvq`` command. It starts fast, because a command is imported only when it is called."""
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -47,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The command and its options. The default is those of the process.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # terminals without these letters, and names that are no text
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     command = arguments[0] if arguments else "--help"
     try:

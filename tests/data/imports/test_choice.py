@@ -32,7 +32,7 @@ def test_the_only_array_like_videos_is_taken_and_that_is_said(others: dict[str, 
 
 @pytest.mark.parametrize("shapes", [{}, {"x_train": VIDEOS, "x_test": VIDEOS}, {"features": (20, 5)}])
 def test_several_or_no_candidates_are_asked_about(shapes: dict[str, tuple[int, ...]]) -> None:
-    with pytest.raises(DataError, match="name the one to import with --array"):
+    with pytest.raises(DataError, match="call the right one 'videos', or name it with --array"):
         choose_array(shapes, HERE)
 
 

@@ -63,7 +63,7 @@ def test_the_splits_depend_on_the_seed(tmp_path: Path) -> None:
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "no videos": ({"seen": videos(), "drawn": videos()}, "name the one to import with --array"),
+    "no videos": ({"seen": videos(), "drawn": videos()}, "call the right one 'videos', or name it with --array"),
     "wrong shape": ({"videos": videos()[0, 0, 0]}, "shape"),
     "no color axis": ({"videos": np.zeros((4, 5, 6, 8, 8), np.uint8)}, "shape"),
     "NaN": ({"videos": np.where(videos() < 0.999, videos(), np.nan)}, "NaN"),
@@ -105,3 +105,12 @@ def test_the_folds_of_a_cross_validation_test_every_video_once(tmp_path: Path) -
         assert np.bincount(labels[fold["test"]]).tolist() == [2, 2, 2, 2]
     with pytest.raises(DataError, match="make 5, counted from 0"):
         split_by_class(labels, {"val": 4, "test": 8}, 3, 5)
+
+
+@pytest.mark.parametrize(("dtype", "said"), [(np.uint8, True), (np.bool_, False), (np.float32, False)])
+def test_masks_of_0_and_1_are_said_if_they_stay_dark(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], dtype: type, said: bool
+) -> None:
+    source = save(tmp_path / "v.npz", video=(videos() > 0).astype(dtype))
+    assert main(["data", "import-videos", str(source), "--out", str(tmp_path / "out")]) == 0
+    assert ("no pixel is above 1 of 255" in capsys.readouterr().out) == said

@@ -37,7 +37,10 @@ def choose_array(shapes: Mapping[str, Shape], path: Path, name: str | None = Non
     candidates = [key for key in candidates if len(shapes[key]) > 3] or candidates
     if len(candidates) == 1:
         return candidates[0], (f"array {candidates[0]!r} taken, the only one that looks like videos",)
-    raise DataError(f"{path} has no array 'videos' or 'video'; it has: {arrays}; name the one to import with --array")
+    raise DataError(
+        f"{path} has no array 'videos' or 'video'; it has: {arrays}; "
+        "call the right one 'videos', or name it with --array"
+    )
 
 
 def label_name(shapes: Mapping[str, object], videos: str) -> str | None:

@@ -81,12 +81,14 @@ class Film:
         background: Its background; None if its camera is not fixed, or it is too short to tell.
         long: Whether it is long enough to tell.
         crc: CRC-32 of its pixels, to find videos that are the same.
+        brightest: Largest value of its pixels, 0 to 255.
     """
 
     frames: int
     background: Background | None
     long: bool
     crc: int
+    brightest: int
 
 
 def first_size(video: Video) -> tuple[int, int, np.dtype[np.generic]]:
@@ -134,17 +136,17 @@ class FilmReader:
         Raises:
             DataError: If it cannot be read to its end.
         """
-        sample, crc = FrameSample(), 0
+        sample, crc, brightest = FrameSample(), 0, 0
         for piece in video.pieces():
             if not sample.total:
                 self.framing.check(piece.shape[1], piece.shape[2], video.name)
-            crc = crc32(piece.data, crc)
+            crc, brightest = crc32(piece.data, crc), max(brightest, int(piece.max()))
             for k in range(len(piece)):
                 sample.add(lambda: self.framing.frame(piece[k : k + 1])[0])  # noqa: B023  # called at once
         if sample.total >= LONG * self.length:
-            return Film(sample.total, film_background(sample), True, crc)
+            return Film(sample.total, film_background(sample), True, crc, brightest)
         if sample.total >= self.length:
             self.pooled += 1
             for frame in sample.frames():
                 self.pool.add(lambda: frame)  # noqa: B023  # called at once
-        return Film(sample.total, None, False, crc)
+        return Film(sample.total, None, False, crc, brightest)

@@ -112,6 +112,8 @@ def import_videos(
     lost = {str(video.label) for video in source.videos if video.label} - {str(video.label) for video in videos}
     notes = [*source.notes, f"no video left of class {_listed(sorted(lost))}" if lost else "", scale]
     notes += [*size_notes(sizes, common_size, framing), *playback_notes(survey.videos, rate)]
+    if max(film.brightest for film in used_films) <= 1:
+        notes.append("no pixel is above 1 of 255: multiply masks of 0 and 1 by 255, or store them as bool")
     for note in (*notes, *split_notes, *backgrounds.notes()):
         ledger.note(note)
 
