@@ -96,6 +96,9 @@ def test_a_run_leaves_a_scoreboard_and_pictures(forecast_run: Path) -> None:
     board = json.loads((forecast_run / "scoreboards/test.json").read_text())
     assert (board["task"], board["clips"], board["truth"]) == ("forecast", 12, "stored")
     assert list(board["rows"])[-4:] == ["true_family_reconstructed", "tokenizer", "samples_middle", "model"]
+    assert list(board["rows"])[:4] == ["blank", "mean_frame", "copy_last", "frame_shift"]
+    for name in ("blank", "mean_frame", "copy_last", "frame_shift", "tokenizer", "model"):
+        assert board["rows"][name].keys() > {"mse", "psnr", "ssim", "ade", "visible"}, name
     model = board["rows"]["model"]
     for name in ("ade", "fde", "miss_2px", "visible", "object_psnr", "ade_samples", "min_ade_3", "energy_score"):
         assert model[name].keys() == {"value", "low", "high"}, name

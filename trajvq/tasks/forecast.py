@@ -16,7 +16,7 @@ from trajvq.errors import UserError
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.forecast.errors import forecast_figures
 from trajvq.metrics.forecast.predictions import ForecastPredictions, track_against
-from trajvq.metrics.forecast.scoreboard import forecast_rows
+from trajvq.metrics.forecast.scoreboard import forecast_remarks, forecast_rows
 from trajvq.metrics.scoreboard import add_ood_ratios, value_of
 from trajvq.metrics.tracking import track
 from trajvq.models.generator import Generator
@@ -187,12 +187,19 @@ class Forecast(TokenTask):
             batch = {name: value[chosen] for name, value in batch.items()}
         if len(batch["index"]):
             predicted, _ = self(batch["tokens"], batch["index"])
-            self.val_predictions.update(self._targets("val").compare(batch["index"], predicted))
+            rows = {"model": to_uint8(predicted[:, :, self.context :])}
+            self.val_predictions.update(self._targets("val").compare(batch["index"], rows))
 
     def on_validation_epoch_end(self) -> None:
         predictions = self.val_predictions.compute()
         truth, valid = (predictions[name][:, self.context :] for name in ("truth", "valid"))
-        self.log("val/ade", value_of(forecast_figures(truth, valid, predictions["pixel"])["ade"]), prog_bar=True)
+        figures = forecast_figures(truth, valid, predictions["model/pixel"])
+        if not figures:
+            raise UserError(
+                f"no object moves in frames {self.context} to {self.context + self.horizon - 1} of any clip of "
+                f"{self.data.path} val that is predicted; give data in which one does, or other model.val_clips"
+            )
+        self.log("val/ade", value_of(figures["ade"]), prog_bar=True)
         self.val_predictions.reset()
 
     def on_test_epoch_start(self) -> None:
@@ -208,7 +215,8 @@ class Forecast(TokenTask):
         start = time.monotonic()
         predicted, _ = self(tokens, index)
         self.timing += np.array([len(index), time.monotonic() - start])
-        compared = targets.compare(index, predicted) | targets.sources(index, self.tokenizer.decode(tokens))
+        rows = targets.frames_of_baselines(index) | {"model": to_uint8(predicted[:, :, self.context :])}
+        compared = targets.compare(index, rows) | targets.sources(index, self.tokenizer.decode(tokens))
         truth, samples = targets.truth(index), []
         for number in range(1, self.samples + 1):
             predicted, _ = self(tokens, index, self.sampling, number)
@@ -233,9 +241,11 @@ class Forecast(TokenTask):
                 "clips": len(tracks["truth"]),
                 "truth": "stored" if "pixel" in clips.columns else "tracked",
                 "rows": rows,
+                "remarks": forecast_remarks(tracks["valid"], self.context),
                 "details": forecast_details(clips, tracks, numbers[split], self.context, self._predict),
             }
-            self.log(f"{split}/ade", value_of(rows["model"]["ade"]))
+            if "ade" in rows["model"]:
+                self.log(f"{split}/ade", value_of(rows["model"]["ade"]))
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         clips = self.data.clips(self.data.predict_split)

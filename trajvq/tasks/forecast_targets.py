@@ -1,5 +1,6 @@
 """ForecastTargets: what predictions of a split are compared with: true, tracked and reconstructed positions."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,13 @@ import torch
 from torch import Tensor
 
 from trajvq.data.synthetic.extrapolate import extrapolate_paths
+from trajvq.io.arrays import Bytes
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.forecast.baselines import Baselines, Paths
-from trajvq.metrics.forecast.predictions import picture_figures, track_against
+from trajvq.metrics.forecast.frames import continue_frames
+from trajvq.metrics.forecast.predictions import frame_figures, track_against
 from trajvq.metrics.forecast.scoreboard import pad_or_cut
-from trajvq.metrics.reconstruction.truth import Truth, truth_of
+from trajvq.metrics.reconstruction.truth import Truth, background_of, truth_of
 from trajvq.tokens.datamodule import TokenDataModule
 from trajvq.tokens.frozen import FrozenTokenizer
 
@@ -44,12 +47,12 @@ class ForecastTargets:
         """Return the truth of some clips; stored, or tracked where none is stored."""
         return self._truth(index)[0]
 
-    def compare(self, index: Tensor, predicted: Tensor) -> dict[str, Any]:
-        """Return the figures of predicted clips that `ForecastPredictions` collects.
+    def compare(self, index: Tensor, rows: Mapping[str, Bytes]) -> dict[str, Any]:
+        """Return the figures of predicted frames that `ForecastPredictions` collects.
 
         Args:
             index: int64 ``(B,)`` numbers of the clips.
-            predicted: float ``(B, 3, F, H, W)``, context included.
+            rows: uint8 ``(B, M, 3, H, W)`` predicted frames, by the name of their row.
         """
         truth = self.truth(index)
         frames, stored = self.frames, truth.pixel.shape[1]
@@ -59,8 +62,22 @@ class ForecastTargets:
             if longer is not None:
                 positions[:, stored:] = longer[:, stored:]
                 valid[:, stored:] = np.isfinite(longer[:, stored:]).all(axis=-1)
-        pictures = picture_figures(truth, to_uint8(predicted), positions, self.context)
-        return {"index": index, "truth": positions, "valid": valid, **pictures}
+        figures = frame_figures(truth, rows, positions, self.context)
+        return {"index": index, "truth": positions, "valid": valid, **figures}
+
+    def frames_of_baselines(self, index: Tensor) -> dict[str, Bytes]:
+        """Return the frames of the rows that have some, uint8 ``(B, M, 3, H, W)`` by name; see `continue_frames`.
+
+        ``tokenizer`` is the reconstruction of the true frames, where the clips are long enough.
+        """
+        batch = self.clips.batch(index.tolist())
+        video = to_float(batch["video"])
+        context = video[:, :, : self.context]
+        rows = continue_frames(context, background_of(batch | {"video": context}), self.frames - self.context)
+        if self.frames <= video.shape[2]:
+            reconstruction = self._reconstruct(index, video.to(self.device))
+            rows["tokenizer"] = to_uint8(reconstruction[:, :, self.context : self.frames])
+        return rows
 
     def sources(self, index: Tensor, context: Tensor) -> dict[str, Any]:
         """Return what the baselines start from: positions tracked in clips and in their reconstructions, and labels.

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from trajvq.data.synthetic.scene import make_clips
-from trajvq.metrics.forecast.predictions import ForecastPredictions, picture_figures
+from trajvq.metrics.forecast.predictions import ForecastPredictions, frame_figures
 from trajvq.metrics.forecast.scoreboard import pad_or_cut
 from trajvq.metrics.reconstruction.truth import truth_of
 
@@ -15,15 +15,23 @@ def test_true_frames_are_all_visible_and_blank_ones_are_not_even_beyond_the_clip
     truth = truth_of(batch | {"video": torch.from_numpy(clips["video"]).transpose(1, 2).float() / 255})
     longer = np.concatenate([truth.video, truth.video[:, -1:]], axis=1)
     positions = np.concatenate([truth.pixel, truth.pixel[:, -1:]], axis=1)
-    figures = picture_figures(truth, longer, positions, 4)
+    figures = frame_figures(truth, {"model": longer[:, 4:]}, positions, 4)
+    figures = {name.removeprefix("model/"): value for name, value in figures.items()}
     assert figures["visible"].shape == (4, 5)
     assert figures["visible"].all()
     assert np.abs(figures["pixel"] - positions[:, 4:]).max() < 0.1
     assert figures["object_square_error"].sum() == 0
     assert (figures["object_pixels"][:, :4] > 0).all()
     assert not figures["object_pixels"][:, 4].any()
+    assert not figures["square_error"][:, :4].any()
+    np.testing.assert_allclose(figures["similarity"][:, :4], 1, atol=1e-6)
+    assert np.isnan([figures[name][:, 4] for name in ("square_error", "similarity")]).all()
     longer[:, 6:] = 255
-    assert picture_figures(truth, longer, positions, 4)["visible"].mean(axis=0).tolist() == [1, 1, 0, 0, 0]
+    figures = frame_figures(truth, {"blank": longer[:, 4:]}, positions, 4)
+    assert figures["blank/visible"].mean(axis=0).tolist() == [1, 1, 0, 0, 0]
+    shifted = np.roll(truth.video, 2, axis=-1)
+    figures = frame_figures(truth, {"model": shifted[:, 4:]}, positions[:, :8], 4)
+    np.testing.assert_allclose(figures["model/pixel"] - positions[:, 4:8], np.full((4, 4, 2), [2.0, 0.0]), atol=0.1)
 
 
 def test_clips_are_collected_once_and_in_order() -> None:

@@ -13,10 +13,13 @@ from torchmetrics.utilities import dim_zero_cat
 
 from trajvq.io.arrays import Bytes, Floats
 from trajvq.metrics.reconstruction.objects import MATCH_DISTANCE, clip_figures
+from trajvq.metrics.reconstruction.ssim import ssim
 from trajvq.metrics.reconstruction.truth import Truth
 from trajvq.metrics.tracking import Tracks, track
 
 OBJECT_SUMS = ("object_square_error", "object_pixels")
+PICTURE = ("square_error", "similarity")
+FRAME_ROWS = ("blank", "mean_frame", "copy_last", "frame_shift", "tokenizer", "model")  # rows that have frames
 
 
 def track_against(truth: Truth, video: Bytes, first: int = 0) -> Tracks:
@@ -31,37 +34,47 @@ def track_against(truth: Truth, video: Bytes, first: int = 0) -> Tracks:
     return track(video, truth.background, truth.contrast, np.pi * truth.radius[:, frames] ** 2)
 
 
-def picture_figures(truth: Truth, video: Bytes, positions: Floats, context: int) -> dict[str, Floats]:
-    """Return figures of the frames that follow the context.
+def frame_figures(truth: Truth, rows: Mapping[str, Bytes], positions: Floats, context: int) -> dict[str, Floats]:
+    """Return figures of the frames that follow the context, in the clips of several rows.
 
     Args:
         truth: Of N clips of T frames.
-        video: uint8 ``(N, F, 3, H, W)``, the predicted clips including their context.
-        positions: ``(N, F, 2)`` true positions, px; NaN where there is no object.
+        rows: uint8 ``(N, M, 3, H, W)``, the predicted frames, by the name of their row.
+        positions: ``(N, n + M, 2)`` true positions, px; NaN where there is no object.
         context: Frames of context, n.
 
     Returns:
-        ``(N, F - n)`` each: ``visible`` (exactly one object, within 8 px of the truth), ``object_square_error`` and
-        ``object_pixels`` (sums as of `clip_figures`, 0 beyond frame T); and ``pixel`` ``(N, F - n, 2)``, the tracked
-        positions.
+        For every row ``(N, M)`` each, as ``ROW/NAME``: ``visible`` (exactly one object, within 8 px of the truth);
+        ``square_error`` (mean over all pixels) and ``similarity`` (SSIM), NaN beyond frame T; ``object_square_error``
+        and ``object_pixels`` (sums as of `clip_figures`, 0 beyond frame T); and ``ROW/pixel`` ``(N, M, 2)``, the
+        tracked positions.
     """
-    tracks = track_against(truth, video)
-    distance = np.linalg.norm(np.nan_to_num(tracks.pixel, nan=np.inf) - np.nan_to_num(positions), axis=-1)
-    visible = ((tracks.count == 1) & (distance <= MATCH_DISTANCE))[:, context:].astype(float)
-    sums = {name: np.zeros(visible.shape) for name in OBJECT_SUMS}
-    frames = min(video.shape[1], truth.video.shape[1])
-    if frames > context:
-        compared = replace(
-            truth,
-            video=truth.video[:, :frames],
-            pixel=truth.pixel[:, :frames],
-            radius=truth.radius[:, :frames],
-            valid=truth.valid[:, :frames],
-        )
-        figures = clip_figures(compared, video[:, :frames])
-        for name in OBJECT_SUMS:
-            sums[name][:, : frames - context] = figures[name][:, context:]
-    return {"visible": visible, "pixel": tracks.pixel[:, context:], **sums}
+    future, stored = positions[:, context:], slice(context, positions.shape[1])
+    later = replace(  # one for all rows, since it keeps the objects' areas
+        truth,
+        video=truth.video[:, stored],
+        pixel=truth.pixel[:, stored],
+        radius=truth.radius[:, stored],
+        valid=truth.valid[:, stored],
+    )
+    figures: dict[str, Floats] = {}
+    for row, video in rows.items():
+        tracks = track_against(truth, video, context)
+        distance = np.linalg.norm(np.nan_to_num(tracks.pixel, nan=np.inf) - np.nan_to_num(future), axis=-1)
+        visible = ((tracks.count == 1) & (distance <= MATCH_DISTANCE)).astype(float)
+        columns = {"visible": visible, **{name: np.zeros(visible.shape) for name in OBJECT_SUMS}}
+        columns |= {name: np.full(visible.shape, np.nan) for name in PICTURE}
+        frames = later.video.shape[1]
+        if frames:
+            compared = clip_figures(later, video[:, :frames])
+            for name in (*OBJECT_SUMS, "square_error"):
+                columns[name][:, :frames] = compared[name]
+            pictures = (
+                torch.from_numpy(clips).flatten(0, 1).float() / 255 for clips in (video[:, :frames], later.video)
+            )
+            columns["similarity"][:, :frames] = ssim(*pictures).view(len(video), frames).numpy()
+        figures |= {f"{row}/{name}": column for name, column in columns.items()} | {f"{row}/pixel": tracks.pixel}
+    return figures
 
 
 class ForecastPredictions(Metric):
@@ -69,8 +82,8 @@ class ForecastPredictions(Metric):
 
     full_state_update = False
     NAMES = (
-        *("index", "truth", "valid", "tracked", "reconstructed", "label", "identifiable"),
-        *("pixel", "visible", *OBJECT_SUMS, "samples"),
+        *("index", "truth", "valid", "tracked", "reconstructed", "label", "identifiable", "samples"),
+        *(f"{row}/{name}" for row in FRAME_ROWS for name in ("pixel", "visible", *OBJECT_SUMS, *PICTURE)),
     )
 
     def __init__(self) -> None:

@@ -32,9 +32,11 @@ def sample_forecast_figures(truth: Floats, valid: NDArray[np.bool_], samples: Fl
         ``energy_score``: E|X - y| - E|X - X'| / 2 (Gneiting and Raftery, 2007), for a single path its ``ade``;
         ``calibration``: share of clips whose true path is no farther from the samples than 90 % of these are from each
         other; and ``calibration_ideal``: its expectation, close to 0.9, if truth and samples have the same
-        distribution.
+        distribution. Empty if no frame is valid.
     """
     rows = valid.any(axis=1)
+    if not rows.any():
+        return {}
     truth, valid, samples = truth[rows], valid[rows], samples[rows]
     count = samples.shape[1]
     paths = np.concatenate([samples, truth[:, None]], axis=1)

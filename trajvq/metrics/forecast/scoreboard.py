@@ -10,9 +10,12 @@ from trajvq.io.arrays import Floats
 from trajvq.metrics.forecast.baselines import Baselines, Paths
 from trajvq.metrics.forecast.budget import error_budget
 from trajvq.metrics.forecast.errors import forecast_figures_by_class
+from trajvq.metrics.forecast.predictions import FRAME_ROWS, OBJECT_SUMS, PICTURE
 from trajvq.metrics.forecast.samples import median_path, sample_forecast_figures
 from trajvq.metrics.intervals import bootstrap_ratio, wilson
 from trajvq.metrics.reconstruction.metric import psnr
+
+LAST_ROWS = ("tokenizer", "samples_middle", "model")
 
 
 def pad_or_cut(array: NDArray[Any], frames: int, fill: float = np.nan) -> NDArray[Any]:
@@ -26,6 +29,8 @@ def forecast_rows(
     baselines: Baselines, split: str, predictions: Mapping[str, NDArray[Any]], context: int
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Floats]]:
     """Return the figures of every row, the model's last, and the predicted positions ``(N, M, 2)`` of each.
+
+    Figures of the object are left out if it is in no predicted frame of any clip; `forecast_remarks` says so.
 
     Args:
         baselines: Of the dataset.
@@ -45,36 +50,61 @@ def forecast_rows(
     samples = predictions["samples"].astype(np.float64) if "samples" in predictions else None
     truth, valid = paths.truth[:, context:], paths.valid[:, context:]
     horizon = truth.shape[1]
-    positions = baselines.predictions(split, paths, context, horizon)
-    reconstructed = paths.reconstructed if context + horizon <= baselines.frames else None
-    if reconstructed is not None:
-        positions["tokenizer"] = reconstructed[:, context:]
+    tracked = {row: predictions[f"{row}/pixel"] for row in FRAME_ROWS if f"{row}/pixel" in predictions}
+    positions = {row: tracked[row] for row in tracked if row not in LAST_ROWS}
+    positions |= baselines.predictions(split, paths, context, horizon)
     if samples is not None:
-        positions["samples_middle"] = median_path(samples)
-    positions["model"] = predictions["pixel"].astype(np.float64)
+        tracked["samples_middle"] = median_path(samples)
+    positions |= {row: tracked[row] for row in LAST_ROWS if row in tracked}
     rows = {
         name: forecast_figures_by_class(truth, valid, predicted, paths.label, baselines.classes, paths.identifiable)
+        | _frame_figures(predictions, name, valid)
         for name, predicted in positions.items()
     }
-    rows["model"] |= _picture_intervals(predictions, valid)
     if samples is not None:
         rows["model"] |= sample_forecast_figures(truth, valid, samples)
-    if reconstructed is not None:
-        visible = valid.all(axis=1)
-        steps = (truth, paths.tracked[:, context:], reconstructed[:, context:], positions["model"])
+    visible = valid.all(axis=1)
+    if paths.reconstructed is not None and context + horizon <= baselines.frames and visible.any():
+        steps = (truth, paths.tracked[:, context:], paths.reconstructed[:, context:], positions["model"])
         rows["model"]["budget"] = error_budget(*(step[visible] for step in steps))
     return rows, positions
 
 
-def _picture_intervals(predictions: Mapping[str, NDArray[Any]], valid: NDArray[np.bool_]) -> dict[str, Any]:
-    """Return ``visible`` and ``object_psnr`` with their intervals, over valid frames ``(N, M)``."""
+def forecast_remarks(valid: NDArray[np.bool_], context: int) -> list[str]:
+    """Return what a scoreboard leaves out, in a line; nothing to say if an object is in some predicted frame.
+
+    Args:
+        valid: ``(N, n + M)`` frames in which the object is visible.
+        context: n.
+    """
+    if valid[:, context:].any():
+        return []
+    return [
+        f"ade and all other figures of the object are left out: no object moves in frames {context} to "
+        f"{valid.shape[1] - 1} of any clip"
+    ]
+
+
+def _frame_figures(predictions: Mapping[str, NDArray[Any]], row: str, valid: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return the figures of a row's predicted frames; none for a row without frames.
+
+    ``visible`` and ``object_psnr``, with intervals, are those of valid frames ``(N, M)``; ``mse``, ``psnr`` and
+    ``ssim`` of all frames that the clips have.
+    """
+    if f"{row}/visible" not in predictions:
+        return {}
+    columns = {name: predictions[f"{row}/{name}"].astype(np.float64) for name in ("visible", *OBJECT_SUMS, *PICTURE)}
+    figures: dict[str, Any] = {}
+    stored = np.isfinite(columns["square_error"])
+    if stored.any():
+        mse = float(columns["square_error"][stored].mean())
+        figures |= {"mse": mse, "psnr": psnr(mse), "ssim": float(columns["similarity"][stored].mean())}
     frames = valid.sum(axis=1)
-    visible = (predictions["visible"] * valid).sum(axis=1)
     clips = int((frames > 0).sum())
-    figures: dict[str, Any] = {"visible": wilson(float(visible.sum() / max(frames.sum(), 1)) * clips, clips)}
-    error, pixels = (
-        (predictions[name] * valid).sum(axis=1).astype(np.float64) for name in ("object_square_error", "object_pixels")
-    )
+    if clips:
+        visible = float((columns["visible"] * valid).sum() / frames.sum())
+        figures["visible"] = wilson(visible * clips, clips)
+    error, pixels = ((columns[name] * valid).sum(axis=1) for name in OBJECT_SUMS)
     if pixels.sum() > 0:
         ratio = bootstrap_ratio(error, pixels)
         figures["object_psnr"] = {

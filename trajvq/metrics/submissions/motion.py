@@ -13,10 +13,11 @@ from trajvq.errors import DataError
 from trajvq.io.arrays import Floats
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.forecast.baselines import Baselines, Paths
-from trajvq.metrics.forecast.predictions import picture_figures, track_against
-from trajvq.metrics.forecast.scoreboard import forecast_rows
+from trajvq.metrics.forecast.frames import continue_frames
+from trajvq.metrics.forecast.predictions import frame_figures, track_against
+from trajvq.metrics.forecast.scoreboard import forecast_remarks, forecast_rows
 from trajvq.metrics.judge import Judge, calibrate
-from trajvq.metrics.reconstruction.truth import truth_of
+from trajvq.metrics.reconstruction.truth import background_of, truth_of
 from trajvq.metrics.sampling.physics import reference_residuals, sample_figures
 from trajvq.metrics.submissions.reconstruction import BATCH, Submission
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
@@ -39,13 +40,17 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
         )
     parts = []
     for batch, forecast, _ in Submission(path, clips).batches():
-        truth = truth_of(batch)
+        truth, given = truth_of(batch), batch["video"][:, :, :context]
+        rows = continue_frames(given, background_of(batch | {"video": given}), clips.shape[0] - context)
+        rows["model"] = to_uint8(forecast[:, :, context:])
         arrays = {"truth": truth.pixel, "valid": truth.valid, "tracked": track_against(truth, truth.video).pixel}
         arrays |= {name: batch[name].numpy() for name in ("label", "identifiable") if name in batch}
-        parts.append(arrays | picture_figures(truth, to_uint8(forecast), truth.pixel, context))
+        parts.append(arrays | frame_figures(truth, rows, truth.pixel, context))
     predictions = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    rows, _ = forecast_rows(_baselines(clips), clips.split, predictions, context)
-    return {"clips": len(clips), "truth": "stored" if "pixel" in clips.columns else "tracked", "rows": rows}
+    board, _ = forecast_rows(_baselines(clips), clips.split, predictions, context)
+    remarks = forecast_remarks(predictions["valid"], context)
+    truth_is = "stored" if "pixel" in clips.columns else "tracked"
+    return {"clips": len(clips), "truth": truth_is, "rows": board, "remarks": remarks}
 
 
 def _baselines(clips: Clips) -> Baselines:
