@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ from tests.toy_runs import SHORT, copy_run, options
 from tests.wandb_file import read_back
 from trajvq.cli import main
 from trajvq.data.storage.clips import Clips
+from trajvq.data.storage.manifest import read_manifest
+from trajvq.data.storage.shards import write_shard
 from trajvq.io.video import to_float
+from trajvq.metrics.details import ClipDetails
 from trajvq.metrics.submissions.motion import score_forecasts
 from trajvq.models import AutoregressiveTokens, Generator, ParallelTokens, TrajectoryPredictor
 from trajvq.models.sampling import Sampling
@@ -149,21 +153,51 @@ def test_noise_in_the_future_changes_nothing_bit_for_bit(
     assert not torch.equal(encode(video), encode(noisy))  # the test can fail
 
 
-def test_a_dataset_with_noise_for_a_future_gives_the_same_predictions(
+def with_noise_for_a_future(dataset: Path, folder: Path, context: int) -> None:
+    """Copy a dataset, with noise for what follows the context in the pixels of ``test``."""
+    shutil.copytree(dataset, folder)
+    manifest, rng = read_manifest(folder), np.random.default_rng(0)
+    for number, entry in enumerate(manifest.splits["test"]):
+        with h5py.File(folder / entry["file"]) as file:
+            columns = {name: file[name][:] for name in file if name != "crc32"}
+        future = columns["video"][:, context:]
+        future[:] = rng.integers(0, 256, future.shape)
+        manifest.splits["test"][number] = write_shard(folder / entry["file"], columns)
+    manifest.write(folder)
+
+
+def kept_predictions(board: Path, context: int) -> list[np.ndarray]:
+    """Return what a test keeps of its predictions, in the order of the clips: pixels, positions and samples."""
+    details = ClipDetails.load(board)
+    order = np.argsort(details.index[details.kept])
+    assert len(order) == 12  # all clips of the split
+    arrays = [details.clips["prediction"][:, context:], details.paths["prediction"], details.paths["samples"]]
+    return [array[order] for array in arrays]
+
+
+def test_noise_for_a_future_in_the_dataset_changes_no_prediction_and_no_board_of_the_run(
     finished: Path, common: list[str], here: Path, dataset: Path
 ) -> None:
-    clips = Clips(dataset, "test").batch(list(range(12)))["video"].numpy()
-    noisy = clips.copy()
-    noisy[:, 4:] = np.random.default_rng(0).integers(0, 256, noisy[:, 4:].shape)
+    with_noise_for_a_future(dataset, here / "noisy", 4)
     words = [word for word in common if not word.startswith("--data.path")]
     videos = []
-    for name, video in (("same", clips), ("noisy", noisy)):
-        np.savez(f"{name}.npz", videos=np.tile(video, (4, 1, 1, 1, 1)))
-        assert main(["data", "import-videos", f"{name}.npz", "--out", name]) == 0
-        assert main(["predict", *words, f"--data.path={name}", "--data.predict_split=train"]) == 0
+    for path in (dataset, "noisy"):
+        assert main(["predict", *words, f"--data.path={path}"]) == 0
         with h5py.File(finished / "predictions.h5") as file:
             videos.append(file["video"][:])
     np.testing.assert_array_equal(videos[0], videos[1])
+    own = (finished / "scoreboards/test.json").read_bytes()
+    assert main(["test", *words, "--data.path=noisy"]) == 0
+    boards = [finished / "scoreboards" / name for name in ("test.npz", "noisy/test.npz")]
+    for first, second in zip(*(kept_predictions(board, 4) for board in boards), strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert (finished / "scoreboards/test.json").read_bytes() == own
+    datasets = [json.loads(board.with_suffix(".json").read_text())["dataset"] for board in boards]
+    assert [Path(dataset["path"]).name for dataset in datasets] == ["small", "noisy"]
+    assert datasets[0]["sha256"] != datasets[1]["sha256"]
+    assert (finished / "media/noisy/fans-test.png").exists()
+    rows = json.loads(boards[1].with_suffix(".json").read_text())["rows"]
+    assert rows["model"]["mse"] > 0.05  # it was compared with the noise
 
 
 def test_a_prediction_depends_on_its_clip_and_number_alone(tokenizer: Path, dataset: Path) -> None:

@@ -8,8 +8,8 @@ import lightning as L
 import yaml
 from lightning.pytorch.loggers import WandbLogger
 
+from trajvq.callbacks.datasets import dataset_of
 from trajvq.callbacks.protocols import HasAdaptation, HasInitialWeights
-from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.runs.provenance import note_command
 from trajvq.tokens.frozen import FrozenTokenizer
 
@@ -47,10 +47,8 @@ class ProvenanceNote(L.Callback):
 
 def _sources(trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
     """Return path and SHA-256 of the dataset, the frozen tokenizer and the initial weights, where there are any."""
-    data, tokenizer = getattr(trainer, "datamodule", None), getattr(pl_module, "tokenizer", None)
-    sources: dict[str, Any] = {}
-    if isinstance(data, TrajectoryDataModule):
-        sources["dataset"] = {"path": str(data.url or data.path), "sha256": data.manifest.sha256}
+    dataset, tokenizer = dataset_of(trainer), getattr(pl_module, "tokenizer", None)
+    sources: dict[str, Any] = {"dataset": dataset} if dataset else {}
     if isinstance(tokenizer, FrozenTokenizer):
         sources["tokenizer"] = tokenizer.identity() | {"skill": tokenizer.skill}
     if isinstance(pl_module, HasInitialWeights) and pl_module.initial_weights:
