@@ -58,7 +58,7 @@ def _baselines(clips: Clips) -> Baselines:
     manifest, train_paths, val = clips.manifest, np.zeros((0, 0, 2)), None
     train = Clips(clips.folder, "train").columns if "train" in manifest.splits else {}
     if "pixel" in train:
-        train_paths = train["pixel"].numpy().astype(np.float64)
+        train_paths = train["pixel"][:, :, 0].numpy().astype(np.float64)
     if "val" in manifest.splits:
         loader = Clips(clips.folder, "val").loader(BATCH)
         truths = [truth_of(batch | {"video": to_float(batch["video"])}) for batch in loader]
