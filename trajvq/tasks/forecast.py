@@ -15,7 +15,7 @@ from trajvq.callbacks import ForecastPictures, PredictionFile
 from trajvq.errors import UserError
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.forecast.errors import forecast_figures
-from trajvq.metrics.forecast.predictions import ForecastPredictions, track_against
+from trajvq.metrics.forecast.predictions import ForecastPredictions
 from trajvq.metrics.forecast.scoreboard import forecast_remarks, forecast_rows
 from trajvq.metrics.scoreboard import add_ood_ratios, value_of
 from trajvq.metrics.tracking import track
@@ -93,7 +93,7 @@ class Forecast(TokenTask):
         self.timing = np.zeros(2)  # clips predicted greedily in this test, and seconds
         self.val_predictions = ForecastPredictions()
         self.test_predictions = nn.ModuleDict()
-        self.tracks: dict[str, dict[str, NDArray[Any]]] = {}  # of the last test, by split, for pictures
+        self.tracks: dict[str, dict[str, NDArray[Any]]] = {}  # of the last test's objects, by split, for pictures
 
     def configure_callbacks(self) -> list[L.Callback]:
         return [PredictionFile(), ForecastPictures()]
@@ -217,31 +217,29 @@ class Forecast(TokenTask):
         self.timing += np.array([len(index), time.monotonic() - start])
         rows = targets.frames_of_baselines(index) | {"model": to_uint8(predicted[:, :, self.context :])}
         compared = targets.compare(index, rows) | targets.sources(index, self.tokenizer.decode(tokens))
-        truth, samples = targets.truth(index), []
-        for number in range(1, self.samples + 1):
-            predicted, _ = self(tokens, index, self.sampling, number)
-            video = to_uint8(predicted[:, :, self.context :])
-            samples.append(track_against(truth, video, self.context).pixel)
-        collector.update(compared | ({"samples": np.stack(samples, axis=1)} if samples else {}))
+        sampled = (self(tokens, index, self.sampling, number)[0] for number in range(1, self.samples + 1))
+        samples = targets.samples(index, (to_uint8(video[:, :, self.context :]) for video in sampled))
+        collector.update(compared | samples)
 
     def on_test_epoch_end(self) -> None:
-        baselines, boards, numbers = self._targets("val").baselines(self.classes), {}, {}
+        baselines, boards, numbers, remarks = self._targets("val").baselines(self.classes), {}, {}, {}
         for split, collector in self.test_predictions.items():
             assert isinstance(collector, ForecastPredictions)
             predictions = collector.compute()
             numbers[split] = predictions["index"]
+            remarks[split] = forecast_remarks(predictions, self.context)
             boards[split], positions = forecast_rows(baselines, split, predictions, self.context)
-            names = ("truth", "valid", "tracked", "samples", "label")
+            names = ("clip", "truth", "valid", "tracked", "samples", "label")
             self.tracks[split] = positions | {name: predictions[name] for name in names if name in predictions}
         add_ood_ratios({split: rows["model"] for split, rows in boards.items()}, "ade")
         for split, rows in boards.items():
             clips, tracks = self.data.clips(split), self.tracks[split]
             rows["model"]["clips_per_second"] = float(self.timing[0] / max(self.timing[1], 1e-9))
             self.scoreboards[split] = {
-                "clips": len(tracks["truth"]),
+                "clips": len(numbers[split]),
                 "truth": "stored" if "pixel" in clips.columns else "tracked",
                 "rows": rows,
-                "remarks": forecast_remarks(tracks["valid"], self.context),
+                "remarks": remarks[split],
                 "details": forecast_details(clips, tracks, numbers[split], self.context, self._predict),
             }
             if "ade" in rows["model"]:

@@ -20,6 +20,8 @@ def predictions(**changes: np.ndarray) -> dict[str, np.ndarray]:
     shape = future.shape[:2]
     arrays: dict[str, np.ndarray] = {
         **{"index": np.arange(CLIPS), "truth": truth, "valid": np.ones((CLIPS, FRAMES), bool), "tracked": truth},
+        **{"clip": np.arange(CLIPS), "object": np.zeros(CLIPS, int), "shown": np.ones(shape, bool)},
+        **{"later": np.zeros(CLIPS, int)},
         "samples": np.stack([future + offset * right for offset in (5, 6, 7)], axis=1),
         "model/pixel": future + 3 * right,
         "blank/pixel": np.full_like(future, np.nan),
@@ -69,12 +71,13 @@ def test_frames_beyond_the_clips_do_not_count_in_the_errors_of_pixels() -> None:
 
 
 def test_without_any_object_its_figures_are_left_out_and_a_remark_says_so() -> None:
+    assert forecast_remarks(predictions(), CONTEXT) == []
     valid = np.ones((CLIPS, FRAMES), bool)
-    assert forecast_remarks(valid, CONTEXT) == []
     valid[:, CONTEXT:] = False
-    rows = rows_of(predictions(valid=valid))
+    arrays = predictions(valid=valid, shown=valid[:, CONTEXT:], later=np.array([2, 0, 1, 0, 0, 0]))
+    rows = rows_of(arrays)
     for row in rows.values():
         assert row.keys() <= {"mse", "psnr", "ssim"}
-    (remark,) = forecast_remarks(valid, CONTEXT)
-    assert "ade" in remark
-    assert "frames 4 to 9" in remark
+    left_out, later = forecast_remarks(arrays, CONTEXT)
+    assert left_out.startswith("ade and all other figures of objects are left out")
+    assert later == "3 objects that are in no frame of their context are not charged"

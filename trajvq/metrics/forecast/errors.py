@@ -1,6 +1,6 @@
-"""Forecast figures of one predicted path a clip, and the simple predictors that every forecast is compared with.
+"""Forecast figures of one predicted path an object, and the simple predictors that every forecast is compared with.
 
-N clips, n frames of context, M predicted frames.
+N objects, n frames of context, M predicted frames.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ def forecast_figures(truth: Floats, valid: NDArray[np.bool_], predicted: Floats)
         predicted: ``(N, M, 2)`` px; NaN where no object is predicted.
 
     Returns:
-        ``ade`` (average displacement error, px), ``fde`` (of the last valid frame) and ``miss_2px`` (share of clips
+        ``ade`` (average displacement error, px), ``fde`` (of the last valid frame) and ``miss_2px`` (share of objects
         with an ``fde`` over 2 px), each with its interval; ``horizon``, the mean error of every frame; and, where two
         frames in a row are valid, ``velocity_error``, px a frame. Empty if no frame is valid.
     """
@@ -65,9 +65,9 @@ def forecast_figures_by_class(
         truth: See `forecast_figures`.
         valid: See `forecast_figures`.
         predicted: See `forecast_figures`.
-        label: ``(N,)`` classes; None for a dataset without labels.
+        label: ``(N,)`` classes of their clips; None for a dataset without labels.
         classes: Names of the classes.
-        identifiable: bool ``(N,)``: clips whose motion determines their class; None for a dataset without the column.
+        identifiable: bool ``(N,)``: objects whose motion determines their class; None for a dataset without the column.
     """
     figures = forecast_figures(truth, valid, predicted)
     if label is not None and figures:
@@ -96,7 +96,7 @@ def nearest_clip(context: Floats, frames: int, paths: Floats) -> Floats:
         paths: ``(L, T, 2)`` complete paths of other clips, T at least n + M.
 
     Returns:
-        ``(N, M, 2)``; NaN for a clip without any position.
+        ``(N, M, 2)``; NaN for an object without any position.
     """
     predicted = np.full((len(context), frames, 2), np.nan)
     start = context.shape[1]

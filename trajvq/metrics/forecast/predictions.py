@@ -1,6 +1,6 @@
 """Figures of the frames of predicted clips, and their collection over batches and processes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,9 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from trajvq.io.arrays import Bytes, Floats
-from trajvq.metrics.reconstruction.objects import MATCH_DISTANCE, clip_figures
+from trajvq.metrics.forecast.objects import Objects, follow
+from trajvq.metrics.matching import match
+from trajvq.metrics.reconstruction.objects import clip_figures
 from trajvq.metrics.reconstruction.ssim import ssim
 from trajvq.metrics.reconstruction.truth import Truth
 from trajvq.metrics.tracking import Tracks, track
@@ -23,31 +25,67 @@ FRAME_ROWS = ("blank", "mean_frame", "copy_last", "frame_shift", "tokenizer", "m
 
 
 def track_against(truth: Truth, video: Bytes, first: int = 0) -> Tracks:
-    """Track clips with the contrast and size of their true object.
+    """Track clips with the contrasts and sizes of their true objects.
 
     Args:
         truth: Of N clips of T frames.
-        video: uint8 ``(N, F, 3, H, W)``; beyond frame T the object keeps its last size.
+        video: uint8 ``(N, F, 3, H, W)``; beyond frame T objects keep their last size.
         first: Number of the true frame that the first frame of ``video`` corresponds to.
     """
     frames = np.minimum(first + np.arange(video.shape[1]), truth.radius.shape[1] - 1)
     return track(video, truth.background, truth.contrast, np.pi * truth.radius[:, frames] ** 2)
 
 
-def frame_figures(truth: Truth, rows: Mapping[str, Bytes], positions: Floats, context: int) -> dict[str, Floats]:
+def tracked_objects(truth: Truth, video: Bytes) -> Floats:
+    """Return where the true objects are found in clips uint8 ``(N, T, 3, H, W)``, ``(N, T, K, 2)`` px; see `match`."""
+    frames = video.shape[1]
+    return match(track_against(truth, video), truth.pixel[:, :frames]).tracks.pixel
+
+
+def compare_frames(
+    truth: Truth,
+    positions: Floats,
+    valid: NDArray[np.bool_],
+    rows: Mapping[str, Bytes],
+    context: int,
+    index: NDArray[np.int64],
+) -> dict[str, NDArray[Any]]:
+    """Return what `ForecastPredictions` collects of predicted frames, but for samples and what baselines start from.
+
+    Args:
+        truth: See `frame_figures`, as for ``rows`` and ``context``.
+        positions: ``(N, n + M, K, 2)`` true positions, px; NaN where there is no object.
+        valid: bool ``(N, n + M, K)``: frames in which the object is visible.
+        rows: uint8 ``(N, M, 3, H, W)`` by name.
+        context: n.
+        index: ``(N,)`` numbers of the clips.
+    """
+    objects = Objects.in_context(positions, context)
+    return {
+        **{"index": index, "later": objects.later, "shown": valid[:, context:].any(axis=2)},
+        **{"clip": index[objects.clip], "object": objects.number},
+        **{"truth": objects.take(positions), "valid": objects.take(valid)},
+        **frame_figures(truth, rows, positions, context, objects),
+    }
+
+
+def frame_figures(
+    truth: Truth, rows: Mapping[str, Bytes], positions: Floats, context: int, objects: Objects
+) -> dict[str, NDArray[Any]]:
     """Return figures of the frames that follow the context, in the clips of several rows.
 
     Args:
-        truth: Of N clips of T frames.
+        truth: Of N clips of T frames with K objects.
         rows: uint8 ``(N, M, 3, H, W)``, the predicted frames, by the name of their row.
-        positions: ``(N, n + M, 2)`` true positions, px; NaN where there is no object.
+        positions: ``(N, n + M, K, 2)`` true positions, px; NaN where there is no object.
         context: Frames of context, n.
+        objects: R of the clips' objects.
 
     Returns:
-        For every row ``(N, M)`` each, as ``ROW/NAME``: ``visible`` (exactly one object, within 8 px of the truth);
-        ``square_error`` (mean over all pixels) and ``similarity`` (SSIM), NaN beyond frame T; ``object_square_error``
-        and ``object_pixels`` (sums as of `clip_figures`, 0 beyond frame T); and ``ROW/pixel`` ``(N, M, 2)``, the
-        tracked positions.
+        For every row, as ``ROW/NAME``, figures of clips ``(N, M)``: ``square_error`` (mean over all pixels) and
+        ``similarity`` (SSIM), NaN beyond frame T; ``object_square_error`` and ``object_pixels`` (sums as of
+        `clip_figures`, 0 beyond frame T). And figures of objects ``(R, M)``: ``visible`` (matched, in a frame without
+        surplus objects), and ``pixel`` ``(R, M, 2)``, the positions that `follow` finds.
     """
     future, stored = positions[:, context:], slice(context, positions.shape[1])
     later = replace(  # one for all rows, since it keeps the objects' areas
@@ -57,14 +95,14 @@ def frame_figures(truth: Truth, rows: Mapping[str, Bytes], positions: Floats, co
         radius=truth.radius[:, stored],
         valid=truth.valid[:, stored],
     )
-    figures: dict[str, Floats] = {}
+    frames = later.video.shape[1]
+    figures: dict[str, NDArray[Any]] = {}
     for row, video in rows.items():
         tracks = track_against(truth, video, context)
-        distance = np.linalg.norm(np.nan_to_num(tracks.pixel, nan=np.inf) - np.nan_to_num(future), axis=-1)
-        visible = ((tracks.count == 1) & (distance <= MATCH_DISTANCE)).astype(float)
-        columns = {"visible": visible, **{name: np.zeros(visible.shape) for name in OBJECT_SUMS}}
-        columns |= {name: np.full(visible.shape, np.nan) for name in PICTURE}
-        frames = later.video.shape[1]
+        matches = match(tracks, future)
+        visible = (matches.matched & (matches.surplus == 0)[..., None]).astype(float)
+        columns = {name: np.zeros(video.shape[:2]) for name in OBJECT_SUMS}
+        columns |= {name: np.full(video.shape[:2], np.nan) for name in PICTURE}
         if frames:
             compared = clip_figures(later, video[:, :frames])
             for name in (*OBJECT_SUMS, "square_error"):
@@ -73,32 +111,49 @@ def frame_figures(truth: Truth, rows: Mapping[str, Bytes], positions: Floats, co
                 torch.from_numpy(clips).flatten(0, 1).float() / 255 for clips in (video[:, :frames], later.video)
             )
             columns["similarity"][:, :frames] = ssim(*pictures).view(len(video), frames).numpy()
-        figures |= {f"{row}/{name}": column for name, column in columns.items()} | {f"{row}/pixel": tracks.pixel}
+        columns |= {"visible": objects.take(visible), "pixel": objects.take(follow(tracks, future))}
+        figures |= {f"{row}/{name}": column for name, column in columns.items()}
     return figures
 
 
 class ForecastPredictions(Metric):
-    """Collect arrays of clips by name; ``compute`` returns each clip once, sorted by its number in the split."""
+    """Collect arrays by name; ``compute`` returns each clip and each object once, sorted by their numbers.
+
+    ``index`` numbers the clips in their split, and ``clip`` and ``object`` the objects: the clip's number, and the
+    object's in the clip.
+    """
 
     full_state_update = False
-    NAMES = (
-        *("index", "truth", "valid", "tracked", "reconstructed", "label", "identifiable", "samples"),
-        *(f"{row}/{name}" for row in FRAME_ROWS for name in ("pixel", "visible", *OBJECT_SUMS, *PICTURE)),
+    OF_CLIPS = (
+        "index",
+        "later",
+        "shown",
+        *(f"{row}/{name}" for row in FRAME_ROWS for name in (*OBJECT_SUMS, *PICTURE)),
+    )
+    OF_OBJECTS = (
+        *("clip", "object", "truth", "valid", "tracked", "reconstructed", "label", "identifiable", "samples"),
+        *(f"{row}/{name}" for row in FRAME_ROWS for name in ("pixel", "visible")),
     )
 
     def __init__(self) -> None:
         super().__init__()
-        for name in self.NAMES:
+        for name in (*self.OF_CLIPS, *self.OF_OBJECTS):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
     def update(self, batch: Mapping[str, Any]) -> None:
-        """Add arrays ``(B, ...)`` of a batch by name, some of ``NAMES``; ``index`` is required."""
+        """Add arrays of a batch by name: ``(B, ...)`` of ``OF_CLIPS`` and ``(R, ...)`` of ``OF_OBJECTS``.
+
+        ``index``, ``clip`` and ``object`` are required.
+        """
         for name, value in batch.items():
             array = value if isinstance(value, Tensor) else torch.from_numpy(np.asarray(value))
             getattr(self, name).append(array.to(self.device))
 
     def compute(self) -> dict[str, NDArray[Any]]:
-        states = {name: getattr(self, name) for name in self.NAMES}
+        return self._sorted(self.OF_CLIPS, ("index",)) | self._sorted(self.OF_OBJECTS, ("clip", "object"))
+
+    def _sorted(self, names: Sequence[str], keys: Sequence[str]) -> dict[str, NDArray[Any]]:
+        states = {name: getattr(self, name) for name in names}
         arrays = {name: dim_zero_cat(state).cpu().numpy() for name, state in states.items() if len(state)}
-        _, order = np.unique(arrays["index"], return_index=True)
+        _, order = np.unique(np.stack([arrays[key] for key in keys]), axis=1, return_index=True)
         return {name: array[order] for name, array in arrays.items()}

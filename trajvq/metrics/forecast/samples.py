@@ -1,6 +1,6 @@
-"""Figures of K sampled forecasts of each clip: how accurate they are, and whether their variety is calibrated.
+"""Figures of K sampled forecasts of each object: how accurate they are, and whether their variety is calibrated.
 
-The distance of two paths is their mean distance over valid frames, px. N clips, K samples, M predicted frames.
+The distance of two paths is their mean distance over valid frames, px. N objects, K samples, M predicted frames.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ LEAST_DISTANCE = 1e-3  # px, of the geometric median to a sample
 
 
 def sample_forecast_figures(truth: Floats, valid: NDArray[np.bool_], samples: Floats) -> dict[str, Any]:
-    """Compare K samples of each clip with the truth. A missing object counts as `MISSING_ERROR` px.
+    """Compare K samples of each object with the truth. A missing object counts as `MISSING_ERROR` px.
 
     Args:
         truth: ``(N, M, 2)`` true positions, px.
@@ -30,8 +30,8 @@ def sample_forecast_figures(truth: Floats, valid: NDArray[np.bool_], samples: Fl
     Returns:
         ``ade_samples``: average displacement error over samples; ``min_ade_K``: of the best of K samples;
         ``energy_score``: E|X - y| - E|X - X'| / 2 (Gneiting and Raftery, 2007), for a single path its ``ade``;
-        ``calibration``: share of clips whose true path is no farther from the samples than 90 % of these are from each
-        other; and ``calibration_ideal``: its expectation, close to 0.9, if truth and samples have the same
+        ``calibration``: share of objects whose true path is no farther from the samples than 90 % of these are from
+        each other; and ``calibration_ideal``: its expectation, close to 0.9, if truth and samples have the same
         distribution. Empty if no frame is valid.
     """
     rows = valid.any(axis=1)

@@ -28,9 +28,9 @@ def pad_or_cut(array: NDArray[Any], frames: int, fill: float = np.nan) -> NDArra
 def forecast_rows(
     baselines: Baselines, split: str, predictions: Mapping[str, NDArray[Any]], context: int
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Floats]]:
-    """Return the figures of every row, the model's last, and the predicted positions ``(N, M, 2)`` of each.
+    """Return the figures of every row, the model's last, and the predicted positions ``(R, M, 2)`` of R objects.
 
-    Figures of the object are left out if it is in no predicted frame of any clip; `forecast_remarks` says so.
+    Figures of objects are left out if none is in a predicted frame; `forecast_remarks` says so.
 
     Args:
         baselines: Of the dataset.
@@ -70,26 +70,30 @@ def forecast_rows(
     return rows, positions
 
 
-def forecast_remarks(valid: NDArray[np.bool_], context: int) -> list[str]:
-    """Return what a scoreboard leaves out, in a line; nothing to say if an object is in some predicted frame.
+def forecast_remarks(predictions: Mapping[str, NDArray[Any]], context: int) -> list[str]:
+    """Return what a scoreboard leaves out, a line each.
 
     Args:
-        valid: ``(N, n + M)`` frames in which the object is visible.
-        context: n.
+        predictions: See `forecast_rows`.
+        context: Frames of context.
     """
-    if valid[:, context:].any():
-        return []
-    return [
-        f"ade and all other figures of the object are left out: no object moves in frames {context} to "
-        f"{valid.shape[1] - 1} of any clip"
-    ]
+    valid, remarks = predictions["valid"], []
+    later = int(predictions["later"].sum()) if "later" in predictions else 0
+    if not valid[:, context:].any():
+        remarks.append(
+            f"ade and all other figures of objects are left out: no clip has an object both in the {context} frames of "
+            "its context and after them"
+        )
+    if later:
+        remarks.append(f"{later} objects that are in no frame of their context are not charged")
+    return remarks
 
 
 def _frame_figures(predictions: Mapping[str, NDArray[Any]], row: str, valid: NDArray[np.bool_]) -> dict[str, Any]:
     """Return the figures of a row's predicted frames; none for a row without frames.
 
-    ``visible`` and ``object_psnr``, with intervals, are those of valid frames ``(N, M)``; ``mse``, ``psnr`` and
-    ``ssim`` of all frames that the clips have.
+    ``visible``, with its interval, is that of objects in valid frames ``(R, M)``, and ``object_psnr`` that of frames
+    with any; ``mse``, ``psnr`` and ``ssim`` are those of all frames that the clips have.
     """
     if f"{row}/visible" not in predictions:
         return {}
@@ -99,12 +103,11 @@ def _frame_figures(predictions: Mapping[str, NDArray[Any]], row: str, valid: NDA
     if stored.any():
         mse = float(columns["square_error"][stored].mean())
         figures |= {"mse": mse, "psnr": psnr(mse), "ssim": float(columns["similarity"][stored].mean())}
-    frames = valid.sum(axis=1)
-    clips = int((frames > 0).sum())
-    if clips:
-        visible = float((columns["visible"] * valid).sum() / frames.sum())
-        figures["visible"] = wilson(visible * clips, clips)
-    error, pixels = ((columns[name] * valid).sum(axis=1) for name in OBJECT_SUMS)
+    objects = int(valid.any(axis=1).sum())
+    if objects:
+        visible = float((columns["visible"] * valid).sum() / valid.sum())
+        figures["visible"] = wilson(visible * objects, objects)
+    error, pixels = ((columns[name] * predictions["shown"]).sum(axis=1) for name in OBJECT_SUMS)
     if pixels.sum() > 0:
         ratio = bootstrap_ratio(error, pixels)
         figures["object_psnr"] = {

@@ -14,7 +14,8 @@ from trajvq.io.arrays import Floats
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.forecast.baselines import Baselines, Paths
 from trajvq.metrics.forecast.frames import continue_frames
-from trajvq.metrics.forecast.predictions import frame_figures, track_against
+from trajvq.metrics.forecast.objects import Objects, labels_of, paths_of, truth_with_identities
+from trajvq.metrics.forecast.predictions import compare_frames, track_against, tracked_objects
 from trajvq.metrics.forecast.scoreboard import forecast_remarks, forecast_rows
 from trajvq.metrics.judge import Judge, calibrate
 from trajvq.metrics.reconstruction.truth import background_of, truth_of
@@ -40,15 +41,16 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
         )
     parts = []
     for batch, forecast, _ in Submission(path, clips).batches():
-        truth, given = truth_of(batch), batch["video"][:, :, :context]
+        truth, given = truth_with_identities(batch), batch["video"][:, :, :context]
         rows = continue_frames(given, background_of(batch | {"video": given}), clips.shape[0] - context)
         rows["model"] = to_uint8(forecast[:, :, context:])
-        arrays = {"truth": truth.pixel, "valid": truth.valid, "tracked": track_against(truth, truth.video).pixel}
-        arrays |= {name: batch[name].numpy() for name in ("label", "identifiable") if name in batch}
-        parts.append(arrays | frame_figures(truth, rows, truth.pixel, context))
+        objects = Objects.in_context(truth.pixel, context)
+        arrays = {"tracked": objects.take(tracked_objects(truth, truth.video)), **labels_of(objects, batch)}
+        number = batch["index"].numpy()
+        parts.append(arrays | compare_frames(truth, truth.pixel, truth.valid, rows, context, number))
     predictions = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     board, _ = forecast_rows(_baselines(clips), clips.split, predictions, context)
-    remarks = forecast_remarks(predictions["valid"], context)
+    remarks = forecast_remarks(predictions, context)
     truth_is = "stored" if "pixel" in clips.columns else "tracked"
     return {"clips": len(clips), "truth": truth_is, "rows": board, "remarks": remarks}
 
@@ -56,13 +58,16 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
 def _baselines(clips: Clips) -> Baselines:
     """Return the baselines of a dataset: true paths of ``train``, and the tracker's noise on ``val``."""
     manifest, train_paths, val = clips.manifest, np.zeros((0, 0, 2)), None
-    train = Clips(clips.folder, "train").columns if "train" in manifest.splits else {}
-    if "pixel" in train:
-        train_paths = train["pixel"][:, :, 0].numpy().astype(np.float64)
+    if "train" in manifest.splits:
+        train = Clips(clips.folder, "train")
+        train_paths = paths_of(train) if "pixel" in train.columns else train_paths
     if "val" in manifest.splits:
-        loader = Clips(clips.folder, "val").loader(BATCH)
-        truths = [truth_of(batch | {"video": to_float(batch["video"])}) for batch in loader]
-        parts = [(truth.pixel, truth.valid, track_against(truth, truth.video).pixel) for truth in truths]
+        parts = []
+        for batch in Clips(clips.folder, "val").loader(BATCH):
+            truth = truth_with_identities(batch | {"video": to_float(batch["video"])})
+            objects = Objects.in_context(truth.pixel, truth.pixel.shape[1])
+            arrays = (truth.pixel, truth.valid, tracked_objects(truth, truth.video))
+            parts.append([objects.take(array) for array in arrays])
         pixel, valid, tracked = (np.concatenate(part) for part in zip(*parts, strict=True))
         val = Paths(pixel, valid, tracked, reconstructed=None)
     size = (manifest.height, manifest.width)
@@ -87,8 +92,8 @@ def calibrated_judge(clips: Clips, reconstructed: Path | None) -> tuple[Judge, F
     for batch in clips.loader(BATCH):
         truth = truth_of(batch | {"video": to_float(batch["video"])})
         video = truth.video if submission is None else submission.clips_for(batch["index"].tolist())
-        true.append(truth.pixel)
-        tracked.append(track_against(truth, video).pixel)
+        true.append(truth.pixel[:, :, 0])
+        tracked.append(track_against(truth, video).pixel[:, :, 0])
     points, label = np.concatenate(tracked), clips.columns["label"].numpy()
     classes = tuple(clips.manifest.classes)
     return calibrate(points, np.concatenate(true), label, classes), reference_residuals(points, label, classes)
