@@ -68,7 +68,8 @@ def _correlation(pictures: Tensor, kernel: Tensor) -> Tensor:
     size = pictures.shape[-2:]
     product = torch.fft.rfft2(pictures) * torch.fft.rfft2(kernel, s=size).conj()
     rows, columns = (whole - part + 1 for whole, part in zip(size, kernel.shape[-2:], strict=True))
-    return torch.fft.irfft2(product, s=size)[..., :rows, :columns]
+    summed: Tensor = torch.fft.irfft2(product, s=size)
+    return summed[..., :rows, :columns]
 
 
 def _fraction(error: Tensor, place: Tensor, lowest: Tensor) -> Tensor:

@@ -78,8 +78,8 @@ def paths_of(clips: Clips, count: int | None = None) -> Floats:
 def follow(tracks: Tracks, positions: Floats) -> Floats:
     """Return where each true object is predicted, ``(N, T, K, 2)`` px; NaN where it is missing.
 
-    Of every frame as many objects as are true count, the largest. They are assigned to the true ones, one to one: a
-    second object where one is true is no second chance.
+    Of every frame as many objects as are true count, the largest. They are assigned to the true ones, one to one and
+    at any distance: a second object where one is true is no second chance.
 
     Args:
         tracks: Of N clips of T frames.
@@ -88,6 +88,6 @@ def follow(tracks: Tracks, positions: Floats) -> Floats:
     count = np.isfinite(positions).all(axis=-1).sum(axis=-1)
     largest = np.arange(tracks.pixel.shape[2]) < count[..., None]
     candidates = np.where(largest[..., None], tracks.pixel, np.nan)
-    index = assign(positions, candidates, MISSING_ERROR)
+    index = assign(positions, candidates, limit=np.inf)
     found = np.take_along_axis(candidates, np.maximum(index, 0)[..., None], axis=2)
     return np.where((index >= 0)[..., None], found, np.nan)

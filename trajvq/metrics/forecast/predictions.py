@@ -60,9 +60,9 @@ def compare_frames(
         context: n.
         index: ``(N,)`` numbers of the clips.
     """
-    objects = Objects.in_context(positions, context)
+    objects, shown = Objects.in_context(positions, context), np.asarray(valid[:, context:].any(axis=2))
     return {
-        **{"index": index, "later": objects.later, "shown": valid[:, context:].any(axis=2)},
+        **{"index": index, "later": objects.later, "shown": shown},
         **{"clip": index[objects.clip], "object": objects.number},
         **{"truth": objects.take(positions), "valid": objects.take(valid)},
         **frame_figures(truth, rows, positions, context, objects),
