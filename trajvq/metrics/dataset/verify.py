@@ -156,7 +156,7 @@ class _ShardReader:
         broadcast = background[:, None] if background.ndim == 4 else background[:, None, :, None, None]
         contrast = area = None
         if "color" in columns and "radius" in columns and background.ndim == 2:
-            contrast = np.abs(columns["color"].astype(float) - background[:, None]).mean(axis=2) / 255
+            contrast = np.abs(columns["color"].astype(float) - background[:, None]).mean(axis=-1) / 255
             area = np.pi * columns["radius"].astype(float) ** 2
         elif background.ndim == 4:
             contrast = np.quantile(contrast_of(video, broadcast), OBJECT_QUANTILE, axis=(1, 2, 3))[:, None]

@@ -72,8 +72,7 @@ def truth_of(batch: Mapping[str, Tensor]) -> Truth:
     video = to_uint8(batch["video"])
     background = to_uint8(background_of(batch))
     if "pixel" in batch:
-        stored = with_objects({name: batch[name] for name in ("pixel", "radius", "color", "occluded") if name in batch})
-        pixel, radius, color = (stored[name].double().cpu().numpy() for name in ("pixel", "radius", "color"))
+        pixel, radius, color = (batch[name].double().cpu().numpy() for name in ("pixel", "radius", "color"))
         color = color / 255
         contrast = _object_contrast(video, background, color)
     else:
@@ -82,8 +81,8 @@ def truth_of(batch: Mapping[str, Tensor]) -> Truth:
         strongest = np.median(contrast_of(video, background).max(axis=(2, 3)), axis=1).astype(np.float64)
         contrast = np.repeat(strongest[:, None], pixel.shape[2], axis=1)
     valid = np.isfinite(pixel).all(axis=-1)
-    if "pixel" in batch and "occluded" in stored:
-        valid = valid & ~stored["occluded"].cpu().numpy()
+    if "pixel" in batch and "occluded" in batch:
+        valid = valid & ~batch["occluded"].cpu().numpy()
     return Truth(video, background, pixel, radius, contrast, valid)
 
 
@@ -93,10 +92,3 @@ def _object_contrast(video: Bytes, background: Bytes, color: Floats) -> Floats:
         strongest = np.quantile(contrast_of(video, background), OBJECT_QUANTILE, axis=(1, 2, 3)).astype(np.float64)
         return np.repeat(strongest[:, None], color.shape[1], axis=1)
     return np.asarray(np.abs(color - (background / 255.0)[:, :, :, 0, 0]).mean(axis=-1))
-
-
-def with_objects(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return columns with the axis of objects, inserted with a single one where they lack it."""
-    single = stored["pixel"].ndim == 3
-    axis = {"color": 1}
-    return {name: value.unsqueeze(axis.get(name, 2)) if single else value for name, value in stored.items()}
