@@ -93,3 +93,8 @@ def test_a_larger_family_never_fits_worse(test: Columns) -> None:
     column = {name: number for number, name in enumerate(fits.families)}
     assert (fits.square[:, column["parabolic"]] <= fits.square[:, column["linear"]]).all()
     assert (fits.square[:, column["helical"]] <= fits.square[:, column["circular"]]).all()
+
+
+def test_an_object_at_rest_follows_no_family(val: Columns) -> None:
+    rest = np.random.default_rng(0).normal(32, 0.1, (40, 16, 2))
+    assert (judge_at(val, 0.1).classify(rest) == NONE).all()

@@ -35,7 +35,7 @@ def test_forecasts_are_ranked_by_the_errors_of_the_scoreboard(dataset: Path) -> 
         return torch.zeros_like(video)
 
     details = forecast_details(clips, tracks, np.arange(12), CONTEXT, predict)
-    board = forecast_figures(truth[:, CONTEXT:], valid[:, CONTEXT:], model)
+    board = forecast_figures(truth[:, CONTEXT:], valid[:, CONTEXT:], model, np.arange(12))
     assert np.nanmean(details.by_clip("ade")) == pytest.approx(value_of(board["ade"]))
     assert np.nanmean(details.by_clip("fde")) == pytest.approx(value_of(board["fde"]))
     assert details.kept[0] == np.nanargmax(details.by_clip("ade"))

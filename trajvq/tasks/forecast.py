@@ -193,7 +193,7 @@ class Forecast(TokenTask):
     def on_validation_epoch_end(self) -> None:
         predictions = self.val_predictions.compute()
         truth, valid = (predictions[name][:, self.context :] for name in ("truth", "valid"))
-        figures = forecast_figures(truth, valid, predictions["model/pixel"])
+        figures = forecast_figures(truth, valid, predictions["model/pixel"], predictions["clip"])
         if not figures:
             raise UserError(
                 f"no object moves in frames {self.context} to {self.context + self.horizon - 1} of any clip of "

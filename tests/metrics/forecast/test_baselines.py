@@ -54,7 +54,7 @@ def test_more_knowledge_gives_a_lower_error(baselines: Baselines) -> None:
     test = paths("test", 40, 0.2)
     truth, valid = test.truth[:, 8:], test.valid[:, 8:]
     error = {
-        name: forecast_figures_by_class(truth, valid, predicted, test.label, CLASSES, test.identifiable)
+        name: forecast_figures_by_class(truth, valid, predicted, np.arange(40), test.label, CLASSES, test.identifiable)
         for name, predicted in baselines.predictions("test", test, 8, 8).items()
     }
     ade = {name: figures["ade"]["value"] for name, figures in error.items()}

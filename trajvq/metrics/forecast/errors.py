@@ -10,19 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajvq.io.arrays import Floats
-from trajvq.metrics.intervals import bootstrap, wilson
+from trajvq.metrics.intervals import bootstrap_objects, wilson_objects
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 
 MISS_DISTANCE = 2.0  # px, the final error above which a forecast is a miss
 
 
-def forecast_figures(truth: Floats, valid: NDArray[np.bool_], predicted: Floats) -> dict[str, Any]:
+def forecast_figures(
+    truth: Floats, valid: NDArray[np.bool_], predicted: Floats, clip: NDArray[np.int64]
+) -> dict[str, Any]:
     """Compare predicted with true positions. A missing object counts as `MISSING_ERROR` px; none is left out.
 
     Args:
         truth: ``(N, M, 2)`` true positions, px.
         valid: ``(N, M)`` frames in which the object is visible; others are ignored.
         predicted: ``(N, M, 2)`` px; NaN where no object is predicted.
+        clip: ``(N,)`` numbers of their clips, which intervals are over.
 
     Returns:
         ``ade`` (average displacement error, px), ``fde`` (of the last valid frame) and ``miss_2px`` (share of objects
@@ -34,7 +37,7 @@ def forecast_figures(truth: Floats, valid: NDArray[np.bool_], predicted: Floats)
     error = np.linalg.norm(predicted - truth, axis=-1)
     error = np.where(np.isfinite(error), np.minimum(error, MISSING_ERROR), MISSING_ERROR)
     rows = valid.any(axis=1)
-    error, valid, truth, predicted = error[rows], valid[rows], truth[rows], predicted[rows]
+    error, valid, truth, predicted, clip = error[rows], valid[rows], truth[rows], predicted[rows], clip[rows]
     mean = (error * valid).sum(axis=1) / valid.sum(axis=1)
     last = valid.shape[1] - 1 - valid[:, ::-1].argmax(axis=1)
     final = error[np.arange(len(error)), last]
@@ -43,9 +46,9 @@ def forecast_figures(truth: Floats, valid: NDArray[np.bool_], predicted: Floats)
     both = valid[:, 1:] & valid[:, :-1]
     clips = np.maximum(valid.sum(axis=0), 1)
     figures: dict[str, Any] = {
-        "ade": bootstrap(mean),
-        "fde": bootstrap(final),
-        "miss_2px": wilson(float((final > MISS_DISTANCE).sum()), len(final)),
+        "ade": bootstrap_objects(mean, clip),
+        "fde": bootstrap_objects(final, clip),
+        "miss_2px": wilson_objects(final > MISS_DISTANCE, clip),
         "horizon": ((error * valid).sum(axis=0) / clips).tolist(),
     }
     return figures | ({"velocity_error": float(steps[both].mean())} if both.any() else {})
@@ -55,6 +58,7 @@ def forecast_figures_by_class(
     truth: Floats,
     valid: NDArray[np.bool_],
     predicted: Floats,
+    clip: NDArray[np.int64],
     label: NDArray[np.int64] | None,
     classes: Sequence[str],
     identifiable: NDArray[np.bool_] | None,
@@ -65,21 +69,22 @@ def forecast_figures_by_class(
         truth: See `forecast_figures`.
         valid: See `forecast_figures`.
         predicted: See `forecast_figures`.
+        clip: See `forecast_figures`.
         label: ``(N,)`` classes of their clips; None for a dataset without labels.
         classes: Names of the classes.
         identifiable: bool ``(N,)``: objects whose motion determines their class; None for a dataset without the column.
     """
-    figures = forecast_figures(truth, valid, predicted)
+    figures = forecast_figures(truth, valid, predicted, clip)
     if label is not None and figures:
         rows = {name: (label == k) & valid.any(axis=1) for k, name in enumerate(classes)}
         figures["per_class"] = {
-            name: forecast_figures(truth[members], valid[members], predicted[members])
+            name: forecast_figures(truth[members], valid[members], predicted[members], clip[members])
             for name, members in rows.items()
             if members.any()
         }
     if identifiable is not None and (identifiable & valid.any(axis=1)).any():
-        subset = forecast_figures(truth[identifiable], valid[identifiable], predicted[identifiable])
-        figures["ade_identifiable"] = subset["ade"]
+        subset = (part[identifiable] for part in (truth, valid, predicted, clip))
+        figures["ade_identifiable"] = forecast_figures(*subset)["ade"]
     return figures
 
 

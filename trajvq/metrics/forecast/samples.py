@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from trajvq.io.arrays import Floats
-from trajvq.metrics.intervals import bootstrap, wilson
+from trajvq.metrics.intervals import bootstrap_objects, wilson_objects
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 from trajvq.optim.geometric_median import geometric_median
 
@@ -19,13 +19,16 @@ MEDIAN_ROUNDS = 20
 LEAST_DISTANCE = 1e-3  # px, of the geometric median to a sample
 
 
-def sample_forecast_figures(truth: Floats, valid: NDArray[np.bool_], samples: Floats) -> dict[str, Any]:
+def sample_forecast_figures(
+    truth: Floats, valid: NDArray[np.bool_], samples: Floats, clip: NDArray[np.int64]
+) -> dict[str, Any]:
     """Compare K samples of each object with the truth. A missing object counts as `MISSING_ERROR` px.
 
     Args:
         truth: ``(N, M, 2)`` true positions, px.
         valid: ``(N, M)`` frames in which the object is visible; others are ignored.
         samples: ``(N, K, M, 2)`` px, K at least 2; NaN where no object is predicted.
+        clip: ``(N,)`` numbers of their clips, which intervals are over.
 
     Returns:
         ``ade_samples``: average displacement error over samples; ``min_ade_K``: of the best of K samples;
@@ -37,7 +40,7 @@ def sample_forecast_figures(truth: Floats, valid: NDArray[np.bool_], samples: Fl
     rows = valid.any(axis=1)
     if not rows.any():
         return {}
-    truth, valid, samples = truth[rows], valid[rows], samples[rows]
+    truth, valid, samples, clip = truth[rows], valid[rows], samples[rows], clip[rows]
     count = samples.shape[1]
     paths = np.concatenate([samples, truth[:, None]], axis=1)
     distance = np.stack([path_distance(paths, paths[:, k : k + 1], valid[:, None]) for k in range(count + 1)], axis=1)
@@ -48,10 +51,10 @@ def sample_forecast_figures(truth: Floats, valid: NDArray[np.bool_], samples: Fl
     rank = 1 + (total[:, :count] < total[:, count:]).sum(axis=1)
     allowed = round(REGION * (count + 1))
     return {
-        "ade_samples": bootstrap(error.mean(axis=1)),
-        f"min_ade_{count}": bootstrap(error.min(axis=1)),
-        "energy_score": bootstrap(error.mean(axis=1) - mean_between / 2),
-        "calibration": wilson(float((rank <= allowed).sum()), len(rank)),
+        "ade_samples": bootstrap_objects(error.mean(axis=1), clip),
+        f"min_ade_{count}": bootstrap_objects(error.min(axis=1), clip),
+        "energy_score": bootstrap_objects(error.mean(axis=1) - mean_between / 2, clip),
+        "calibration": wilson_objects(rank <= allowed, clip),
         "calibration_ideal": allowed / (count + 1),
     }
 

@@ -49,7 +49,7 @@ def forecast_rows(
     )
     samples = predictions["samples"].astype(np.float64) if "samples" in predictions else None
     truth, valid = paths.truth[:, context:], paths.valid[:, context:]
-    horizon = truth.shape[1]
+    horizon, clip = truth.shape[1], predictions["clip"]
     tracked = {row: predictions[f"{row}/pixel"] for row in FRAME_ROWS if f"{row}/pixel" in predictions}
     positions = {row: tracked[row] for row in tracked if row not in LAST_ROWS}
     positions |= baselines.predictions(split, paths, context, horizon)
@@ -57,12 +57,14 @@ def forecast_rows(
         tracked["samples_middle"] = median_path(samples)
     positions |= {row: tracked[row] for row in LAST_ROWS if row in tracked}
     rows = {
-        name: forecast_figures_by_class(truth, valid, predicted, paths.label, baselines.classes, paths.identifiable)
+        name: forecast_figures_by_class(
+            truth, valid, predicted, clip, paths.label, baselines.classes, paths.identifiable
+        )
         | _frame_figures(predictions, name, valid)
         for name, predicted in positions.items()
     }
     if samples is not None:
-        rows["model"] |= sample_forecast_figures(truth, valid, samples)
+        rows["model"] |= sample_forecast_figures(truth, valid, samples, clip)
     visible = valid.all(axis=1)
     if paths.reconstructed is not None and context + horizon <= baselines.frames and visible.any():
         steps = (truth, paths.tracked[:, context:], paths.reconstructed[:, context:], positions["model"])
@@ -103,10 +105,9 @@ def _frame_figures(predictions: Mapping[str, NDArray[Any]], row: str, valid: NDA
     if stored.any():
         mse = float(columns["square_error"][stored].mean())
         figures |= {"mse": mse, "psnr": psnr(mse), "ssim": float(columns["similarity"][stored].mean())}
-    objects = int(valid.any(axis=1).sum())
-    if objects:
-        visible = float((columns["visible"] * valid).sum() / valid.sum())
-        figures["visible"] = wilson(visible * objects, objects)
+    if valid.any():
+        clips = len(np.unique(predictions["clip"][valid.any(axis=1)]))  # the trials; the frames of a clip fail together
+        figures["visible"] = wilson(float((columns["visible"] * valid).sum() / valid.sum()) * clips, clips)
     error, pixels = ((columns[name] * predictions["shown"]).sum(axis=1) for name in OBJECT_SUMS)
     if pixels.sum() > 0:
         ratio = bootstrap_ratio(error, pixels)
