@@ -101,7 +101,7 @@ class ForecastTargets:
     def baselines(self, classes: list[str]) -> Baselines:
         """Return the baselines: paths of training clips, and the noise of each source on this split."""
         data, train_paths = self.data, np.zeros((0, 0, 2))
-        if "train" in data.manifest.splits and "pixel" in data.clips("train").columns:
+        if "train" in data.manifest.splits:
             train_paths = paths_of(data.clips("train"), data.train_clips)
         parts = []
         for index in torch.split(torch.arange(len(self.clips)), data.eval_batch_size):

@@ -13,10 +13,13 @@ from torch import Tensor
 
 from trajvq.data.storage.clips import Clips
 from trajvq.io.arrays import Floats
+from trajvq.io.video import to_float
 from trajvq.metrics.matching import assign, link
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 from trajvq.metrics.reconstruction.truth import Truth, truth_of
 from trajvq.metrics.tracking import Tracks
+
+BATCH = 50  # clips tracked at a time
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,14 @@ def labels_of(objects: Objects, columns: Mapping[str, Tensor]) -> dict[str, NDAr
 
 
 def paths_of(clips: Clips, count: int | None = None) -> Floats:
-    """Return the true paths ``(R, T, 2)`` px of all objects of the first clips of a split with true positions."""
-    pixel = clips.columns["pixel"].numpy().astype(np.float64)[:count]
-    return np.asarray(Objects.in_context(pixel, pixel.shape[1]).take(pixel))
+    """Return the paths ``(R, T, 2)`` px of all objects of the first clips of a split; tracked where none are stored."""
+    if "pixel" in clips.columns:
+        pixels = [clips.columns["pixel"].numpy().astype(np.float64)[:count]]
+    else:
+        rows = np.arange(len(clips))[:count]
+        batches = (clips.batch(part.tolist()) for part in np.array_split(rows, max(len(rows) // BATCH, 1)))
+        pixels = [truth_with_identities(batch | {"video": to_float(batch["video"])}).pixel for batch in batches]
+    return np.concatenate([Objects.in_context(pixel, pixel.shape[1]).take(pixel) for pixel in pixels])
 
 
 def follow(tracks: Tracks, positions: Floats) -> Floats:

@@ -59,8 +59,7 @@ def _baselines(clips: Clips) -> Baselines:
     """Return the baselines of a dataset: true paths of ``train``, and the tracker's noise on ``val``."""
     manifest, train_paths, val = clips.manifest, np.zeros((0, 0, 2)), None
     if "train" in manifest.splits:
-        train = Clips(clips.folder, "train")
-        train_paths = paths_of(train) if "pixel" in train.columns else train_paths
+        train_paths = paths_of(Clips(clips.folder, "train"))
     if "val" in manifest.splits:
         parts = []
         for batch in Clips(clips.folder, "val").loader(BATCH):
