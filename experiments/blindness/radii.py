@@ -81,9 +81,9 @@ def table(cells: list[Cell]) -> list[str]:
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for radius in sorted({cell["radius"] for cell in cells}):
         own = [cell for cell in cells if cell["radius"] == radius]
-        shown = [("a blank clip", "", "", own[0]["rows"]["blank"])]
-        shown += [(c["loss"], f"{c['steps']:,}", str(c["seed"]), c["rows"]["model"]) for c in own]
-        for name, steps, seed, row in shown:
+        entries = [("a blank clip", "", "", own[0]["rows"]["blank"])]
+        entries += [(c["loss"], f"{c['steps']:,}", str(c["seed"]), c["rows"]["model"]) for c in own]
+        for name, steps, seed, row in entries:
             texts = [lookup(figure).text(row[figure]) if figure in row else "" for figure in FIGURES]
             lines.append(f"| {radius:g} | {name} | {steps} | {seed} | {' | '.join(texts)} |")
     measured = dict.fromkeys(f"{cell['commit']} on {cell['machine']} ({cell['day']})" for cell in cells)

@@ -96,5 +96,5 @@ def test_a_larger_family_never_fits_worse(test: Columns) -> None:
 
 
 def test_an_object_at_rest_follows_no_family(val: Columns) -> None:
-    rest = np.random.default_rng(0).normal(32, 0.1, (40, 16, 2))
-    assert (judge_at(val, 0.1).classify(rest) == NONE).all()
+    still = np.random.default_rng(0).normal(32, 0.1, (40, 16, 2))
+    assert (judge_at(val, 0.1).classify(still) == NONE).all()

@@ -62,9 +62,9 @@ def forecast_details(
 
 
 def _mean_of_objects(error: Floats) -> Floats:
-    """Return the mean ``(M,)`` of errors ``(R, M)`` over objects; NaN where none is charged."""
-    charged = np.isfinite(error)
-    return np.where(charged.any(axis=0), np.nansum(error, axis=0) / np.maximum(charged.sum(axis=0), 1), np.nan)
+    """Return the mean ``(M,)`` of errors ``(R, M)`` over objects; NaN where none is finite."""
+    finite = np.isfinite(error)
+    return np.where(finite.any(axis=0), np.nansum(error, axis=0) / np.maximum(finite.sum(axis=0), 1), np.nan)
 
 
 def _side_by_side(paths: Sequence[Floats]) -> Floats:

@@ -100,12 +100,12 @@ def test_clips_and_objects_are_collected_once_and_in_order() -> None:
     predictions = ForecastPredictions()
     for clips, objects in (([3, 1], [(3, 0), (1, 0), (1, 1)]), ([0, 3], [(0, 0), (3, 0)])):
         clip, number = np.array(objects).T
-        batch = {"index": torch.tensor(clips), "shown": np.array(clips)[:, None] > 1}
+        batch = {"index": torch.tensor(clips), "occupied": np.array(clips)[:, None] > 1}
         batch |= {"clip": clip, "object": number, "truth": np.array([10.0 * c + k for c, k in objects])[:, None]}
         predictions.update(batch)
     arrays = predictions.compute()
     assert arrays["index"].tolist() == [0, 1, 3]
-    assert arrays["shown"].tolist() == [[False], [False], [True]]
+    assert arrays["occupied"].tolist() == [[False], [False], [True]]
     assert arrays["clip"].tolist() == [0, 1, 1, 3]
     assert arrays["truth"].tolist() == [[0.0], [10.0], [11.0], [30.0]]
     assert pad_or_cut(arrays["truth"], 3).shape == (4, 3)

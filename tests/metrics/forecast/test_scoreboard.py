@@ -20,7 +20,7 @@ def predictions(**changes: np.ndarray) -> dict[str, np.ndarray]:
     shape = future.shape[:2]
     arrays: dict[str, np.ndarray] = {
         **{"index": np.arange(CLIPS), "truth": truth, "valid": np.ones((CLIPS, FRAMES), bool), "tracked": truth},
-        **{"clip": np.arange(CLIPS), "object": np.zeros(CLIPS, int), "shown": np.ones(shape, bool)},
+        **{"clip": np.arange(CLIPS), "object": np.zeros(CLIPS, int), "occupied": np.ones(shape, bool)},
         **{"later": np.zeros(CLIPS, int)},
         "samples": np.stack([future + offset * right for offset in (5, 6, 7)], axis=1),
         "model/pixel": future + 3 * right,
@@ -74,7 +74,7 @@ def test_without_any_object_its_figures_are_left_out_and_a_remark_says_so() -> N
     assert forecast_remarks(predictions(), CONTEXT) == []
     valid = np.ones((CLIPS, FRAMES), bool)
     valid[:, CONTEXT:] = False
-    arrays = predictions(valid=valid, shown=valid[:, CONTEXT:], later=np.array([2, 0, 1, 0, 0, 0]))
+    arrays = predictions(valid=valid, occupied=valid[:, CONTEXT:], later=np.array([2, 0, 1, 0, 0, 0]))
     rows = rows_of(arrays)
     for row in rows.values():
         assert row.keys() <= {"mse", "psnr", "ssim"}

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from trajvq.io.arrays import Bytes
 from trajvq.io.video import to_uint8
 
-REACH = 4  # the largest shift between two frames is a quarter of the picture
+LARGEST_SHIFT = 1 / 4  # between two frames, of the sides of the picture
 EXACT = 1e-6  # sum of square errors below which two frames are the same; a gray level of one pixel is 1.5e-5
 
 
@@ -46,13 +46,13 @@ def shift_between(first: Tensor, second: Tensor) -> Tensor:
         second: The same shape.
     """
     height, width = first.shape[-2:]
-    down, right = height // REACH, width // REACH
+    down, right = int(LARGEST_SHIFT * height), int(LARGEST_SHIFT * width)
     first, second = first.double(), second.double()
     padded = F.pad(first, (right, right, down, down), mode="replicate")
     power = _correlation(padded.square().sum(dim=1), torch.ones_like(second[:, 0]))
     cross = _correlation(padded, second).sum(dim=1)
     error = power - 2 * cross + second.square().sum(dim=(1, 2, 3))[:, None, None]
-    y, x = (torch.arange(reach, -reach - 1, -1, device=first.device) for reach in (down, right))
+    y, x = (torch.arange(limit, -limit - 1, -1, device=first.device) for limit in (down, right))
     near = error + 1e-9 * (y[:, None] ** 2 + x**2)  # of equal shifts the smallest
     best = near.flatten(1).argmin(dim=1)
     row, column = best // len(x), best % len(x)
@@ -72,12 +72,12 @@ def _correlation(pictures: Tensor, kernel: Tensor) -> Tensor:
     return summed[..., :rows, :columns]
 
 
-def _fraction(error: Tensor, place: Tensor, lowest: Tensor) -> Tensor:
+def _fraction(error: Tensor, index: Tensor, lowest: Tensor) -> Tensor:
     """Return how far the minimum of a parabola through three of ``(B, S)`` errors is from the middle one."""
     clip = torch.arange(len(error), device=error.device)
-    before, after = error[clip, (place - 1).clamp(min=0)], error[clip, (place + 1).clamp(max=error.shape[1] - 1)]
+    before, after = error[clip, (index - 1).clamp(min=0)], error[clip, (index + 1).clamp(max=error.shape[1] - 1)]
     curvature = before - 2 * lowest + after
-    inside = (place > 0) & (place < error.shape[1] - 1) & (lowest > EXACT) & (curvature > EXACT)
+    inside = (index > 0) & (index < error.shape[1] - 1) & (lowest > EXACT) & (curvature > EXACT)
     offset = ((before - after) / (2 * curvature.clamp(min=EXACT))).clamp(-0.5, 0.5)
     return torch.where(inside, offset, 0.0)
 

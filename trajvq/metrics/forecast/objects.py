@@ -40,9 +40,9 @@ class Objects:
     def in_context(cls, positions: Floats, context: int) -> "Objects":
         """Return the objects of N clips, from true positions ``(N, T, K, 2)`` px, NaN without an object."""
         present: NDArray[np.bool_] = np.asarray(np.isfinite(positions).all(axis=-1))
-        seen = present[:, :context].any(axis=1)
-        clip, number = np.nonzero(seen)
-        return cls(clip, number, (present.any(axis=1) & ~seen).sum(axis=1))
+        early = present[:, :context].any(axis=1)
+        clip, number = np.nonzero(early)
+        return cls(clip, number, (present.any(axis=1) & ~early).sum(axis=1))
 
     def take(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the rows ``(R, T, ...)`` of values ``(N, T, K, ...)``."""
@@ -97,5 +97,5 @@ def follow(tracks: Tracks, positions: Floats) -> Floats:
     largest = np.arange(tracks.pixel.shape[2]) < count[..., None]
     candidates = np.where(largest[..., None], tracks.pixel, np.nan)
     index = assign(positions, candidates, limit=np.inf)
-    found = np.take_along_axis(candidates, np.maximum(index, 0)[..., None], axis=2)
-    return np.where((index >= 0)[..., None], found, np.nan)
+    pixel = np.take_along_axis(candidates, np.maximum(index, 0)[..., None], axis=2)
+    return np.where((index >= 0)[..., None], pixel, np.nan)

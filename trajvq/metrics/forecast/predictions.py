@@ -60,9 +60,9 @@ def compare_frames(
         context: n.
         index: ``(N,)`` numbers of the clips.
     """
-    objects, shown = Objects.in_context(positions, context), np.asarray(valid[:, context:].any(axis=2))
+    objects, occupied = Objects.in_context(positions, context), np.asarray(valid[:, context:].any(axis=2))
     return {
-        **{"index": index, "later": objects.later, "shown": shown},
+        **{"index": index, "later": objects.later, "occupied": occupied},
         **{"clip": index[objects.clip], "object": objects.number},
         **{"truth": objects.take(positions), "valid": objects.take(valid)},
         **frame_figures(truth, rows, positions, context, objects),
@@ -127,7 +127,7 @@ class ForecastPredictions(Metric):
     OF_CLIPS = (
         "index",
         "later",
-        "shown",
+        "occupied",
         *(f"{row}/{name}" for row in FRAME_ROWS for name in (*OBJECT_SUMS, *PICTURE)),
     )
     OF_OBJECTS = (

@@ -108,7 +108,7 @@ def _frame_figures(predictions: Mapping[str, NDArray[Any]], row: str, valid: NDA
     if valid.any():
         clips = len(np.unique(predictions["clip"][valid.any(axis=1)]))  # the trials; the frames of a clip fail together
         figures["visible"] = wilson(float((columns["visible"] * valid).sum() / valid.sum()) * clips, clips)
-    error, pixels = ((columns[name] * predictions["shown"]).sum(axis=1) for name in OBJECT_SUMS)
+    error, pixels = ((columns[name] * predictions["occupied"]).sum(axis=1) for name in OBJECT_SUMS)
     if pixels.sum() > 0:
         ratio = bootstrap_ratio(error, pixels)
         figures["object_psnr"] = {

@@ -41,8 +41,8 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
         )
     parts = []
     for batch, forecast, _ in Submission(path, clips).batches():
-        truth, given = truth_with_identities(batch), batch["video"][:, :, :context]
-        rows = continue_frames(given, background_of(batch | {"video": given}), clips.shape[0] - context)
+        truth, first = truth_with_identities(batch), batch["video"][:, :, :context]
+        rows = continue_frames(first, background_of(batch | {"video": first}), clips.shape[0] - context)
         rows["model"] = to_uint8(forecast[:, :, context:])
         objects = Objects.in_context(truth.pixel, context)
         arrays = {"tracked": objects.take(tracked_objects(truth, truth.video)), **labels_of(objects, batch)}
