@@ -56,7 +56,8 @@ def bootstrap_ratio(numerator: Floats, denominator: Floats, seed: int = 0) -> In
 def bootstrap_objects(values: Floats, clip: NDArray[np.int64]) -> Interval:
     """Return the mean of a figure ``(R,)`` of objects, with its bootstrap interval over their clips ``(R,)``."""
     _, row = np.unique(clip, return_inverse=True)
-    return bootstrap_ratio(np.bincount(row, values), np.bincount(row).astype(np.float64))
+    sums = np.asarray(np.bincount(row, values), dtype=np.float64)
+    return bootstrap_ratio(sums, np.bincount(row).astype(np.float64))
 
 
 def wilson_objects(hits: NDArray[np.bool_], clip: NDArray[np.int64]) -> Interval:

@@ -83,8 +83,8 @@ def forecast_figures_by_class(
             if members.any()
         }
     if identifiable is not None and (identifiable & valid.any(axis=1)).any():
-        subset = (part[identifiable] for part in (truth, valid, predicted, clip))
-        figures["ade_identifiable"] = forecast_figures(*subset)["ade"]
+        subset = forecast_figures(truth[identifiable], valid[identifiable], predicted[identifiable], clip[identifiable])
+        figures["ade_identifiable"] = subset["ade"]
     return figures
 
 
