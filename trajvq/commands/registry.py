@@ -24,6 +24,7 @@ from trajvq.models import (
     TrajectoryPredictor,
 )
 from trajvq.optim.strategy import Sharded
+from trajvq.runs.loggers import TensorBoard
 from trajvq.tasks import Classify, Forecast, Reconstruct, Sample
 from trajvq.tokens.datamodule import TokenDataModule
 
@@ -49,6 +50,7 @@ __all__ = [
     "Sharded",
     "SimVQ",
     "SpotInterruption",
+    "TensorBoard",
     "TokenClassifier",
     "TokenDataModule",
     "TrajectoryDataModule",

@@ -13,10 +13,10 @@ from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.forecast.baselines import Baselines, Paths
 from trajvq.metrics.forecast.frames import continue_frames
-from trajvq.metrics.forecast.objects import Objects, follow, labels_of, paths_of, truth_with_identities
+from trajvq.metrics.forecast.objects import Objects, follow, identities, labels_of, paths_of
 from trajvq.metrics.forecast.predictions import compare_frames, track_against, tracked_objects
 from trajvq.metrics.forecast.scoreboard import pad_or_cut
-from trajvq.metrics.reconstruction.truth import Truth, background_of
+from trajvq.metrics.reconstruction.truth import Truth, background_of, truth_of
 from trajvq.tokens.datamodule import TokenDataModule
 from trajvq.tokens.frozen import FrozenTokenizer
 
@@ -89,9 +89,10 @@ class ForecastTargets:
             context: float ``(B, 3, n, H, W)``, the decoded context alone.
         """
         truth, video = self._truth(index)
-        objects = Objects.in_context(truth.pixel, self.context)
+        positions, _ = identities(truth)
+        objects = Objects.in_context(positions, self.context)
         tracked, reconstructed, from_context = (
-            objects.take(tracked_objects(truth, to_uint8(clips)))
+            objects.take(tracked_objects(truth, positions, to_uint8(clips)))
             for clips in (video, self._reconstruct(index, video), context)
         )
         reconstructed[:, : self.context] = from_context  # as the model has it: without the frames to come
@@ -107,8 +108,9 @@ class ForecastTargets:
         for index in torch.split(torch.arange(len(self.clips)), data.eval_batch_size):
             truth, video = self._truth(index)
             clips = (to_uint8(video), to_uint8(self._reconstruct(index, video)))
-            objects = Objects.in_context(truth.pixel, truth.pixel.shape[1])
-            arrays = (truth.pixel, truth.valid, *(tracked_objects(truth, each) for each in clips))
+            positions, valid = identities(truth)
+            objects = Objects.in_context(positions, positions.shape[1])
+            arrays = (positions, valid, *(tracked_objects(truth, positions, each) for each in clips))
             parts.append([objects.take(array) for array in arrays])
         calibration = Paths(*(np.concatenate(part) for part in zip(*parts, strict=True)))
         size = (data.manifest.height, data.manifest.width)
@@ -118,7 +120,8 @@ class ForecastTargets:
         """Return the truth of some clips, and positions ``(B, F, K, 2)`` and validity in all frames to predict."""
         truth, _ = self._truth(index)
         frames, stored = self.frames, truth.pixel.shape[1]
-        positions, valid = pad_or_cut(truth.pixel, frames), pad_or_cut(truth.valid, frames, False).astype(bool)
+        positions, valid = identities(truth)
+        positions, valid = pad_or_cut(positions, frames), pad_or_cut(valid, frames, False).astype(bool)
         if frames > stored:  # beyond the clip's end its equation says where the object is
             longer = extrapolate_paths(self.clips, index.numpy(force=True), frames)
             if longer is not None:
@@ -130,7 +133,7 @@ class ForecastTargets:
         """Return truth and video ``(B, 3, T, H, W)`` of some clips."""
         batch = self.clips.batch(index.tolist())
         video = to_float(batch["video"])
-        return truth_with_identities(batch | {"video": video}), video.to(self.device)
+        return truth_of(batch | {"video": video}), video.to(self.device)
 
     def _reconstruct(self, index: Tensor, video: Tensor) -> Tensor:
         """Return the reconstruction of whole clips, from the cache where there is one."""

@@ -7,7 +7,8 @@ import torch
 
 from trajvq.data.storage.clips import Clips
 from trajvq.io.video import to_float
-from trajvq.metrics.forecast.objects import paths_of, truth_with_identities
+from trajvq.metrics.forecast.objects import identities, paths_of
+from trajvq.metrics.reconstruction.truth import truth_of
 
 
 def test_tracked_paths_of_training_clips_are_the_true_ones(dataset: Path) -> None:
@@ -27,8 +28,8 @@ def test_tracked_objects_keep_their_place_whatever_their_size() -> None:
         for center, radius in (((10 + 2 * frame, 12), 2 + 0.5 * frame), ((36 - 2 * frame, 36), 4 - 0.3 * frame)):
             video[0, frame, :, np.hypot(x - center[0], y - center[1]) < radius] = 0
     clips = torch.from_numpy(video)
-    truth = truth_with_identities({"video": to_float(clips)})
-    assert truth.pixel.shape == (1, 6, 2, 2)
-    assert truth.valid.all()
-    rows = truth.pixel[0, :, :, 1]
+    positions, valid = identities(truth_of({"video": to_float(clips)}))
+    assert positions.shape == (1, 6, 2, 2)
+    assert valid.all()
+    rows = positions[0, :, :, 1]
     assert np.abs(rows - rows[0]).max() < 0.5  # each stays in its row, though the smaller one grows

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from trajvq.data.synthetic.scene import make_clips
+from trajvq.io.video import to_float
 from trajvq.metrics.forecast.objects import Objects
 from trajvq.metrics.forecast.predictions import ForecastPredictions, frame_figures
 from trajvq.metrics.forecast.scoreboard import pad_or_cut
@@ -85,15 +86,14 @@ def discs(centers: np.ndarray, radius: Any) -> Truth:
     cover = (sizes[:, None, None] + 0.5 - offsets).clip(0, 1).max(axis=1)
     frame = (255 * (1 - cover)).round().astype(np.uint8)
     video = np.broadcast_to(frame[:, None, None], (count, 4, 3, 64, 64)).copy()
-    shape = (count, 4, objects)
-    return Truth(
-        video,
-        np.full((count, 1, 3, 64, 64), 255, np.uint8),
-        np.repeat(centers[:, None], 4, axis=1),
-        np.broadcast_to(sizes, shape).copy(),
-        np.ones((count, objects)),
-        np.ones(shape, bool),
-    )
+    batch = {
+        "video": to_float(torch.from_numpy(video)),
+        "background": torch.full((count, 3), 255, dtype=torch.uint8),
+        "pixel": torch.from_numpy(np.repeat(centers[:, None], 4, axis=1)),
+        "radius": torch.from_numpy(np.broadcast_to(sizes, (count, 4, objects)).copy()),
+        "color": torch.zeros((count, objects, 3), dtype=torch.uint8),
+    }
+    return truth_of(batch)
 
 
 def test_clips_and_objects_are_collected_once_and_in_order() -> None:

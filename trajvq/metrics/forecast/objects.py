@@ -4,7 +4,7 @@ N clips, K objects in each, R rows; T frames, n of context.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -49,17 +49,17 @@ class Objects:
         return values[self.clip, :, self.number]
 
 
-def truth_with_identities(batch: Mapping[str, Tensor]) -> Truth:
-    """Return the truth of a batch, as `truth_of` does; each tracked object has the same place in all frames."""
-    truth = truth_of(batch)
-    if "pixel" in batch:
-        return truth
+def identities(truth: Truth) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return positions ``(N, T, K, 2)`` px of true objects, and where they are valid ``(N, T, K)``.
+
+    Each object has the same number in all frames, also where the truth is tracked; see `link`.
+    """
+    if not truth.tracked:
+        return truth.pixel, truth.valid
     present: NDArray[np.bool_] = np.asarray(np.isfinite(truth.pixel).all(axis=-1))
     color = np.full((*truth.radius.shape, 3), np.nan)
     tracks = link(Tracks(truth.pixel, truth.radius, color, present.sum(axis=-1)), MISSING_ERROR)
-    contrast = np.repeat(truth.contrast[:, :1], tracks.pixel.shape[2], axis=1)
-    valid = np.asarray(np.isfinite(tracks.pixel).all(axis=-1))
-    return replace(truth, pixel=tracks.pixel, radius=tracks.radius, contrast=contrast, valid=valid)
+    return tracks.pixel, np.asarray(np.isfinite(tracks.pixel).all(axis=-1))
 
 
 def labels_of(objects: Objects, columns: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
@@ -79,7 +79,8 @@ def paths_of(clips: Clips, count: int | None = None) -> Floats:
     else:
         rows = np.arange(len(clips))[:count]
         batches = (clips.batch(part.tolist()) for part in np.array_split(rows, max(len(rows) // BATCH, 1)))
-        pixels = [truth_with_identities(batch | {"video": to_float(batch["video"])}).pixel for batch in batches]
+        truths = (truth_of(batch | {"video": to_float(batch["video"])}) for batch in batches)
+        pixels = [identities(truth)[0] for truth in truths]
     return np.concatenate([Objects.in_context(pixel, pixel.shape[1]).take(pixel) for pixel in pixels])
 
 

@@ -36,10 +36,12 @@ def track_against(truth: Truth, video: Bytes, first: int = 0) -> Tracks:
     return track(video, truth.background, truth.contrast, np.pi * truth.radius[:, frames] ** 2)
 
 
-def tracked_objects(truth: Truth, video: Bytes) -> Floats:
-    """Return where the true objects are found in clips uint8 ``(N, T, 3, H, W)``, ``(N, T, K, 2)`` px; see `match`."""
-    frames = video.shape[1]
-    return match(track_against(truth, video), truth.pixel[:, :frames]).tracks.pixel
+def tracked_objects(truth: Truth, positions: Floats, video: Bytes) -> Floats:
+    """Return where the objects at true positions ``(N, T, K, 2)`` are found in clips uint8 ``(N, F, 3, H, W)``.
+
+    See `match`. F is at most T; the result is ``(N, F, K, 2)`` px.
+    """
+    return match(track_against(truth, video), positions[:, : video.shape[1]]).tracks.pixel
 
 
 def compare_frames(
@@ -93,7 +95,9 @@ def frame_figures(
         video=truth.video[:, stored],
         pixel=truth.pixel[:, stored],
         radius=truth.radius[:, stored],
+        peak=truth.peak[:, stored],
         valid=truth.valid[:, stored],
+        labels=truth.labels[:, stored],
     )
     frames = later.video.shape[1]
     figures: dict[str, NDArray[Any]] = {}

@@ -7,20 +7,19 @@ import numpy as np
 import torch
 
 from trajvq.data.imports.labels import match_classes
-from trajvq.data.imports.readers import read_collection
 from trajvq.data.storage.clips import Clips
 from trajvq.errors import DataError
 from trajvq.io.arrays import Floats
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.forecast.baselines import Baselines, Paths
 from trajvq.metrics.forecast.frames import continue_frames
-from trajvq.metrics.forecast.objects import Objects, labels_of, paths_of, truth_with_identities
+from trajvq.metrics.forecast.objects import Objects, identities, labels_of, paths_of
 from trajvq.metrics.forecast.predictions import compare_frames, track_against, tracked_objects
 from trajvq.metrics.forecast.scoreboard import forecast_remarks, forecast_rows
 from trajvq.metrics.judge import Judge, calibrate
 from trajvq.metrics.reconstruction.truth import background_of, truth_of
 from trajvq.metrics.sampling.physics import reference_residuals, sample_figures
-from trajvq.metrics.submissions.reconstruction import BATCH, Submission
+from trajvq.metrics.submissions.submission import BATCH, ClampedLevels, Submission, read_videos
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
 
 
@@ -39,18 +38,19 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
         raise DataError(
             f"{context} frames of context leave nothing of {clips.shape[0]}; give 1 to {clips.shape[0] - 1}"
         )
-    parts = []
-    for batch, forecast, _ in Submission(path, clips).batches():
-        truth, first = truth_with_identities(batch), batch["video"][:, :, :context]
+    parts, submission = [], Submission(path, clips)
+    for batch, forecast, _ in submission.batches():
+        truth, first = truth_of(batch), batch["video"][:, :, :context]
+        positions, valid = identities(truth)
         rows = continue_frames(first, background_of(batch | {"video": first}), clips.shape[0] - context)
         rows["model"] = to_uint8(forecast[:, :, context:])
-        objects = Objects.in_context(truth.pixel, context)
-        arrays = {"tracked": objects.take(tracked_objects(truth, truth.video)), **labels_of(objects, batch)}
+        objects = Objects.in_context(positions, context)
+        arrays = {"tracked": objects.take(tracked_objects(truth, positions, truth.video)), **labels_of(objects, batch)}
         number = batch["index"].numpy()
-        parts.append(arrays | compare_frames(truth, truth.pixel, truth.valid, rows, context, number))
+        parts.append(arrays | compare_frames(truth, positions, valid, rows, context, number))
     predictions = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     board, _ = forecast_rows(_baselines(clips), clips.split, predictions, context)
-    remarks = forecast_remarks(predictions, context)
+    remarks = [*forecast_remarks(predictions, context), *submission.remarks()]
     truth_is = "stored" if "pixel" in clips.columns else "tracked"
     return {"clips": len(clips), "truth": truth_is, "rows": board, "remarks": remarks}
 
@@ -63,9 +63,10 @@ def _baselines(clips: Clips) -> Baselines:
     if "val" in manifest.splits:
         parts = []
         for batch in Clips(clips.folder, "val").loader(BATCH):
-            truth = truth_with_identities(batch | {"video": to_float(batch["video"])})
-            objects = Objects.in_context(truth.pixel, truth.pixel.shape[1])
-            arrays = (truth.pixel, truth.valid, tracked_objects(truth, truth.video))
+            truth = truth_of(batch | {"video": to_float(batch["video"])})
+            positions, valid = identities(truth)
+            objects = Objects.in_context(positions, positions.shape[1])
+            arrays = (positions, valid, tracked_objects(truth, positions, truth.video))
             parts.append([objects.take(array) for array in arrays])
         pixel, valid, tracked = (np.concatenate(part) for part in zip(*parts, strict=True))
         val = Paths(pixel, valid, tracked, reconstructed=None)
@@ -109,7 +110,8 @@ def score_samples(path: Path, val: Clips, reconstructed: Path | None = None) -> 
     Raises:
         DataError: If clips differ in size, or a label is no class of the dataset.
     """
-    videos = read_collection(path).videos
+    levels = ClampedLevels()
+    videos = read_videos(path, levels)
     classes = val.manifest.classes
     target = match_classes([video.label for video in videos], classes, str(path))
     judge, reference = calibrated_judge(val, reconstructed)
@@ -125,4 +127,5 @@ def score_samples(path: Path, val: Clips, reconstructed: Path | None = None) -> 
         "classes_rotated": sample_figures(tracks, (target + 1) % len(classes), judge, reference),
         "model": sample_figures(tracks, target, judge, reference),
     }
-    return {"clips": len(videos), "truth": "judged", "judge": judge.as_json(), "rows": rows}
+    board = {"clips": len(videos), "truth": "judged", "judge": judge.as_json(), "rows": rows}
+    return board | {"remarks": levels.remarks()}
