@@ -33,7 +33,7 @@ def test_the_mask_holds_the_object_and_its_surroundings(video: torch.Tensor) -> 
     clips = make_clips(0, "train", 0, 8, 16, 64)
     mask = BalancedLoss(dilate=2).mask(video, video, white(video))[:, 0]
     rows, columns = torch.meshgrid(torch.arange(64) + 0.5, torch.arange(64) + 0.5, indexing="ij")
-    pixel, radius = torch.from_numpy(clips["pixel"]), torch.from_numpy(clips["radius"])
+    pixel, radius = torch.from_numpy(clips["pixel"][:, :, 0]), torch.from_numpy(clips["radius"][:, :, 0])
     distance = torch.hypot(columns - pixel[..., 0, None, None], rows - pixel[..., 1, None, None])
     assert mask[distance < radius[..., None, None] + 1].all()
     assert not mask[distance > radius[..., None, None] + 5].any()

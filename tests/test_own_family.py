@@ -53,12 +53,12 @@ def test(pendulum: Motion) -> Columns:
 
 @pytest.fixture(scope="module")
 def judge(val: Columns) -> Judge:
-    path = val["pixel"].astype(float)
+    path = val["pixel"][:, :, 0].astype(float)
     return calibrate(path, path, val["label"], CLASSES)
 
 
 def of_class(clips: Columns, name: str) -> np.ndarray:
-    return np.asarray(clips["pixel"][clips["label"] == CLASSES.index(name)], dtype=float)
+    return np.asarray(clips["pixel"][:, :, 0][clips["label"] == CLASSES.index(name)], dtype=float)
 
 
 def tracks_of(path: np.ndarray) -> Tracks:
@@ -68,7 +68,7 @@ def tracks_of(path: np.ndarray) -> Tracks:
 
 def test_its_equations_give_its_positions_and_most_clips_are_identifiable(test: Columns) -> None:
     rows = test["label"] == CLASSES.index("pendulum")
-    for equation, position in zip(test["equation"][rows], test["position"][rows], strict=True):
+    for equation, position in zip(test["equation"][rows, 0], test["position"][rows, :, 0], strict=True):
         np.testing.assert_allclose(evaluate(equation.decode(), np.linspace(0, 1, 16)), position, atol=2e-5)
     for label in range(len(CLASSES)):
         assert test["identifiable"][test["label"] == label].mean() >= 0.8
@@ -94,7 +94,7 @@ def test_the_example_of_the_page_recognizes_every_class(
 def test_the_physics_residual_of_samples_is_measured_against_their_own_family(
     judge: Judge, val: Columns, test: Columns
 ) -> None:
-    reference = reference_residuals(val["pixel"].astype(float), val["label"], CLASSES)
+    reference = reference_residuals(val["pixel"][:, :, 0].astype(float), val["label"], CLASSES)
     target = np.full(EACH, CLASSES.index("pendulum"))
     right = sample_figures(tracks_of(of_class(test, "pendulum")), target, judge, reference)
     assert right["class_match"]["value"] >= 0.98

@@ -73,8 +73,8 @@ def run(folder: Path, tokenizer: str, case: str, count: int, seed: int, steps: i
             TokenClassifier(),
             task.layout,
             len(task.classes),
-            (normalized(train.columns["pixel"][rows], height, width), train.columns["label"][rows]),
-            {"test": normalized(clips.columns["pixel"], height, width)},
+            (normalized(train.columns["pixel"][rows][:, :, 0], height, width), train.columns["label"][rows]),
+            {"test": normalized(clips.columns["pixel"][:, :, 0], height, width)},
             TrackTraining.of(
                 trainer,
                 steps=steps,

@@ -67,7 +67,7 @@ def judge(data: Path, checkpoint: Path | None) -> None:
                 points.setdefault("tracked reconstructions", []).append(pixel)
         splits[split] = {name: np.concatenate(of) for name, of in points.items()}
         splits[split]["label"] = clips.columns["label"].numpy()
-        splits[split]["identifiable"] = clips.columns["identifiable"].numpy()
+        splits[split]["identifiable"] = clips.columns["identifiable"][:, 0].numpy()
     classes = tuple(clips.manifest.classes)
     val, test = splits["val"], splits["test"]
     for source in ("true points", "tracked truth", "tracked reconstructions"):

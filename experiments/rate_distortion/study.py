@@ -84,11 +84,11 @@ def bound(data: Path, errors: list[float]) -> list[float]:
     Color is exact to 1 level and the radius to a tenth of the error.
     """
     columns = Clips(data, "train").columns
-    path, label = columns["pixel"].double().numpy(), columns["label"].numpy()
-    radius = columns["radius"].double().numpy()
+    path, label = columns["pixel"][:, :, 0].double().numpy(), columns["label"].numpy()
+    radius = columns["radius"][:, :, 0].double().numpy()
     bits = []
     for error in errors:
-        appearance = np.concatenate([columns["color"].double().numpy(), radius * 10 / error], axis=1)
+        appearance = np.concatenate([columns["color"][:, 0].double().numpy(), radius * 10 / error], axis=1)
         bits.append(gaussian_bits(path, label, error, appearance, 1.0))
     return bits
 

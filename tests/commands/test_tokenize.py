@@ -32,8 +32,8 @@ def test_both_formats_have_the_same_content_and_decode(
             columns = {name: file[line["split"]][name][line["index"]] for name in file[line["split"]]}
             assert columns["tokens"].flatten().tolist() == line["tokens"]
             assert list(columns["tokens"].shape) == line["grid"]
-            assert columns["equation"].decode() == line["equation"]
-            assert columns["description"].decode() == line["description"]
+            assert columns["equation"][0].decode() == line["equation"]
+            assert columns["description"][0].decode() == line["description"]
             assert manifest.classes[columns["label"]] == line["class"]
         tokens = torch.from_numpy(file["test/tokens"][:]).long()
     assert FrozenTokenizer(str(tokenizer)).decode(tokens).shape == (12, 3, 8, 32, 32)

@@ -18,7 +18,7 @@ CONTEXT = 4
 def test_forecasts_are_ranked_by_the_errors_of_the_scoreboard(dataset: Path) -> None:
     clips = Clips(dataset, "test")
     random = np.random.default_rng(0)
-    truth = clips.columns["pixel"].numpy().astype(float)
+    truth = clips.columns["pixel"][:, :, 0].numpy().astype(float)
     model = truth[:, CONTEXT:] + random.normal(0, 3, truth[:, CONTEXT:].shape)
     model[2, 1] = np.nan  # no object is tracked there: it is charged, not skipped
     valid = random.random(truth.shape[:2]) < 0.8

@@ -46,6 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     videos.add_argument("--crop", type=_box, metavar="LEFT,TOP,WIDTH,HEIGHT", help=crop_help)
     videos.add_argument("--skip-bad", action="store_true", help="leave out videos that cannot be read, and count them")
     videos.add_argument("--axes", help="order of an array's axes, such as NTCHW or TNHW (default: detected)")
+    array_help = "name of the array of videos in an .npz or .h5 (default: videos, or the only one like videos)"
+    videos.add_argument("--array", metavar="NAME", help=array_help)
     tracks = commands.add_parser("import-tracks", help="import CSV or Parquet: clip, frame, x, y[, z][, label]")
     tracks.add_argument("path", type=Path, help="the table")
     tracks.add_argument("--frames", type=int, default=16, help="frames per clip (default: 16)")

@@ -80,5 +80,5 @@ def _show_chart(path: Path, clips: Clips, chart: EyeChart, picture: Path) -> Non
     submission = Submission(path, clips)
     reconstruction = np.stack([submission.read(row) for row in range(count)]).transpose(0, 1, 4, 2, 3)
     batch = clips.batch(list(range(count)))
-    plot_eye_chart(chart, batch["video"].numpy(), reconstruction, batch["pixel"].numpy(), picture, path.stem)
+    plot_eye_chart(chart, batch["video"].numpy(), reconstruction, batch["pixel"][:, :, 0].numpy(), picture, path.stem)
     print(f"eye chart: {picture}")

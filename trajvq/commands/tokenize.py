@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from trajvq.commands.parser import Parser
 from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.manifest import read_manifest
-from trajvq.data.storage.shards import read_column
+from trajvq.data.storage.shards import by_object, read_column
 from trajvq.errors import DataError, UserError
 from trajvq.io.files import whole_file
 from trajvq.models.transformer import TokenLayout
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _write_h5(path: Path, splits: dict[str, Columns], layout: TokenLayout, attributes: dict[str, Any]) -> None:
-    """Write a group per split: ``tokens`` ``(N, t, h, w)``, and ``label``, ``equation``, ``description`` ``(N,)``."""
+    """Write a group per split: ``tokens`` ``(N, t, h, w)``, ``label`` ``(N,)``, and texts ``(N, K)``."""
     with h5py.File(path, "w") as file:
         file.attrs.update({"codebook_size": layout.codebook_size, "levels": layout.levels, **attributes})
         for split, columns in splits.items():
@@ -103,6 +103,6 @@ def _write_jsonl(path: Path, splits: dict[str, Columns], layout: TokenLayout, at
                 if "label" in columns:
                     line["label"] = int(columns["label"][index])
                     line["class"] = classes[line["label"]]
-                line |= {name: bytes(columns[name][index]).decode() for name in TEXT if name in columns}
+                line |= {name: by_object(columns[name][index]) for name in TEXT if name in columns}
                 line |= {"grid": layout.grid, "tokens": np.asarray(tokens).flatten().tolist()}
                 out.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -113,9 +113,9 @@ def clip_facts(columns: Mapping[str, Tensor], index: Array) -> dict[str, Array]:
         index: int64 ``(N,)``: numbers of the clips.
     """
     facts: dict[str, Array] = {}
-    stored = {name: columns[name].numpy()[index] for name in ("label", "radius", "pixel") if name in columns}
-    if "label" in stored:
-        facts["label"] = stored["label"]
+    if "label" in columns:
+        facts["label"] = columns["label"].numpy()[index]
+    stored = {name: columns[name].numpy()[index][:, :, 0] for name in ("radius", "pixel") if name in columns}
     if "radius" in stored:
         facts["radius"] = stored["radius"].mean(axis=1)
     if "pixel" in stored:

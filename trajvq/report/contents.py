@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from trajvq.data.storage.manifest import Manifest, read_manifest
-from trajvq.data.storage.shards import open_shard, read_column
+from trajvq.data.storage.shards import by_object, open_shard, read_column
 from trajvq.report.pictures import add_title, save_png
 
 FRAMES = 8  # of a clip on the sheet
@@ -93,8 +93,7 @@ def write_jsonl(folder: Path, manifest: Manifest, path: Path) -> int:
                 row: dict[str, object] = {"split": split, "index": index}
                 for name, column in columns.items():
                     if column is not None:
-                        value = column[index]
-                        row[name] = value.decode() if isinstance(value, bytes) else value.item()
+                        row[name] = by_object(column[index]) if column.ndim > 1 else column[index].item()
                 if manifest.classes and "label" in row:
                     row["class"] = manifest.classes[int(str(row["label"]))]
                 file.write(json.dumps(row) + "\n")

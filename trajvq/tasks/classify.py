@@ -174,7 +174,8 @@ class Classify(TokenTask):
             raise UserError(f"{self.data.path} has no labels; import it with a label or a folder for each class")
 
     def _collect(self, collector: ClassPredictions, batch: Batch, logits: Tensor) -> None:
-        collector.update(logits.softmax(dim=1), batch["label"], batch["index"], batch.get("identifiable"))
+        identifiable = batch["identifiable"].any(dim=1) if "identifiable" in batch else None
+        collector.update(logits.softmax(dim=1), batch["label"], batch["index"], identifiable)
 
     def _figures(self, predictions: Predictions, probability: Tensor) -> dict[str, Any]:
         predicted = probability.argmax(dim=1)
@@ -207,9 +208,9 @@ class Classify(TokenTask):
             self.classifier,
             self.layout,
             len(self.classes),
-            (normalized(train.columns["pixel"][:count], height, width), train.columns["label"][:count]),
+            (normalized(train.columns["pixel"][:count, :, 0], height, width), train.columns["label"][:count]),
             {
-                split: normalized(clips[split].columns["pixel"][part["index"]], height, width)
+                split: normalized(clips[split].columns["pixel"][part["index"]][:, :, 0], height, width)
                 for split, part in predictions.items()
             },
             training,

@@ -74,18 +74,20 @@ class ForecastTargets:
         clips = (video, reconstruction, context)
         tracked, reconstructed, from_context = (track_against(truth, to_uint8(c)).pixel for c in clips)
         reconstructed[:, : self.context] = from_context  # as the model has it: without the frames to come
-        columns = {name: self.clips.columns.get(name) for name in ("label", "identifiable")}
+        columns = {name: self.clips.columns[name] for name in ("label", "identifiable") if name in self.clips.columns}
+        if "identifiable" in columns:
+            columns["identifiable"] = columns["identifiable"][:, 0]
         return {
             "tracked": pad_or_cut(tracked, self.frames),
             "reconstructed": pad_or_cut(reconstructed, self.frames),
-            **{name: column[index.cpu()] for name, column in columns.items() if column is not None},
+            **{name: column[index.cpu()] for name, column in columns.items()},
         }
 
     def baselines(self, classes: list[str]) -> Baselines:
         """Return the baselines: paths of training clips, and the noise of each source on this split."""
         data, train_paths = self.data, np.zeros((0, 0, 2))
         if "train" in data.manifest.splits and "pixel" in data.clips("train").columns:
-            train_paths = data.clips("train").columns["pixel"].numpy().astype(np.float64)[: data.train_clips]
+            train_paths = data.clips("train").columns["pixel"][:, :, 0].numpy().astype(np.float64)[: data.train_clips]
         parts = []
         for index in torch.split(torch.arange(len(self.clips)), data.eval_batch_size):
             truth, video = self._truth(index)

@@ -270,7 +270,7 @@ class Reconstruct(Task):
         assert val_codes is not None
         features = {"probe_accuracy": (codes, val_codes)}
         if "pixel" in train.columns:
-            features["probe_accuracy_true"] = (train.columns["pixel"], val.columns["pixel"])
+            features["probe_accuracy_true"] = (train.columns["pixel"][:, :, 0], val.columns["pixel"][:, :, 0])
         label, val_label = train.columns["label"], val.columns["label"]
         return tokens, {
             name: linear_probe(first.flatten(1), label, other.flatten(1), val_label)

@@ -85,7 +85,7 @@ class SampleScoreboard:
         self.judge: Judge | None = None
         self.errors: tuple[float, float, float] | None = None
         if "pixel" in clips.columns and self.classes:
-            truth = clips.columns["pixel"].numpy().astype(float)
+            truth = clips.columns["pixel"][:, :, 0].numpy().astype(float)
             self.judge = calibrate(val.tracks.pixel, truth, val.label, self.classes)
             self.reference = reference_residuals(val.tracks.pixel, val.label, self.classes)
             self.errors = _errors(val.tracks, clips)
@@ -175,7 +175,7 @@ def _errors(tracks: Tracks, clips: Clips) -> tuple[float, float, float]:
         return float(np.sqrt(np.nanmean(np.square(error))))
 
     columns = {name: clips.columns[name].numpy() for name in ("pixel", "radius", "color") if name in clips.columns}
-    position = rms(tracks.pixel - columns["pixel"])
-    radius = rms(tracks.radius - columns["radius"].astype(float)) if "radius" in columns else 1.0
-    color = rms(tracks.color * 255 - columns["color"].astype(float)[:, None]) if "color" in columns else 1.0
+    position = rms(tracks.pixel - columns["pixel"][:, :, 0])
+    radius = rms(tracks.radius - columns["radius"][:, :, 0].astype(float)) if "radius" in columns else 1.0
+    color = rms(tracks.color * 255 - columns["color"].astype(float)[:, :1]) if "color" in columns else 1.0
     return position, radius, color

@@ -39,7 +39,7 @@ def test_the_picture_shows_the_track(tmp_path: Path) -> None:
         position = read_column(tmp_path / "out", manifest, split, "position")
         assert pixel is not None
         assert position is not None
-        for path, points in zip(pixel, position, strict=True):
+        for path, points in zip(pixel[:, :, 0], position[:, :, 0], strict=True):
             errors = [np.abs(resample(track, 16) - points).max() for track in tracks]
             assert min(errors) < 0.01
             flat = points[:, :2] * [1, -1]  # y is up in the track, down in the picture
@@ -57,7 +57,7 @@ def test_y_may_point_down(tmp_path: Path) -> None:
     for extra, sign in (([], -1), (["--y-down"], 1)):
         out = tmp_path / f"out{sign}"
         assert main(["data", "import-tracks", str(source), "--out", str(out), "--val=1", "--test=1", *extra]) == 0
-        step = np.diff(Clips(out, "train")[0]["pixel"].numpy(), axis=0)
+        step = np.diff(Clips(out, "train")[0]["pixel"][:, 0].numpy(), axis=0)
         assert (step[:, 0] > 0).all()
         assert (sign * step[:, 1] > 0).all()
 
@@ -77,7 +77,7 @@ def test_parquet_with_three_dimensions_and_without_labels(tmp_path: Path) -> Non
     assert read_manifest(out).classes == []
     first = Clips(out, "train")[0]
     assert np.ptp(first["radius"].numpy()) > 0.05  # a nearer object is larger
-    assert first["pixel"][0, 1] > first["pixel"][-1, 1]  # z points up
+    assert first["pixel"][0, 0, 1] > first["pixel"][-1, 0, 1]  # z points up
 
 
 def test_background_pictures_are_stored_one_per_chunk(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_the_splits_depend_on_the_seed(tmp_path: Path) -> None:
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "no videos": ({"pictures": videos()}, "no array 'videos'"),
+    "no videos": ({"seen": videos(), "drawn": videos()}, "name the one to import with --array"),
     "wrong shape": ({"videos": videos()[0, 0, 0]}, "shape"),
     "no color axis": ({"videos": np.zeros((4, 5, 6, 8, 8), np.uint8)}, "shape"),
     "NaN": ({"videos": np.where(videos() < 0.999, videos(), np.nan)}, "NaN"),

@@ -1,19 +1,24 @@
 """Shards are complete or absent, and damage is an error of one line."""
 
+import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.manifest import read_manifest
-from trajvq.data.storage.shards import SCHEMA, Columns, check_columns, shard_name, write_shard
+from trajvq.data.storage.shards import SCHEMA, Columns, check_columns, read_column, shard_name, write_shard
 from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import OOD
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.errors import DataError
+from trajvq.io.files import file_sha256
+from trajvq.metrics.dataset.verify import verify
 
 SIZES = dict.fromkeys(OOD, 0) | {"train": 6, "val": 4, "test": 4}
 
@@ -95,8 +100,9 @@ def test_an_unknown_split_is_refused_and_the_splits_are_listed(small: Path) -> N
     ("name", "value", "message"),
     [
         ("label", np.zeros(4, np.int32), "type"),
-        ("pixel", np.zeros((4, 4, 3), np.float32), "shape"),
-        ("radius", np.zeros((4, 5), np.float32), "shape"),
+        ("pixel", np.zeros((4, 4, 2), np.float32), "shape"),
+        ("color", np.zeros((4, 2, 3), np.uint8), "shape"),
+        ("radius", np.zeros((4, 5, 1), np.float32), "shape"),
         ("wavelength", np.zeros(4, np.float32), "unknown column"),
     ],
 )
@@ -117,3 +123,35 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, columns: Columns, monkeyp
     with pytest.raises(DataError, match="No space left"):
         generate(tmp_path / "out", progress=False)
     assert not list(tmp_path.iterdir())
+
+
+def as_version_1(folder: Path) -> None:
+    """Rewrite a dataset of single objects in the first version of the format, without the axis of objects."""
+    content = json.loads((folder / "manifest.json").read_text())
+    for entries in content["splits"].values():
+        for entry in entries:
+            path = folder / entry["file"]
+            with h5py.File(path) as file:
+                columns = {name: file[name][:] for name in file}
+            with h5py.File(path, "w") as file:
+                for name, column in columns.items():
+                    dimensions = SCHEMA[name][1]
+                    axis = dimensions.index("K") + 1 if "K" in dimensions else None
+                    file[name] = column if axis is None else column.squeeze(axis)
+            entry |= {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+    stored = {name: value for name, value in content.items() if name != "sha256"} | {"version": 1}
+    identity = hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps({**stored, "sha256": identity}))
+
+
+def test_folders_without_the_axis_of_objects_are_read_with_one_object(small: Path, tmp_path: Path) -> None:
+    shutil.copytree(small, tmp_path / "old")
+    as_version_1(tmp_path / "old")
+    new, old = Clips(small, "val"), Clips(tmp_path / "old", "val")
+    assert (new.manifest.version, old.manifest.version) == (2, 1)
+    for name, values in new.batch([2, 0]).items():
+        assert torch.equal(values, old.batch([2, 0])[name]), name
+    for name in SCHEMA:
+        stored = read_column(tmp_path / "old", old.manifest, "val", name)
+        np.testing.assert_array_equal(stored, read_column(small, new.manifest, "val", name))
+    assert not [line for check in verify(tmp_path / "old") for line in check.faults]

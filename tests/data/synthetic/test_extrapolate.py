@@ -14,7 +14,7 @@ def test_it_is_the_stored_path_within_the_clip_and_never_returns_into_the_pictur
     path = extrapolate_paths(clips, rows, 40)
     assert path is not None
     assert path.shape == (3, 40, 2)
-    np.testing.assert_allclose(path[:, :8], clips.columns["pixel"].numpy()[rows], atol=2e-3)
+    np.testing.assert_allclose(path[:, :8], clips.columns["pixel"][:, :, 0].numpy()[rows], atol=2e-3)
     outside = np.asarray(np.isnan(path).any(axis=-1))
     assert (np.diff(outside.astype(int), axis=1) >= 0).all()
     assert outside[:, -1].any()  # a thrown ball does not come back

@@ -69,7 +69,7 @@ def test_classes_share_start_positions_and_colors() -> None:
     for label in range(4):
         rows = columns["label"] == label
         assert abs(columns["color"][rows].mean() - columns["color"].mean()) < 6
-        assert np.abs(columns["pixel"][rows, 0].mean(axis=0) - 32).max() < 2.5
+        assert np.abs(columns["pixel"][rows, 0, 0].mean(axis=0) - 32).max() < 2.5
 
 
 @pytest.mark.parametrize(

@@ -16,25 +16,25 @@ def clips() -> Columns:
 
 
 def test_equations_give_the_stored_positions(clips: Columns) -> None:
-    for k, equation in enumerate(clips["equation"]):
+    for k, equation in enumerate(clips["equation"][:, 0]):
         position = evaluate(equation.decode(), clips["time"][k].astype(float))
-        np.testing.assert_allclose(position, clips["position"][k], atol=2e-5)
+        np.testing.assert_allclose(position, clips["position"][k, :, 0], atol=2e-5)
 
 
 def test_parameters_give_the_stored_positions(clips: Columns) -> None:
     for label, motion in enumerate(FAMILIES):
         rows = clips["label"] == label
-        params = clips["params"][rows][:, : len(motion.parameters())].astype(float)
-        assert np.isnan(clips["params"][rows][:, len(motion.parameters()) :]).all()
+        params = clips["params"][rows, 0, : len(motion.parameters())].astype(float)
+        assert np.isnan(clips["params"][rows, 0, len(motion.parameters()) :]).all()
         position = motion.position(params, np.linspace(0, 1, 16))
-        np.testing.assert_allclose(position, clips["position"][rows], atol=1e-5)
+        np.testing.assert_allclose(position, clips["position"][rows, :, 0], atol=1e-5)
 
 
 def test_cameras_project_positions_to_the_stored_pixels(clips: Columns) -> None:
-    pixel, depth = project(clips["position"].astype(float), clips["camera"].astype(float))
-    np.testing.assert_allclose(pixel, clips["pixel"], atol=2e-3)
+    pixel, depth = project(clips["position"][:, :, 0].astype(float), clips["camera"].astype(float))
+    np.testing.assert_allclose(pixel, clips["pixel"][:, :, 0], atol=2e-3)
     # The apparent radius is inversely proportional to the depth.
-    scale = clips["radius"] * depth
+    scale = clips["radius"][:, :, 0] * depth
     np.testing.assert_allclose(scale / scale[:, :1], 1, atol=2e-3)
 
 
@@ -44,10 +44,10 @@ def test_families_come_in_the_order_of_their_labels(clips: Columns) -> None:
 
 
 def test_descriptions_state_the_numbers_of_the_clip(clips: Columns) -> None:
-    radius = clips["radius"].mean(axis=1)
-    for k, text in enumerate(clips["description"]):
+    radius = clips["radius"][:, :, 0].mean(axis=1)
+    for k, text in enumerate(clips["description"][:, 0]):
         assert f"radius {radius[k]:.1f} px" in text.decode()
-    assert len(set(clips["description"])) == len(clips["description"])
+    assert len(set(clips["description"][:, 0])) == len(clips["description"])
 
 
 def test_a_family_is_registered_once_and_has_a_coefficient_for_each_basis_function() -> None:

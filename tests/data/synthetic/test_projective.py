@@ -15,7 +15,7 @@ def clips() -> Columns:
 
 
 def test_every_family_fits_its_own_tracks_and_simpler_ones_do_not(clips: Columns) -> None:
-    time, pixel = np.linspace(0, 1, 16), clips["pixel"].astype(float)
+    time, pixel = np.linspace(0, 1, 16), clips["pixel"][:, :, 0].astype(float)
     for label, motion in enumerate(FAMILIES):
         assert misfit(pixel[clips["label"] == label], time, motion).max() < 0.15
     turning = pixel[clips["label"] == 1]
@@ -30,7 +30,7 @@ def test_at_least_nine_in_ten_clips_are_identifiable(clips: Columns) -> None:
 
 
 def test_a_track_of_an_unregistered_family_is_not_identifiable(clips: Columns) -> None:
-    assert not identifiable(clips["pixel"][:1].astype(float), np.linspace(0, 1, 16), ["something"]).any()
+    assert not identifiable(clips["pixel"][:1, :, 0].astype(float), np.linspace(0, 1, 16), ["something"]).any()
 
 
 @pytest.mark.parametrize("motion", FAMILIES, ids=lambda motion: motion.name)

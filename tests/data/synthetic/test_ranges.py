@@ -17,10 +17,10 @@ SIZE = 64
 @cache
 def measured(split: str, preset: str, count: int = 200) -> dict[str, Floats]:
     clips = lay_out(PRESETS[preset], 3, split, 0, count, 16, SIZE)
-    steps = np.diff(clips["pixel"].astype(float), axis=1)
-    hls = np.array([colorsys.rgb_to_hls(*(rgb / 255)) for rgb in clips["color"]])
+    steps = np.diff(clips["pixel"][:, :, 0].astype(float), axis=1)
+    hls = np.array([colorsys.rgb_to_hls(*(rgb / 255)) for rgb in clips["color"][:, 0]])
     return {
-        "size": clips["radius"].mean(axis=1) / SIZE,
+        "size": clips["radius"][:, :, 0].mean(axis=1) / SIZE,
         "speed": np.linalg.norm(steps, axis=-1).sum(axis=1) / SIZE,
         "direction": np.arctan2(steps[:, 0, 1], steps[:, 0, 0]) / (2 * np.pi) % 1,
         "hue": hls[:, 0],

@@ -17,14 +17,16 @@ CLASSES = [motion.name for motion in FAMILIES]
 
 def paths(split: str, count: int, noise: float) -> Paths:
     clips, rng = lay_out(PRESET, 3, split, 0, count, 16, 64), np.random.default_rng(0)
-    truth = clips["pixel"].astype(float)
+    truth = clips["pixel"][:, :, 0].astype(float)
     tracked = [truth + size * rng.standard_normal(truth.shape) for size in (0.01, noise)]
-    return Paths(truth, np.ones(truth.shape[:2], bool), tracked[0], tracked[1], clips["label"], clips["identifiable"])
+    return Paths(
+        truth, np.ones(truth.shape[:2], bool), tracked[0], tracked[1], clips["label"], clips["identifiable"][:, 0]
+    )
 
 
 @pytest.fixture(scope="module")
 def baselines() -> Baselines:
-    train = lay_out(PRESET, 3, "train", 0, 400, 16, 64)["pixel"].astype(float)
+    train = lay_out(PRESET, 3, "train", 0, 400, 16, 64)["pixel"][:, :, 0].astype(float)
     splits = {name: [dict(region) for region in regions] for name, regions in PRESET.regions.items()}
     return Baselines(train, paths("val", 40, 0.2), CLASSES, {"splits": splits}, (64, 64), 16)
 

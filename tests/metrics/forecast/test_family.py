@@ -11,7 +11,7 @@ CLASSES = ("linear", "circular", "helical", "parabolic")
 
 def test_exact_paths_are_followed_in_all_families() -> None:
     clips = lay_out(preset_named("default"), 3, "test", 0, 40, 16, 64)
-    path, label = clips["pixel"].astype(float), clips["label"]
+    path, label = clips["pixel"][:, :, 0].astype(float), clips["label"]
     forecast = forecast_best_family(path[:, :8], 8, 16, 1e-3, CLASSES)
     error = np.linalg.norm(forecast - path[:, 8:], axis=-1).mean(axis=1)
     for family in range(4):

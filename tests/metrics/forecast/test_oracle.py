@@ -31,7 +31,7 @@ def test_paths_of_the_prior_are_those_of_the_generator(motion: Motion) -> None:
 
 def test_the_oracle_extrapolates_exact_and_noisy_paths() -> None:
     clips = lay_out(PRESET, 3, "test", 0, 40, 16, 64)
-    path = clips["pixel"].astype(float)
+    path = clips["pixel"][:, :, 0].astype(float)
     family = [FAMILIES[k].name for k in clips["label"]]
     noise = np.random.default_rng(0).standard_normal(path[:, :8].shape)
     error = {}
@@ -45,7 +45,7 @@ def test_the_oracle_extrapolates_exact_and_noisy_paths() -> None:
 
 def test_gaps_are_bridged_and_without_positions_or_family_there_is_no_forecast() -> None:
     clips = lay_out(PRESET, 3, "test", 0, 4, 16, 64)
-    path = clips["pixel"].astype(float)
+    path = clips["pixel"][:, :, 0].astype(float)
     context = path[:, :8].copy()
     context[0], context[1, 3] = np.nan, np.nan
     family = [FAMILIES[k].name for k in clips["label"]]

@@ -29,9 +29,9 @@ def batch(stored: bool) -> dict[str, Tensor]:
     if stored:
         pixel = np.stack([9 + 2.0 * np.arange(FRAMES), np.full(FRAMES, 20.3)], axis=-1)[None]
         columns |= {
-            "pixel": torch.from_numpy(pixel),
-            "radius": torch.full((1, FRAMES), RADIUS),
-            "color": torch.tensor([BLUE], dtype=torch.uint8),
+            "pixel": torch.from_numpy(pixel)[:, :, None],
+            "radius": torch.full((1, FRAMES, 1), RADIUS),
+            "color": torch.tensor([[BLUE]], dtype=torch.uint8),
             "background": torch.full((1, 3), 255, dtype=torch.uint8),
         }
     return columns
@@ -79,7 +79,8 @@ def test_an_object_smaller_than_a_pixel_has_an_area() -> None:
     video = np.full((1, 1, 3, SIZE, SIZE), 255, dtype=np.uint8)
     pixel, radius, color = np.full((1, 1, 2), 20.0), np.full((1, 1), 0.3), np.zeros((1, 3), dtype=np.uint8)
     render_discs(video, pixel, radius, color)
-    columns = {"pixel": pixel, "radius": radius, "color": color, "background": np.full((1, 3), 255, dtype=np.uint8)}
+    columns = {"pixel": pixel[:, :, None], "radius": radius[..., None], "color": color[:, None]}
+    columns["background"] = np.full((1, 3), 255, dtype=np.uint8)
     truth = truth_of(
         {name: torch.from_numpy(value) for name, value in columns.items()}
         | {"video": to_float(torch.from_numpy(video))}

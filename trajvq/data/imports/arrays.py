@@ -44,7 +44,7 @@ def collect_array(array: Any, labels: NDArray[Any] | None, path: Path, axes: str
     shape, dtype = tuple(array.shape), np.dtype(array.dtype)
     if dtype.kind not in "buif":
         raise DataError(f"{path}: videos are {dtype}, not integers or floats")
-    order, remark = order_of(array, axes, path)
+    order, remark = order_of(array, axes, path, None if labels is None else len(labels))
     length, height, width = (shape[order.index(axis)] for axis in "THW")
     count = shape[order.index("N")] if "N" in order else 1
     names = [None] * count if labels is None else check_labels(labels, count, path)

@@ -217,11 +217,11 @@ def import_tracks(
     radius, color = _sample_radius_and_color(chosen, seed, path.name, len(tracks), min(height, width))
     view = _view(position, radius, size, span, flat, y_down)
     columns: dict[str, NDArray[Any]] = {
-        "position": position.astype(np.float32),
+        "position": position[:, :, None].astype(np.float32),
         "time": np.broadcast_to(np.linspace(0, 1, frames, dtype=np.float32), (len(tracks), frames)),
-        "pixel": view.pixel.astype(np.float32),
-        "radius": view.radius.astype(np.float32),
-        "color": color,
+        "pixel": view.pixel[:, :, None].astype(np.float32),
+        "radius": view.radius[..., None].astype(np.float32),
+        "color": color[:, None],
         "camera": view.camera.astype(np.float32),
         **({"label": ids} if names else {}),
     }

@@ -10,11 +10,11 @@ from trajvq.data.imports.clip_backgrounds import ClipBackgrounds
 from trajvq.data.imports.cutter import ClipCutter
 from trajvq.data.imports.framing import Box, Framing
 from trajvq.data.imports.labels import class_ids
-from trajvq.data.imports.notes import omission_notes, rate_notes, size_notes
 from trajvq.data.imports.plurals import counted
 from trajvq.data.imports.readers import read_collection
 from trajvq.data.imports.segments import Segment, choose_segments
 from trajvq.data.imports.survey import Film, FilmReader, Survey, first_size, observe_levels
+from trajvq.data.imports.video_notes import omission_notes, rate_notes, size_notes
 from trajvq.data.storage.manifest import Manifest
 from trajvq.data.storage.splits import new_dataset, write_split
 from trajvq.errors import DataError
@@ -35,6 +35,7 @@ def import_videos(
     frames: int | None = None,
     size: Size | None = None,
     axes: str | None = None,
+    array: str | None = None,
     fold: int = 0,
     classes: Sequence[str] = (),
     tile: bool = False,
@@ -56,6 +57,7 @@ def import_videos(
         size: Width and height in pixels, or the side of a square; by default the videos' own size up to `MAX_SIZE`,
             else `SIZE`.
         axes: Order of the axes of an array; detected by default.
+        array: Name of the array of videos in a file; chosen by default.
         fold: Fold of a cross-validation, see `trajvq.data.storage.splits.split_by_class`.
         classes: Names of the labels in ascending order.
         tile: Cut frames into windows of the clip's size instead of shrinking them.
@@ -69,7 +71,7 @@ def import_videos(
         DataError: If the videos cannot be read or do not fit, or ``out`` cannot be written.
     """
     _check_sizes(frames, size, crop)
-    source = read_collection(path, axes)
+    source = read_collection(path, axes, array)
     survey = Survey(source, str(path))
     shapes = survey.each("opening", first_size)
     scale = ""

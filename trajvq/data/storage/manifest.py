@@ -9,7 +9,8 @@ from typing import Any
 from trajvq.errors import DataError
 from trajvq.io.files import write_text
 
-FORMAT, VERSION = "trajvq-dataset", 1
+FORMAT, VERSION = "trajvq-dataset", 2
+READABLE = (1, VERSION)  # see `trajvq.data.storage.shards.with_objects`
 MANIFEST, PROGRESS = "manifest.json", "progress.json"
 
 
@@ -28,6 +29,8 @@ class Manifest:
         columns: Column names of ``camera``, and of ``params`` by class.
         ranges: The range of every parameter under ``appearance`` and ``motion``, and the regions of every split
             under ``splits``. In datasets of earlier versions ``appearance`` is called ``look``.
+        ledger: What an import found, took, left out and assumed; empty for other datasets.
+        version: Version of the format.
     """
 
     preset: str
@@ -39,6 +42,8 @@ class Manifest:
     splits: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     columns: dict[str, Any] = field(default_factory=dict)
     ranges: dict[str, Any] = field(default_factory=dict)
+    ledger: dict[str, Any] = field(default_factory=dict)
+    version: int = VERSION
 
     def clips(self, split: str) -> int:
         """Return the number of clips of a split."""
@@ -47,13 +52,17 @@ class Manifest:
     @property
     def sha256(self) -> str:
         """Hash of the manifest, including the hashes of all shards: the identity of the dataset."""
-        text = json.dumps({"format": FORMAT, "version": VERSION, **self.__dict__}, sort_keys=True)
+        text = json.dumps({"format": FORMAT, **self._fields()}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def write(self, folder: Path) -> None:
         """Write ``manifest.json`` atomically."""
-        content = {"format": FORMAT, "version": VERSION, **self.__dict__, "sha256": self.sha256}
+        content = {"format": FORMAT, **self._fields(), "sha256": self.sha256}
         write_json(folder / MANIFEST, content)
+
+    def _fields(self) -> dict[str, Any]:
+        """Return the fields, without an empty ledger, so that datasets from before there was one keep their hash."""
+        return {name: value for name, value in self.__dict__.items() if name != "ledger" or value}
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -75,8 +84,9 @@ def read_manifest(folder: Path) -> Manifest:
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({error}); generate or import the dataset again") from None
     try:
-        if content.pop("format") != FORMAT or content.pop("version") != VERSION:
-            raise DataError(f"{path} is not a {FORMAT} of version {VERSION}; generate or import it again")
+        if content.pop("format") != FORMAT or content["version"] not in READABLE:
+            readable = " or ".join(map(str, READABLE))
+            raise DataError(f"{path} is not a {FORMAT} of version {readable}; generate or import it again")
         stored, manifest = content.pop("sha256"), Manifest(**content)
     except (AttributeError, KeyError, TypeError):
         raise DataError(f"{path} lacks fields of a {FORMAT}; generate or import it again") from None

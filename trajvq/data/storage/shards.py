@@ -1,6 +1,7 @@
 """Shards: HDF5 files with one clip per chunk and a checksum on every chunk.
 
-N clips, T frames, 3 colors, H rows, W columns. `SCHEMA` lists the columns of a shard. Only ``video`` is required.
+N clips, T frames, K objects, 3 colors, H rows, W columns. `SCHEMA` lists the columns of a shard. Only ``video`` is
+required. A clip with fewer than K objects has NaN, False, 0 or an empty text for those it lacks.
 """
 
 import hashlib
@@ -26,18 +27,18 @@ TEXT = 320  # bytes of an equation or description
 SCHEMA: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "video": ("u1", ("T", 3, "H", "W")),
     "label": ("i8", ()),
-    "position": ("f4", ("T", 3)),
+    "position": ("f4", ("T", "K", 3)),
     "time": ("f4", ("T",)),
-    "pixel": ("f4", ("T", 2)),
-    "radius": ("f4", ("T",)),
-    "color": ("u1", (3,)),
+    "pixel": ("f4", ("T", "K", 2)),
+    "radius": ("f4", ("T", "K")),
+    "color": ("u1", ("K", 3)),
     "background": ("u1", (3,)),  # or (3, H, W)
-    "occluded": ("b1", ("T",)),
-    "identifiable": ("b1", ()),
-    "camera": ("f4", ("K",)),
-    "params": ("f4", ("P",)),
-    "equation": ("S", ()),
-    "description": ("S", ()),
+    "occluded": ("b1", ("T", "K")),
+    "identifiable": ("b1", ("K",)),
+    "camera": ("f4", ("Q",)),
+    "params": ("f4", ("K", "P")),
+    "equation": ("S", ("K",)),
+    "description": ("S", ("K",)),
     "crc32": ("u4", ()),
 }
 
@@ -73,6 +74,18 @@ def check_columns(columns: Columns, count: int | None = None, sizes: Mapping[str
         if not fits:
             raise DataError(f"column {name!r} has shape {array.shape}, not {(count, *shape)}")
     return count
+
+
+def with_objects(name: str, array: NDArray[Any], version: int) -> NDArray[Any]:
+    """Return a column of any version of the format as in `SCHEMA`: version 1 had one object and no axis K."""
+    shape = SCHEMA[name][1] if name in SCHEMA else ()
+    return np.expand_dims(array, shape.index("K") + 1) if version == 1 and "K" in shape else array
+
+
+def by_object(values: NDArray[Any]) -> Any:
+    """Return a clip's values ``(K,)`` of a column for JSON: one value if K is 1, otherwise a list; texts as strings."""
+    plain = [value.decode() if isinstance(value, bytes) else value for value in values.tolist()]
+    return plain[0] if len(plain) == 1 else plain
 
 
 def texts(lines: Iterable[str]) -> NDArray[Any]:
@@ -136,7 +149,7 @@ def write_shard(path: Path, columns: Columns, blocks: Iterable[Columns] | None =
 
 def _is_large(name: str, array: NDArray[Any]) -> bool:
     """Return whether a column holds pixels, which are stored as one clip or picture per chunk."""
-    return name == "video" or array.ndim == 4
+    return name == "video" or (name == "background" and array.ndim == 4)
 
 
 def _write_blocks(file: h5py.File, count: int, blocks: Iterable[Columns]) -> dict[str, NDArray[Any]]:
@@ -194,7 +207,7 @@ def read_column(folder: Path, manifest: Manifest, split: str, name: str) -> NDAr
             try:
                 if name not in file:
                     return None
-                parts.append(file[name][:])
+                parts.append(with_objects(name, file[name][:], manifest.version))
             except DAMAGED as error:
                 where = f"shard {folder / entry['file']}, column {name!r}"
                 raise DataError(f"{where} is damaged: {first_line(error)}; generate or import it again") from None

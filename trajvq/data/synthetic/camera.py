@@ -32,7 +32,7 @@ class View:
     Attributes:
         pixel: ``(N, T, 2)`` centers (x, y) in pixels, multiples of 1/1024.
         radius: ``(N, T)`` apparent radii in pixels, multiples of 1/1024.
-        camera: ``(N, K)`` camera parameters, named by `COLUMNS`.
+        camera: ``(N, Q)`` camera parameters, named by `COLUMNS`.
     """
 
     pixel: Floats
@@ -45,7 +45,7 @@ def project(position: Floats, camera: Floats) -> tuple[Floats, Floats]:
 
     Args:
         position: ``(N, T, 3)`` world coordinates.
-        camera: ``(N, K)`` cameras, columns as in `COLUMNS`.
+        camera: ``(N, Q)`` cameras, columns as in `COLUMNS`.
 
     Returns:
         ``(N, T, 2)`` pixels and ``(N, T)`` depths in world units.
@@ -55,6 +55,46 @@ def project(position: Floats, camera: Floats) -> tuple[Floats, Floats]:
     depth = in_camera[..., 2]
     pixel = camera[:, None, 12:13] * in_camera[..., :2] / depth[..., None] + camera[:, None, 13:15]
     return pixel, depth
+
+
+def depths(position: Floats, camera: Floats) -> Floats:
+    """Return the depths ``(N, T, K)``, in world units, of points ``(N, T, K, 3)`` before cameras ``(N, Q)``."""
+    return np.einsum("ntkx,nx->ntk", position - camera[:, None, None, :3], camera[:, 9:12])
+
+
+def apparent_radius(mean: Floats, depth: Floats) -> Floats:
+    """Return radii in pixels ``(N, T)`` that are in inverse proportion to the depth ``(N, T)``.
+
+    Args:
+        mean: ``(N, 1)`` means over time.
+        depth: ``(N, T)`` world units.
+    """
+    return mean / depth / (1 / depth).mean(axis=1, keepdims=True)
+
+
+def see(position: Floats, camera: Floats, radius: Floats) -> View:
+    """Return paths ``(M, T, 3)`` of objects of mean radii ``(M,)`` px, as given cameras ``(N, Q)`` see them.
+
+    Each camera sees M / N consecutive paths.
+    """
+    pixel, depth = project(position, np.repeat(camera, len(position) // len(camera), axis=0))
+    return View(_rounded(pixel), _rounded(apparent_radius(radius[:, None], depth)), camera)
+
+
+def oriented(position: Floats, best_view: Floats, appearance: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
+    """Return how a camera is turned that looks at the center of a path; arguments as for `frame`.
+
+    Returns:
+        ``(N, 3)`` centers of the paths, ``(N, 1)`` distances of their farthest points from it, and ``(N, 3, 3)`` unit
+        vectors of the camera: right, down and forward.
+    """
+    center = (position.max(axis=1) + position.min(axis=1)) / 2
+    path_radius = np.linalg.norm(position - center[:, None], axis=-1).max(axis=1, keepdims=True)
+    first, second = perpendicular(best_view)
+    tilt, around = np.deg2rad(appearance["view_tilt"])[:, None], np.deg2rad(appearance["view_azimuth"])[:, None]
+    toward = np.cos(tilt) * best_view + np.sin(tilt) * (np.cos(around) * first + np.sin(around) * second)
+    right, down = perpendicular(-toward)
+    return center, path_radius, np.stack([right, down, -toward], axis=1)
 
 
 def frame(position: Floats, best_view: Floats, appearance: Mapping[str, Floats], height: int, width: int) -> View:
@@ -73,17 +113,13 @@ def frame(position: Floats, best_view: Floats, appearance: Mapping[str, Floats],
         ValueError: If a path of the sampled length does not fit into the picture.
     """
     side = min(height, width)
-    center = (position.max(axis=1) + position.min(axis=1)) / 2
-    path_radius = np.linalg.norm(position - center[:, None], axis=-1).max(axis=1, keepdims=True)
-    first, second = perpendicular(best_view)
-    tilt, around = np.deg2rad(appearance["view_tilt"])[:, None], np.deg2rad(appearance["view_azimuth"])[:, None]
-    toward = np.cos(tilt) * best_view + np.sin(tilt) * (np.cos(around) * first + np.sin(around) * second)
-    right, down = perpendicular(-toward)
-    eye = center + appearance["distance"][:, None] * path_radius * toward
+    center, path_radius, axes = oriented(position, best_view, appearance)
+    right, down, forward = axes.swapaxes(0, 1)
+    eye = center - appearance["distance"][:, None] * path_radius * forward
 
     # Roll the camera so that the first step has the sampled direction; zoom so that the path has the sampled length.
     zeros, ones = np.zeros((len(eye), 2)), np.ones((len(eye), 1))
-    flat, depth = project(position, np.concatenate([eye, right, down, -toward, ones, zeros], axis=-1))
+    flat, depth = project(position, np.concatenate([eye, right, down, forward, ones, zeros], axis=-1))
     steps = np.diff(flat, axis=1)
     roll = TURN * appearance["direction"] - np.arctan2(steps[:, 0, 1], steps[:, 0, 0])
     cos, sin = np.cos(roll)[:, None], np.sin(roll)[:, None]
@@ -92,7 +128,7 @@ def frame(position: Floats, best_view: Floats, appearance: Mapping[str, Floats],
     flat = focal[:, None, None] * np.stack(
         [cos * flat[..., 0] - sin * flat[..., 1], sin * flat[..., 0] + cos * flat[..., 1]], axis=-1
     )
-    radius = appearance["size"][:, None] * side / depth / (1 / depth).mean(axis=1, keepdims=True)
+    radius = apparent_radius(appearance["size"][:, None] * side, depth)
 
     frame_size = np.array([width, height], dtype=float)
     margin = (radius + EDGE + 1 / UNIT)[..., None]
@@ -104,7 +140,7 @@ def frame(position: Floats, best_view: Floats, appearance: Mapping[str, Floats],
             f"{radius[worst].max():.1f} px does not fit into {width}x{height} pixels; use a larger picture"
         )
     shift = low + (high - low) * np.stack([appearance["pan_x"], appearance["pan_y"]], axis=-1)
-    camera = np.concatenate([eye, right, down, -toward, focal[:, None], shift], axis=-1)
+    camera = np.concatenate([eye, right, down, forward, focal[:, None], shift], axis=-1)
     return View(pixel=_rounded(flat + shift[:, None]), radius=_rounded(radius), camera=camera)
 
 
@@ -144,7 +180,7 @@ def look_along(
     picture_center = np.array(size) / 2
     camera[:, 12], camera[:, 13:] = focal, picture_center - focal[:, None] * middle
     pixel = focal[:, None, None] * (flat - middle[:, None]) + picture_center
-    return View(_rounded(pixel), _rounded(radius[:, None] / depth / (1 / depth).mean(axis=1, keepdims=True)), camera)
+    return View(_rounded(pixel), _rounded(apparent_radius(radius[:, None], depth)), camera)
 
 
 def _rounded(value: Floats) -> Floats:

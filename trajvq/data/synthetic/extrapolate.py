@@ -30,6 +30,7 @@ def extrapolate_paths(clips: Clips, rows: NDArray[np.int64], frames: int) -> Flo
     if any(name not in families for name in clips.manifest.classes):
         return None
     params, camera = (np.asarray(column, dtype=np.float64)[rows] for column in columns.values())
+    params = params[:, 0]
     time = np.arange(frames) / (clips.manifest.frames - 1)
     path = np.empty((len(rows), frames, 2))
     for number, name in enumerate(clips.manifest.classes):

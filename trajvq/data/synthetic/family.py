@@ -136,6 +136,19 @@ class Motion(ABC):
         vectors = params[:, : 3 * terms].reshape(len(params), terms, 3)
         return np.asarray(self.matrix(time, params[:, 3 * terms :]) @ vectors)
 
+    def moved(self, params: Floats, rotation: Floats, shift: Floats) -> Floats:
+        """Return the parameters of the same paths after a rotation and a shift.
+
+        Args:
+            params: ``(N, P)`` parameters.
+            rotation: ``(N, 3, 3)`` matrices.
+            shift: ``(N, 3)`` world units.
+        """
+        terms = len(self.basis)
+        vectors = params[:, : 3 * terms].reshape(len(params), terms, 3) @ rotation.swapaxes(1, 2)
+        vectors[:, 0] += shift  # the first basis function is 1
+        return np.concatenate([vectors.reshape(len(params), -1), params[:, 3 * terms :]], axis=-1)
+
     def equations(self, params: Floats) -> list[str]:
         """Return the equation of each ``(N, P)`` row with its numbers in it."""
         terms = len(self.basis)

@@ -238,10 +238,11 @@ class Parabolic(Motion):
         return np.asarray(normal / np.linalg.norm(normal, axis=-1, keepdims=True))
 
     def describe(self, params: Floats) -> list[str]:
-        rows = zip(
-            format_points(params[:, :3]), format_points(params[:, 3:6]), (-2 * params[:, 8]).tolist(), strict=True
-        )
+        ends = zip(format_points(params[:, :3]), format_points(params[:, 3:6]), strict=True)
+        vertical = (params[:, 6:8] == 0).all(axis=1).tolist()
+        falls, along = (-2 * params[:, 8]).tolist(), format_points(2 * params[:, 6:9])
         return [
-            f"is thrown from {start} with velocity {velocity} and falls with acceleration {fall:.3f}, a parabola"
-            for start, velocity, fall in rows
+            f"is thrown from {start} with velocity {velocity} and falls with acceleration "
+            f"{f'{falls[row]:.3f}' if vertical[row] else along[row]}, a parabola"
+            for row, (start, velocity) in enumerate(ends)
         ]

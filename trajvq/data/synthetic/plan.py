@@ -12,6 +12,7 @@ from trajvq.data.storage.manifest import VERSION, Manifest
 from trajvq.data.storage.shards import SHARD, shard_name
 from trajvq.data.synthetic.camera import COLUMNS
 from trajvq.data.synthetic.motion import FAMILIES
+from trajvq.data.synthetic.placement import SCENE
 from trajvq.data.synthetic.presets import preset_named
 from trajvq.data.synthetic.ranges import APPEARANCE
 from trajvq.errors import DataError
@@ -68,7 +69,7 @@ class Plan:
         """Return the manifest of the dataset, without shards."""
         preset = preset_named(self.preset)
         height, width = height_and_width(self.size)
-        parameters = APPEARANCE | preset.make_style().ranges
+        parameters = APPEARANCE | preset.make_style().ranges | (SCENE if preset.objects > 1 else {})
         return Manifest(
             preset=self.preset,
             seed=self.seed,

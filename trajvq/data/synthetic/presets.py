@@ -25,6 +25,7 @@ class Preset:
         ood: Clips in each ``ood_*`` split.
         style: Name of a style in `trajvq.data.synthetic.styles.STYLES`.
         band: Training ranges and excluded ranges.
+        objects: K, the largest number of objects in a clip.
         seed: The only allowed seed of a frozen benchmark; None for any seed.
         pixels: `fingerprint` of every split of a frozen benchmark. It is the same on every processor.
     """
@@ -35,6 +36,7 @@ class Preset:
     ood: int = 400
     style: str = "plain"
     band: Band = field(default_factory=Band)
+    objects: int = 1
     seed: int | None = None
     pixels: Mapping[str, str] = field(default_factory=dict)
 
@@ -90,6 +92,7 @@ PRESETS: dict[str, Preset] = {
     "seed200": Preset(train=144, val=16, test=40, ood=40, style="outlined", band=SEED200),
     "scale30k": Preset(train=24_000, val=2_000, test=2_000),
     "hard": Preset(style="hard", band=HARD),
+    "scenes": Preset(objects=4),
     "bench-v1": Preset(seed=1, pixels=BENCH_V1),
 }
 

@@ -112,7 +112,9 @@ def grid_distances(
     return distances
 
 
-def misfit(points: Floats, time: Floats, motion: Motion, enough: float = np.inf) -> Floats:
+def misfit(
+    points: Floats, time: Floats, motion: Motion, enough: float = np.inf, weight: Floats | None = None
+) -> Floats:
     """Fit one family to N tracks and return the RMS distances ``(N,)`` in pixels.
 
     Args:
@@ -121,6 +123,7 @@ def misfit(points: Floats, time: Floats, motion: Motion, enough: float = np.inf)
         motion: The family.
         enough: Pixels. A track that is farther away on the first grid of nonlinear parameters is not fitted on a finer
             one.
+        weight: ``(N, T)``, see `fit_ratio`.
     """
     if not len(points):
         return np.zeros(0)
@@ -129,13 +132,14 @@ def misfit(points: Floats, time: Floats, motion: Motion, enough: float = np.inf)
     scaled, pixels = (points - middle) / scale, scale[:, 0, 0]
     axes = [np.array(parameter.starts) for parameter in motion.nonlinear.values()]
     if not axes:
-        return np.asarray(fit_ratio(scaled, motion.matrix(time, np.zeros((len(points), 0))))[1] * pixels)
+        return np.asarray(fit_ratio(scaled, motion.matrix(time, np.zeros((len(points), 0))), weight)[1] * pixels)
     step = np.array([starts[1] - starts[0] for starts in axes])
     grid = np.broadcast_to(product(axes), (len(points), *product(axes).shape))
     finer = product([np.linspace(-0.75, 0.75, 5)] * len(axes))
     best, rows = np.full(len(points), np.inf), np.arange(len(points))
     for rounds in (1, 2, 2):
-        distances = grid_distances(scaled[rows], time, motion, grid, rounds=rounds)
+        valid = None if weight is None else weight[rows]
+        distances = grid_distances(scaled[rows], time, motion, grid, valid, rounds)
         choice, numbers = distances.argmin(axis=1), np.arange(len(rows))
         best[rows] = np.minimum(best[rows], distances[numbers, choice])
         close = best[rows] * pixels[rows] < enough
@@ -151,24 +155,30 @@ def product(axes: list[Floats]) -> Floats:
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes)) if axes else np.zeros((1, 0))
 
 
-def identifiable(points: Floats, time: Floats, families: list[str]) -> NDArray[np.bool_]:
+def identifiable(
+    points: Floats, time: Floats, families: list[str], visible: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
     """Return which tracks are at least `MISFIT` px RMS away from every family with fewer unknowns than their own.
 
     Args:
         points: ``(N, T, 2)`` true positions in the picture, pixels.
         time: ``(T,)``, 0 at the first frame and 1 at the last.
         families: Name of the true family of each track.
+        visible: ``(N, T)`` bool: frames that count; all by default.
 
     Returns:
-        ``(N,)`` bool; false where the family is not registered.
+        ``(N,)`` bool; false where the family is not registered, or less than half of the frames count.
     """
     names = np.array(families)
     clear = np.isin(names, [motion.name for motion in FAMILIES])
+    if visible is not None:
+        clear &= visible.mean(axis=1) >= 0.5
     for motion in FAMILIES:
         simpler = [rival for rival in FAMILIES if rival.unknowns < motion.unknowns]
         for rival in simpler:
             if any(larger.contains(rival) for larger in simpler):
                 continue  # the larger rival fits every track at least as well
             rows = np.flatnonzero((names == motion.name) & clear)
-            clear[rows] = misfit(points[rows], time, rival, FAR) >= MISFIT
+            weight = None if visible is None else visible[rows].astype(np.float64)
+            clear[rows] = misfit(points[rows], time, rival, FAR, weight) >= MISFIT
     return clear

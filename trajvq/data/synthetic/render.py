@@ -26,7 +26,7 @@ def render_discs(
         video: ``(N, T, 3, H, W)`` uint8 clips that show the background; contiguous.
         pixel: ``(N, T, 2)`` centers (x, y) in pixels, rounded to 1/1024 px.
         radius: ``(N, T)`` radii in pixels, rounded to 1/1024 px.
-        color: ``(N, 3)`` RGB.
+        color: ``(N, 3)`` RGB, or ``(N, T, 3)``.
         hidden: ``(N, H, W)`` pixels where something stands in front of the disc.
 
     Returns:
@@ -65,7 +65,8 @@ def render_discs(
         visible = (remaining / np.maximum(total, 1)).reshape(count, frames)
     flat = video.reshape(-1)
     assert np.shares_memory(flat, video)
-    disc_color, background_share = color[frame // frames], UNIT - cover
+    disc_color = color[frame // frames] if color.ndim == 2 else color.reshape(-1, 3)[frame]
+    background_share = UNIT - cover
     first = frame * (3 * height * width) + row * width + column
     for channel in range(3):
         index = first + channel * (height * width)

@@ -10,36 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.data.storage.shards import Columns, texts
-from trajvq.data.synthetic.camera import frame
+from trajvq.data.storage.shards import SCHEMA, Columns, texts
+from trajvq.data.synthetic.camera import depths, frame, see
 from trajvq.data.synthetic.motion import FAMILIES
+from trajvq.data.synthetic.paths import UNIFORMS, sample_paths
+from trajvq.data.synthetic.placement import OWN_NUMBERS, occlusion, place, sample_scene
 from trajvq.data.synthetic.presets import Preset, preset_named
 from trajvq.data.synthetic.projective import identifiable
 from trajvq.data.synthetic.random import uniforms
-from trajvq.data.synthetic.ranges import APPEARANCE, sample_appearance
 from trajvq.data.synthetic.styles import Scene, Style
-from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import Size, height_and_width
 
-UNIFORMS = 32  # uniform numbers per clip: 1 for the region, then those of APPEARANCE, then those of the family
 BLOCK = 50  # clips rendered at a time: few enough to stay in the processor's cache
-
-
-def hls_to_rgb(hue: Floats, lightness: Floats, saturation: Floats) -> Bytes:
-    """Convert ``(N,)`` colors in [0, 1] to ``(N, 3)`` RGB bytes."""
-    offset = (np.array([0.0, 8.0, 4.0]) + 12 * hue[:, None]) % 12
-    chroma = saturation * np.minimum(lightness, 1 - lightness)
-    wave = np.clip(np.minimum(offset - 3, 9 - offset), -1, 1)
-    return np.asarray(np.rint(255 * (lightness[:, None] - chroma[:, None] * wave)).astype(np.uint8))
-
-
-def hue_names(rgb: Bytes) -> list[str]:
-    """Return a one-word name for each color of ``(N, 3)`` RGB bytes."""
-    wheel = {"red": 0, "orange": 30, "yellow": 60, "green": 120, "cyan": 180, "blue": 240, "magenta": 300}
-    red, green, blue = rgb.astype(float).T
-    hue = np.rad2deg(np.arctan2(3**0.5 * (green - blue), 2 * red - green - blue))
-    distance = np.abs((hue[:, None] - np.array(list(wheel.values())) + 180) % 360 - 180)
-    return [list(wheel)[k] for k in distance.argmin(axis=1)]
 
 
 def lay_out(preset: Preset, seed: int, split: str, start: int, stop: int, frames: int, size: Size) -> Columns:
@@ -48,44 +30,53 @@ def lay_out(preset: Preset, seed: int, split: str, start: int, stop: int, frames
     Raises:
         ValueError: If a path does not fit into the frame.
     """
-    numbers = uniforms(seed, split, start, stop, UNIFORMS)
-    label = np.arange(start, stop) % len(FAMILIES)
-    appearance = sample_appearance(
-        preset.regions[split], numbers[:, 0], {name: numbers[:, 1 + k] for k, name in enumerate(APPEARANCE)}
-    )
-    time = np.linspace(0, 1, frames)
-    width = max(len(motion.parameters()) for motion in FAMILIES)
-    params = np.full((len(label), width), np.nan)
-    position, axis = np.empty((len(label), frames, 3)), np.empty((len(label), 3))
-    equations, motions = [""] * len(label), [""] * len(label)
-    for number, motion in enumerate(FAMILIES):
-        rows = np.flatnonzero(label == number)
-        u = numbers[rows, 1 + len(APPEARANCE) :]
-        sampled = {name: interval(u[:, k]) for k, (name, interval) in enumerate(motion.ranges.items())}
-        solved = np.round(motion.solve(sampled), 5)
-        params[rows, : solved.shape[1]] = solved
-        position[rows], axis[rows] = motion.position(solved, time), motion.view_axis(solved)
-        for row, equation, words in zip(rows, motion.equations(solved), motion.describe(solved), strict=True):
-            equations[row], motions[row] = equation, words
-    view = frame(position, axis, appearance, *height_and_width(size))
-    color = hls_to_rgb(appearance["hue"], appearance["lightness"], appearance["saturation"])
-    descriptions = (
-        f"A {hue} ball of radius {radius:.1f} px {words}."
-        for hue, radius, words in zip(hue_names(color), view.radius.mean(axis=1).tolist(), motions, strict=True)
-    )
-    return {
-        "label": label.astype(np.int64),
+    height, width = height_and_width(size)
+    time, label = np.linspace(0, 1, frames), np.arange(start, stop) % len(FAMILIES)
+    if preset.objects == 1:
+        paths = sample_paths(preset, split, label, uniforms(seed, split, start, stop, UNIFORMS))
+        position, exists = paths.positions(time), np.ones((len(label), 1), dtype=bool)
+        view = frame(position, paths.view_axes(), paths.appearance, height, width)
+    else:
+        purposes = [f"{split}/object{k}" for k in range(preset.objects)]
+        numbers = np.stack([uniforms(seed, purpose, start, stop, UNIFORMS) for purpose in purposes], axis=1)
+        labels = np.repeat(label, preset.objects)
+        paths = sample_paths(preset, split, labels, numbers.reshape(len(labels), UNIFORMS))
+        own = uniforms(seed, f"{split}/scene", start, stop, preset.objects * OWN_NUMBERS)
+        scene, exists = sample_scene(own.reshape(*numbers.shape[:2], OWN_NUMBERS))
+        placement = place(paths.positions(time), paths.view_axes(), paths.appearance, scene, exists, height, width)
+        paths = paths.moved(placement)
+        position = paths.positions(time)
+        view = see(position, placement.camera, paths.appearance["size"] * min(height, width))
+    equations, descriptions = paths.texts(view.radius)
+    columns = {
         "position": position.astype(np.float32),
-        "time": np.broadcast_to(time, (len(label), frames)).astype(np.float32),
         "pixel": view.pixel.astype(np.float32),
         "radius": view.radius.astype(np.float32),
-        "color": color,
-        "identifiable": identifiable(view.pixel, time, [FAMILIES[k].name for k in label]),
-        "camera": view.camera.astype(np.float32),
-        "params": params.astype(np.float32),
+        "color": paths.color,
+        "params": paths.params.astype(np.float32),
         "equation": texts(equations),
         "description": texts(descriptions),
     }
+    columns = {name: _by_clip(name, column, exists) for name, column in columns.items()}
+    occluded = occlusion(columns["pixel"], columns["radius"], height, width)
+    visible = None if preset.objects == 1 else ~occluded.swapaxes(1, 2).reshape(-1, frames)
+    names = [FAMILIES[k].name for k in paths.label]
+    return {
+        **columns,
+        "label": label.astype(np.int64),
+        "time": np.broadcast_to(time, (len(label), frames)).astype(np.float32),
+        "occluded": occluded,
+        "identifiable": identifiable(view.pixel, time, names, visible).reshape(exists.shape) & exists,
+        "camera": view.camera.astype(np.float32),
+    }
+
+
+def _by_clip(name: str, column: NDArray[Any], exists: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return a column of M paths as in the schema, with NaN, 0 or an empty text for objects that do not exist."""
+    missing = np.nan if column.dtype.kind == "f" else 0 if column.dtype.kind == "u" else b""
+    column = column.reshape(*exists.shape, *column.shape[1:])
+    column = np.where(exists.reshape(*exists.shape, *[1] * (column.ndim - 2)), column, column.dtype.type(missing))
+    return np.moveaxis(column, 1, SCHEMA[name][1].index("K") + 1)
 
 
 def render_blocks(
@@ -103,14 +94,18 @@ def render_blocks(
         start: Index of the first clip.
         size: Width and height in pixels, or the side of a square.
     """
-    count, frames = columns["radius"].shape
+    count, frames = columns["radius"].shape[:2]
     buffer = np.empty((min(BLOCK, count), frames, 3, *height_and_width(size)), dtype=np.uint8)
     for first in range(0, count, BLOCK):
         block = slice(first, first + BLOCK)
         pixel, radius = (columns[name][block].astype(np.float64) for name in ("pixel", "radius"))
         video = buffer[: len(pixel)]
-        scene = Scene(seed, split, start + first, pixel, radius, columns["color"][block])
-        yield {"video": video, **style.render(scene, video)}
+        depth = depths(*(columns[name][block].astype(np.float64) for name in ("position", "camera")))
+        scene = Scene(seed, split, start + first, pixel, radius, columns["color"][block], depth)
+        rendered = style.render(scene, video)
+        if "occluded" in columns:
+            rendered["occluded"] |= columns["occluded"][block]
+        yield {"video": video, **rendered}
 
 
 def make_clips(

@@ -1,10 +1,11 @@
 """Styles: how a preset renders its clips. To add one, subclass `Style` and decorate the subclass with `@style`.
 
-N clips, T frames, H rows, W columns. All pixel arithmetic uses integers.
+N clips, T frames, K objects, H rows, W columns. All pixel arithmetic uses integers.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from trajvq.data.synthetic.render import render_discs
 from trajvq.io.arrays import Bytes, Floats
 
 WHITE = 255
+ELSEWHERE = -1000.0  # px, where objects are that a clip does not have
 
 
 @dataclass(frozen=True)
@@ -26,14 +28,49 @@ class Scene:
         seed: Seed of the dataset.
         split: Split of the clips.
         start: Index of the first clip.
-        pixel: ``(N, T, 2)`` centers (x, y) in pixels.
-        radius: ``(N, T)`` radii in pixels.
-        color: ``(N, 3)`` RGB.
+        pixel: ``(N, T, K, 2)`` centers (x, y) in pixels; NaN where a clip has fewer objects.
+        radius: ``(N, T, K)`` radii in pixels.
+        color: ``(N, K, 3)`` RGB.
+        depth: ``(N, T, K)`` distances from the camera; NaN where a clip has fewer objects.
     """
 
     seed: int
     split: str
     start: int
+    pixel: Floats
+    radius: Floats
+    color: Bytes
+    depth: Floats
+
+    def layers(self) -> Iterator["Layer"]:
+        """Yield one object of every frame after another, the farthest first."""
+        order = np.argsort(-np.nan_to_num(self.depth, nan=np.inf), axis=-1, kind="stable")
+        missing = np.isnan(self.radius)
+        pixel = np.where(missing[..., None], ELSEWHERE, self.pixel)
+        radius = np.where(missing, 0.0, self.radius)
+        color = np.broadcast_to(self.color[:, None], (*self.radius.shape, 3))
+        for rank in range(order.shape[-1]):
+            chosen = order[..., rank, None]
+            yield Layer(
+                chosen,
+                np.take_along_axis(pixel, chosen[..., None], axis=2)[:, :, 0],
+                np.take_along_axis(radius, chosen, axis=2)[..., 0],
+                np.take_along_axis(color, chosen[..., None], axis=2)[:, :, 0],
+            )
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One object of every frame of a scene.
+
+    Attributes:
+        index: ``(N, T, 1)`` number of the object.
+        pixel: ``(N, T, 2)`` centers; outside the picture where there is no object.
+        radius: ``(N, T)`` radii.
+        color: ``(N, T, 3)`` RGB.
+    """
+
+    index: NDArray[np.int64]
     pixel: Floats
     radius: Floats
     color: Bytes
@@ -59,7 +96,8 @@ class Style(ABC):
             video: ``(N, T, 3, H, W)`` uint8, overwritten.
 
         Returns:
-            The columns ``background``, uint8 ``(N, 3)`` or ``(N, 3, H, W)``, and ``occluded``, bool ``(N, T)``.
+            The columns ``background``, uint8 ``(N, 3)`` or ``(N, 3, H, W)``, and ``occluded``, bool ``(N, T, K)``:
+            objects that something else than another object hides.
         """
 
 
@@ -80,11 +118,16 @@ class Plain(Style):
 
     def render(self, scene: Scene, video: Bytes) -> dict[str, NDArray[Any]]:
         video.fill(WHITE)
-        render_discs(video, scene.pixel, scene.radius, scene.color)
+        for layer in scene.layers():
+            self.render_object(layer, video)
         return {
             "background": np.full((len(video), 3), WHITE, dtype=np.uint8),
-            "occluded": np.zeros(video.shape[:2], dtype=bool),
+            "occluded": np.zeros(scene.radius.shape, dtype=bool),
         }
+
+    def render_object(self, layer: Layer, video: Bytes) -> None:
+        """Render one object of every frame in place."""
+        render_discs(video, layer.pixel, layer.radius, layer.color)
 
 
 @style
@@ -93,10 +136,9 @@ class Outlined(Plain):
 
     name = "outlined"
 
-    def render(self, scene: Scene, video: Bytes) -> dict[str, NDArray[Any]]:
-        columns = super().render(replace(scene, color=np.zeros_like(scene.color)), video)
-        render_discs(video, scene.pixel, scene.radius - 1, scene.color)
-        return columns
+    def render_object(self, layer: Layer, video: Bytes) -> None:
+        render_discs(video, layer.pixel, layer.radius, np.zeros_like(layer.color))
+        render_discs(video, layer.pixel, layer.radius - 1, layer.color)
 
 
 @style
@@ -140,7 +182,10 @@ class Hard(Style):
         bar_color = np.rint(numbers[:, 12:15] * 120).astype(np.uint8)
         background = np.where(bar[:, None], bar_color[:, :, None, None], background)
         video[:] = background[:, None]
-        visible = render_discs(video, scene.pixel, scene.radius, scene.color, hidden=bar)
+        visible = np.empty(scene.radius.shape)
+        for layer in scene.layers():
+            share = render_discs(video, layer.pixel, layer.radius, layer.color, hidden=bar)
+            np.put_along_axis(visible, layer.index, share[..., None], axis=2)
         self._add_light_and_noise(scene, video, params)
         return {"background": background, "occluded": visible < self.MIN_VISIBLE}
 
@@ -175,10 +220,10 @@ class Hard(Style):
 
     @staticmethod
     def _bar(params: dict[str, Floats], scene: Scene, height: int, width: int) -> NDArray[np.bool_]:
-        """Return ``(N, H, W)``: the pixels of the bar."""
+        """Return ``(N, H, W)``: the pixels of the bar, which crosses the path of the first object."""
         frames = scene.pixel.shape[1]
         frame = np.rint(params["bar_time"] * (frames - 1)).astype(int)
-        x, y = np.floor(scene.pixel[np.arange(len(frame)), frame]).astype(int).T
+        x, y = np.floor(scene.pixel[np.arange(len(frame)), frame, 0]).astype(int).T
         thickness = np.rint(params["bar"] * min(height, width) / 64).astype(int)
         vertical = np.abs(2 * (np.arange(width) - x[:, None])) < thickness[:, None]
         horizontal = np.abs(2 * (np.arange(height) - y[:, None])) < thickness[:, None]

@@ -65,7 +65,7 @@ class SplitContents:
     @property
     def paths(self) -> Floats:
         """``(N, T, 2)`` px: stored positions, or tracked ones; NaN where there is no object."""
-        path = self.columns["pixel"] if "pixel" in self.columns else self.tracked("pixel")
+        path = self.columns["pixel"][:, :, 0] if "pixel" in self.columns else self.tracked("pixel")
         return np.asarray(path, dtype=np.float64)
 
 
@@ -133,7 +133,7 @@ def check_inside(manifest: Manifest, splits: dict[str, SplitContents]) -> Check:
         if "pixel" not in contents.columns or "radius" not in contents.columns:
             check.summary = "no pixel or radius stored"
             continue
-        pixel, radius = contents.columns["pixel"], contents.columns["radius"][..., None]
+        pixel, radius = contents.columns["pixel"][:, :, 0], contents.columns["radius"]
         outside = np.asarray(((pixel < 0) | (pixel > size)).any(axis=(1, 2)))
         cut = np.asarray(((pixel - radius < 0) | (pixel + radius > size)).any(axis=(1, 2)) & ~outside)
         check.faults += _name_clips(split, outside, "its object leaves the frame")
@@ -150,8 +150,8 @@ def check_truth(splits: dict[str, SplitContents]) -> Check:
         if "pixel" not in columns or "radius" not in columns:
             check.summary = "no pixel or radius stored; the checks below use tracked objects"
             continue
-        pixel, radius = columns["pixel"].astype(float), columns["radius"].astype(float)
-        hidden = columns.get("occluded", np.zeros(radius.shape, dtype=bool))
+        pixel, radius = columns["pixel"][:, :, 0].astype(float), columns["radius"][:, :, 0].astype(float)
+        hidden = columns["occluded"][:, :, 0] if "occluded" in columns else np.zeros(radius.shape, dtype=bool)
         lost = (contents.tracked("count") == 0) & ~hidden
         counted = ~hidden & ~lost
         frames = np.maximum(counted.sum(axis=1), 1)

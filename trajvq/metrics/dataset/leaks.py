@@ -81,7 +81,7 @@ def check_leaks(splits: dict[str, SplitContents]) -> Check:
     if share > 0.9:
         check.warnings.append(f"objects have the same sub-pixel position in {share:.0%} of frames")
     stored = "radius" in contents.columns
-    radius = np.where(present, contents.columns["radius"] if stored else contents.tracked("radius"), np.nan)
+    radius = np.where(present, contents.columns["radius"][:, :, 0] if stored else contents.tracked("radius"), np.nan)
     means = np.nanmean(radius[present.any(axis=1)], axis=1)
     if np.nanstd(means) < CONSTANT_RADIUS * np.nanmean(means) + CONSTANT_RADIUS:
         check.warnings.append(f"all objects have the same radius, {np.nanmean(means):.2f} px")

@@ -16,7 +16,7 @@ import torch
 from isal.isal_zlib import crc32
 
 from trajvq.data.storage.manifest import Manifest, read_manifest
-from trajvq.data.storage.shards import DAMAGED, SCHEMA, Columns, check_columns, open_shard
+from trajvq.data.storage.shards import DAMAGED, SCHEMA, Columns, check_columns, open_shard, with_objects
 from trajvq.errors import DataError, first_line
 from trajvq.io.arrays import Bytes
 from trajvq.io.files import file_sha256
@@ -116,7 +116,8 @@ class _ShardReader:
         """Read a shard that is open; ``entry`` is its entry in the manifest."""
         manifest, columns = self.manifest, self.contents.columns
         try:
-            shard: Columns = {name: file[name][:] for name in file if name != "video" and file[name].ndim < 4}
+            small = [name for name in file if name not in ("video", "background") or file[name].ndim < 4]
+            shard: Columns = {name: with_objects(name, file[name][:], manifest.version) for name in small}
             sizes = {"T": manifest.frames, "H": manifest.height, "W": manifest.width}
             check_columns({name: shard[name] for name in shard if name in SCHEMA}, entry["clips"], sizes)
             unknown = [name for name in file if name not in SCHEMA]
@@ -155,8 +156,8 @@ class _ShardReader:
         broadcast = background[:, None] if background.ndim == 4 else background[:, None, :, None, None]
         contrast = area = None
         if "color" in columns and "radius" in columns and background.ndim == 2:
-            contrast = np.abs(columns["color"].astype(float) - background).mean(axis=1) / 255
-            area = np.pi * columns["radius"].astype(float) ** 2
+            contrast = np.abs(columns["color"][:, 0].astype(float) - background).mean(axis=1) / 255
+            area = np.pi * columns["radius"][:, :, 0].astype(float) ** 2
         elif background.ndim == 4:
             contrast = np.quantile(contrast_of(video, broadcast), OBJECT_QUANTILE, axis=(1, 2, 3)).astype(np.float64)
         self.contents.tracks.append(track(video, broadcast, contrast, area))

@@ -72,8 +72,8 @@ def truth_of(batch: Mapping[str, Tensor]) -> Truth:
     video = to_uint8(batch["video"])
     background = to_uint8(background_of(batch))
     if "pixel" in batch:
-        pixel, radius = (batch[name].double().cpu().numpy() for name in ("pixel", "radius"))
-        color = batch["color"].double().cpu().numpy() / 255
+        pixel, radius = (batch[name][:, :, 0].double().cpu().numpy() for name in ("pixel", "radius"))
+        color = batch["color"][:, 0].double().cpu().numpy() / 255
         contrast = _object_contrast(video, background, color)
     else:
         tracks = track(video, background)
@@ -81,7 +81,7 @@ def truth_of(batch: Mapping[str, Tensor]) -> Truth:
         contrast = np.median(contrast_of(video, background).max(axis=(2, 3)), axis=1).astype(np.float64)
     valid = np.isfinite(pixel).all(axis=-1)
     if "occluded" in batch:
-        valid = valid & ~batch["occluded"].cpu().numpy()
+        valid = valid & ~batch["occluded"][:, :, 0].cpu().numpy()
     return Truth(video, background, pixel, radius, contrast, valid)
 
 

@@ -41,7 +41,10 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
     for batch, forecast, _ in Submission(path, clips).batches():
         truth = truth_of(batch)
         arrays = {"truth": truth.pixel, "valid": truth.valid, "tracked": track_against(truth, truth.video).pixel}
-        arrays |= {name: batch[name].numpy() for name in ("label", "identifiable") if name in batch}
+        if "label" in batch:
+            arrays["label"] = batch["label"].numpy()
+        if "identifiable" in batch:
+            arrays["identifiable"] = batch["identifiable"][:, 0].numpy()
         parts.append(arrays | picture_figures(truth, to_uint8(forecast), truth.pixel, context))
     predictions = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     rows, _ = forecast_rows(_baselines(clips), clips.split, predictions, context)
@@ -53,7 +56,7 @@ def _baselines(clips: Clips) -> Baselines:
     manifest, train_paths, val = clips.manifest, np.zeros((0, 0, 2)), None
     train = Clips(clips.folder, "train").columns if "train" in manifest.splits else {}
     if "pixel" in train:
-        train_paths = train["pixel"].numpy().astype(np.float64)
+        train_paths = train["pixel"][:, :, 0].numpy().astype(np.float64)
     if "val" in manifest.splits:
         loader = Clips(clips.folder, "val").loader(BATCH)
         truths = [truth_of(batch | {"video": to_float(batch["video"])}) for batch in loader]

@@ -138,7 +138,7 @@ def score_reconstructions(path: Path, clips: Clips) -> dict[str, Any]:
     if chart:
         params = read_column(clips.folder, clips.manifest, clips.split, "params")
         assert params is not None
-        scoreboard["chart"] = chart.compute(params)
+        scoreboard["chart"] = chart.compute(params[:, 0])
     indices, size = submission.indices, submission.codebook_size
     if indices is not None and size and "label" in clips.columns:
         scoreboard["rows"]["model"]["probe_accuracy"] = _probe(indices, size, clips.columns["label"])
