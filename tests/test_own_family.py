@@ -63,7 +63,8 @@ def of_class(clips: Columns, name: str) -> np.ndarray:
 
 def tracks_of(path: np.ndarray) -> Tracks:
     shape = path.shape[:2]
-    return Tracks(path, np.ones(shape), np.zeros((*shape, 3)), np.ones(shape, dtype=np.int64))
+    radius, color = np.ones((*shape, 1)), np.zeros((*shape, 1, 3))
+    return Tracks(path[:, :, None], radius, color, np.ones(shape, dtype=np.int64))
 
 
 def test_its_equations_give_its_positions_and_most_clips_are_identifiable(test: Columns) -> None:

@@ -90,9 +90,9 @@ def predict(network: PixelForecaster, clips: Clips, count: int) -> tuple[np.ndar
             future = network(video[:, :, : network.context], background_of(float_batch)).clamp(0, 1)
         true = truth_of(float_batch)
         videos.append(np.concatenate([batch["video"][:, : network.context].numpy(), to_uint8(future)], axis=1))
-        truth.append(true.pixel[:, network.context :])
+        truth.append(true.pixel[:, network.context :, 0])
         valid.append(true.valid[:, network.context :])
-        predicted_tracks.append(track_against(true, videos[-1][:, network.context :], network.context).pixel)
+        predicted_tracks.append(track_against(true, videos[-1][:, network.context :], network.context).pixel[:, :, 0])
     figures = forecast_figures(*(np.concatenate(part) for part in (truth, valid, predicted_tracks)))
     return np.concatenate(videos), figures["ade"]["value"]
 

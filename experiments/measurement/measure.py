@@ -37,9 +37,9 @@ def tracker() -> None:
             batch = {name: torch.from_numpy(v) for name, v in clips.items() if v.dtype.kind != "S"}
             truth = truth_of(batch | {"video": to_float(batch["video"])})
             tracks = track(truth.video, truth.background, truth.contrast, np.pi * truth.radius**2)
-            error = np.linalg.norm(tracks.pixel - truth.pixel, axis=-1)
-            used = truth.valid & tracks.present
-            phase = (truth.pixel[..., 0][used] % 1 * 10).astype(int)
+            error = np.linalg.norm(tracks.pixel[:, :, 0] - truth.pixel[:, :, 0], axis=-1)
+            used = truth.valid[:, :, 0] & tracks.present
+            phase = (truth.pixel[:, :, 0, 0][used] % 1 * 10).astype(int)
             bins = " ".join(f"{error[used][phase == k].mean():.3f}" for k in range(10))
             radius = f"{truth.radius.min():.1f} to {truth.radius.max():.1f}"
             share = f"{used.sum() / truth.valid.sum():.2%}"
@@ -58,12 +58,13 @@ def judge(data: Path, checkpoint: Path | None) -> None:
             batch["video"] = to_float(batch["video"])
             truth = truth_of(batch)
             area = np.pi * truth.radius**2
-            points["true points"].append(truth.pixel)
-            points["tracked truth"].append(track(truth.video, truth.background, truth.contrast, area).pixel)
+            points["true points"].append(truth.pixel[:, :, 0])
+            tracked = track(truth.video, truth.background, truth.contrast, area).pixel[:, :, 0]
+            points["tracked truth"].append(tracked)
             if tokenizer is not None:
                 with torch.no_grad():
                     reconstruction = to_uint8(tokenizer.decode(tokenizer.encode(batch["video"])))
-                pixel = track(reconstruction, truth.background, truth.contrast, area).pixel
+                pixel = track(reconstruction, truth.background, truth.contrast, area).pixel[:, :, 0]
                 points.setdefault("tracked reconstructions", []).append(pixel)
         splits[split] = {name: np.concatenate(of) for name, of in points.items()}
         splits[split]["label"] = clips.columns["label"].numpy()
@@ -96,9 +97,9 @@ def budget(data: Path, checkpoint: Path) -> None:
         area = np.pi * truth.radius**2
         with torch.no_grad():
             reconstruction = to_uint8(tokenizer.decode(tokenizer.encode(batch["video"])))
-        paths[0].append(truth.pixel)
-        paths[1].append(track(truth.video, truth.background, truth.contrast, area).pixel)
-        paths[2].append(track(reconstruction, truth.background, truth.contrast, area).pixel)
+        paths[0].append(truth.pixel[:, :, 0])
+        paths[1].append(track(truth.video, truth.background, truth.contrast, area).pixel[:, :, 0])
+        paths[2].append(track(reconstruction, truth.background, truth.contrast, area).pixel[:, :, 0])
     true, tracked, reconstructed = (np.concatenate(of) for of in paths)
     time = np.arange(true.shape[1], dtype=float)
     print("| predictor | extractor | tokenizer | dynamics | together | total, px² | RMS, px |\n|" + "---|" * 7)

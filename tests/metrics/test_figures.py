@@ -48,7 +48,8 @@ def class_row() -> dict[str, Any]:
 def sample_row() -> dict[str, Any]:
     time = np.linspace(0, 1, 16)
     pixel = np.stack([10 + 40 * time, 20 + 20 * time], axis=-1)[None].repeat(6, axis=0) + RNG.normal(0, 0.1, (6, 16, 2))
-    tracks = Tracks(pixel, np.ones((6, 16)), np.ones((6, 16, 3)), np.ones((6, 16), dtype=np.int64))
+    radius, color, count = np.ones((6, 16, 1)), np.ones((6, 16, 1, 3)), np.ones((6, 16), dtype=np.int64)
+    tracks = Tracks(pixel[:, :, None], radius, color, count)
     row = sample_figures(tracks, np.zeros(6, dtype=np.int64), Judge(0.1, {}, CLASSES), np.ones(2))
     return row | density_and_coverage(pixel.reshape(6, -1), pixel.reshape(6, -1))._asdict()
 

@@ -27,20 +27,21 @@ class CornerTracker:
         area: np.ndarray | None = None,
     ) -> Tracks:
         shape = video.shape[:2]
-        return Tracks(np.zeros((*shape, 2)), np.ones(shape), np.zeros((*shape, 3)), np.ones(shape, dtype=np.int64))
+        pixel, radius, color = np.zeros((*shape, 1, 2)), np.ones((*shape, 1)), np.zeros((*shape, 1, 3))
+        return Tracks(pixel, radius, color, np.ones(shape, dtype=np.int64))
 
 
 @pytest.mark.parametrize("split", ["test", "ood_size", "ood_color", "ood_speed"])
 def test_true_renders_are_tracked_to_hundredths_of_a_pixel(split: str) -> None:
     clips = make_clips(8, split, 0, 100, 16, 64)
     tracks = track(clips["video"], plain(clips["background"]))
-    large = clips["radius"][:, :, 0] >= 1.5
-    error = np.linalg.norm(tracks.pixel - clips["pixel"][:, :, 0], axis=-1)[large]
+    large = clips["radius"] >= 1.5
+    error = np.linalg.norm(tracks.pixel - clips["pixel"], axis=-1)[large]
     assert error.mean() <= 0.03
     assert error.max() <= 0.15
     assert (tracks.count == 1).all()
-    assert np.abs(tracks.radius - clips["radius"][:, :, 0])[large].max() < 0.15
-    assert np.abs(255 * tracks.color - clips["color"])[large].mean() < 2
+    assert np.abs(tracks.radius - clips["radius"])[large].max() < 0.15
+    assert np.abs(255 * tracks.color - clips["color"][:, None])[large].mean() < 2
 
 
 def test_an_empty_frame_has_no_object() -> None:
@@ -59,7 +60,8 @@ def test_components_do_not_join_across_frames_and_are_counted() -> None:
     render_discs(video[:, 1:2], np.full((1, 1, 2), 30.0), np.full((1, 1), 2.0), paint)
     tracks = track(video, np.zeros((1, 1, 3, 40, 40), dtype=np.uint8))
     assert tracks.count.tolist() == [[1, 2, 1]]
-    np.testing.assert_allclose(tracks.pixel, 12.0, atol=0.01)
+    np.testing.assert_allclose(tracks.pixel[:, :, 0], 12.0, atol=0.01)
+    np.testing.assert_allclose(tracks.pixel[0, :, 1, 0], [np.nan, 30.0, np.nan], atol=0.01)
 
 
 def test_specks_and_casts_are_no_objects() -> None:
@@ -67,10 +69,10 @@ def test_specks_and_casts_are_no_objects() -> None:
     speck, cast = np.zeros((2, 1, 1, 3, 40, 40), dtype=np.uint8)
     speck[..., 7, 9] = 255
     cast[...] = 20
-    contrast, area = np.array([1.0]), np.full((1, 1), 20.0)
+    contrast, area = np.array([[1.0]]), np.full((1, 1, 1), 20.0)
     assert track(speck, background, contrast, area).count.tolist() == [[0]]
     assert track(cast, background, contrast, area).count.tolist() == [[0]]
-    assert track(speck, background, contrast, np.full((1, 1), 2.0)).count.tolist() == [[1]]
+    assert track(speck, background, contrast, np.full((1, 1, 1), 2.0)).count.tolist() == [[1]]
 
 
 def test_a_tracker_is_any_callable_with_a_version() -> None:
@@ -84,7 +86,7 @@ def test_clips_are_tracked_against_their_estimated_background_by_the_chosen_trac
     clips = make_clips(8, "test", 0, 6, 16, 64)
     video = to_float(torch.from_numpy(clips["video"]))
     tracks = track_clips(video)
-    assert np.linalg.norm(tracks.pixel - clips["pixel"][:, :, 0], axis=-1).mean() < 0.05
+    assert np.linalg.norm(tracks.pixel - clips["pixel"], axis=-1).mean() < 0.05
     assert (track_clips(video, CornerTracker()).pixel == 0).all()
     parts = join_tracks([track_clips(video[:2]), track_clips(video[2:])])
     np.testing.assert_array_equal(parts.pixel, tracks.pixel)

@@ -1,4 +1,4 @@
-"""Find the object in every frame from pixels and a background: no ground truth, no learned weights."""
+"""Find the objects in every frame from pixels and a background: no ground truth, no learned weights."""
 
 from dataclasses import dataclass, fields
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -20,12 +20,14 @@ IN_FRAME[1] = True  # neighbors within a frame, diagonals included, and none acr
 
 @dataclass(frozen=True)
 class Tracks:
-    """The tracked objects of N clips of T frames.
+    """The objects of N clips of T frames, at most K in a frame.
+
+    The objects of a frame are ordered by size, the largest first. K is the largest number of any frame, at least 1.
 
     Attributes:
-        pixel: ``(N, T, 2)`` intensity-weighted centroid (x, y) of the largest component, pixels; NaN without one.
-        radius: ``(N, T)`` radius of a disc of the component's area, pixels; 0 without one.
-        color: ``(N, T, 3)`` color of its strongest pixels in [0, 1]; NaN without one.
+        pixel: ``(N, T, K, 2)`` intensity-weighted centroids (x, y), pixels; NaN beyond the objects of a frame.
+        radius: ``(N, T, K)`` radius of a disc of the object's area, pixels; 0 beyond.
+        color: ``(N, T, K, 3)`` color of its strongest pixels in [0, 1]; NaN beyond.
         count: ``(N, T)`` number of objects.
     """
 
@@ -39,10 +41,20 @@ class Tracks:
         """``(N, T)``: whether there is any object at all."""
         return self.count > 0
 
+    def widened(self, objects: int) -> "Tracks":
+        """Return the same tracks with ``objects`` entries a frame, at least K."""
+        more = ((0, 0), (0, 0), (0, objects - self.pixel.shape[2]))
+        return Tracks(
+            pixel=np.pad(self.pixel, (*more, (0, 0)), constant_values=np.nan),
+            radius=np.pad(self.radius, more),
+            color=np.pad(self.color, (*more, (0, 0)), constant_values=np.nan),
+            count=self.count,
+        )
+
 
 @runtime_checkable
 class Tracker(Protocol):
-    """A callable that finds the object of every frame.
+    """A callable that finds the objects of every frame.
 
     Attributes:
         version: Identifies the tracker and its settings. Cached tracks are recomputed when it changes.
@@ -53,13 +65,14 @@ class Tracker(Protocol):
     def __call__(
         self, video: Bytes, background: Bytes, contrast: Floats | None = None, area: Floats | None = None
     ) -> Tracks:
-        """Track the largest object of every frame.
+        """Track the objects of every frame.
 
         Args:
             video: uint8 ``(N, T, 3, H, W)``.
             background: uint8, broadcastable to ``(N, 1, 3, H, W)``.
-            contrast: ``(N,)`` contrast of the true object in [0, 1], as `contrast_of` measures it; None if unknown.
-            area: ``(N, T)`` area of the true object in pixels; None if unknown.
+            contrast: ``(N, K)`` contrasts of the true objects in [0, 1], as `contrast_of` measures them; NaN where a
+                clip has fewer; None if unknown.
+            area: ``(N, T, K)`` areas of the true objects in pixels; NaN or 0 where there is none; None if unknown.
         """
 
 
@@ -77,49 +90,61 @@ def contrast_of(video: Bytes, background: Bytes) -> NDArray[np.float32]:
 class DiscTracker:
     """Track connected components that stand out from the background.
 
-    An object is a connected component of pixels with at least 30 % of the true contrast that covers at least 30 % of
-    the true area. Without a true contrast the clip's own is used; without a true area any size is enough.
+    An object is a connected component of pixels with at least 30 % of the lowest true contrast of its clip that covers
+    at least 30 % of the smallest true area of its frame. Without true contrasts the clip's own is used; without true
+    areas any size is enough.
     """
 
-    version = "1"
+    version = "2"
 
     def __call__(
         self, video: Bytes, background: Bytes, contrast: Floats | None = None, area: Floats | None = None
     ) -> Tracks:
-        """Track the largest object of every frame; see `Tracker`."""
+        """Track the objects of every frame; see `Tracker`."""
         count, frames, _, height, width = video.shape
         difference = contrast_of(video, background)
-        if contrast is None:
-            contrast = np.median(difference.max(axis=(2, 3)), axis=1)
-        threshold = np.maximum(SHARE * np.asarray(contrast), NOISE)
-        least = np.ones(count * frames) if area is None else np.maximum(SHARE * area.reshape(-1), 1.0)
+        own = np.median(difference.max(axis=(2, 3)), axis=1)
+        lowest = own if contrast is None else _lowest(contrast, own)
+        threshold = np.maximum(SHARE * lowest, NOISE)
+        least = np.ones((count, frames)) if area is None else np.maximum(SHARE * _lowest(area, np.zeros(())), 1.0)
         stack = difference.reshape(-1, height, width)
-        objects = _largest_objects(stack, np.repeat(threshold, frames), least)
-        pixel, radius, color = _measure(stack, video.reshape(-1, 3, height, width), objects)
+        objects = _find_objects(stack, np.repeat(threshold, frames), least.reshape(-1))
+        found = _measure(stack, video.reshape(-1, 3, height, width), objects)
+        number = np.bincount(objects.frame, minlength=count * frames)
+        rank = np.arange(len(objects.frame)) - (np.cumsum(number) - number)[objects.frame]
+        shape = (count * frames, max(int(number.max(initial=0)), 1))
+        pixel, radius, color = np.full((*shape, 2), np.nan), np.zeros(shape), np.full((*shape, 3), np.nan)
+        pixel[objects.frame, rank], radius[objects.frame, rank], color[objects.frame, rank] = found
         return Tracks(
-            pixel=pixel.reshape(count, frames, 2),
-            radius=radius.reshape(count, frames),
-            color=color.reshape(count, frames, 3),
-            count=objects.number.reshape(count, frames),
+            pixel=pixel.reshape(count, frames, -1, 2),
+            radius=radius.reshape(count, frames, -1),
+            color=color.reshape(count, frames, -1, 3),
+            count=number.reshape(count, frames),
         )
 
 
+def _lowest(values: Floats, default: NDArray[np.floating]) -> Floats:
+    """Return the lowest positive value of the last axis; a default where there is none."""
+    lowest = np.where(values > 0, values, np.inf).min(axis=-1, initial=np.inf)  # NaN is not positive
+    return np.where(np.isfinite(lowest), lowest, default)
+
+
 class _Objects(NamedTuple):
-    """The largest object of each of F frames.
+    """The M objects of a stack of F frames, ordered by frame and within a frame by size, the largest first.
 
     Attributes:
-        body: bool ``(F, H, W)`` its pixels; none in a frame without object.
-        peak: ``(F,)`` its highest contrast; 1 in a frame without object.
-        number: ``(F,)`` objects in the frame.
+        labels: ``(F, H, W)`` number of the object that a pixel belongs to, from 1 on; 0 for none.
+        peak: ``(M,)`` its highest contrast.
+        frame: ``(M,)`` its frame.
     """
 
-    body: NDArray[np.bool_]
+    labels: NDArray[np.int32]
     peak: Floats
-    number: NDArray[np.int64]
+    frame: NDArray[np.int64]
 
 
-def _largest_objects(stack: NDArray[np.float32], threshold: Floats, least: Floats) -> _Objects:
-    """Find the largest object of each of F frames.
+def _find_objects(stack: NDArray[np.float32], threshold: Floats, least: Floats) -> _Objects:
+    """Find the objects of F frames.
 
     Args:
         stack: ``(F, H, W)`` contrast.
@@ -128,39 +153,36 @@ def _largest_objects(stack: NDArray[np.float32], threshold: Floats, least: Float
     """
     labels, components = ndimage.label(stack >= threshold[:, None, None], IN_FRAME)
     foreground = np.flatnonzero(labels)
-    sizes = np.bincount(labels.flat[foreground], minlength=components + 1)
-    peaks = np.ones(components + 1)
-    peaks[1:] = 0
-    np.maximum.at(peaks, labels.flat[foreground], stack.flat[foreground])
+    component = labels.flat[foreground]
+    sizes = np.bincount(component, minlength=components + 1)
+    peaks = np.zeros(components + 1)
+    np.maximum.at(peaks, component, stack.flat[foreground])
     frame_of = np.zeros(components + 1, dtype=np.int64)
-    frame_of[labels.flat[foreground]] = foreground // (stack.shape[1] * stack.shape[2])
-    objects = np.flatnonzero(sizes >= least[frame_of])
-    objects = objects[objects > 0]
-    # Sorted by size, the last object written to a frame is its largest.
-    largest = np.zeros(len(stack), dtype=np.int64)
-    order = objects[np.argsort(sizes[objects], kind="stable")]
-    largest[frame_of[order]] = order
-    body = (labels == largest[:, None, None]) & (largest > 0)[:, None, None]
-    return _Objects(body, peaks[largest], np.bincount(frame_of[objects], minlength=len(stack)))
+    frame_of[component] = foreground // (stack.shape[1] * stack.shape[2])
+    objects = 1 + np.flatnonzero(sizes[1:] >= least[frame_of[1:]])
+    objects = objects[np.lexsort((-sizes[objects], frame_of[objects]))]
+    number = np.zeros(components + 1, dtype=np.int32)
+    number[objects] = 1 + np.arange(len(objects))
+    labels.flat[foreground] = number[component]
+    return _Objects(labels, peaks[objects], frame_of[objects])
 
 
 def _measure(stack: NDArray[np.float32], pictures: Bytes, objects: _Objects) -> tuple[Floats, Floats, Floats]:
-    """Return centroid ``(F, 2)``, radius ``(F,)`` and color ``(F, 3)`` of the largest objects; see `Tracks`."""
+    """Return centroid ``(M, 2)``, radius ``(M,)`` and color ``(M, 3)`` of the objects; see `Tracks`."""
     # The neighboring pixels hold the faint edge of the object.
-    frame, row, column = np.nonzero(ndimage.binary_dilation(objects.body, IN_FRAME, iterations=1))
+    wider = np.where(objects.labels > 0, objects.labels, ndimage.maximum_filter(objects.labels, (1, 3, 3)))
+    frame, row, column = np.nonzero(wider)
+    member, total = wider[frame, row, column] - 1, len(objects.peak)
     weight = stack[frame, row, column].astype(np.float64)
-    total = np.bincount(frame, weight, len(stack))
-    peak = objects.peak
-    with np.errstate(invalid="ignore", divide="ignore"):
-        x = np.bincount(frame, weight * (column + 0.5), len(stack)) / total
-        y = np.bincount(frame, weight * (row + 0.5), len(stack)) / total
-        radius = np.sqrt(total / peak / np.pi)  # a frame without object has no weight
-        strong = stack[frame, row, column] >= 0.9 * peak[frame]
-        colors = pictures[frame, :, row, column] / 255.0
-        share = np.bincount(frame, strong, len(stack))
-        summed = np.stack([np.bincount(frame, strong * colors[:, c], len(stack)) for c in range(3)], axis=-1)
-        color = summed / share[:, None]
-    return np.stack([x, y], axis=-1), radius, color
+    mass = np.bincount(member, weight, total)
+    x = np.bincount(member, weight * (column + 0.5), total) / mass
+    y = np.bincount(member, weight * (row + 0.5), total) / mass
+    radius = np.sqrt(mass / objects.peak / np.pi)
+    strong = stack[frame, row, column] >= 0.9 * objects.peak[member]
+    frame, row, column, member = (part[strong] for part in (frame, row, column, member))
+    colors = pictures[frame, :, row, column] / 255.0
+    summed = np.stack([np.bincount(member, colors[:, c], total) for c in range(3)], axis=-1)
+    return np.stack([x, y], axis=-1), radius, summed / np.bincount(member, minlength=total)[:, None]
 
 
 track: Tracker = DiscTracker()  # the default tracker; scoreboards always use it, so that their figures compare
@@ -178,5 +200,7 @@ def track_clips(video: Tensor, tracker: Tracker = track) -> Tracks:
 
 
 def join_tracks(parts: list[Tracks]) -> Tracks:
-    """Return the tracks of several batches of clips as one."""
-    return Tracks(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Tracks)))
+    """Return the tracks of several batches of clips as one, with as many objects a frame as the largest batch."""
+    most = max(part.pixel.shape[2] for part in parts)
+    wide = [part.widened(most) for part in parts]
+    return Tracks(*(np.concatenate([getattr(part, field.name) for part in wide]) for field in fields(Tracks)))

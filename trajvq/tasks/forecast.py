@@ -219,7 +219,7 @@ class Forecast(GeneratorTask):
         for number in range(1, self.samples + 1):
             predicted, _ = self(tokens, index, self.sampling, number)
             video = to_uint8(predicted[:, :, self.context :])
-            samples.append(track_against(truth, video, self.context).pixel)
+            samples.append(track_against(truth, video, self.context).pixel[:, :, 0])
         collector.update(compared | ({"samples": np.stack(samples, axis=1)} if samples else {}))
 
     def on_test_epoch_end(self) -> None:

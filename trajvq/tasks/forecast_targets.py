@@ -53,7 +53,8 @@ class ForecastTargets:
         """
         truth = self.truth(index)
         frames, stored = self.frames, truth.pixel.shape[1]
-        positions, valid = pad_or_cut(truth.pixel, frames), pad_or_cut(truth.valid, frames, False).astype(bool)
+        positions, valid = pad_or_cut(truth.pixel[:, :, 0], frames), pad_or_cut(truth.valid[:, :, 0], frames, False)
+        valid = valid.astype(bool)
         if frames > stored:  # beyond the clip's end its equation says where the object is
             longer = extrapolate_paths(self.clips, index.numpy(force=True), frames)
             if longer is not None:
@@ -72,7 +73,7 @@ class ForecastTargets:
         truth, video = self._truth(index)
         reconstruction = self._reconstruct(index, video)
         clips = (video, reconstruction, context)
-        tracked, reconstructed, from_context = (track_against(truth, to_uint8(c)).pixel for c in clips)
+        tracked, reconstructed, from_context = (track_against(truth, to_uint8(c)).pixel[:, :, 0] for c in clips)
         reconstructed[:, : self.context] = from_context  # as the model has it: without the frames to come
         columns = {name: self.clips.columns[name] for name in ("label", "identifiable") if name in self.clips.columns}
         if "identifiable" in columns:
@@ -92,7 +93,8 @@ class ForecastTargets:
         for index in torch.split(torch.arange(len(self.clips)), data.eval_batch_size):
             truth, video = self._truth(index)
             clips = (video, self._reconstruct(index, video))
-            parts.append((truth.pixel, truth.valid, *(track_against(truth, to_uint8(c)).pixel for c in clips)))
+            tracked = (track_against(truth, to_uint8(c)).pixel[:, :, 0] for c in clips)
+            parts.append((truth.pixel[:, :, 0], truth.valid[:, :, 0], *tracked))
         calibration = Paths(*(np.concatenate(part) for part in zip(*parts, strict=True)))
         size = (data.manifest.height, data.manifest.width)
         return Baselines(train_paths, calibration, classes, data.manifest.ranges, size, data.manifest.frames)

@@ -55,14 +55,19 @@ class TrackedClips:
     def from_paths(cls, tokens: Tensor, label: Tensor, pixel: Tensor) -> "TrackedClips":
         """Return clips whose paths ``(N, T, 2)`` px were tracked before; neither radius nor color is known."""
         path = pixel.numpy().astype(float)
-        present = np.isfinite(path).all(axis=-1)
-        color = np.full((*present.shape, 3), np.nan)
-        return cls(tokens, label.numpy(), Tracks(path, np.zeros(present.shape), color, present.astype(np.int64)))
+        count = np.isfinite(path).all(axis=-1).astype(np.int64)
+        radius, color = np.zeros((*count.shape, 1)), np.full((*count.shape, 1, 3), np.nan)
+        return cls(tokens, label.numpy(), Tracks(path[:, :, None], radius, color, count))
 
     @property
     def points(self) -> Floats:
         """``(N, T, 2)`` px where there is exactly one object, else NaN."""
-        return np.where((self.tracks.count == 1)[..., None], self.tracks.pixel, np.nan)
+        return np.where((self.tracks.count == 1)[..., None], self.path, np.nan)
+
+    @property
+    def path(self) -> Floats:
+        """``(N, T, 2)`` px of the largest object of each frame; NaN without one."""
+        return self.tracks.pixel[:, :, 0]
 
 
 class SampleScoreboard:
@@ -86,8 +91,8 @@ class SampleScoreboard:
         self.errors: tuple[float, float, float] | None = None
         if "pixel" in clips.columns and self.classes:
             truth = clips.columns["pixel"][:, :, 0].numpy().astype(float)
-            self.judge = calibrate(val.tracks.pixel, truth, val.label, self.classes)
-            self.reference = reference_residuals(val.tracks.pixel, val.label, self.classes)
+            self.judge = calibrate(val.path, truth, val.label, self.classes)
+            self.reference = reference_residuals(val.path, val.label, self.classes)
             self.errors = _errors(val.tracks, clips)
         self.nearest_val = self._nearest(val)
 
@@ -140,14 +145,14 @@ class SampleScoreboard:
     def _nearest(self, clips: TrackedClips) -> dict[str, Nearest]:
         """Return the nearest training clips, by path and by tokens."""
         return {
-            "path": nearest_paths(clips.tracks.pixel, self.train.tracks.pixel, self.size),
+            "path": nearest_paths(clips.path, self.train.path, self.size),
             "tokens": nearest_tokens(clips.tokens.numpy(), self.train.tokens.numpy()),
         }
 
     def _accuracy_after(self, train: TrackedClips, test: TrackedClips) -> float:
         """Return the accuracy on ``test`` of the classify task's network trained on the paths of ``train``."""
         paths = [
-            normalized(torch.from_numpy(np.nan_to_num(clips.tracks.pixel, nan=0.0)).float(), *self.size)
+            normalized(torch.from_numpy(np.nan_to_num(clips.path, nan=0.0)).float(), *self.size)
             for clips in (train, test)
         ]
         probability = classify_tracks(
@@ -175,7 +180,7 @@ def _errors(tracks: Tracks, clips: Clips) -> tuple[float, float, float]:
         return float(np.sqrt(np.nanmean(np.square(error))))
 
     columns = {name: clips.columns[name].numpy() for name in ("pixel", "radius", "color") if name in clips.columns}
-    position = rms(tracks.pixel - columns["pixel"][:, :, 0])
-    radius = rms(tracks.radius - columns["radius"][:, :, 0].astype(float)) if "radius" in columns else 1.0
-    color = rms(tracks.color * 255 - columns["color"].astype(float)[:, :1]) if "color" in columns else 1.0
+    position = rms(tracks.pixel[:, :, 0] - columns["pixel"][:, :, 0])
+    radius = rms(tracks.radius[:, :, 0] - columns["radius"][:, :, 0].astype(float)) if "radius" in columns else 1.0
+    color = rms(tracks.color[:, :, 0] * 255 - columns["color"].astype(float)[:, :1]) if "color" in columns else 1.0
     return position, radius, color

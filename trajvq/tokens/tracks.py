@@ -1,4 +1,4 @@
-"""Position and appearance of the object in decoded clips, by the tracker alone: no labels and no truth.
+"""Position and appearance of the largest object in decoded clips, by the tracker alone: no labels and no truth.
 
 B clips, T frames.
 """
@@ -13,7 +13,7 @@ OCTAVES = 5  # of the radius, up to half a picture
 
 
 def tracks_in(video: Tensor, tracker: Tracker = track) -> Tensor:
-    """Track the object of each clip.
+    """Track the largest object of each frame.
 
     Args:
         video: float ``(B, 3, T, H, W)`` in [0, 1].
@@ -23,8 +23,8 @@ def tracks_in(video: Tensor, tracker: Tracker = track) -> Tensor:
         float32 ``(B, T, 6)``: x, y and radius in px, and color in [0, 1]; NaN where no object is visible.
     """
     tracks = track_clips(video, tracker)
-    radius = np.where(tracks.count > 0, tracks.radius, np.nan)[..., None]
-    columns = np.concatenate([tracks.pixel, radius, tracks.color], axis=-1)
+    radius = np.where(tracks.count > 0, tracks.radius[:, :, 0], np.nan)[..., None]
+    columns = np.concatenate([tracks.pixel[:, :, 0], radius, tracks.color[:, :, 0]], axis=-1)
     return torch.from_numpy(columns).float().to(video.device)
 
 

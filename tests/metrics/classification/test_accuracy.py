@@ -54,7 +54,8 @@ def test_the_nearest_training_clip_gives_its_label() -> None:
 def test_every_baseline_has_a_row_and_the_judge_on_true_points_is_mostly_right(dataset: Path) -> None:
     clips = {split: Clips(dataset, split) for split in ("train", "val", "test")}
     test = clips["test"]
-    targets = {"test": {"index": torch.arange(12), **{n: test.columns[n] for n in ("label", "identifiable")}}}
+    identifiable = test.columns["identifiable"][:, 0]
+    targets = {"test": {"index": torch.arange(12), "label": test.columns["label"], "identifiable": identifiable}}
     rows = ClassificationBaselines(clips, test.manifest.classes).compute(targets)["test"]
     assert list(rows) == ["majority", "pixel_probe", "nearest_pixels", "judge_true", "judge_tracked"]
     share = torch.bincount(test.columns["label"], minlength=4)

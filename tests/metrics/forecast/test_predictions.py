@@ -14,7 +14,7 @@ def test_true_frames_are_all_visible_and_blank_ones_are_not_even_beyond_the_clip
     batch = {name: torch.from_numpy(clips[name]) for name in ("pixel", "radius", "color", "background")}
     truth = truth_of(batch | {"video": torch.from_numpy(clips["video"]).transpose(1, 2).float() / 255})
     longer = np.concatenate([truth.video, truth.video[:, -1:]], axis=1)
-    positions = np.concatenate([truth.pixel, truth.pixel[:, -1:]], axis=1)
+    positions = np.concatenate([truth.pixel, truth.pixel[:, -1:]], axis=1)[:, :, 0]
     figures = picture_figures(truth, longer, positions, 4)
     assert figures["visible"].shape == (4, 5)
     assert figures["visible"].all()

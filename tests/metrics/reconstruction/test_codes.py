@@ -17,7 +17,7 @@ def test_usage_counts_all_tokens_and_those_whose_cell_holds_the_object() -> None
     pixel = torch.tensor([[20.0, 12.0]] * 4 + [[1.0, 31.9]] * 4)[
         None
     ]  # cells (row 1, column 2), then (row 3, column 0)
-    usage.update(indices, pixel)
+    usage.update(indices, pixel[:, :, None])
     assert usage.object_counts.nonzero().flatten().tolist() == [5, 7]
     figures = usage.compute()
     assert figures["codes_used"] == 3

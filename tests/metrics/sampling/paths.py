@@ -15,4 +15,5 @@ def straight_paths(count: int, seed: int) -> np.ndarray:
 def tracks_of(pixel: np.ndarray, color: float = 0.2) -> Tracks:
     """Return tracks of one object a frame at ``(N, T, 2)`` px, all of the same size and gray level."""
     shape = pixel.shape[:2]
-    return Tracks(pixel, np.full(shape, 2.5), np.full((*shape, 3), color), np.ones(shape, dtype=np.int64))
+    radius, colors = np.full((*shape, 1), 2.5), np.full((*shape, 1, 3), color)
+    return Tracks(pixel[:, :, None], radius, colors, np.ones(shape, dtype=np.int64))

@@ -108,6 +108,7 @@ def _points(clips: Clips, rows: Tensor) -> dict[str, Floats]:
     for part in torch.split(rows, BATCH):
         batch = clips.batch(part.tolist())
         truth = truth_of(batch | {"video": to_float(batch["video"])})
-        true.append(truth.pixel)
-        tracked.append(track(truth.video, truth.background, truth.contrast, np.pi * truth.radius**2).pixel)
+        true.append(truth.pixel[:, :, 0])
+        tracks = track(truth.video, truth.background, truth.contrast, np.pi * truth.radius**2)
+        tracked.append(tracks.pixel[:, :, 0])
     return {"true": np.concatenate(true), "tracked": np.concatenate(tracked)}

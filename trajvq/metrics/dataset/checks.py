@@ -59,8 +59,9 @@ class SplitContents:
     still: list[int] = field(default_factory=list)
 
     def tracked(self, name: str) -> NDArray[Any]:
-        """Return an attribute of `Tracks` for all clips."""
-        return np.concatenate([getattr(block, name) for block in self.tracks])
+        """Return an attribute of `Tracks` for all clips, that of the largest object of each frame."""
+        values = [getattr(block, name) for block in self.tracks]
+        return np.concatenate([value if name == "count" else value[:, :, 0] for value in values])
 
     @property
     def paths(self) -> Floats:

@@ -156,8 +156,8 @@ class _ShardReader:
         broadcast = background[:, None] if background.ndim == 4 else background[:, None, :, None, None]
         contrast = area = None
         if "color" in columns and "radius" in columns and background.ndim == 2:
-            contrast = np.abs(columns["color"][:, 0].astype(float) - background).mean(axis=1) / 255
-            area = np.pi * columns["radius"][:, :, 0].astype(float) ** 2
+            contrast = np.abs(columns["color"].astype(float) - background[:, None]).mean(axis=-1) / 255
+            area = np.pi * columns["radius"].astype(float) ** 2
         elif background.ndim == 4:
-            contrast = np.quantile(contrast_of(video, broadcast), OBJECT_QUANTILE, axis=(1, 2, 3)).astype(np.float64)
+            contrast = np.quantile(contrast_of(video, broadcast), OBJECT_QUANTILE, axis=(1, 2, 3))[:, None]
         self.contents.tracks.append(track(video, broadcast, contrast, area))

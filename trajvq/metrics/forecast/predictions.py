@@ -12,7 +12,8 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from trajvq.io.arrays import Bytes, Floats
-from trajvq.metrics.reconstruction.objects import MATCH_DISTANCE, clip_figures
+from trajvq.metrics.matching import MATCH_DISTANCE
+from trajvq.metrics.reconstruction.objects import clip_figures
 from trajvq.metrics.reconstruction.truth import Truth
 from trajvq.metrics.tracking import Tracks, track
 
@@ -20,11 +21,11 @@ OBJECT_SUMS = ("object_square_error", "object_pixels")
 
 
 def track_against(truth: Truth, video: Bytes, first: int = 0) -> Tracks:
-    """Track clips with the contrast and size of their true object.
+    """Track clips with the contrasts and sizes of their true objects.
 
     Args:
         truth: Of N clips of T frames.
-        video: uint8 ``(N, F, 3, H, W)``; beyond frame T the object keeps its last size.
+        video: uint8 ``(N, F, 3, H, W)``; beyond frame T objects keep their last size.
         first: Number of the true frame that the first frame of ``video`` corresponds to.
     """
     frames = np.minimum(first + np.arange(video.shape[1]), truth.radius.shape[1] - 1)
@@ -46,7 +47,8 @@ def picture_figures(truth: Truth, video: Bytes, positions: Floats, context: int)
         positions.
     """
     tracks = track_against(truth, video)
-    distance = np.linalg.norm(np.nan_to_num(tracks.pixel, nan=np.inf) - np.nan_to_num(positions), axis=-1)
+    largest = tracks.pixel[:, :, 0]
+    distance = np.linalg.norm(np.nan_to_num(largest, nan=np.inf) - np.nan_to_num(positions), axis=-1)
     visible = ((tracks.count == 1) & (distance <= MATCH_DISTANCE))[:, context:].astype(float)
     sums = {name: np.zeros(visible.shape) for name in OBJECT_SUMS}
     frames = min(video.shape[1], truth.video.shape[1])
@@ -61,7 +63,7 @@ def picture_figures(truth: Truth, video: Bytes, positions: Floats, context: int)
         figures = clip_figures(compared, video[:, :frames])
         for name in OBJECT_SUMS:
             sums[name][:, : frames - context] = figures[name][:, context:]
-    return {"visible": visible, "pixel": tracks.pixel[:, context:], **sums}
+    return {"visible": visible, "pixel": largest[:, context:], **sums}
 
 
 class ForecastPredictions(Metric):

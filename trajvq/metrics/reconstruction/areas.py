@@ -12,11 +12,11 @@ LEAST_RADIUS = 0.5**0.5  # px; a disc of this radius holds the center of a pixel
 
 
 def disc_mask(pixel: Floats, radius: Floats, height: int, width: int) -> NDArray[np.bool_]:
-    """Return the pixels whose centers lie in a disc, bool ``(N, T, H, W)``; none where the disc's center is NaN.
+    """Return the pixels whose centers lie in a disc, bool ``(..., H, W)``; none where the disc's center is NaN.
 
     Args:
-        pixel: ``(N, T, 2)`` centers (x, y).
-        radius: ``(N, T)`` pixels.
+        pixel: ``(..., 2)`` centers (x, y).
+        radius: ``(...)`` pixels.
         height: H.
         width: W.
     """
@@ -28,7 +28,7 @@ def disc_mask(pixel: Floats, radius: Floats, height: int, width: int) -> NDArray
 
 
 def object_area(video: Bytes, background: Bytes, pixel: Floats, radius: Floats, contrast: Floats) -> NDArray[np.bool_]:
-    """Return the pixels of objects, outlines included, bool ``(N, T, H, W)``; none where ``pixel`` is NaN.
+    """Return the pixels of objects, outlines included, bool ``(N, T, K, H, W)``; none where ``pixel`` is NaN.
 
     An object's area is its disc, and the pixels within 2 px of the disc that have at least half of its contrast. The
     disc covers a pale interior; the pixels around it cover a dark outline, which makes a tracked radius too small.
@@ -36,30 +36,30 @@ def object_area(video: Bytes, background: Bytes, pixel: Floats, radius: Floats, 
     Args:
         video: uint8 ``(N, T, 3, H, W)``.
         background: uint8 ``(N, 1, 3, H, W)``.
-        pixel: ``(N, T, 2)`` centers (x, y) in pixels, stored or tracked.
-        radius: ``(N, T)`` pixels.
-        contrast: ``(N,)`` contrasts of the objects in [0, 1], as `trajvq.metrics.tracking.contrast_of` measures them.
+        pixel: ``(N, T, K, 2)`` centers (x, y) in pixels, stored or tracked.
+        radius: ``(N, T, K)`` pixels.
+        contrast: ``(N, K)`` contrasts of the objects in [0, 1], as `trajvq.metrics.tracking.contrast_of` measures them.
     """
     height, width = video.shape[-2:]
-    solid = contrast_of(video, background) >= SOLID_SHARE * contrast[:, None, None, None]
+    solid = contrast_of(video, background)[:, :, None] >= SOLID_SHARE * contrast[:, None, :, None, None]
     solid &= disc_mask(pixel, radius + OBJECT_MARGIN, height, width)
     return np.asarray(solid | disc_mask(pixel, np.maximum(radius, LEAST_RADIUS), height, width))
 
 
 def color_difference(difference: NDArray[np.floating], area: NDArray[np.bool_]) -> Floats:
-    """Return the difference between the mean colors of two clips over an area, ``(N, T)``; 0 where the area is empty.
+    """Return the difference between the mean colors of two clips over areas, ``(N, T, K)``; 0 where one is empty.
 
     Args:
         difference: ``(N, T, 3, H, W)`` of the clips.
-        area: bool ``(N, T, H, W)``.
+        area: bool ``(N, T, K, H, W)``.
 
     Returns:
         The mean over channels of the absolute difference of the means, in the unit of ``difference``.
     """
-    count, frames = area.shape[:2]
-    clip, frame, row, column = np.nonzero(area)
-    picture = clip * frames + frame
-    pixels = np.maximum(np.bincount(picture, minlength=count * frames), 1)
+    shape, total = area.shape[:3], int(np.prod(area.shape[:3]))
+    clip, frame, item, row, column = np.nonzero(area)
+    member = np.ravel_multi_index((clip, frame, item), shape)
+    pixels = np.maximum(np.bincount(member, minlength=total), 1)
     channels = difference[clip, frame, :, row, column].T
-    sums = [np.bincount(picture, channel, count * frames) for channel in channels]
-    return np.asarray(np.abs(np.stack(sums) / pixels).mean(axis=0).reshape(count, frames))
+    sums = [np.bincount(member, channel, total) for channel in channels]
+    return np.asarray(np.abs(np.stack(sums) / pixels).mean(axis=0).reshape(shape))

@@ -36,14 +36,14 @@ class CodeUsage(Metric):
 
         Args:
             indices: int64 ``(B, t, h, w)``.
-            pixel: ``(B, T, 2)`` true (x, y) of the object in pixels; NaN where there is none.
+            pixel: ``(B, T, K, 2)`` true (x, y) of the objects in pixels; NaN where there is none.
         """
         self.counts += torch.bincount(indices.flatten(), minlength=self.codebook_size)
         if pixel is None:
             return
         _, rows, columns = indices.shape[1:]
-        clip, frame = torch.nonzero(pixel.isfinite().all(dim=-1), as_tuple=True)
-        x, y = (pixel[clip, frame] / pixel.new_tensor([self.strides[2], self.strides[1]])).long().unbind(-1)
+        clip, frame, item = torch.nonzero(pixel.isfinite().all(dim=-1), as_tuple=True)
+        x, y = (pixel[clip, frame, item] / pixel.new_tensor([self.strides[2], self.strides[1]])).long().unbind(-1)
         cell = torch.stack([clip, frame // self.strides[0], y.clamp(0, rows - 1), x.clamp(0, columns - 1)], dim=-1)
         b, t, h, w = torch.unique(cell, dim=0).unbind(-1)
         self.object_counts += torch.bincount(indices[b, t, h, w], minlength=self.codebook_size)

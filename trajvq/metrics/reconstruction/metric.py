@@ -20,17 +20,10 @@ from trajvq.metrics.reconstruction.ssim import ssim
 from trajvq.metrics.reconstruction.truth import Truth
 
 LEAST_SQUARE_ERROR = 1e-10  # mean square error at which PSNR stops rising, 100 dB
-FRAME_FIGURES = (
-    "square_error",
-    "object_square_error",
-    "object_pixels",
-    "valid",
-    "visible",
-    "centroid_error",
-    "radius_error",
-    "color_error",
-)
+FRAME_FIGURES = ("square_error", "object_square_error", "object_pixels", "surplus")
+OBJECT_FIGURES = ("valid", "visible", "centroid_error", "radius_error", "color_error")  # summed over a frame's objects
 MOVING_FIGURES = ("moving_square_error", "moving_pixels")
+OTHER_STATES = ("similarity", "index", "own_values", "distance")
 
 
 class ReconstructionFigures(Metric):
@@ -39,7 +32,7 @@ class ReconstructionFigures(Metric):
     ``compute`` returns the number of ``clips``, ``mse``, ``psnr``, ``object_psnr``, ``visible``, ``centroid_error``,
     ``centroid_p95``, ``radius_error`` and ``color_error`` as floats; in full also ``ssim``, ``moving_psnr`` if a clip
     moves, the number of ``still_clips``, ``intervals`` and ``per_clip``. Figures of the object are means over the
-    frames in which it is visible.
+    object-frames in which one is visible.
 
     Args:
         full: Also compute SSIM and the PSNR of moving pixels, which take time.
@@ -54,7 +47,8 @@ class ReconstructionFigures(Metric):
         self.similarity: list[Tensor]
         self.index: list[Tensor]
         self.own_values: list[Tensor]
-        for name in (*FRAME_FIGURES, *MOVING_FIGURES, "similarity", "index", "own_values"):
+        self.distance: list[Tensor]  # of every valid object-frame
+        for name in (*FRAME_FIGURES, *OBJECT_FIGURES, *MOVING_FIGURES, *OTHER_STATES):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
     def update(self, truth: Truth, video: Bytes, index: Tensor | None = None, own_values: Tensor | None = None) -> None:
@@ -69,6 +63,9 @@ class ReconstructionFigures(Metric):
         if index is not None:
             self.index.append(index)
         figures = clip_figures(truth, video)
+        valid = figures["valid"] > 0
+        self.distance.append(torch.from_numpy(figures["centroid_error"][valid]).to(self.device, torch.float32))
+        figures |= {name: np.where(valid, figures[name], 0.0).sum(axis=2) for name in OBJECT_FIGURES}
         if self.full:
             figures |= moving_figures(truth, video)
             target, reconstruction = (torch.from_numpy(v).flatten(0, 1).float() / 255 for v in (truth.video, video))
@@ -79,12 +76,12 @@ class ReconstructionFigures(Metric):
             self.own_values.append(own_values.detach().to(self.device))
 
     def compute(self) -> dict[str, Any]:
-        names = (*FRAME_FIGURES, *MOVING_FIGURES) if self.full else FRAME_FIGURES
+        names = (*FRAME_FIGURES, *OBJECT_FIGURES, *(MOVING_FIGURES if self.full else ()))
         frames = {name: dim_zero_cat(getattr(self, name)).double() for name in names}
         own = self._own()
-        valid = frames["valid"].bool()
+        objects = frames["valid"]
         mse = float(frames["square_error"].mean())
-        row: dict[str, Any] = {"clips": len(valid), "mse": mse, "psnr": psnr(mse)}
+        row: dict[str, Any] = {"clips": len(objects), "mse": mse, "psnr": psnr(mse)}
         if self.full:
             pixels = frames["moving_pixels"].sum(dim=1)
             row["still_clips"] = int((pixels == 0).sum())
@@ -95,17 +92,18 @@ class ReconstructionFigures(Metric):
             if len(self.index):
                 row["per_clip"] = self._per_clip(frames)
         row |= {name: float(values.mean()) for name, values in own.items()}
-        if not valid.any():
+        if not objects.any():
             return row
-        pixels = frames["object_pixels"][valid].sum().clamp(min=1)
-        distance = frames["centroid_error"][valid]
+        shown = objects > 0
+        pixels = frames["object_pixels"][shown].sum().clamp(min=1)
+        means = {name: float(frames[name].sum() / objects.sum()) for name in OBJECT_FIGURES[1:]}
         return row | {
-            "object_psnr": psnr(float(frames["object_square_error"][valid].sum() / pixels)),
-            "visible": float(frames["visible"][valid].mean()),
-            "centroid_error": float(distance.mean()),
-            "centroid_p95": float(distance.quantile(0.95)),
-            "radius_error": float(frames["radius_error"][valid].mean()),
-            "color_error": float(frames["color_error"][valid].mean()),
+            "object_psnr": psnr(float(frames["object_square_error"][shown].sum() / pixels)),
+            "visible": means["visible"],
+            "centroid_error": means["centroid_error"],
+            "centroid_p95": float(np.quantile(dim_zero_cat(self.distance).double().cpu().numpy(), 0.95)),
+            "radius_error": means["radius_error"],
+            "color_error": means["color_error"],
         }
 
     def _own(self) -> dict[str, Floats]:
@@ -116,12 +114,14 @@ class ReconstructionFigures(Metric):
         return dict(zip(self.own, values.T, strict=True))
 
     def _per_clip(self, frames: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return ``index`` ``(N,)`` and, in its order, figures: ``(N, T)``, NaN in frames without a visible object."""
+        """Return ``index`` ``(N,)`` and, in its order, figures: ``(N, T)``, NaN in frames without a visible object.
+
+        Those of objects are means over the objects of a frame.
+        """
         index = dim_zero_cat(self.index)
         order = index.argsort(stable=True)
-        hidden = frames["valid"] == 0
         names = ("centroid_error", "visible", "color_error")
-        values = {name: frames[name].masked_fill(hidden, torch.nan) for name in names}
+        values = {name: frames[name] / frames["valid"] for name in names}  # 0 / 0 is NaN
         values["mse"] = frames["square_error"]
         values |= {name: torch.from_numpy(own).to(order.device) for name, own in self._own().items()}
         return {"index": index[order].cpu()} | {name: value[order].float().cpu() for name, value in values.items()}
@@ -142,8 +142,7 @@ def _intervals(frames: Mapping[str, Tensor]) -> dict[str, Interval]:
         return moving
 
     def total(name: str) -> Floats:
-        counted = np.where(valid > 0, figures[name], 0.0)  # other frames may hold NaN
-        return np.asarray(counted.sum(axis=1)[clips])
+        return np.asarray(np.where(valid > 0, figures[name], 0.0).sum(axis=1)[clips])
 
     counts = counts[clips]
     visible = float(total("visible").sum() / counts.sum())

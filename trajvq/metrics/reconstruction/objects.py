@@ -1,14 +1,14 @@
-"""Figures of single frames: the error over all pixels and over those that move, and what is left of the object."""
+"""Figures of single frames: the error over all pixels and over those that move, and what is left of the objects."""
 
 import numpy as np
 
 from trajvq.io.arrays import Bytes, Floats
+from trajvq.metrics.matching import match
 from trajvq.metrics.reconstruction.areas import OBJECT_MARGIN, color_difference, disc_mask, object_area
 from trajvq.metrics.reconstruction.truth import Truth
 from trajvq.metrics.tracking import track
 
 MISSING_ERROR = 32.0  # px, the centroid error of a frame without object
-MATCH_DISTANCE = 8.0  # px, the largest distance at which an object counts as the true one
 
 
 def clip_figures(truth: Truth, video: Bytes) -> dict[str, Floats]:
@@ -20,28 +20,31 @@ def clip_figures(truth: Truth, video: Bytes) -> dict[str, Floats]:
 
     Returns:
         ``(N, T)`` figures of every frame: ``square_error`` (mean square error), ``object_square_error`` and
-        ``object_pixels`` (sum of square errors over the pixels near the object, and their number), ``valid``,
-        ``visible``, ``centroid_error``, ``radius_error`` and ``color_error``: the difference of the mean colors over
-        the union of both objects' areas, 0 to 255; an object that is lost or more than 8 px off costs its contrast.
+        ``object_pixels`` (sum of square errors over the pixels near the objects, and their number) and ``surplus``
+        (objects beyond the true ones). ``(N, T, K)`` figures of every object: ``valid``, ``visible`` (in a frame
+        without surplus), ``centroid_error``, ``radius_error`` and ``color_error``: the difference of the mean colors
+        over the union of both objects' areas, 0 to 255; an object that is not matched costs its contrast.
     """
     height, width = video.shape[-2:]
     difference = (video.astype(np.float32) - truth.video.astype(np.float32)) / 255
     square_error = np.square(difference).mean(axis=2)
     tracks = track(video, truth.background, truth.contrast, np.pi * truth.radius**2)
-    distance = np.linalg.norm(tracks.pixel - truth.pixel, axis=-1)
-    mask = disc_mask(truth.pixel, truth.radius + OBJECT_MARGIN, height, width)
-    mask |= disc_mask(tracks.pixel, tracks.radius + OBJECT_MARGIN, height, width)
-    lost = ~tracks.present
-    area = truth.area | object_area(video, truth.background, tracks.pixel, tracks.radius, truth.contrast)
-    color_error = np.where(distance <= MATCH_DISTANCE, color_difference(difference, area), truth.color_contrast)
+    mask = disc_mask(truth.pixel, truth.radius + OBJECT_MARGIN, height, width).any(axis=2)
+    mask |= disc_mask(tracks.pixel, tracks.radius + OBJECT_MARGIN, height, width).any(axis=2)
+    matches = match(tracks, truth.pixel)
+    matched, own = matches.matched, matches.tracks
+    distance = np.linalg.norm(own.pixel - truth.pixel, axis=-1)
+    area = truth.area | object_area(video, truth.background, own.pixel, own.radius, truth.contrast)
+    color_error = np.where(matched, color_difference(difference, area), truth.color_contrast)
     return {
         "square_error": square_error.mean(axis=(2, 3)).astype(np.float64),
         "object_square_error": (square_error * mask).sum(axis=(2, 3)).astype(np.float64),
         "object_pixels": mask.sum(axis=(2, 3)).astype(np.float64),
         "valid": truth.valid.astype(np.float64),
-        "visible": ((tracks.count == 1) & (distance <= MATCH_DISTANCE)).astype(np.float64),
-        "centroid_error": np.where(lost, MISSING_ERROR, np.minimum(distance, MISSING_ERROR)),
-        "radius_error": np.where(lost, truth.radius, np.abs(tracks.radius - truth.radius)),
+        "surplus": matches.surplus.astype(np.float64),
+        "visible": (matched & (matches.surplus == 0)[..., None]).astype(np.float64),
+        "centroid_error": np.where(matched, distance, MISSING_ERROR),
+        "radius_error": np.where(matched, np.abs(own.radius - truth.radius), truth.radius),
         "color_error": 255 * color_error,
     }
 

@@ -20,15 +20,15 @@ OBJECT_QUANTILE = 0.999  # of a clip's differences from a textured background, t
 
 @dataclass(frozen=True)
 class Truth:
-    """True position, size and contrast of the object of N clips.
+    """True positions, sizes and contrasts of the objects of N clips, K in each.
 
     Attributes:
         video: uint8 ``(N, T, 3, H, W)``.
         background: uint8 ``(N, 1, 3, H, W)``.
-        pixel: ``(N, T, 2)`` true (x, y) in pixels; NaN where a tracked target shows no object.
-        radius: ``(N, T)`` pixels.
-        contrast: ``(N,)`` mean absolute difference between object and background in [0, 1].
-        valid: bool ``(N, T)``: frames in which the object is visible; figures count only these.
+        pixel: ``(N, T, K, 2)`` true (x, y) in pixels; NaN where there is no object.
+        radius: ``(N, T, K)`` pixels.
+        contrast: ``(N, K)`` mean absolute difference between object and background in [0, 1].
+        valid: bool ``(N, T, K)``: frames in which the object is visible; figures count only these.
     """
 
     video: Bytes
@@ -40,12 +40,12 @@ class Truth:
 
     @cached_property
     def area(self) -> NDArray[np.bool_]:
-        """``(N, T, H, W)``: pixels of the object, as `object_area` finds them; computed once for all rows."""
+        """``(N, T, K, H, W)``: pixels of the objects, as `object_area` finds them; computed once for all rows."""
         return object_area(self.video, self.background, self.pixel, self.radius, self.contrast)
 
     @cached_property
     def color_contrast(self) -> Floats:
-        """``(N, T)`` difference between the mean colors of target and background over `area`, in [0, 1]."""
+        """``(N, T, K)`` difference between the mean colors of target and background over `area`, in [0, 1]."""
         difference = (self.video.astype(np.float32) - self.background) / 255
         return color_difference(difference, self.area)
 
@@ -67,26 +67,28 @@ def truth_of(batch: Mapping[str, Tensor]) -> Truth:
 
     Args:
         batch: ``video`` float ``(B, 3, T, H, W)`` in [0, 1] and perhaps ``background``, ``pixel`` with ``radius`` and
-            ``color``, and ``occluded``.
+            ``color``, and ``occluded``, each with the axis of objects or, for a single object, without it.
     """
     video = to_uint8(batch["video"])
     background = to_uint8(background_of(batch))
     if "pixel" in batch:
-        pixel, radius = (batch[name][:, :, 0].double().cpu().numpy() for name in ("pixel", "radius"))
-        color = batch["color"][:, 0].double().cpu().numpy() / 255
+        pixel, radius, color = (batch[name].double().cpu().numpy() for name in ("pixel", "radius", "color"))
+        color = color / 255
         contrast = _object_contrast(video, background, color)
     else:
         tracks = track(video, background)
         pixel, radius = tracks.pixel, tracks.radius
-        contrast = np.median(contrast_of(video, background).max(axis=(2, 3)), axis=1).astype(np.float64)
+        strongest = np.median(contrast_of(video, background).max(axis=(2, 3)), axis=1).astype(np.float64)
+        contrast = np.repeat(strongest[:, None], pixel.shape[2], axis=1)
     valid = np.isfinite(pixel).all(axis=-1)
-    if "occluded" in batch:
-        valid = valid & ~batch["occluded"][:, :, 0].cpu().numpy()
+    if "pixel" in batch and "occluded" in batch:
+        valid = valid & ~batch["occluded"].cpu().numpy()
     return Truth(video, background, pixel, radius, contrast, valid)
 
 
 def _object_contrast(video: Bytes, background: Bytes, color: Floats) -> Floats:
-    """Return ``(N,)`` contrasts of objects of ``(N, 3)`` colors with their backgrounds."""
+    """Return ``(N, K)`` contrasts of objects of ``(N, K, 3)`` colors with their backgrounds."""
     if background.std(axis=(3, 4)).any():
-        return np.quantile(contrast_of(video, background), OBJECT_QUANTILE, axis=(1, 2, 3)).astype(np.float64)
-    return np.asarray(np.abs(color - (background / 255.0)[:, 0, :, 0, 0]).mean(axis=-1))
+        strongest = np.quantile(contrast_of(video, background), OBJECT_QUANTILE, axis=(1, 2, 3)).astype(np.float64)
+        return np.repeat(strongest[:, None], color.shape[1], axis=1)
+    return np.asarray(np.abs(color - (background / 255.0)[:, :, :, 0, 0]).mean(axis=-1))

@@ -27,7 +27,7 @@ def sample_figures(tracks: Tracks, target: NDArray[np.int64], judge: Judge, refe
         ``confusion`` of target and judged classes. ``class_match`` and ``physics_residual`` leave out classes that
         are no motion family; without any sample of a motion family, they are missing.
     """
-    points = np.where((tracks.count == 1)[..., None], tracks.pixel, np.nan)
+    points = np.where((tracks.count == 1)[..., None], tracks.pixel[:, :, 0], np.nan)
     fits = fit_families(points, judge.classes)
     judged = judge.choose(fits)
     figures: dict[str, Any] = {

@@ -20,12 +20,12 @@ def path_features(pixel: Floats) -> Floats:
 
 
 def track_features(tracks: Tracks) -> Floats:
-    """Return ``(N, 2 T + 4)`` analytic features of tracked clips: the path, the mean radius and the mean color."""
+    """Return ``(N, 2 T + 4)`` analytic features of the largest objects: the path, the mean radius and color."""
     present = tracks.present[..., None]
     count = np.maximum(present.sum(axis=1), 1)
-    color = np.where(present, np.nan_to_num(tracks.color), 0).sum(axis=1) / count
-    radius = np.where(present[..., 0], tracks.radius, 0).sum(axis=1, keepdims=True) / count
-    return np.concatenate([path_features(tracks.pixel), radius, color], axis=1)
+    color = np.where(present, np.nan_to_num(tracks.color[:, :, 0]), 0).sum(axis=1) / count
+    radius = np.where(present[..., 0], tracks.radius[:, :, 0], 0).sum(axis=1, keepdims=True) / count
+    return np.concatenate([path_features(tracks.pixel[:, :, 0]), radius, color], axis=1)
 
 
 class DensityCoverage(NamedTuple):

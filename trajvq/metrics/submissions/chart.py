@@ -49,8 +49,8 @@ class EyeChartFigures:
 
     def update(self, truth: Truth, video: Bytes) -> None:
         """Add reconstructions, uint8 ``(B, T, 3, H, W)``, of the next clips of the chart."""
-        visible = clip_figures(truth, video)["visible"]
-        x = track_against(truth, video).pixel[..., 0]
+        visible = clip_figures(truth, video)["visible"][:, :, 0]
+        x = track_against(truth, video).pixel[:, :, 0, 0]
         self.visible.append(visible.mean(axis=1))
         self.x.append(np.where(visible > 0, x, np.nan))
 

@@ -40,12 +40,13 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
     parts = []
     for batch, forecast, _ in Submission(path, clips).batches():
         truth = truth_of(batch)
-        arrays = {"truth": truth.pixel, "valid": truth.valid, "tracked": track_against(truth, truth.video).pixel}
+        arrays = {"truth": truth.pixel[:, :, 0], "valid": truth.valid[:, :, 0]}
+        arrays["tracked"] = track_against(truth, truth.video).pixel[:, :, 0]
         if "label" in batch:
             arrays["label"] = batch["label"].numpy()
         if "identifiable" in batch:
             arrays["identifiable"] = batch["identifiable"][:, 0].numpy()
-        parts.append(arrays | picture_figures(truth, to_uint8(forecast), truth.pixel, context))
+        parts.append(arrays | picture_figures(truth, to_uint8(forecast), truth.pixel[:, :, 0], context))
     predictions = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     rows, _ = forecast_rows(_baselines(clips), clips.split, predictions, context)
     return {"clips": len(clips), "truth": "stored" if "pixel" in clips.columns else "tracked", "rows": rows}
@@ -60,7 +61,10 @@ def _baselines(clips: Clips) -> Baselines:
     if "val" in manifest.splits:
         loader = Clips(clips.folder, "val").loader(BATCH)
         truths = [truth_of(batch | {"video": to_float(batch["video"])}) for batch in loader]
-        parts = [(truth.pixel, truth.valid, track_against(truth, truth.video).pixel) for truth in truths]
+        parts = [
+            (truth.pixel[:, :, 0], truth.valid[:, :, 0], track_against(truth, truth.video).pixel[:, :, 0])
+            for truth in truths
+        ]
         pixel, valid, tracked = (np.concatenate(part) for part in zip(*parts, strict=True))
         val = Paths(pixel, valid, tracked, reconstructed=None)
     size = (manifest.height, manifest.width)
@@ -85,8 +89,8 @@ def calibrated_judge(clips: Clips, reconstructed: Path | None) -> tuple[Judge, F
     for batch in clips.loader(BATCH):
         truth = truth_of(batch | {"video": to_float(batch["video"])})
         video = truth.video if submission is None else submission.clips_for(batch["index"].tolist())
-        true.append(truth.pixel)
-        tracked.append(track_against(truth, video).pixel)
+        true.append(truth.pixel[:, :, 0])
+        tracked.append(track_against(truth, video).pixel[:, :, 0])
     points, label = np.concatenate(tracked), clips.columns["label"].numpy()
     classes = tuple(clips.manifest.classes)
     return calibrate(points, np.concatenate(true), label, classes), reference_residuals(points, label, classes)

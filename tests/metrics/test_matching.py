@@ -1,0 +1,65 @@
+"""Objects found are assigned to true ones one to one and within reach, and keep their identity over time."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trajvq.metrics.matching import MATCH_DISTANCE, assign, link, match
+from trajvq.metrics.tracking import Tracks
+
+
+def tracks_at(pixel: np.ndarray) -> Tracks:
+    """Return tracks at ``(N, T, K, 2)`` px whose radius is 1 plus their entry."""
+    present = np.isfinite(pixel).all(axis=-1)
+    radius = np.where(present, 1.0 + np.arange(pixel.shape[2]), 0.0)
+    color = np.where(present[..., None], 0.5, np.full((*present.shape, 3), np.nan))
+    return Tracks(pixel, radius, color, present.sum(axis=2))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 5))
+def test_any_order_of_the_objects_found_gives_the_true_order(seed: int, objects: int) -> None:
+    rng = np.random.default_rng(seed)
+    cells = rng.permutation(16)[:objects]
+    true = np.stack([cells % 4, cells // 4], axis=-1)[None, None] * 16.0 + 8
+    shuffled = (true + rng.uniform(-2, 2, true.shape))[:, :, rng.permutation(objects)]
+    matches = match(tracks_at(shuffled), true)
+    assert matches.matched.all()
+    assert (matches.surplus == 0).all()
+    assert np.abs(matches.tracks.pixel - true).max() <= 2
+    assert sorted(matches.tracks.radius.ravel()) == [1.0 + k for k in range(objects)]
+
+
+def test_an_object_is_matched_once_within_8_px_and_the_rest_is_surplus() -> None:
+    true = np.array([[[[10.0, 10.0], [14.0, 10.0], [np.nan, np.nan]]]])
+    found = np.array([[[[12.5, 10.0], [40.0, 10.0], [np.nan, np.nan]]]])
+    matches = match(tracks_at(found), true)
+    assert matches.matched.tolist() == [[[False, True, False]]]
+    assert matches.surplus.tolist() == [[1]]
+    np.testing.assert_array_equal(matches.tracks.pixel[0, 0], [[np.nan, np.nan], [12.5, 10], [np.nan, np.nan]])
+    assert matches.tracks.radius.tolist() == [[[0, 1, 0]]]
+    assert not match(tracks_at(true[:, :, :1] + [0, MATCH_DISTANCE + 0.1]), true[:, :, :1]).matched.any()
+
+
+def test_as_many_as_possible_are_matched() -> None:
+    # The nearest pair alone would leave both others without a partner.
+    first, second = np.array([[0.0, 0.0], [7.0, 0.0]]), np.array([[-6.0, 0.0], [1.0, 0.0]])
+    assert assign(first, second).tolist() == [0, 1]
+    assert assign(np.zeros((2, 0, 2)), second[None].repeat(2, axis=0)).shape == (2, 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_identities_survive_shuffled_entries_crossing_paths_and_gaps(seed: int) -> None:
+    time = np.arange(16.0)[:, None]
+    right = np.concatenate([10 + 3 * time, 30 + 0 * time], axis=1)
+    left = np.concatenate([55 - 3 * time, 32 + 0 * time], axis=1)
+    late = np.where(time >= 9, np.concatenate([20 + time, 5 + time], axis=1), np.nan)
+    right[5] = np.nan
+    true = np.stack([left, right, late], axis=1)
+    rng = np.random.default_rng(seed)
+    shuffled = np.stack([frame[rng.permutation(3)] for frame in true])[None]
+    linked = link(tracks_at(shuffled))
+    np.testing.assert_array_equal(linked.pixel[0], true)
+    assert (linked.count == np.isfinite(true[..., 0]).sum(axis=1)).all()
+    assert link(tracks_at(np.full((2, 4, 1, 2), np.nan))).pixel.shape == (2, 4, 1, 2)
