@@ -185,7 +185,6 @@ class MaskedTokens(nn.Module):
         mask = F.pad(hidden, (stage.first, self.layout.tokens - stage.last))
         positions = token_positions(mask)
         masked = tokens.masked_fill(mask, HIDDEN)
-        masked[:, stage.last :] = HIDDEN
         features = gather_tokens(self._features(masked, stage, cells, label), positions)
         log_probability = self.head.log_probability(features, gather_tokens(tokens, positions))
         scored = log_probability.masked_fill(positions == self.layout.tokens, 0.0)

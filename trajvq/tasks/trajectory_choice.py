@@ -1,6 +1,6 @@
 """Whether the trajectory of one object can be modeled: how many objects training clips show, and how steadily.
 
-N clips, T frames, K objects.
+N clips, T frames.
 """
 
 from dataclasses import dataclass
@@ -55,12 +55,10 @@ def choose_trajectory(tracks: Tracks, height: int, width: int) -> TrajectoryChoi
         height: Height of the picture in pixels.
         width: Width of the picture in pixels.
     """
-    clips, frames = tracks.count.shape
-    largest = np.asarray(tracks.pixel).reshape(clips, frames, -1, 2)[:, :, 0]
-    jump = _distance_from_middle(largest)
+    jump = _distance_from_middle(tracks.pixel[:, :, 0])
     jump = jump[np.isfinite(jump)]
     steady = float((jump <= JUMP * min(height, width)).mean()) if len(jump) else 0.0
-    return TrajectoryChoice(clips, float((tracks.count == 1).mean()), steady)
+    return TrajectoryChoice(len(tracks.count), float((tracks.count == 1).mean()), steady)
 
 
 def look_at(data: TokenDataModule, tokenizer: FrozenTokenizer) -> TrajectoryChoice:
