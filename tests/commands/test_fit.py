@@ -16,6 +16,8 @@ from tests.conftest import Run
 from tests.toy_runs import copy_run, options
 from trajvq.cli import main
 from trajvq.data.storage.clips import Clips
+from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.presets import PRESETS
 from trajvq.tokens import load_tokenizer
 
 NETWORK = '''
@@ -98,6 +100,16 @@ def test_a_checkpoint_path_is_tested_and_printed(
     common = ["--config=recon", f"--data.path={dataset}", "--model.tokenizer.width=16"]
     assert main(["test", *common, f"--ckpt_path={finished}/checkpoints/best.ckpt"]) == 0
     assert "checkpoint: runs/recon/a/checkpoints/best.ckpt (sha256" in capsys.readouterr().out
+
+
+def test_a_split_of_one_clip_has_a_scoreboard(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = dict.fromkeys(PRESETS["default"].clips, 0) | {"train": 4, "val": 1, "test": 1}
+    generate(tmp_path / "one", sizes, frames=8, size=32, progress=False)
+    common = ["--config=recon", f"--data.path={tmp_path / 'one'}", "--model.tokenizer.width=16"]
+    assert main(["test", *common, f"--ckpt_path={finished}/checkpoints/best.ckpt"]) == 0
+    assert "test · 1 clips" in capsys.readouterr().out
 
 
 def test_the_same_seed_gives_the_same_weights(finished: Path, fit: Run) -> None:

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from trajvq.data.datamodule import TrajectoryDataModule
+from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.presets import PRESETS
 from trajvq.errors import DataError
 
 
@@ -51,6 +53,18 @@ def test_video_stays_uint8_until_it_is_on_the_device(dataset: Path) -> None:
 def test_fewer_clips_than_a_batch_are_refused(dataset: Path) -> None:
     with pytest.raises(DataError, match="fewer than a batch"):
         TrajectoryDataModule(dataset, batch_size=64).loader("train", True)
+
+
+@pytest.mark.parametrize(("sizes", "words"), [({"test": 4}, "'train' and no 'val'"), ({"train": 4}, "'val'")])
+def test_training_says_which_splits_a_dataset_lacks_and_what_to_do(
+    tmp_path: Path, sizes: dict[str, int], words: str
+) -> None:
+    none = dict.fromkeys(PRESETS["default"].clips, 0)
+    generate(tmp_path / "data", none | sizes, frames=4, size=32, progress=False)
+    data = TrajectoryDataModule(tmp_path / "data")
+    with pytest.raises(DataError, match=rf"has no {words}, which training needs.*import more clips"):
+        data.setup("fit")
+    data.setup("test")
 
 
 @pytest.mark.parametrize(("split", "train"), [("train", True), ("test", False)])

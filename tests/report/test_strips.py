@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from trajvq.report.pictures import save_png
-from trajvq.report.strips import render_sheet, save_gif
+from trajvq.report.strips import render_sheet, save_gif, shown_range
 
 
 def test_a_sheet_shows_target_over_reconstruction_over_error(tmp_path: Path) -> None:
@@ -22,6 +22,31 @@ def test_a_sheet_shows_target_over_reconstruction_over_error(tmp_path: Path) -> 
     assert picture[24, 2 * 14].tolist() == [55, 55, 55]
     save_png(picture, tmp_path / "a/b.png")
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a/b.png")), picture)
+
+
+def test_faint_clips_are_stretched_alike_and_that_is_said(tmp_path: Path) -> None:
+    target = np.full((2, 4, 3, 10, 60), 90, dtype=np.uint8)
+    target[:, :, :, 2:5, 2:5] = 130
+    target[1, :, :, 6, 6] = 255
+    reconstruction = target.copy()
+    reconstruction[:, :, :, 2:5, 2:5] = 110
+    picture = render_sheet(target, reconstruction, scale=1)
+    assert picture.shape == (14 + 2 * 36 + 3, 4 * 62, 3)
+    assert picture[:14].min() < 50  # the letters of the title
+    faint, other = picture[14:50], picture[14 + 36 + 3 :]
+    assert [int(faint[row, 0, 0]) for row in (0, 12)] == [0, 0]
+    assert [int(faint[row, 3, 0]) for row in (3, 15)] == [255, 128]
+    assert [int(other[row, 3, 0]) for row in (3, 15)] == [130, 110]
+    save_gif(target, reconstruction, tmp_path / "a.gif", scale=1)
+    with Image.open(tmp_path / "a.gif") as animation:
+        assert animation.size == (2 * 62, 14 + 36)
+
+
+def test_a_flat_clip_is_not_blown_up() -> None:
+    flat = np.full((4, 3, 8, 8), 250, dtype=np.uint8)
+    low, high = shown_range(flat)
+    assert high - low >= 16
+    assert 0 <= low <= 250 <= high <= 255
 
 
 def test_an_animation_keeps_the_colors_of_small_objects(tmp_path: Path) -> None:

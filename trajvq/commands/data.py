@@ -48,7 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     videos.add_argument("--axes", help="order of an array's axes, such as NTCHW or TNHW (default: detected)")
     array_help = "name of the array of videos in an .npz or .h5 (default: videos, or the only one like videos)"
     videos.add_argument("--array", metavar="NAME", help=array_help)
-    tracks = commands.add_parser("import-tracks", help="import CSV or Parquet: clip, frame, x, y[, z][, label]")
+    rate_help = "frames per second to take of video files, by their times (default: all frames as they come)"
+    videos.add_argument("--rate", type=float, help=rate_help)
+    tracks = commands.add_parser(
+        "import-tracks", help="import a table, CSV or Parquet: clip, frame, x, y[, z][, label]"
+    )
     tracks.add_argument("path", type=Path, help="the table")
     tracks.add_argument("--frames", type=int, default=16, help="frames per clip (default: 16)")
     tracks.add_argument("--size", **size, default=64, help=f"{size_help} (default: 64)")
@@ -56,7 +60,16 @@ def _parser() -> argparse.ArgumentParser:
         "--preset", default="default", help="preset whose style, sizes and colors to use (default: default)"
     )
     tracks.add_argument("--span", type=float, default=0.7, help="share of the frame that a path spans (default: 0.7)")
-    tracks.add_argument("--y-down", action="store_true", help="the y axis points down, as in images")
+    y_help = "the y axis points down, as in images (default: as the program that wrote the table has it, else up)"
+    tracks.add_argument("--y-down", action=argparse.BooleanOptionalAction, default=None, help=y_help)
+    columns_help = "names of the columns, or their numbers from 1, such as clip=TRACK_ID,frame=FRAME; label= for none"
+    tracks.add_argument("--columns", type=_columns, metavar="ROLE=NAME,...", help=columns_help)
+    points_help = "points of a track that make a clip (default: all up to a large gap)"
+    tracks.add_argument("--points", type=int, metavar="N", help=points_help)
+    score_help = "least likelihood or score of a point (default: 0.6 for DeepLabCut, else none)"
+    tracks.add_argument("--min-score", type=float, metavar="P", help=score_help)
+    skip_help = "leave out rows and tracks that cannot be used, and count them"
+    tracks.add_argument("--skip-bad", action="store_true", help=skip_help)
     for importer, unit in ((videos, "videos"), (tracks, "tracks")):
         importer.add_argument("--out", type=Path, required=True, help="dataset folder to write")
         classes_help = "names of the labels in ascending order, such as linear,circular"
@@ -99,6 +112,17 @@ def _names(text: str) -> tuple[str, ...]:
     if not all(names):
         raise argparse.ArgumentTypeError(f"{text!r} has an empty name; give names as linear,circular")
     return names
+
+
+def _columns(text: str) -> dict[str, str]:
+    """Return names of columns by role. Names may contain commas."""
+    columns = {}
+    for part in re.split(r",\s*(?=\w+\s*=)", text):
+        role, equals, name = part.partition("=")
+        if not equals or role.strip() in columns:
+            raise argparse.ArgumentTypeError(f"{text!r} is no list of columns; give clip=NAME,frame=NAME,x=NAME,y=NAME")
+        columns[role.strip()] = name.strip()
+    return columns
 
 
 def main(arguments: Sequence[str]) -> int:

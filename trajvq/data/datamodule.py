@@ -78,7 +78,19 @@ class TrajectoryDataModule(L.LightningDataModule):
             generate(self.path)
 
     def setup(self, stage: str) -> None:
+        """Make the dataset available in every process.
+
+        Raises:
+            DataError: If the dataset lacks a split that training needs.
+        """
         self.path = self.path if self.url is None else fetch_dataset(self.url)
+        splits = self.manifest.splits
+        missing = [split for split in ("train", "val") if split not in splits]
+        if stage == "fit" and missing:
+            raise DataError(
+                f"{self.path} has no {' and no '.join(map(repr, missing))}, which training needs; it has: "
+                f"{', '.join(splits)}. Generate or import more clips, or test a trained model on it with `trajvq test`"
+            )
 
     def clips(self, split: str) -> Clips:
         """Return one split as a dataset.

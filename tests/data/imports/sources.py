@@ -3,6 +3,7 @@
 import io
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -18,23 +19,38 @@ def movie(seed: int, frames: int = LONG, size: int = 32) -> np.ndarray:
     return video
 
 
-def encode(video: np.ndarray, rate: int = 10, times: list[int] | None = None) -> bytes:
-    """The bytes of an .mp4 of a video; ``times`` are those of its frames, in units of a frame."""
+def encode(
+    video: np.ndarray,
+    rate: int = 10,
+    times: list[int] | None = None,
+    container: str = "mp4",
+    codec: str = "mpeg4",
+    aspect: Fraction | None = None,
+    pixels: str = "yuv420p",
+) -> bytes:
+    """The bytes of a video file.
+
+    ``times`` are those of its frames, in units of a frame; ``aspect`` is the width of a pixel divided by its height.
+    """
     file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as container:
-        stream = container.add_stream("mpeg4", rate=rate)
+    with av.open(file, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=rate)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.bit_rate = video.shape[2], video.shape[1], 4_000_000
+        stream.pix_fmt = pixels
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
         for number, picture in enumerate(video):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             if times is not None:
                 frame.pts, frame.time_base = times[number], Fraction(1, rate)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
     return file.getvalue()
 
 
-def write_movie(path: Path, video: np.ndarray, rate: int = 10, times: list[int] | None = None) -> Path:
-    """Write an .mp4 and the folders above it."""
+def write_movie(path: Path, video: np.ndarray, **options: Any) -> Path:
+    """Write a video file and the folders above it; options are those of `encode`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encode(video, rate, times))
+    path.write_bytes(encode(video, **options))
     return path

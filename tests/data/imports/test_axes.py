@@ -49,3 +49,41 @@ def test_one_video_may_lack_the_axis_of_videos(shape: tuple[int, ...], order: st
 def test_shapes_that_fit_no_order_are_an_error(shape: tuple[int, ...], axes: str | None) -> None:
     with pytest.raises(DataError, match="shape"):
         order_of(np.zeros(shape), axes, HERE)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (30, 32, 32, 12),  # NHWT
+        (32, 32, 60),  # HWT
+        (32, 32, 3, 40),  # HWCT
+        (32, 32, 40, 3),  # HWTC
+        (30, 32, 32, 12, 3),  # NHWTC
+        (3, 12, 32, 32),  # CTHW or NTHW
+        (10, 20, 4096),  # flattened frames
+        (4, 3, 3, 32, 32),  # NTCHW or NCTHW
+    ],
+)
+def test_shapes_with_implausible_frames_are_asked_about(shape: tuple[int, ...]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+    with pytest.raises(DataError, match="give .*--axes "):
+        order_of(noise, None, HERE)
+
+
+def test_copies_of_one_video_are_asked_about() -> None:
+    with pytest.raises(DataError, match="--axes NTHW or --axes TNHW"):
+        order_of(smooth(1, 12).repeat(8, axis=0), None, HERE)
+
+
+def test_labels_tell_the_axis_of_videos() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (8, 12, 1, 16, 16), dtype=np.uint8)
+    assert order_of(noise, None, HERE, labels=8) == ("NTCHW", "")
+    assert order_of(noise, None, HERE, labels=12) == ("TNCHW", ", since there are 12 labels")
+    assert order_of(noise[:, :, 0], None, HERE, labels=12)[0] == "TNHW"
+
+
+def test_five_axes_that_clearly_begin_with_time_are_asked_about() -> None:
+    videos = smooth(30, 12)[:, :, None]
+    assert order_of(videos, None, HERE) == ("NTCHW", "")
+    with pytest.raises(DataError, match="--axes NTCHW or --axes TNCHW"):
+        order_of(videos.transpose(1, 0, 2, 3, 4), None, HERE)

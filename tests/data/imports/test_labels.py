@@ -1,8 +1,11 @@
 """Labels become class ids, under names of the user's own where they are given."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from trajvq.data.imports.labels import class_ids
+from trajvq.data.imports.labels import check_labels, class_ids
 from trajvq.errors import DataError
 
 
@@ -32,3 +35,38 @@ def test_a_class_may_have_no_clip_if_labels_are_numbers_from_0() -> None:
 def test_names_that_do_not_fit_are_an_error(labels: list[int | str | None], names: tuple[str, ...], words: str) -> None:
     with pytest.raises(DataError, match=words):
         class_ids(labels, "v", names)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (list(range(1, 11)), [f"class {k}" for k in range(1, 11)]),
+        ([999001, 20001], ["class 20001", "class 999001"]),
+        ([-1, 10, 9], ["class -1", "class 9", "class 10"]),
+        (["10", "9"], ["10", "9"]),
+    ],
+)
+def test_there_are_no_classes_but_those_of_the_labels(labels: list[int | str], names: list[str]) -> None:
+    ids, classes = class_ids(labels, "v")
+    assert classes == names
+    assert [classes[k].removeprefix("class ") for k in ids] == [str(label) for label in labels]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (np.array([True, False]), ["true", "false"]),
+        (np.array([0.0, 2.0]), [0, 2]),
+        (np.array([0.5, 2.0]), ["0.5", "2.0"]),
+        (np.array(["2026-03-20", "2026-03-21"], "datetime64[D]"), ["2026-03-20", "2026-03-21"]),
+        (np.array(["Möwe".encode(), "Möwe".encode("latin-1")]), ["Möwe", "Möwe"]),
+        (np.array([3, 4], np.uint8), [3, 4]),
+    ],
+)
+def test_labels_of_arrays_may_have_any_type(labels: np.ndarray, expected: list[int | str]) -> None:
+    assert check_labels(labels, 2, Path("v.npz")) == expected
+
+
+def test_labels_that_are_neither_numbers_nor_words_are_an_error() -> None:
+    with pytest.raises(DataError, match="labels are object"):
+        check_labels(np.array([{}, {}], dtype=object), 2, Path("v.npz"))

@@ -24,3 +24,18 @@ def test_a_ledger_prints_and_keeps_what_was_left_out(capsys: pytest.CaptureFixtu
         },
         "notes": ["cut is 3.mp4"],
     }
+
+
+def test_a_ledger_names_the_first_ones_and_the_number_of_all(capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = Ledger(Path("t.csv"))
+    ledger.leave_out("row", "without x", 7, [f"row {number}" for number in range(1, 8)])
+    ledger.leave_out("row", "without x", 1)
+    ledger.leave_out("row", "of no kind", 0, ["nothing"])
+    ledger.details["origin"] = [5.0]
+    ledger.count("row", 48)
+    assert capsys.readouterr().out.splitlines() == [
+        "t.csv: 7 rows without x left out: row 1, row 2, row 3, row 4, row 5 and 2 more",
+        "t.csv: 48 rows found, 40 taken; left out: 8 without x",
+    ]
+    assert ledger.content["counts"]["rows"] == {"found": 48, "taken": 40, "left_out": {"without x": 8}}
+    assert ledger.content["origin"] == [5.0]

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from trajvq.data.synthetic import plan
 from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.paths import UNIFORMS
 from trajvq.data.synthetic.presets import OOD, PRESETS
 from trajvq.data.synthetic.random import uniforms
 from trajvq.data.synthetic.render import render_discs
-from trajvq.data.synthetic.scene import UNIFORMS, lay_out, make_clips
+from trajvq.data.synthetic.scene import lay_out, make_clips
 from trajvq.errors import DataError
 
 
@@ -23,8 +24,9 @@ def test_random_numbers_depend_on_the_index_alone(start: int, count: int) -> Non
     np.testing.assert_array_equal(numbers[start:], uniforms(7, "train", start, start + count, UNIFORMS))
 
 
-def test_a_clip_does_not_depend_on_its_neighbors() -> None:
-    twelve, four = make_clips(2, "val", 0, 12, 16, 64), make_clips(2, "val", 5, 9, 16, 64)
+@pytest.mark.parametrize("preset", ["default", "scenes"])
+def test_a_clip_does_not_depend_on_its_neighbors(preset: str) -> None:
+    twelve, four = make_clips(2, "val", 0, 12, 16, 64, preset), make_clips(2, "val", 5, 9, 16, 64, preset)
     for name in twelve:
         np.testing.assert_array_equal(twelve[name][5:9], four[name])
 
@@ -74,7 +76,12 @@ def test_classes_share_start_positions_and_colors() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"preset": "nope"}, "unknown preset"), ({"size": 8}, "too small"), ({"frames": 1}, "too small")],
+    [
+        ({"preset": "nope"}, "unknown preset"),
+        ({"size": 8}, "too small"),
+        ({"frames": 1}, "too small"),
+        ({"preset": "scenes", "frames": 3}, "least 4"),
+    ],
 )
 def test_bad_settings_are_refused(tmp_path: Path, arguments: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):

@@ -14,6 +14,7 @@ from trajvq.metrics.dataset.verify import verify
 GOLDEN = {
     "default": "d891194d72dde414b443a303ec477773488f722ba7ad064f1b3e199cae9cfaf3",
     "seed200": "4d693988583fc08951ca3019575b5f0cacff76893789967af7f98d984d6a3c00",
+    "scenes": "a423556c4d93942fce6dccc157a75b3bfd3688890618ba8ba50c207a39d6cb12",
     "hard": "a03ee2c08a136c5df930bae27f06f715d8181ad725ac70193dbdccd2c5aeaec1",
 }
 

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from tests.data.synthetic.objects import by_object
 from trajvq.data.storage.shards import Columns
 from trajvq.data.synthetic.motion import FAMILIES, Motion, families_named
+from trajvq.data.synthetic.presets import PRESETS
 from trajvq.data.synthetic.projective import MISFIT, evaluate_ratio, identifiable, misfit
-from trajvq.data.synthetic.scene import make_clips
+from trajvq.data.synthetic.scene import lay_out, make_clips
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +25,21 @@ def test_every_family_fits_its_own_tracks_and_simpler_ones_do_not(clips: Columns
         assert misfit(turning, time, motion).min() > MISFIT
 
 
-def test_at_least_nine_in_ten_clips_are_identifiable(clips: Columns) -> None:
-    assert clips["identifiable"].mean() >= 0.9
+@pytest.mark.parametrize(("preset", "count"), [("default", 200), ("scenes", 400)])
+def test_at_least_nine_in_ten_objects_are_identifiable(preset: str, count: int) -> None:
+    objects = by_object(lay_out(PRESETS[preset], 5, "train", 0, count, 16, 64))
+    assert objects["identifiable"].mean() >= 0.9
     for label in range(4):
-        assert clips["identifiable"][clips["label"] == label].mean() >= 0.8
+        assert objects["identifiable"][objects["label"] == label].mean() >= 0.8
+
+
+def test_only_frames_that_show_the_object_make_it_identifiable() -> None:
+    time = np.linspace(0, 1, 16)
+    path = np.stack([10 + 40 * time, 32 + 15 * np.maximum(time - 0.6, 0)], axis=-1)[None]  # straight at first
+    visible = np.arange(16)[None] < 10
+    assert identifiable(path, time, ["parabolic"]).all()
+    assert not identifiable(path, time, ["parabolic"], visible).any()
+    assert not identifiable(path, time, ["linear"], np.arange(16)[None] < 7).any()
 
 
 def test_a_track_of_an_unregistered_family_is_not_identifiable(clips: Columns) -> None:

@@ -1,6 +1,7 @@
 """`verify` detects what is wrong with a dataset and names the clip."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,9 @@ def _same_json(one: bytes | bytearray, other: bytes) -> bool:
         return False
 
 
-def rewrite(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+def rewrite(folder: Path, change: Callable[[dict[str, Any]], None], preset: str = "default") -> None:
     """Rewrite the training split with consistent files but wrong content."""
-    columns = dict(make_clips(0, "train", 0, 40, 16, 64))
+    columns = dict(make_clips(0, "train", 0, 40, 16, 64, preset))
     change(columns)
     manifest = read_manifest(folder)
     fresh = Manifest(**{**manifest.__dict__, "splits": {k: v for k, v in manifest.splits.items() if k != "train"}})
@@ -122,15 +123,28 @@ def outside(columns: dict[str, Any]) -> None:
     columns["pixel"][3, 2] = -3
 
 
+def another(columns: dict[str, Any]) -> None:
+    corner = columns["video"][8, :, :, :6, :6]
+    corner[:, :, 1:5, 1:5] = 0
+    assert (columns["pixel"][8] > 12).all()
+
+
+def far_away(columns: dict[str, Any]) -> None:
+    columns["position"] = columns["position"].copy()
+    columns["position"][14] += 5e6
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (blank, "train clip 7: all pixels have the same color"),
-        (moved, "train clip 9: its object is over 0.25 px from `pixel`"),
-        (swollen, "train clip 11: its object does not have its `radius`"),
+        (blank, "train clip 7: some frame does not show an object where `pixel` is"),
+        (moved, "train clip 9: an object is over 0.25 px from its `pixel`"),
+        (swollen, "train clip 11: an object does not have its `radius`"),
         (absent, "train clip 5: pixel is not a number"),
         (unnamed, "train clip 13: its label has no name"),
-        (outside, "train clip 3: its object leaves the frame"),
+        (another, "train clip 8: some frame shows more objects than are stored"),
+        (far_away, "train clip 14: its position is too coarse"),
+        (outside, "train clip 3: an object leaves the frame"),
     ],
 )
 def test_wrong_clips_are_named(
@@ -184,3 +198,61 @@ def test_leaks_are_named(folder: Path, tmp_path: Path) -> None:
     assert "objects have the same sub-pixel position" in report
     assert "all objects have the same radius" in report
     assert "the first position alone predicts 100% of classes" in report
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of several objects. Do not change it."""
+    folder = tmp_path_factory.mktemp("verify") / "scenes"
+    generate(folder, SIZES, preset="scenes", progress=False)
+    return folder
+
+
+def test_scenes_have_no_faults_or_warnings(scenes: Path) -> None:
+    assert all(check == Check(check.name, summary=check.summary) for check in verify(scenes))
+
+
+def swapped_radii(columns: dict[str, Any]) -> None:
+    columns["radius"] = columns["radius"].copy()
+    columns["radius"][19, :, 1] *= 2
+
+
+def moved_second(columns: dict[str, Any]) -> None:
+    columns["pixel"] = columns["pixel"].copy()
+    columns["pixel"][19, :, 1] += 1.0
+
+
+def forgotten(columns: dict[str, Any]) -> None:
+    for name in ("pixel", "position", "radius"):
+        columns[name] = columns[name].copy()
+        columns[name][19, :, 1] = np.nan
+
+
+def partly_forgotten(columns: dict[str, Any]) -> None:
+    columns["radius"] = columns["radius"].copy()
+    columns["radius"][19, :, 1] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (swapped_radii, "train clip 19: an object does not have its `radius`"),
+        (moved_second, "train clip 19: an object is over 0.25 px from its `pixel`"),
+        (forgotten, "train clip 19: some frame shows more objects than are stored"),
+        (partly_forgotten, "train clip 19: radius is not a number"),
+    ],
+)
+def test_every_object_of_a_clip_is_checked(
+    scenes: Path, tmp_path: Path, change: Callable[[dict[str, Any]], None], words: str
+) -> None:
+    folder = Path(shutil.copytree(scenes, tmp_path / "scenes"))
+    rewrite(folder, change, "scenes")
+    assert words in faults(folder)
+
+
+def test_a_film_in_which_nothing_moves_is_said_in_words_and_is_no_fault(tmp_path: Path) -> None:
+    np.save(tmp_path / "flat.npy", np.full((80, 24, 32, 3), 90, dtype=np.uint8))
+    out = tmp_path / "flat"
+    assert main(["data", "import-videos", str(tmp_path / "flat.npy"), "--out", str(out), "--axes=THWC"]) == 0
+    assert main(["data", "verify", str(out)]) == 0
+    assert "all pixels have the same color, so nothing moves" in warnings(out)

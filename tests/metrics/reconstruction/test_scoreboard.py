@@ -92,7 +92,7 @@ def test_a_grey_cast_is_no_object(batch: Batch) -> None:
 
 
 def test_occluded_frames_do_not_count(batch: Batch) -> None:
-    occluded = torch.zeros(CLIPS, 16, dtype=torch.bool)
+    occluded = torch.zeros(CLIPS, 16, 1, dtype=torch.bool)
     occluded[:, 8:] = True
     reconstruction = batch["video"].clone()
     reconstruction[:, :, 8:] = 1

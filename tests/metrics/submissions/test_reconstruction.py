@@ -118,7 +118,7 @@ def read_chart(chart: Path, video: np.ndarray) -> dict[str, Interval]:
     reader.update(truth_of(batch), video)
     params = read_column(chart, clips.manifest, "test", "params")
     assert params is not None
-    return reader.compute(params).thresholds
+    return reader.compute(params[:, 0]).thresholds
 
 
 def test_perfect_reconstructions_keep_the_whole_chart_and_blank_ones_nothing(chart: Path) -> None:
@@ -133,7 +133,7 @@ def test_thresholds_lie_where_discs_vanish(tmp_path: Path, chart: Path) -> None:
     video = truth(chart).copy()
     clips = Clips(chart, "test")
     batch = clips.batch(list(range(len(clips))))
-    level, radius = batch["color"][:, 0].numpy() / 255, batch["radius"][:, 0].numpy()
+    level, radius = batch["color"][:, 0, 0].numpy() / 255, batch["radius"][:, 0, 0].numpy()
     video[(1 - level < 0.2) | (radius < 1.4)] = 255  # keeps contrasts from 0.25 and radii from 1.5 px
     thresholds = read_chart(chart, video)
     assert 0.12 <= thresholds["contrast"]["value"] <= 0.25

@@ -68,7 +68,10 @@ def _colors_of_videos(shape: tuple[int, ...], path: Path) -> str:
     orders = [order for order in ("NTCHW", "NCTHW", "NTHWC") if shape[order.index("C")] in COLORS]
     plausible = [order for order in orders if _likely_frame(*_frame(shape, order))]
     if not orders:
-        raise DataError(f"{path}: videos have shape {shape}, without an axis of 1 or 3 colors; known: {KNOWN}")
+        raise DataError(
+            f"{path}: videos have shape {shape}, without an axis of 1 or 3 colors (leave out transparency); "
+            f"known: {KNOWN}"
+        )
     if len(plausible) > 1:
         raise DataError(_question(path, shape, *plausible))
     return (plausible or orders)[0]
@@ -118,11 +121,11 @@ def _detect_time(array: Any, order: str, path: Path, labels: int | None) -> tupl
         return (order, "") if labels == shape[0] else (swapped, f", since there are {labels} labels")
     first, second = _changes(array)
     usual = "C" in order  # five axes rarely begin with time
-    if second < CLEARLY * first:
+    if 0 < second < CLEARLY * first:  # 0 may be copies of one video as well as videos that stand still
         return order, "" if usual else ", since pictures change less along the second axis"
     if usual and not 0 < first < UNUSUALLY * second:
         return order, ""
-    if not usual and first < CLEARLY * second:
+    if not usual and 0 < first < CLEARLY * second:
         return swapped, ", since pictures change less along the first axis"
     raise DataError(
         f"{path}: videos of shape {shape} may be {shape[0]} of {shape[1]} frames or {shape[1]} of {shape[0]}; "

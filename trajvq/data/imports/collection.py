@@ -1,5 +1,6 @@
 """Videos of a source that is to be imported, each read piece by piece, as often as needed."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,16 +16,39 @@ PIECE_BYTES = 2**25  # of the pixels that are read at a time, approximately
 
 
 @dataclass
-class Clock:
-    """The times of a video file's frames, known once the file is read.
+class Playback:
+    """What a video file says of its frames, known once it is read.
 
     Attributes:
         rate: Frames per second; None if the file does not say.
+        tick: Seconds to which the times of frames are rounded.
         uneven: Whether the times between its frames differ.
+        turned: Whether the frames were turned upright.
+        stretched: Whether the frames were stretched, since their pixels are not square.
+        declared: Number of frames in the header; 0 if it does not say.
+        decoded: Number of frames that were decoded.
     """
 
     rate: float | None = None
+    tick: float = 0.0
     uneven: bool = False
+    turned: bool = False
+    stretched: bool = False
+    declared: int = 0
+    decoded: int = 0
+
+
+@dataclass
+class Files:
+    """The files of a folder.
+
+    Attributes:
+        found: Their number.
+        left_out: Number of those left out by reason: an ending, or hidden.
+    """
+
+    found: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -39,7 +63,8 @@ class Video:
         shape: T, H and W, if they are known without reading.
         dtype: Type of the stored values, if it is known without reading.
         split: The split whose folder the video is in, or None.
-        clock: The times of the frames.
+        playback: What a video file says of its frames.
+        group: Videos of the same group stay in one split; None for one on its own.
     """
 
     name: str
@@ -49,7 +74,8 @@ class Video:
     shape: tuple[int, int, int] | None = None
     dtype: np.dtype[Any] | None = None
     split: str | None = None
-    clock: Clock = field(default_factory=Clock)
+    playback: Playback = field(default_factory=Playback)
+    group: str | None = None
 
     def pieces(self) -> Iterator[Bytes]:
         """Yield the frames in consecutive pieces, uint8 ``(t, H, W, 3)``.
@@ -79,6 +105,7 @@ class Collection:
         levels: How the stored values of the videos become uint8.
         frames: Frames per video, if they are known to be the same for all.
         notes: Further assumptions, one line each.
+        files: The files of a folder; None for other sources.
     """
 
     videos: list[Video]
@@ -86,6 +113,7 @@ class Collection:
     levels: Levels
     frames: int | None = None
     notes: tuple[str, ...] = ()
+    files: Files | None = None
 
 
 def piece_frames(frame_bytes: int) -> int:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from trajvq.data.imports.clip_backgrounds import ClipBackgrounds
 from trajvq.data.imports.collection import Video
 from trajvq.data.imports.framing import Framing
+from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.plurals import counted
 from trajvq.data.imports.segments import Segment
 from trajvq.io.arrays import Bytes
@@ -89,9 +90,9 @@ class ClipCutter:
                 columns["background"] = np.ascontiguousarray(behind[number].transpose(2, 0, 1))
             yield columns
 
-    def notes(self) -> Iterator[str]:
-        """Yield what was left out or assumed in the clips read so far, one line each."""
-        if self.still:
-            yield f"{self.still:,} of {self.windows:,} windows left out, in which no pixel changes"
+    def note_omissions(self, ledger: Ledger) -> None:
+        """Note what was left out or assumed in the clips read so far."""
+        if self.windows:
+            ledger.count("window", self.windows, {"in which no pixel changes": self.still})
         if self.backgrounds.unlike:
-            yield f"{counted(self.backgrounds.unlike, 'clip')} without the common background, own median stored"
+            ledger.note(f"{counted(self.backgrounds.unlike, 'clip')} without the common background, own median stored")

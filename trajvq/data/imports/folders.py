@@ -1,100 +1,152 @@
-"""Read a folder of videos: which files are videos, and which folders are splits, classes or neither."""
+"""Read a folder of videos: which of its files are videos, and which are left out."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from trajvq.data.imports.collection import Collection, Video
+from trajvq.data.imports.collection import Collection, Files, Video
+from trajvq.data.imports.layout import Meaning, read_layout
 from trajvq.data.imports.levels import Levels
 from trajvq.data.imports.plurals import counted
 from trajvq.data.imports.tiff import TIFF_FILES, in_order, page_count, tiff_video
 from trajvq.data.imports.video_files import VIDEO_FILES, video_file
 from trajvq.errors import DataError
 
-# Folder names, in lower case, that are splits.
-SPLIT_FOLDERS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
-    ("val", "valid", "validation"), "val"
-)
-NO_CLASS = re.compile(r"chunk-\d+|episode_\d+|observation\..*")  # folders of LeRobot's layout
-IGNORED = "__MACOSX"  # beside every name that begins with a dot
+IGNORED = ("__MACOSX", "@eaDir")  # folders that programs leave behind, beside every name that begins with a dot
 KNOWN = ", ".join((*VIDEO_FILES, *TIFF_FILES))
+LONGEST_PATH = 4096  # bytes
+NAMED = 5  # folders and files that a line names
 
 
-def read_folder(path: Path) -> Collection:
+@dataclass
+class _Contents:
+    """What is in a folder and those below it.
+
+    Attributes:
+        sources: The files of each video, and the folders above it with a name for it.
+        files: Number of files that were found, and of those left out.
+        without: Folders without a video and without folders.
+        notes: What to say about links.
+    """
+
+    sources: list[tuple[list[Path], tuple[str, ...]]] = field(default_factory=list)
+    files: Files = field(default_factory=Files)
+    without: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def read_folder(path: Path, rate: float | None = None) -> Collection:
     """Return the videos of a folder.
 
-    A folder named train, val or test (or training, valid, validation, testing) in it is a split. Any other folder in
-    it, or in a split, is a class. A folder whose TIFF files have one page each is one video. Names that begin with a
-    dot are ignored, links are followed.
+    `trajvq.data.imports.layout.read_layout` tells what the folders in it stand for. A folder whose TIFF files have one
+    page each is one video. Names that begin with a dot are ignored, links are followed.
+
+    Args:
+        path: The folder.
+        rate: Frames per second to take of video files; None for all frames.
 
     Raises:
-        DataError: If there is no video, or only some are in a split.
+        DataError: If there is no video, or only some are in a split or have a class.
     """
+    contents = _read_contents(path)
+    if not contents.sources:
+        holds = ", ".join(f"{number:,} {reason}" for reason, number in (+contents.files.left_out).items()) or "nothing"
+        raise DataError(f"{path} holds no video file, but {holds}; known: {KNOWN}, in a folder per class")
+    meanings, notes = read_layout([parts for _, parts in contents.sources])
     levels = Levels()
-    videos: list[Video] = []
-    other: Counter[str] = Counter()  # endings of files that are no videos
-    skipped = False  # whether a folder is no class
-    for folder, names in _folders(path):
+    videos = [
+        _video(files, meaning, levels, rate) for (files, _), meaning in zip(contents.sources, meanings, strict=True)
+    ]
+    splits = Counter(video.split for video in videos if video.split)
+    _check_all_or_none(path, videos, [video.split for video in videos], "the folders of its splits")
+    _check_all_or_none(path, videos, [video.label for video in videos], "the folders of its classes")
+    if splits:
+        named = ", ".join(f"{split} {count}" for split, count in splits.items())
+        notes.insert(0, f"folders taken as splits: {named} videos")
+    if contents.without:
+        more = ", ..." if len(contents.without) > NAMED else ""
+        notes.append(f"folders without a video: {', '.join(contents.without[:NAMED])}{more}")
+    return Collection(videos, "video files", levels, notes=(*notes, *contents.notes), files=contents.files)
+
+
+def _video(files: list[Path], meaning: Meaning, levels: Levels, rate: float | None) -> Video:
+    if files[0].suffix.lower() in VIDEO_FILES:
+        return video_file(files[0], str(files[0]), levels, meaning.label, meaning.split, meaning.group, rate)
+    name = str(files[0]) if len(files) == 1 else f"{files[0].parent} ({len(files)} pictures)"
+    return tiff_video(files, name, levels, meaning.label, meaning.split)
+
+
+def _read_contents(path: Path) -> _Contents:
+    contents = _Contents()
+    for folder, folders, names in _walk(path, contents):
         parts = folder.relative_to(path).parts
         films = sorted(name for name in names if Path(name).suffix.lower() in VIDEO_FILES)
         stacks = in_order([folder / name for name in names if Path(name).suffix.lower() in TIFF_FILES])
-        other.update(Path(name).suffix.lower() for name in set(names) - set(films) - {file.name for file in stacks})
-        split, label = _meaning(parts)
-        skipped |= bool(films or stacks) and any(NO_CLASS.fullmatch(part) for part in parts)
-        videos += [video_file(folder / name, str(folder / name), levels, label, split) for name in films]
-        if len(stacks) > 1 and all(page_count(file) == 1 for file in stacks):
-            split, label = _meaning(parts[:-1])  # the folder itself is the video
-            videos.append(tiff_video(stacks, f"{folder} ({len(stacks)} pictures)", levels, label, split))
+        others = set(names) - set(films) - {file.name for file in stacks}
+        contents.files.found += len(names)
+        contents.files.left_out.update(Path(name).suffix.lower() or "without ending" for name in others)
+        contents.notes += [note for name in sorted(others) if (note := _lost_link(folder / name))]
+        contents.sources += [([folder / name], (*parts, Path(name).stem)) for name in films]
+        if len(stacks) > 1 and parts and all(page_count(file) == 1 for file in stacks):
+            contents.sources.append((stacks, parts))  # the folder itself is the video
+        elif len(stacks) > 1 and all(page_count(file) == 1 for file in stacks):
+            contents.sources.append((stacks, (path.name,)))
         else:
-            videos += [tiff_video([file], str(file), levels, label, split) for file in stacks]
-    if not videos:
-        raise DataError(f"{path} holds no video file; known: {KNOWN}, in a folder per class")
-    _check_splits(path, videos)
-    return Collection(videos, "video files", levels, notes=tuple(_notes(videos, skipped, other)))
+            contents.sources += [([file], (*parts, file.stem)) for file in stacks]
+        if not (films or stacks or folders) and parts:
+            contents.without.append(str(folder.relative_to(path)))
+    return contents
 
 
-def _folders(path: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Yield every folder in order with the names of its files. A linked folder is entered, but none twice."""
-    entered: set[str] = set()
+def _walk(path: Path, contents: _Contents) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield every folder in order with the names of its folders and files. Linked folders are entered, but none twice.
+
+    Args:
+        path: The folder.
+        contents: Gains what is hidden, and notes about links.
+    """
+    entered: dict[str, str] = {}
+    linked, twice = [], []
     for root, folders, names in os.walk(path, followlinks=True):
-        real = os.path.realpath(root)
+        real, name = os.path.realpath(root), os.path.relpath(root, path)
         if real in entered:
+            twice.append(f"{name} (the same as {entered[real]})")
             folders.clear()
             continue
-        entered.add(real)
-        folders[:] = sorted(name for name in folders if not _hidden(name))
-        yield Path(root), [name for name in names if not _hidden(name)]
+        entered[real] = name
+        if os.path.islink(root) and Path(root) != path:
+            linked.append(name)
+        hidden = [name for name in names if name.startswith(".")]
+        hidden_folders = [name for name in folders if name.startswith(".") or name in IGNORED]
+        contents.files.found += len(hidden) + len(hidden_folders)
+        contents.files.left_out.update({"hidden": len(hidden), "hidden folders": len(hidden_folders)})
+        folders[:] = sorted(set(folders) - set(hidden_folders))
+        yield Path(root), folders, sorted(set(names) - set(hidden))
+    if linked:
+        contents.notes.append(f"linked folders followed: {', '.join(linked)}")
+    if twice:
+        contents.notes.append(f"linked folders left out, whose videos are here already: {', '.join(twice)}")
 
 
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name == IGNORED
+def _lost_link(file: Path) -> str:
+    """Return a note if a file holds nothing but the path of another one: what is left of a link on some systems."""
+    try:
+        if file.suffix or not 0 < file.stat().st_size <= LONGEST_PATH:
+            return ""
+        target = file.read_bytes().decode()
+        if "\n" in target or "\0" in target or not (file.parent / target).exists():
+            return ""
+    except (OSError, UnicodeDecodeError):  # a file without ending of another kind, which is counted
+        return ""
+    return f"{file} is a text file with the path {target}, a lost link: nothing is imported from there; copy it instead"
 
 
-def _meaning(parts: tuple[str, ...]) -> tuple[str | None, str | None]:
-    """Return the split and the class that the folders above a video stand for."""
-    split = SPLIT_FOLDERS.get(parts[0].lower()) if parts else None
-    class_folders = parts[1:] if split else parts
-    no_class = not class_folders or any(NO_CLASS.fullmatch(part) for part in class_folders)
-    return split, None if no_class else class_folders[0]
-
-
-def _check_splits(path: Path, videos: list[Video]) -> None:
-    outside = [video.name for video in videos if video.split is None]
+def _check_all_or_none(path: Path, videos: list[Video], values: list[object], where: str) -> None:
+    outside = [video.name for video, value in zip(videos, values, strict=True) if value is None]
     if 0 < len(outside) < len(videos):
         raise DataError(
-            f"{path}: {len(outside)} videos are outside the folders of its splits, the first of them {outside[0]}; "
-            "move every video into one, or rename those folders"
+            f"{path}: {counted(len(outside), 'video')} outside {where}; the first: {outside[0]}; move every video into "
+            "one, or rename those folders"
         )
-
-
-def _notes(videos: list[Video], skipped: bool, other: Counter[str]) -> Iterator[str]:
-    splits = Counter(video.split for video in videos if video.split)
-    if splits:
-        yield f"folders taken as splits: {', '.join(f'{split} {count}' for split, count in splits.items())} videos"
-    if skipped:
-        yield "folders of chunks, episodes and cameras not taken as classes"
-    ignored = ", ".join(f"{count} {suffix or 'without ending'}" for suffix, count in sorted(other.items()))
-    if ignored:
-        yield f"{counted(sum(other.values()), 'other file')} ignored: {ignored}"

@@ -1,5 +1,6 @@
-"""Labels of imported clips: words or whole numbers become class ids."""
+"""Labels of imported clips: words, or whole numbers, become class ids."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,22 @@ from trajvq.errors import DataError
 
 Label = str | int | None
 
-MAX_CLASS = 1_000_000
+WHOLE = re.compile(r"[+-]?(0|[1-9]\d{0,17})(\.0*)?")  # a whole number, without leading zeros
+
+
+def parse_labels(words: Sequence[str]) -> list[Label]:
+    """Return labels as whole numbers if all are, also as ``1.0``; else as the words they are, such as ``007``."""
+    if all(WHOLE.fullmatch(word) for word in words):
+        return [int(word.split(".")[0]) for word in words]
+    return list(words)
 
 
 def check_labels(labels: NDArray[Any], count: int, path: Path) -> list[Label]:
     """Return an array of labels as a list.
 
     Args:
-        labels: ``(N,)`` whole numbers, strings or UTF-8 bytes.
+        labels: ``(N,)`` numbers, truth values, dates, strings or bytes. Whole numbers, also as floats, stay numbers;
+            everything else becomes words.
         count: N, the number of videos.
         path: File of the labels, for messages.
 
@@ -27,62 +36,57 @@ def check_labels(labels: NDArray[Any], count: int, path: Path) -> list[Label]:
     """
     if labels.shape != (count,):
         raise DataError(f"{path}: labels have shape {labels.shape}, not ({count},): one for every video")
-    if labels.dtype.kind == "S":
-        labels = np.char.decode(labels, "utf-8", "replace")
-    if labels.dtype.kind not in "iuU":
-        raise DataError(f"{path}: labels are {labels.dtype}; give whole numbers from 0 or words")
-    return list(labels.tolist())
+    kind = labels.dtype.kind
+    if kind in "iuU":
+        return list(labels.tolist())
+    if kind == "S":
+        return [_decoded(label) for label in labels.tolist()]
+    if kind in "fbM":
+        return parse_labels([str(label).lower() if kind == "b" else str(label) for label in labels.tolist()])
+    raise DataError(f"{path}: labels are {labels.dtype}; give numbers or words")
+
+
+def _decoded(label: bytes) -> str:
+    try:
+        return label.decode()
+    except UnicodeDecodeError:
+        return label.decode("latin-1")  # knows every byte
 
 
 def class_ids(labels: Sequence[Label], where: str, classes: Sequence[str] = ()) -> tuple[NDArray[np.int64], list[str]]:
-    """Convert labels to class ids and class names.
+    """Convert labels to class ids and class names. A class that no label names does not exist.
 
     Args:
-        labels: N words or whole numbers from 0, or only None.
+        labels: N words or whole numbers, or only None.
         where: Source of the labels, for messages.
-        classes: Names of the labels in ascending order. By default words name themselves, and numbers are ``class 0``
-            and so on.
+        classes: Names of the labels in ascending order; numbers from 0 may be without a clip. By default words name
+            themselves, and the number 7 is ``class 7``.
 
     Returns:
         ``(N,)`` class ids, and the class names by id; no names if there are no labels.
 
     Raises:
-        DataError: If only some labels are None, a number is negative or above `MAX_CLASS`, or there are not as many
-            labels as names.
+        DataError: If only some labels are None, or there are not as many labels as names.
     """
-    if classes:
-        return _named(labels, where, classes)
     if all(label is None for label in labels):
+        if classes:
+            raise DataError(f"{where} has no labels that --classes could name; leave it out")
         return np.zeros(len(labels), np.int64), []
     if any(label is None for label in labels):
         raise DataError(f"{where}: number {labels.index(None)} has no label and others do; label all or none")
-    if any(isinstance(label, str) for label in labels):
-        names, ids = np.unique([str(label) for label in labels], return_inverse=True)
-        return ids.astype(np.int64), [str(name) for name in names]
-    numbers = np.array(labels)
-    if numbers.dtype.kind not in "iu":
-        raise DataError(f"{where}: labels are {numbers.dtype}; give whole numbers from 0, or words")
-    if numbers.min() < 0 or numbers.max() > MAX_CLASS:
-        raise DataError(
-            f"{where}: labels go from {numbers.min()} to {numbers.max()}; give whole numbers from 0, or words"
-        )
-    return numbers.astype(np.int64), [f"class {number}" for number in range(int(numbers.max()) + 1)]
-
-
-def _named(labels: Sequence[Label], where: str, classes: Sequence[str]) -> tuple[NDArray[np.int64], list[str]]:
-    ids, names = class_ids(labels, where)
-    if not names:
-        raise DataError(f"{where} has no labels that --classes could name; leave it out")
-    present = np.unique(ids)
+    words = any(isinstance(label, str) for label in labels)
+    present: list[Any] = sorted({str(label) if words else label for label in labels})
+    id_of = {label: number for number, label in enumerate(present)}
+    if classes and len(present) != len(classes):
+        if len(set(classes)) == len(classes) and not words and 0 <= present[0] <= present[-1] < len(classes):
+            id_of = {label: label for label in present}
+        else:
+            listed = ", ".join(map(str, present[:10])) + (", ..." if len(present) > 10 else "")
+            raise DataError(f"{where} has {len(present)} labels, {listed}, but --classes gives {len(classes)} names")
     if len(set(classes)) < len(classes):
         raise DataError(f"--classes {','.join(classes)} names a class twice; give each once")
-    if len(present) == len(classes):
-        ids = np.searchsorted(present, ids).astype(np.int64)
-    elif isinstance(labels[0], str) or present.max() >= len(classes):
-        listed = ", ".join(names[k] if isinstance(labels[0], str) else str(k) for k in present[:10].tolist())
-        more = ", ..." if len(present) > 10 else ""
-        raise DataError(f"{where} has {len(present)} labels, {listed}{more}, but --classes gives {len(classes)} names")
-    return ids, list(classes)
+    ids = np.array([id_of[str(label) if words else label] for label in labels], dtype=np.int64)
+    return ids, list(classes) or [label if words else f"class {label}" for label in present]
 
 
 def match_classes(labels: Sequence[Label], classes: Sequence[str], where: str) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from trajvq.data.imports.archives import read_npz
 from trajvq.data.imports.arrays import collect_array, unreadable
 from trajvq.data.imports.choice import choose_array, label_name
-from trajvq.data.imports.collection import Clock, Collection, Video
+from trajvq.data.imports.collection import Collection, Playback, Video
 from trajvq.data.imports.folders import read_folder
 from trajvq.data.imports.levels import Levels
 from trajvq.data.imports.tiff import TIFF_FILES, tiff_video
@@ -27,13 +27,16 @@ FORMATS = f"{', '.join(ENDINGS)}, or a folder with a folder per class"
 INFLATED = 10_000  # most bytes of an HDF5 dataset for each byte that is stored of it
 
 
-def read_collection(path: Path, axes: str | None = None, array: str | None = None) -> Collection:
+def read_collection(
+    path: Path, axes: str | None = None, array: str | None = None, rate: float | None = None
+) -> Collection:
     """Return the videos of a file or folder.
 
     Args:
         path: A file or folder of one of the `FORMATS`.
         axes: Order of the axes of an array, such as NTCHW, NCTHW, NTHWC, NTHW or TNHW; detected by default.
         array: Name of the array of videos in an .npz or HDF5 file; chosen by default.
+        rate: Frames per second to take of video files; None for all frames.
 
     Raises:
         DataError: If the path does not exist, has another format or cannot be read, or an option does not apply.
@@ -45,8 +48,10 @@ def read_collection(path: Path, axes: str | None = None, array: str | None = Non
         raise DataError(f"{path} has no named arrays, so --array {array} does not apply; leave it out")
     if axes is not None and suffix not in ARRAYS:
         raise DataError(f"{path} is no array, so --axes {axes} does not apply; leave it out")
+    if rate is not None and suffix in (".npz", ".npy", *TIFF_FILES):
+        raise DataError(f"{path} does not say when its frames were taken, so --rate does not apply; leave it out")
     if path.is_dir():
-        return read_folder(path)
+        return read_folder(path, rate)
     if suffix == ".npz":
         return read_npz(path, axes, array)
     if suffix == ".npy":
@@ -55,20 +60,22 @@ def read_collection(path: Path, axes: str | None = None, array: str | None = Non
         except (OSError, ValueError, EOFError, OverflowError) as error:
             unreadable(path, "a readable .npy of plain numbers", error)
     if suffix in (".h5", ".hdf5"):
-        return _read_hdf5(path, axes, array)
+        return _read_hdf5(path, axes, array, rate)
     levels = Levels()
     if suffix in VIDEO_FILES:
-        return Collection([video_file(path, str(path), levels)], "a video file", levels)
+        return Collection([video_file(path, str(path), levels, rate=rate)], "a video file", levels)
     if suffix in TIFF_FILES:
         return Collection([tiff_video([path], str(path), levels)], "a TIFF stack", levels)
     raise DataError(f"{path}: {suffix or 'no ending'} is not known; known: {FORMATS}")
 
 
-def _read_hdf5(path: Path, axes: str | None, array: str | None) -> Collection:
+def _read_hdf5(path: Path, axes: str | None, array: str | None, rate: float | None) -> Collection:
     try:
         file = h5py.File(path, "r")
         if array is None and "video_streams" in file:
-            return _read_phyworld(file, path)
+            return _read_phyworld(file, path, rate)
+        if rate is not None:
+            raise DataError(f"{path} does not say when its frames were taken, so --rate does not apply; leave it out")
         shapes: dict[str, tuple[int, ...]] = {}
 
         def add(name: str, member: Any) -> None:
@@ -87,7 +94,7 @@ def _read_hdf5(path: Path, axes: str | None, array: str | None) -> Collection:
         unreadable(path, "a readable HDF5 file of plain numbers", error)
 
 
-def _read_phyworld(file: h5py.File, path: Path) -> Collection:
+def _read_phyworld(file: h5py.File, path: Path, rate: float | None) -> Collection:
     """Return the videos of a PhyWorld file (Kang et al., 2024): the bytes of an .mp4 per video, perhaps in groups."""
     levels = Levels()
     videos: list[Video] = []
@@ -95,9 +102,9 @@ def _read_phyworld(file: h5py.File, path: Path) -> Collection:
     def add(name: str, member: Any) -> None:
         if isinstance(member, h5py.Dataset):
             for row in range(len(member)):
-                where, clock = f"{path}, {name} {row}", Clock()
-                stored = partial(_decode_row, member, row, where, clock)
-                videos.append(Video(where, None, stored, levels, dtype=np.dtype(np.uint8), clock=clock))
+                where, playback = f"{path}, {name} {row}", Playback()
+                stored = partial(_decode_row, member, row, where, playback, rate)
+                videos.append(Video(where, None, stored, levels, dtype=np.dtype(np.uint8), playback=playback))
 
     streams = file["video_streams"]
     if isinstance(streams, h5py.Dataset):
@@ -109,7 +116,9 @@ def _read_phyworld(file: h5py.File, path: Path) -> Collection:
     return Collection(videos, "PhyWorld's layout", levels)
 
 
-def _decode_row(streams: h5py.Dataset, row: int, where: str, clock: Clock) -> Iterator[NDArray[Any]]:
+def _decode_row(
+    streams: h5py.Dataset, row: int, where: str, playback: Playback, rate: float | None
+) -> Iterator[NDArray[Any]]:
     try:
         raw = streams[row]
         while isinstance(raw, np.ndarray) and raw.dtype == object:
@@ -117,4 +126,4 @@ def _decode_row(streams: h5py.Dataset, row: int, where: str, clock: Clock) -> It
         stream = io.BytesIO(bytes(raw))
     except (OSError, TypeError, ValueError, IndexError) as error:
         raise DataError(f"{where} cannot be read ({error})") from None
-    yield from decode(stream, where, clock)
+    yield from decode(stream, where, playback, rate)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.data.imports.collection import Video
 from trajvq.data.imports.plurals import counted
 from trajvq.data.storage.splits import TEST, VAL, split_by_class, split_sizes
 from trajvq.errors import DataError
@@ -17,12 +17,20 @@ SEVERAL = 20  # clips from which on there are two turns at least
 MAX_CYCLES = 8
 
 
+class Source(Protocol):
+    """A video or a track."""
+
+    @property
+    def split(self) -> str | None:
+        """The split that it belongs to, or None."""
+
+
 @dataclass(frozen=True)
 class Segment:
-    """Consecutive clips of a video.
+    """Consecutive clips of a video or a track.
 
     Attributes:
-        video: Number of the video.
+        video: Number of the video or track.
         start: First clip.
         stop: Clip after the last.
     """
@@ -89,7 +97,7 @@ def segments_by_time(clips: Mapping[int, int], shares: Mapping[str, float]) -> t
 
 
 def choose_segments(
-    videos: Sequence[Video],
+    videos: Sequence[Source],
     clips: Sequence[int],
     labels: NDArray[np.int64],
     where: str,
@@ -98,6 +106,7 @@ def choose_segments(
     seed: int = 0,
     fold: int = 0,
     twins: Sequence[int] = (),
+    noun: str = "video",
 ) -> tuple[Segments, list[str]]:
     """Choose the clips of each split.
 
@@ -114,6 +123,7 @@ def choose_segments(
         seed: Seed of the assignment.
         fold: See `trajvq.data.storage.splits.split_by_class`.
         twins: For each video the number of the first that is the same. They stay together, if no split becomes empty.
+        noun: What the videos are, in the singular.
 
     Returns:
         The segments of each split, without empty splits, and what was assumed, one line each.
@@ -124,15 +134,19 @@ def choose_segments(
     named = any(video.split for video in videos)
     by_time = not named and val is None and test is None and len(videos) < len(SHARES)
     if fold and (named or by_time):
-        raise DataError(f"{where}: there is no fold {fold}, since videos are not split at random; leave out --fold")
+        raise DataError(f"{where}: there is no fold {fold}, since {noun}s are not split at random; leave out --fold")
     if named:
         return _by_folder(videos, clips, labels, where, {"val": val, "test": test}, seed)
     if by_time:
-        return _by_time(clips)
+        return _by_time(clips, noun)
     splits = split_by_class(labels, split_sizes(len(videos), val, test, where), seed, fold, twins)
     split_of = {video: split for split, rows in splits.items() for video in rows.tolist()}
     same = [video for video, first in enumerate(twins) if video != first and split_of[video] == split_of[first]]
-    notes = [f"{counted(len(same), 'video')} with the pixels of another, kept in its split"] if same else []
+    notes = (
+        [f"{counted(len(same), 'video')} with the pixels or the recording of another, kept in its split"]
+        if same
+        else []
+    )
     return {split: _whole(rows.tolist(), clips) for split, rows in splits.items()}, notes
 
 
@@ -140,25 +154,29 @@ def _whole(videos: Sequence[int], clips: Sequence[int]) -> list[Segment]:
     return [Segment(video, 0, clips[video]) for video in videos]
 
 
-def _by_time(clips: Sequence[int]) -> tuple[Segments, list[str]]:
+def _by_time(clips: Sequence[int], noun: str) -> tuple[Segments, list[str]]:
     notes = []
     segments, short = segments_by_time(dict(enumerate(clips)), SHARES)
     if segments:
         used = sum(part.stop - part.start for parts in segments.values() for part in parts)
         gaps = sum(count for video, count in enumerate(clips) if video not in short) - used
         notes.append(
-            f"{counted(len(clips) - len(short), 'video')}, too few for three splits, cut by time into blocks: "
+            f"{counted(len(clips) - len(short), noun)}, too few for three splits, cut by time into blocks: "
             f"{_sizes(segments)} clips in {counted(len(segments['test']), 'block')} each; {counted(gaps, 'clip')} "
             "between blocks left out"
         )
     if short:
         segments["test"] = [*segments.get("test", []), *_whole(short, clips)]
-        notes.append(f"{counted(len(short), 'video')} too short for three splits, in test alone")
+        length = "--points" if noun == "track" else "--frames"
+        notes.append(
+            f"{counted(len(short), noun)} too short for three splits, in test alone; "
+            f"to train on them, give fewer {length} or more {noun}s"
+        )
     return segments, notes
 
 
 def _by_folder(
-    videos: Sequence[Video],
+    videos: Sequence[Source],
     clips: Sequence[int],
     labels: NDArray[np.int64],
     where: str,

@@ -1,5 +1,6 @@
 """Read TIFF stacks, and series of single TIFF pictures, one page at a time."""
 
+import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from trajvq.errors import DataError, first_line
 
 TIFF_FILES = (".tif", ".tiff")
 DESCRIPTION = 270  # number of the TIFF tag
+MAX_PIXELS = 2**26  # of a picture, beyond which a header counts as damaged
 BROKEN = (OSError, ValueError, EOFError, SyntaxError, KeyError, TypeError, MemoryError, Image.DecompressionBombError)
 
 
@@ -77,10 +79,16 @@ def _read_pages(files: Sequence[Path], name: str) -> Iterator[NDArray[Any]]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Pillow's warnings about damaged files off the terminal: what follows from them is an error."""
-    with warnings.catch_warnings():
+    """Keep what Pillow and libtiff print about damaged files off the terminal: what follows from it is an error."""
+    terminal = os.dup(2)  # libtiff is written in C and knows no sys.stderr
+    with warnings.catch_warnings(), Path(os.devnull).open("w") as nowhere:
         warnings.simplefilter("ignore")
-        yield
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 def _open(file: Path) -> Image.Image:
@@ -90,6 +98,8 @@ def _open(file: Path) -> Image.Image:
 
 def _pixels(image: Image.Image, file: Path) -> NDArray[Any]:
     """Return the current page, ``(H, W, 1)`` or ``(H, W, 3)``."""
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"pictures of {image.width}x{image.height}")
     if image.mode in ("1", "P", "RGBA", "LA", "CMYK", "YCbCr", "LAB"):
         image = image.convert("L" if image.mode in ("1", "LA") else "RGB")
     picture = np.asarray(image)

@@ -1,4 +1,4 @@
-"""Decode video files, one frame at a time and upright."""
+"""Decode video files, one frame at a time, upright and with square pixels."""
 
 import io
 from collections.abc import Iterator
@@ -9,17 +9,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.data.imports.collection import Clock, Video
+from trajvq.data.imports.collection import Playback, Video
 from trajvq.data.imports.labels import Label
 from trajvq.data.imports.levels import Levels
 from trajvq.errors import DataError, first_line
 
-VIDEO_FILES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".ts", ".gif")
+VIDEO_FILES = (
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".m2v", ".wmv", ".asf", ".ts", ".mts", ".m2ts"),
+    *(".ogv", ".flv", ".3gp", ".vob", ".y4m", ".gif"),
+)
 UNEVEN = 0.25  # share of the typical time between frames by which a time may differ before it counts as uneven
+MAX_PIXELS = 2**26  # of a frame, beyond which a header counts as damaged
+EARLY = 0.01  # share of the time between two frames to take by which a frame may come late, since times are rounded
+SQUARE, FLATTEST = 0.01, 4  # relative difference of a pixel's sides that counts as none, and the largest ratio of them
 
 
 def video_file(
-    source: Path | io.BytesIO, name: str, levels: Levels, label: Label = None, split: str | None = None
+    source: Path | io.BytesIO,
+    name: str,
+    levels: Levels,
+    label: Label = None,
+    split: str | None = None,
+    group: str | None = None,
+    rate: float | None = None,
 ) -> Video:
     """Return the video of a file, or of the bytes of one.
 
@@ -29,56 +41,105 @@ def video_file(
         levels: Of the collection.
         label: Class name, or None.
         split: The split whose folder the file is in, or None.
+        group: Videos of the same group stay in one split; None for one on its own.
+        rate: Frames per second to take; None for all frames.
     """
-    clock = Clock()
-    stored = partial(decode, source, name, clock)
-    return Video(name, label, stored, levels, dtype=np.dtype(np.uint8), split=split, clock=clock)
+    playback = Playback()
+    stored = partial(decode, source, name, playback, rate)
+    dtype = np.dtype(np.uint8)
+    return Video(name, label, stored, levels, dtype=dtype, split=split, playback=playback, group=group)
 
 
-def decode(source: Path | io.BytesIO, where: str, clock: Clock) -> Iterator[NDArray[Any]]:
-    """Yield the frames of a video file, each uint8 ``(1, H, W, 3)``, turned upright where the file says how.
+def decode(
+    source: Path | io.BytesIO, where: str, playback: Playback, rate: float | None = None
+) -> Iterator[NDArray[Any]]:
+    """Yield the frames of a video file, each uint8 ``(1, H, W, 3)``, as a player shows them.
+
+    They are turned upright, and stretched if pixels are not square, where the file says so.
 
     Args:
         source: Path or content of the file.
         where: Name for messages.
-        clock: Takes the times of the frames.
+        playback: Takes what the file says of its frames.
+        rate: Frames per second to take, those that a player shows at these times; None for all frames as they come.
 
     Raises:
         DataError: If the file is not a video or is damaged, or if PyAV is not installed.
     """
+    shape: tuple[int, ...] | None = None
+    times: list[float | None] = []
+    shown: NDArray[Any] | None = None
+    taken = 0
+    for time, picture in _decode(source, where, playback):
+        shape = shape or picture.shape
+        if picture.shape != shape:
+            raise DataError(f"{where} changes its size from frame to frame; split it where it changes")
+        times.append(time)
+        if rate is None:
+            yield picture[None]
+            continue
+        if time is None or times[0] is None:
+            raise DataError(f"{where} has frames without a time; leave out --rate")
+        while shown is not None and taken / rate <= time - times[0] - EARLY / rate:
+            yield shown[None]
+            taken += 1
+        shown = picture
+    if shape is None:
+        raise DataError(f"{where} holds no frame")
+    while rate is not None and shown is not None and taken / rate <= (times[-1] or 0) - (times[0] or 0) + EARLY / rate:
+        yield shown[None]
+        taken += 1
+    known = [time for time in times if time is not None]
+    playback.decoded, playback.uneven = len(times), _uneven(known, playback.tick)
+
+
+def _decode(source: Path | io.BytesIO, where: str, playback: Playback) -> Iterator[tuple[float | None, NDArray[Any]]]:
+    """Yield the time of each frame in seconds, if the file says it, and the frame as uint8 ``(H, W, 3)``."""
     try:
         import av
     except ImportError:
         raise DataError("video files need PyAV; install it with `pip install trajvq[import]`") from None
     if isinstance(source, io.BytesIO):
         source.seek(0)
-    times: list[int] = []
-    shape: tuple[int, ...] | None = None
     try:
         with av.open(str(source) if isinstance(source, Path) else source, mode="r") as container:
-            rate = container.streams.video[0].average_rate
-            clock.rate = float(rate) if rate else None
-            for frame in container.decode(video=0):
-                if frame.pts is not None:
-                    times.append(frame.pts)
-                picture = frame.to_ndarray(format="rgb24")
-                turns = round(getattr(frame, "rotation", 0) / 90) % 4  # PyAV before 13 does not say
-                picture = np.rot90(picture, turns) if turns else picture
-                shape = shape or picture.shape
-                if picture.shape != shape:
-                    raise DataError(f"{where} changes its size from frame to frame; split it where it changes")
-                yield picture[None]
-    except (av.error.FFmpegError, IndexError, ValueError, OSError, MemoryError) as error:
-        raise DataError(f"{where} is not a readable video ({first_line(error)})") from None
-    if shape is None:
-        raise DataError(f"{where} holds no frame")
-    clock.uneven = _uneven(times)
+            stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise ValueError("no decoder for it")
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            playback.rate = float(stream.average_rate) if stream.average_rate else None
+            playback.tick = float(stream.time_base) if stream.time_base else 0.0
+            playback.declared = stream.frames
+            for frame in container.decode(stream):
+                yield frame.time, _as_shown(frame, stream.sample_aspect_ratio, playback)
+    except (av.error.FFmpegError, IndexError, ValueError, OverflowError, OSError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or first_line(error)
+        raise DataError(f"{where} is not a readable video ({reason})") from None
 
 
-def _uneven(times: list[int]) -> bool:
-    """Return whether the times between frames differ by more than the rounding of a container."""
+def _as_shown(frame: Any, aspect: Any, playback: Playback) -> NDArray[Any]:
+    """Return a frame as uint8 ``(H, W, 3)`` with square pixels, upright.
+
+    Args:
+        frame: The frame.
+        aspect: Width of a pixel divided by its height; None or 0 if it is not known.
+        playback: Takes what was done.
+    """
+    width, height = frame.width, frame.height
+    aspect = float(aspect or 1)
+    if abs(aspect - 1) > SQUARE and 1 / FLATTEST <= aspect <= FLATTEST:
+        width, height = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+        playback.stretched = True
+    picture = frame.to_ndarray(format="rgb24", width=width, height=height)
+    turns = round(getattr(frame, "rotation", 0) / 90) % 4  # PyAV before 13 does not say
+    playback.turned = turns > 0
+    return np.rot90(picture, turns) if turns else picture
+
+
+def _uneven(times: list[float], tick: float) -> bool:
+    """Return whether the times between frames differ by more than the rounding to a container's ticks, in seconds."""
     steps = np.diff(np.sort(np.array(times)))
     if not len(steps):
         return False
     typical = np.median(steps)
-    return bool((np.abs(steps - typical) > np.maximum(UNEVEN * typical, 1)).any())
+    return bool((np.abs(steps - typical) > np.maximum(UNEVEN * typical, 1.01 * tick)).any())

@@ -1,11 +1,12 @@
-"""What an import says about sizes, frame rates and what it leaves out, one line each."""
+"""What an import of videos says of sizes, of what video files declare, and of what it leaves out, one line each."""
 
 from collections.abc import Iterator, Sequence
 
 from trajvq.data.imports.collection import Video
 from trajvq.data.imports.framing import Framing
+from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.plurals import counted
-from trajvq.data.imports.survey import Film, Survey
+from trajvq.data.imports.survey import NAMED, Film, Survey
 
 SAME_RATE = 0.01  # relative difference of frame rates that counts as none
 
@@ -29,32 +30,55 @@ def size_notes(sizes: Sequence[tuple[int, int]], common_size: tuple[int, int], f
         yield f"{counted(count, 'video')} of another size than {width}x{height}, treated alike: {named}"
 
 
-def rate_notes(videos: Sequence[Video]) -> Iterator[str]:
-    """Yield how the times of frames differ, between videos that have been read and within them."""
-    rates = [video.clock.rate for video in videos if video.clock.rate]
-    if rates and max(rates) > min(rates) * (1 + SAME_RATE):
-        yield f"videos have {min(rates):.4g} to {max(rates):.4g} frames per second, which are taken as they are"
-    uneven = [video.name for video in videos if video.clock.uneven]
-    if uneven:
-        yield f"{counted(len(uneven), 'video')} with unevenly spaced frames, taken as even; the first: {uneven[0]}"
-
-
-def omission_notes(survey: Survey, films: Sequence[Film], length: int) -> Iterator[str]:
-    """Yield what is left out.
+def playback_notes(videos: Sequence[Video], rate: float | None) -> Iterator[str]:
+    """Yield what was done because the files say so, and how times and numbers of frames differ.
 
     Args:
+        videos: Videos that have been read.
+        rate: Frames per second that were taken; None for all frames.
+    """
+    playbacks = [video.playback for video in videos]
+    turned, stretched = sum(p.turned for p in playbacks), sum(p.stretched for p in playbacks)
+    if turned:
+        yield f"{counted(turned, 'video')} turned upright, as the file says"
+    if stretched:
+        yield f"{counted(stretched, 'video')} stretched to square pixels, as the file says"
+    fewer = [(video.name, p) for video, p in zip(videos, playbacks, strict=True) if 0 < p.decoded < p.declared]
+    if fewer:
+        name, playback = fewer[0]
+        first = f"{name}, {playback.decoded:,} of {playback.declared:,}"
+        yield f"{counted(len(fewer), 'video')} with fewer frames than the file declares; the first: {first}"
+    rates = [p.rate for p in playbacks if p.rate]
+    if rate is not None:
+        yield f"{rate:g} frames per second taken by their times, of {min(rates):.4g} to {max(rates):.4g}"
+        return
+    remedy = f"for even times give --rate, such as --rate {min(rates, default=0):.4g}"
+    uneven = [video.name for video in videos if video.playback.uneven]
+    if rates and max(rates) > min(rates) * (1 + SAME_RATE):
+        also = "" if uneven else f"; {remedy}"
+        yield f"videos have {min(rates):.4g} to {max(rates):.4g} frames per second, which are taken as they are{also}"
+    if uneven:
+        count = counted(len(uneven), "video")
+        yield f"{count} with unevenly spaced frames, taken as even; the first: {uneven[0]}; {remedy}"
+
+
+def note_omissions(ledger: Ledger, survey: Survey, films: Sequence[Film], length: int) -> None:
+    """Count and name the videos and frames that are left out.
+
+    Args:
+        ledger: Gains them.
         survey: Of all videos.
         films: What is known of the readable ones.
         length: Frames per clip.
     """
-    if survey.bad:
-        names = ", ".join(name for name, _ in survey.bad)
-        count, reason = counted(len(survey.bad), "unreadable video"), f"the first, because {survey.bad[0][1]}"
-        yield f"{count} left out: {names}; {reason}"
     short = [video.name for video, film in zip(survey.videos, films, strict=True) if film.frames < length]
+    ledger.count("video", survey.total, {"unreadable": len(survey.bad), f"with fewer than {length} frames": len(short)})
+    if survey.bad:
+        names = ", ".join(name for name, _ in survey.bad[:NAMED]) + (", ..." if len(survey.bad) > NAMED else "")
+        count, reason = counted(len(survey.bad), "unreadable video"), f"the first, because {survey.bad[0][1]}"
+        ledger.note(f"{count} left out: {names}; {reason}")
     if short:
-        yield f"{counted(len(short), 'video')} with fewer than {length} frames left out; the first: {short[0]}"
-    omitted = [film.frames % length for film in films if film.frames >= length and film.frames % length]
-    if omitted:
-        frames, videos = counted(sum(omitted), "frame"), counted(len(omitted), "video")
-        yield f"{frames} left out at the end of {videos}: too few for a clip"
+        count = counted(len(short), "video")
+        ledger.note(f"{count} with fewer than {length} frames left out; the first: {short[0]}")
+    used = [film.frames for film in films if film.frames >= length]
+    ledger.count("frame", sum(used), {"at the end of videos, too few for a clip": sum(k % length for k in used)})

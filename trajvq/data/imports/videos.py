@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from trajvq.data.imports.clip_backgrounds import ClipBackgrounds
+from trajvq.data.imports.collection import Video
 from trajvq.data.imports.cutter import ClipCutter
 from trajvq.data.imports.framing import Box, Framing
 from trajvq.data.imports.labels import class_ids
+from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.plurals import counted
 from trajvq.data.imports.readers import read_collection
 from trajvq.data.imports.segments import Segment, choose_segments
 from trajvq.data.imports.survey import Film, FilmReader, Survey, first_size, observe_levels
-from trajvq.data.imports.video_notes import omission_notes, rate_notes, size_notes
+from trajvq.data.imports.video_notes import note_omissions, playback_notes, size_notes
 from trajvq.data.storage.manifest import Manifest
 from trajvq.data.storage.splits import new_dataset, write_split
 from trajvq.errors import DataError
@@ -24,6 +26,7 @@ from trajvq.io.video import Size, height_and_width
 FRAMES, SIZE = 16, 64  # of a clip, if the videos are longer than `MAX_FRAMES` or larger than `MAX_SIZE`
 MAX_FRAMES, MAX_SIZE = 32, 128
 LEAST_FRAMES, LEAST_SIZE = 2, 8
+LISTED = 12  # most classes that are named
 
 
 def import_videos(
@@ -36,6 +39,7 @@ def import_videos(
     size: Size | None = None,
     axes: str | None = None,
     array: str | None = None,
+    rate: float | None = None,
     fold: int = 0,
     classes: Sequence[str] = (),
     tile: bool = False,
@@ -58,6 +62,7 @@ def import_videos(
             else `SIZE`.
         axes: Order of the axes of an array; detected by default.
         array: Name of the array of videos in a file; chosen by default.
+        rate: Frames per second to take of video files, by their times; by default all frames as they come.
         fold: Fold of a cross-validation, see `trajvq.data.storage.splits.split_by_class`.
         classes: Names of the labels in ascending order.
         tile: Cut frames into windows of the clip's size instead of shrinking them.
@@ -70,9 +75,9 @@ def import_videos(
     Raises:
         DataError: If the videos cannot be read or do not fit, or ``out`` cannot be written.
     """
-    _check_sizes(frames, size, crop)
-    source = read_collection(path, axes, array)
-    survey = Survey(source, str(path))
+    _check_sizes(frames, size, crop, rate)
+    source = read_collection(path, axes, array, rate)
+    survey, ledger = Survey(source, str(path)), Ledger(path)
     shapes = survey.each("opening", first_size)
     scale = ""
     if any(dtype != np.uint8 for *_, dtype in shapes):
@@ -90,32 +95,44 @@ def import_videos(
     used = [k for k, film in enumerate(films) if film.frames >= length]
     if not used:
         raise DataError(f"{path}: no video has {length} frames; give fewer --frames")
-    omissions = list(omission_notes(survey, films, length))
-    videos, films = [survey.videos[k] for k in used], [films[k] for k in used]
+    videos, used_films = [survey.videos[k] for k in used], [films[k] for k in used]
     ids, names = class_ids([video.label for video in videos], str(path), classes)
-    clips = [film.frames // length for film in films]
-    segments, split_notes = choose_segments(videos, clips, ids, str(path), val, test, seed, fold, _twins(films))
-    backgrounds = ClipBackgrounds([video.name for video in videos], films, reader.common_background())
+    clips = [film.frames // length for film in used_films]
+    twins = _twins(videos, used_films)
+    segments, split_notes = choose_segments(videos, clips, ids, str(path), val, test, seed, fold, twins)
+    backgrounds = ClipBackgrounds([video.name for video in videos], used_films, reader.common_background())
 
     print(
         f"{path}: {counted(survey.total, 'video')}, {common_size[1]}x{common_size[0]}, {source.description}; "
-        f"classes: {len(names) or 'none'}; clips of {length} frames, {framing.width}x{framing.height}"
+        f"classes: {_listed(names)}; clips of {length} frames, {framing.width}x{framing.height}"
     )
-    notes = [*source.notes, scale, *size_notes(sizes, common_size, framing), *rate_notes(videos)]
-    notes += [*split_notes, *backgrounds.notes(), *omissions]
-    for note in filter(None, notes):
-        print(f"{path}: {note}")
+    if source.files is not None:
+        ledger.count("file", source.files.found, source.files.left_out)
+    note_omissions(ledger, survey, films, length)
+    lost = {str(video.label) for video in source.videos if video.label} - {str(video.label) for video in videos}
+    notes = [*source.notes, f"no video left of class {_listed(sorted(lost))}" if lost else "", scale]
+    notes += [*size_notes(sizes, common_size, framing), *playback_notes(survey.videos, rate)]
+    for note in (*notes, *split_notes, *backgrounds.notes()):
+        ledger.note(note)
 
     cutter = ClipCutter(videos, framing, length, backgrounds, ids if names else None)
     manifest = Manifest(path.name, seed, length, framing.height, framing.width, classes=names)
-    _write(out, manifest, segments, cutter, sum(clips), path)
-    for note in cutter.notes():
-        print(f"{path}: {note}")
+    _write(out, manifest, segments, cutter, sum(clips), ledger)
     return manifest
 
 
+def _listed(names: Sequence[str]) -> str:
+    """Return names in words, all of them if they are few."""
+    return ", ".join(names) if 0 < len(names) <= LISTED else str(len(names) or "none")
+
+
 def _write(
-    out: Path, manifest: Manifest, segments: Mapping[str, Sequence[Segment]], cutter: ClipCutter, total: int, path: Path
+    out: Path,
+    manifest: Manifest,
+    segments: Mapping[str, Sequence[Segment]],
+    cutter: ClipCutter,
+    total: int,
+    ledger: Ledger,
 ) -> None:
     """Write the clips of every split and complete the manifest; say which splits are left empty.
 
@@ -125,20 +142,24 @@ def _write(
         segments: Parts of videos by split.
         cutter: Cuts them into clips.
         total: Number of clips, for the progress bar.
-        path: The source, for messages.
+        ledger: Gains what was left out, and goes into the manifest.
     """
+    path = ledger.path
     with new_dataset(out) as folder, progress("cutting", total) as advance:
         for split, parts in segments.items():
             write_split(folder, manifest, split, cutter.clips(parts, advance))
         if not manifest.splits:
             raise DataError(f"{path}: nothing moves in any window; leave out --tile or give a larger --size")
+        empty = [split for split in segments if split not in manifest.splits]
+        ledger.note(f"no window in which anything moves is left for {' and '.join(empty)}" if empty else "")
+        cutter.note_omissions(ledger)
+        manifest.ledger = ledger.content
         manifest.write(folder)
-    empty = [split for split in segments if split not in manifest.splits]
-    if empty:
-        print(f"{path}: no window in which anything moves is left for {' and '.join(empty)}")
 
 
-def _check_sizes(frames: int | None, size: Size | None, crop: Box | None) -> None:
+def _check_sizes(frames: int | None, size: Size | None, crop: Box | None, rate: float | None) -> None:
+    if rate is not None and not rate > 0:
+        raise DataError(f"--rate {rate:g} is not a number of frames per second above 0")
     height, width = height_and_width(size or LEAST_SIZE)
     if (frames or LEAST_FRAMES) < LEAST_FRAMES or min(height, width) < LEAST_SIZE:
         raise DataError(
@@ -151,10 +172,13 @@ def _check_sizes(frames: int | None, size: Size | None, crop: Box | None) -> Non
         )
 
 
-def _twins(films: Sequence[Film]) -> list[int]:
-    """Return for each film the number of the first one with the same pixels."""
-    first: dict[tuple[int, int], int] = {}
-    return [first.setdefault((film.frames, film.crc), number) for number, film in enumerate(films)]
+def _twins(videos: Sequence[Video], films: Sequence[Film]) -> list[int]:
+    """Return for each video the number of the first one of the same group or with the same pixels."""
+    first: dict[object, int] = {}
+    return [
+        first.setdefault(video.group or (film.frames, film.crc), number)
+        for number, (video, film) in enumerate(zip(videos, films, strict=True))
+    ]
 
 
 def _framing(common_size: tuple[int, int], size: Size | None, crop: Box | None, tile: bool) -> Framing:

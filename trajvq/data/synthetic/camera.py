@@ -59,7 +59,7 @@ def project(position: Floats, camera: Floats) -> tuple[Floats, Floats]:
 
 def depths(position: Floats, camera: Floats) -> Floats:
     """Return the depths ``(N, T, K)``, in world units, of points ``(N, T, K, 3)`` before cameras ``(N, Q)``."""
-    return np.einsum("ntkx,nx->ntk", position - camera[:, None, None, :3], camera[:, 9:12])
+    return np.asarray(np.einsum("ntkx,nx->ntk", position - camera[:, None, None, :3], camera[:, 9:12]))
 
 
 def apparent_radius(mean: Floats, depth: Floats) -> Floats:
@@ -69,7 +69,7 @@ def apparent_radius(mean: Floats, depth: Floats) -> Floats:
         mean: ``(N, 1)`` means over time.
         depth: ``(N, T)`` world units.
     """
-    return mean / depth / (1 / depth).mean(axis=1, keepdims=True)
+    return np.asarray(mean / depth / (1 / depth).mean(axis=1, keepdims=True))
 
 
 def see(position: Floats, camera: Floats, radius: Floats) -> View:

@@ -133,8 +133,11 @@ def make_plan(
     """
     chosen = preset_named(preset)
     height, width = height_and_width(size)
-    if frames < 2 or min(height, width) < 16:
-        raise DataError(f"clips of {frames} frames and {width}x{height} pixels are too small: at least 2 and 16x16")
+    least = 2 if chosen.objects == 1 else 4  # two points of a turn say nothing about its size
+    if frames < least or min(height, width) < 16:
+        raise DataError(
+            f"clips of {frames} frames and {width}x{height} pixels are too small: at least {least} and 16x16"
+        )
     unknown = set(clips) - set(chosen.clips)
     if unknown:
         raise DataError(f"unknown split {min(unknown)!r}; known: {', '.join(chosen.clips)}")

@@ -48,7 +48,7 @@ def lay_out(preset: Preset, seed: int, split: str, start: int, stop: int, frames
         position = paths.positions(time)
         view = see(position, placement.camera, paths.appearance["size"] * min(height, width))
     equations, descriptions = paths.texts(view.radius)
-    columns = {
+    by_path: dict[str, NDArray[Any]] = {
         "position": position.astype(np.float32),
         "pixel": view.pixel.astype(np.float32),
         "radius": view.radius.astype(np.float32),
@@ -57,7 +57,7 @@ def lay_out(preset: Preset, seed: int, split: str, start: int, stop: int, frames
         "equation": texts(equations),
         "description": texts(descriptions),
     }
-    columns = {name: _by_clip(name, column, exists) for name, column in columns.items()}
+    columns = {name: _by_clip(name, column, exists) for name, column in by_path.items()}
     occluded = occlusion(columns["pixel"], columns["radius"], height, width)
     visible = None if preset.objects == 1 else ~occluded.swapaxes(1, 2).reshape(-1, frames)
     names = [FAMILIES[k].name for k in paths.label]

@@ -1,6 +1,6 @@
 """Checks for what a model could exploit: repeated clips, and cues that give a class or a position away.
 
-N clips, T frames.
+N clips, T frames, M paths of objects.
 """
 
 from itertools import chain
@@ -24,37 +24,60 @@ def check_duplicates(splits: dict[str, SplitContents]) -> Check:
     check = Check("duplicates", summary="none, exact or near")
     clips = [(split, number) for split, contents in splits.items() for number in range(len(contents.crc))]
     digests = list(chain.from_iterable(contents.digest for contents in splits.values()))
-    _check_pixels(check, clips, digests)
-    paths = np.concatenate([contents.paths for contents in splits.values()])
-    _check_paths(check, clips, digests, paths)
+    resting = {(split, number) for split, contents in splits.items() for number in contents.blank + contents.still}
+    _check_pixels(check, clips, digests, resting)
+    parts = [_by_object(contents.paths) for contents in splits.values()]
+    paths = np.concatenate([path for path, _ in parts])
+    starts = np.cumsum([0, *(len(contents.crc) for contents in splits.values())])
+    rows = np.concatenate([number + start for (_, number), start in zip(parts, starts, strict=False)])
+    _check_paths(check, clips, digests, paths, rows)
     return check
 
 
-def _check_pixels(check: Check, clips: list[Clip], digests: list[bytes]) -> None:
-    """Report clips with the same pixels."""
+def _by_object(values: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Return ``(M, T, ...)`` values of ``(N, T, K, ...)`` and the number of each object's clip."""
+    count, frames, objects = values.shape[:3]
+    flat = np.moveaxis(values, 2, 1).reshape(count * objects, frames, *values.shape[3:])
+    return flat, np.repeat(np.arange(count), objects)
+
+
+def _check_pixels(check: Check, clips: list[Clip], digests: list[bytes], resting: set[Clip]) -> None:
+    """Report clips with the same pixels. Those in which nothing moves are no fault: a film may rest for long."""
     by_digest: dict[bytes, list[Clip]] = {}
     for clip, digest in zip(clips, digests, strict=True):
         by_digest.setdefault(digest, []).append(clip)
     groups = [group for group in by_digest.values() if len(group) > 1]
     across = [group for group in groups if len({split for split, _ in group}) > 1]
     within = [group for group in groups if len({split for split, _ in group}) == 1]
+    at_rest = [group for group in across if group[0] in resting]
+    across = [group for group in across if group[0] not in resting]
     if across:
         firsts = [list({split: (split, number) for split, number in reversed(group)}.values()) for group in across]
         named = "; ".join(" = ".join(f"{s} {n}" for s, n in reversed(group)) for group in firsts[:NAMED])
         check.faults.append(f"{len(across)} clips are in several splits: {named}")
+    if at_rest:
+        check.warnings.append(f"{len(at_rest)} clips in which nothing moves are in several splits")
     if within:
         named = " = ".join(f"{s} {n}" for s, n in within[0][:NAMED])
         check.warnings.append(f"{len(within)} clips are repeated within a split, such as {named}")
 
 
-def _check_paths(check: Check, clips: list[Clip], digests: list[bytes], paths: Floats) -> None:
-    """Report clips with different pixels whose paths ``(N, T, 2)`` are nearly the same."""
+def _check_paths(check: Check, clips: list[Clip], digests: list[bytes], paths: Floats, rows: NDArray[np.int64]) -> None:
+    """Report clips with different pixels and paths ``(M, T, 2)`` that are nearly the same.
+
+    Args:
+        check: Takes the warning.
+        clips: All clips.
+        digests: Hash of each clip.
+        paths: Paths of objects.
+        rows: ``(M,)`` number of the clip of each path.
+    """
     complete = np.flatnonzero(np.isfinite(paths).all(axis=(1, 2)))
     if len(complete) < 2:
         return
     tree = cKDTree(paths[complete].reshape(len(complete), -1))
-    rows = complete[tree.query_pairs(SAME_PATH * np.sqrt(paths.shape[1]), output_type="ndarray")]
-    pairs = [(clips[a], clips[b]) for a, b in rows if digests[a] != digests[b]]
+    near = rows[complete[tree.query_pairs(SAME_PATH * np.sqrt(paths.shape[1]), output_type="ndarray")]]
+    pairs = [(clips[a], clips[b]) for a, b in near if digests[a] != digests[b]]
     if pairs:
         across = [(a, b) for a, b in pairs if a[0] != b[0]]
         a, b = (across or pairs)[0]
@@ -68,7 +91,7 @@ def check_leaks(splits: dict[str, SplitContents]) -> Check:
     """Look for cues besides the motion: a constant sub-pixel position or radius, a telling first position."""
     check = Check("leaks", summary="no cue besides the motion")
     contents = splits.get("train") or next(iter(splits.values()))
-    paths = contents.paths
+    paths, clip = _by_object(contents.paths)
     present: NDArray[np.bool_] = np.asarray(np.isfinite(paths).all(axis=-1))
     if not present.any():
         check.summary = "no object detected"
@@ -80,26 +103,37 @@ def check_leaks(splits: dict[str, SplitContents]) -> Check:
     share = (deviation < SAME_PHASE).mean()
     if share > 0.9:
         check.warnings.append(f"objects have the same sub-pixel position in {share:.0%} of frames")
-    stored = "radius" in contents.columns
-    radius = np.where(present, contents.columns["radius"][:, :, 0] if stored else contents.tracked("radius"), np.nan)
-    means = np.nanmean(radius[present.any(axis=1)], axis=1)
+    radius = np.where(present, _by_object(contents.radii)[0], np.nan)
+    means = np.nanmean(radius[np.isfinite(radius).any(axis=1)], axis=1)
     if np.nanstd(means) < CONSTANT_RADIUS * np.nanmean(means) + CONSTANT_RADIUS:
         check.warnings.append(f"all objects have the same radius, {np.nanmean(means):.2f} px")
     if "label" in contents.columns:
-        check.warnings += _first_position(paths, present, contents.columns["label"])
+        check.warnings += _first_position(paths, present, contents.columns["label"], clip)
     return check
 
 
-def _first_position(paths: Floats, present: NDArray[np.bool_], label: NDArray[np.int64]) -> list[str]:
-    """Predict the class of each clip by the nearest first position of another clip; report what beats chance."""
+def _first_position(
+    paths: Floats, present: NDArray[np.bool_], label: NDArray[np.int64], clip: NDArray[np.int64]
+) -> list[str]:
+    """Predict the class of each object by the nearest first position in another clip; report what beats chance.
+
+    Args:
+        paths: ``(M, T, 2)`` px.
+        present: ``(M, T)``: frames with a position.
+        label: ``(N,)`` classes of the clips.
+        clip: ``(M,)`` number of the clip of each path.
+    """
     rows = np.flatnonzero(present[:, 0])
     counts = np.bincount(label)
-    if len(rows) < 40 or (counts > 0).sum() < 2:
+    objects = int(np.bincount(clip[rows]).max(initial=0))
+    if len(rows) < max(40, objects + 1) or (counts > 0).sum() < 2:
         return []
-    _, neighbor = cKDTree(paths[rows, 0]).query(paths[rows, 0], k=2)
-    predicted = label[rows][neighbor[:, 1]]
-    accuracy, majority = float(np.mean(predicted == label[rows])), counts.max() / counts.sum()
-    margin = 4 * np.sqrt(majority * (1 - majority) / len(rows))
+    _, neighbors = cKDTree(paths[rows, 0]).query(paths[rows, 0], k=objects + 1)
+    elsewhere = clip[rows][neighbors] != clip[rows][:, None]
+    nearest = neighbors[np.arange(len(rows)), elsewhere.argmax(axis=1)]
+    accuracy = float(np.mean(label[clip[rows]] == label[clip[rows[nearest]]]))
+    majority = counts.max() / counts.sum()
+    margin = 4 * np.sqrt(majority * (1 - majority) / len(np.unique(clip[rows])))
     if accuracy <= majority + margin:
         return []
     return [f"the first position alone predicts {accuracy:.0%} of classes (chance {majority:.0%})"]

@@ -28,11 +28,10 @@ from trajvq.metrics.dataset.checks import (
     SplitContents,
     check_classes,
     check_frozen,
-    check_inside,
-    check_truth,
     check_values,
 )
 from trajvq.metrics.dataset.leaks import check_duplicates, check_leaks
+from trajvq.metrics.dataset.truth import check_inside, check_positions, check_truth
 from trajvq.metrics.reconstruction.truth import OBJECT_QUANTILE
 from trajvq.metrics.tracking import contrast_of, track
 
@@ -85,6 +84,7 @@ def verify(folder: Path) -> list[Check]:
         check_values(splits),
         check_inside(manifest, splits),
         check_truth(splits),
+        check_positions(splits),
         check_duplicates(splits),
         check_leaks(splits),
     ]
@@ -119,6 +119,8 @@ class _ShardReader:
             small = [name for name in file if name not in ("video", "background") or file[name].ndim < 4]
             shard: Columns = {name: with_objects(name, file[name][:], manifest.version) for name in small}
             sizes = {"T": manifest.frames, "H": manifest.height, "W": manifest.width}
+            if "pixel" in columns:  # all shards have the same number of objects
+                sizes["K"] = columns["pixel"].shape[2]
             check_columns({name: shard[name] for name in shard if name in SCHEMA}, entry["clips"], sizes)
             unknown = [name for name in file if name not in SCHEMA]
             if unknown:
@@ -156,7 +158,7 @@ class _ShardReader:
         broadcast = background[:, None] if background.ndim == 4 else background[:, None, :, None, None]
         contrast = area = None
         if "color" in columns and "radius" in columns and background.ndim == 2:
-            contrast = np.abs(columns["color"].astype(float) - background[:, None]).mean(axis=-1) / 255
+            contrast = np.abs(columns["color"].astype(float) - background[:, None]).mean(axis=2) / 255
             area = np.pi * columns["radius"].astype(float) ** 2
         elif background.ndim == 4:
             contrast = np.quantile(contrast_of(video, broadcast), OBJECT_QUANTILE, axis=(1, 2, 3))[:, None]

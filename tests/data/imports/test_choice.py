@@ -1,0 +1,43 @@
+"""The array of videos is found by its name or its shape, or asked for."""
+
+from pathlib import Path
+
+import pytest
+
+from trajvq.data.imports.choice import choose_array
+from trajvq.errors import DataError
+
+HERE = Path("file.npz")
+VIDEOS, TABLE, LABELS = (20, 16, 32, 32), (20, 16, 3), (20,)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "name"),
+    [
+        ({"video": VIDEOS, "labels": LABELS}, "video"),
+        ({"clips": (2, 20, 2), "video": VIDEOS}, "video"),
+        ({"frames": VIDEOS, "other": VIDEOS}, "frames"),
+    ],
+)
+def test_usual_names_are_taken_without_a_word(shapes: dict[str, tuple[int, ...]], name: str) -> None:
+    assert choose_array(shapes, HERE) == (name, ())
+
+
+@pytest.mark.parametrize("others", [{}, {"traj": TABLE, "labels": LABELS}, {"clips": (2, 20, 2), "dims": (1, 3)}])
+def test_the_only_array_like_videos_is_taken_and_that_is_said(others: dict[str, tuple[int, ...]]) -> None:
+    name, notes = choose_array({"arr_0": VIDEOS, **others}, HERE)
+    assert name == "arr_0"
+    assert notes == ("array 'arr_0' taken, the only one that looks like videos",)
+
+
+@pytest.mark.parametrize("shapes", [{}, {"x_train": VIDEOS, "x_test": VIDEOS}, {"features": (20, 5)}])
+def test_several_or_no_candidates_are_asked_about(shapes: dict[str, tuple[int, ...]]) -> None:
+    with pytest.raises(DataError, match="name the one to import with --array"):
+        choose_array(shapes, HERE)
+
+
+def test_the_user_may_name_an_array() -> None:
+    shapes = {"x_train": VIDEOS, "x_test": VIDEOS}
+    assert choose_array(shapes, HERE, "x_test") == ("x_test", ())
+    with pytest.raises(DataError, match="has no array 'y'; it has: x_train "):
+        choose_array(shapes, HERE, "y")

@@ -1,0 +1,53 @@
+"""Analysis files of SLEAP give a track for each point of each animal."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from trajvq.cli import main
+from trajvq.data.imports.notes import Ledger
+from trajvq.data.imports.points import read_tracks
+from trajvq.data.storage.manifest import read_manifest
+from trajvq.errors import DataError
+
+
+def analysis(path: Path) -> Path:
+    """Two animals with three points in 40 frames; the last point of the second one is never seen."""
+    frame = np.arange(40.0)
+    tracks = np.full((2, 2, 3, 40), np.nan)
+    for animal, node in np.ndindex(2, 3):
+        if (animal, node) != (1, 2):
+            tracks[animal, :, node] = [100 + 3 * frame + 9 * node, 50 + 5 * animal * np.sin(frame / 4 + node)]
+    with h5py.File(path, "w") as file:
+        file["tracks"], file["node_names"] = tracks, [b"head", b"thorax", b"tail"]
+        file["track_names"] = [b"fly 1", b"fly 2"]
+        file["point_scores"] = np.where(np.arange(40) < 30, 0.9, 0.1) * np.ones((2, 3, 40))
+    return path
+
+
+def test_every_point_of_every_animal_is_a_track(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = analysis(tmp_path / "a.h5")
+    recording = read_tracks(source, Ledger(source))
+    names = [track.name for track in recording.tracks]
+    assert names == ["fly 1/head", "fly 1/tail", "fly 1/thorax", "fly 2/head", "fly 2/thorax"]
+    assert recording.tracks[2].position[4].tolist() == [121, 50]
+    assert recording.y_down
+    assert "240 points found, 200 taken; left out: 40 not seen" in capsys.readouterr().out
+    assert len(read_tracks(source, Ledger(source), min_score=0.5).tracks[0].time) == 30
+
+
+def test_an_analysis_file_becomes_a_dataset(tmp_path: Path) -> None:
+    source = analysis(tmp_path / "a.h5")
+    assert main(["data", "import-tracks", str(source), "--out", str(tmp_path / "out"), "--points=8"]) == 0
+    manifest = read_manifest(tmp_path / "out")
+    assert sum(manifest.clips(split) for split in manifest.splits) == 25
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 2, 5, 40), (2, 7, 3, 40)])
+def test_other_shapes_are_an_error(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["tracks"], file["node_names"] = np.zeros(shape), [b"a", b"b", b"c"]
+    with pytest.raises(DataError, match="shape"):
+        read_tracks(tmp_path / "a.h5", Ledger(tmp_path))

@@ -1,0 +1,126 @@
+"""The cells of a table: text, numbers and times. Text is never guessed to be a number unless a number is needed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trajvq.io.arrays import Floats
+
+Column = Any  # pyarrow.Array or pyarrow.ChunkedArray of any type
+Mask = NDArray[np.bool_]
+
+EMPTY = ("", "na", "n/a", "#n/a", "nan", "null", "none", "-")  # what programs write for a number that is missing
+NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^(?i:[+-]?inf(inity)?)$"
+WHOLE = r"^[+-]?(\d{1,18}|[1-8]\d{18})$"  # that fits into 64 bits
+COMMA = r"^[+-]?\d*,\d+([eE][+-]?\d+)?$"
+THOUSANDS = r"^[+-]?\d{1,3},\d{3}$"  # or a decimal comma
+DATE = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.]\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?$"
+ZONE = r"[T ].*(Z|[+-]\d\d:?\d\d)$"
+
+
+def text(column: Column) -> Any:
+    """Return the cells as a ``pyarrow.Array`` of strings without spaces around them; empty ones are ``""``.
+
+    Raises:
+        pyarrow.ArrowException: If cells are lists or other things that have no text.
+    """
+    strings = pc.fill_null(pc.cast(column, pa.string()), "")
+    trimmed = pc.utf8_trim_whitespace(strings)
+    return trimmed.combine_chunks() if isinstance(trimmed, pa.ChunkedArray) else trimmed
+
+
+def matches(strings: Any, pattern: str) -> Mask:
+    """Return which strings match a regular expression."""
+    return np.asarray(pc.match_substring_regex(strings, pattern).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def is_empty(strings: Any) -> Mask:
+    """Return which strings stand for a missing number."""
+    return np.asarray(pc.is_in(pc.utf8_lower(strings), pa.array(EMPTY)).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def decimal_commas(columns: Sequence[Column], separator: str) -> bool:
+    """Return whether columns of numbers have decimal commas: some cells have one, and no cell has a point.
+
+    Where commas separate the cells, 1,234 may as well be a number with thousands.
+    """
+    commas = False
+    for column in columns:
+        if pa.types.is_string(column.type):
+            strings = text(column)
+            if pc.any(pc.match_substring(strings, ".")).as_py():
+                return False
+            doubtful = matches(strings, THOUSANDS) if separator == "," else False
+            commas |= bool((matches(strings, COMMA) & ~np.asarray(doubtful)).any())
+    return commas
+
+
+def numbers(column: Column, commas: bool = False) -> tuple[Floats, Mask]:
+    """Return the numbers of a column.
+
+    Args:
+        column: N cells.
+        commas: Whether numbers have decimal commas.
+
+    Returns:
+        ``(N,)`` float64, NaN where there is no number; and which cells are neither numbers nor empty.
+
+    Raises:
+        pyarrow.ArrowException: If cells are lists or other things that are no numbers.
+    """
+    kind = column.type
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        plain = pc.cast(column, pa.float64(), safe=False)
+        return np.asarray(plain.to_numpy(zero_copy_only=False), dtype=np.float64), np.zeros(len(column), dtype=bool)
+    strings = pc.replace_substring(text(column), "\u2212", "-")
+    if commas:
+        strings = pc.replace_substring(strings, ",", ".")
+    good = matches(strings, NUMBER)
+    values = pc.cast(pc.if_else(pa.array(good), strings, None), pa.float64()).to_numpy(zero_copy_only=False)
+    return np.asarray(values, dtype=np.float64), ~(good | is_empty(strings))
+
+
+def times(column: Column, commas: bool = False) -> tuple[Floats, Mask]:
+    """Return the times of a column, relative to the earliest: exactly, however large they are.
+
+    Args:
+        column: N cells: numbers, or dates as in ISO 8601.
+        commas: Whether numbers have decimal commas.
+
+    Returns:
+        ``(N,)`` float64 in the column's own unit, or seconds between dates; NaN where there is none; and which cells
+        are neither a time nor empty.
+
+    Raises:
+        pyarrow.ArrowException: If cells are no times, or a date does not exist.
+    """
+    if pa.types.is_temporal(column.type):
+        return _since_first(pc.cast(pc.cast(column, pa.timestamp("ns")), pa.int64()), 1e-9)
+    if pa.types.is_integer(column.type) and not pa.types.is_uint64(column.type):
+        return _since_first(column, 1.0)
+    if pa.types.is_string(column.type):
+        strings = text(column)
+        empty = is_empty(strings)
+        if (matches(strings, WHOLE) | empty).all():
+            return _since_first(pc.cast(pc.if_else(pa.array(empty), None, strings), pa.int64()), 1.0)
+        dates = matches(strings, DATE)
+        if dates.any() and not matches(strings, NUMBER).any():
+            zones = bool(matches(strings, ZONE).any())
+            cells = pc.if_else(pa.array(dates), strings, None)
+            stamps = pc.cast(cells, pa.timestamp("ns", tz="UTC" if zones else None))
+            return _since_first(pc.cast(stamps, pa.int64()), 1e-9)[0], ~(dates | empty)
+    values, bad = numbers(column, commas)
+    finite = values[np.isfinite(values)]
+    return values - (finite.min() if len(finite) else 0.0), bad
+
+
+def _since_first(integers: Column, unit: float) -> tuple[Floats, Mask]:
+    """Return whole numbers minus the smallest, times a unit; NaN where they are missing."""
+    integers = pc.cast(integers, pa.int64())
+    first = pc.min(integers).as_py() or 0
+    relative = pc.cast(pc.subtract(integers, pa.scalar(first, pa.int64())), pa.float64(), safe=False)
+    return np.asarray(relative.to_numpy(zero_copy_only=False), dtype=float) * unit, np.zeros(len(integers), dtype=bool)

@@ -1,0 +1,56 @@
+"""Read an analysis file of SLEAP (HDF5): the tracks of all body parts."""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pyarrow as pa
+
+from trajvq.data.imports.layouts import Points
+from trajvq.data.imports.notes import Ledger
+from trajvq.data.storage.shards import DAMAGED
+from trajvq.errors import DataError, first_line
+
+
+def read_sleap(path: Path, ledger: Ledger, min_score: float | None = None) -> Points:
+    """Return the points of an analysis file: each body part of each animal is a track.
+
+    Args:
+        path: HDF5 with ``tracks`` of shape ``(animals, axes, parts, frames)``, ``node_names`` and ``track_names``.
+        ledger: Takes what was found and left out.
+        min_score: Least score of a point.
+
+    Raises:
+        DataError: If the file is damaged or of another kind.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            if "tracks" not in file or "node_names" not in file:
+                raise DataError(f"{path} is no analysis file of SLEAP; export one, or give .csv or .parquet")
+            tracks = np.asarray(file["tracks"][:], dtype=np.float64)
+            nodes = _names(file["node_names"][:])
+            animals = _names(file["track_names"][:]) if "track_names" in file else []
+            scores = file["point_scores"][:] if "point_scores" in file and min_score is not None else None
+    except DAMAGED as error:
+        raise DataError(f"{path} is not a readable analysis file of SLEAP ({first_line(error)})") from None
+    if tracks.ndim != 4 or tracks.shape[1] not in (2, 3) or tracks.shape[2] != len(nodes):
+        raise DataError(f"{path}: tracks have shape {tracks.shape}, not (animals, 2, {len(nodes)}, frames)")
+    animals = animals if len(animals) == len(tracks) else [str(number) for number in range(len(tracks))]
+    visible = np.isfinite(tracks).all(axis=1)  # (animals, parts, frames)
+    ledger.leave_out("point", "not seen", int((~visible).sum()))
+    if scores is not None and scores.shape == visible.shape:
+        low = visible & (scores < min_score)
+        ledger.leave_out("point", f"with a score below {min_score}", int(low.sum()))
+        visible &= ~low
+    ledger.count("point", visible.size)
+    ledger.note(f"as SLEAP writes it: tracks are {', '.join(nodes)}; y points down")
+    animal, part, frame = np.nonzero(visible)
+    names = pa.array([f"{one}/{node}" for one in animals for node in nodes])
+    axes = {axis: pa.array(tracks[animal, number, part, frame]) for number, axis in enumerate("xyz"[: tracks.shape[1]])}
+    clip = names.take(pa.array(animal * len(nodes) + part))
+    return Points(clip, pa.array(frame), axes, frame + 1, y_down=True)
+
+
+def _names(values: Any) -> list[str]:
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
