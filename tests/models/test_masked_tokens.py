@@ -88,8 +88,8 @@ def test_a_prefix_stays_and_its_frames_are_never_hidden(by_frame: bool) -> None:
     assert torch.equal(sampled[:, :2], clips[:, :2])
     assert int(sampled.min()) >= 0
     with torch.no_grad():
-        known, unlike = (network.log_likelihood(c, Conditions(context=2))["tokens"] for c in (clips, other))
-    assert not torch.allclose(known, unlike, atol=1e-3)
+        same, unlike = (network.log_likelihood(c, Conditions(context=2))["tokens"] for c in (clips, other))
+    assert not torch.allclose(same, unlike, atol=1e-3)
 
 
 def test_it_learns_what_tokens_have_in_common_and_cannot_see_what_it_predicts() -> None:
