@@ -1,5 +1,7 @@
 """The outer command: help at once, one line for mistakes."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from trajvq.cli import main
+from trajvq.commands import chart
 
 
 def test_help_and_data_start_without_torch_or_lightning() -> None:
@@ -47,3 +50,16 @@ def test_data_generate_prints_its_clips(here: Path, capsys: pytest.CaptureFixtur
     assert "train 8, val 4, ood_speed 4" in output
     assert main([*arguments]) == 2
     assert "holds clips of seed 5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+def test_a_file_that_cannot_be_written_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int
+) -> None:
+    def fail(arguments: object) -> int:
+        raise OSError(code, os.strerror(code), "there/x.png")
+
+    monkeypatch.setattr(chart, "main", fail)
+    assert main(["chart"]) == 2
+    reason = f"cannot write there/x.png: {os.strerror(code)}; name another file or folder"
+    assert capsys.readouterr().err == f"trajvq: {reason}\n"

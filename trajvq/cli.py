@@ -1,5 +1,6 @@
 """The ``trajvq`` command. It starts fast, because a command is imported only when it is called."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from importlib import import_module
 
 from trajvq import __version__
 from trajvq.commands.help import VERBS, help_text
-from trajvq.errors import UserError, did_you_mean
+from trajvq.errors import UserError, did_you_mean, first_line
 
 COMMANDS = {
     "fit": "train a model, e.g. trajvq fit --config recon",
@@ -22,6 +23,9 @@ COMMANDS = {
     "report": "write one HTML file about one or more runs, e.g. trajvq report runs/recon/latest --out report.html",
     "export": "write a tokenizer as safetensors with a model card, to load without Lightning",
 }
+
+# A folder that must not be changed. Where a command knows more, it says so itself.
+NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 USAGE = """usage: trajvq COMMAND ...
 
@@ -58,6 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         line = str(error).strip().splitlines()[-1].removeprefix(f"{type(error).__module__}.{type(error).__name__}: ")
         print(f"trajvq: {line}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if error.errno not in NOT_WRITABLE:
+            raise
+        reason = f"{error.filename}: {error.strerror}" if error.filename else first_line(error)
+        print(f"trajvq: cannot write {reason}; name another file or folder", file=sys.stderr)
+        return UserError.exit_code
 
 
 def _run(command: str, arguments: list[str]) -> int:

@@ -88,7 +88,7 @@ def headline_table(cells: Sequence[Cell]) -> list[str]:
             ceilings = ", ".join(f"`{row}` {figure.text(mean(values))}" for row, values in above.items() if values)
             unit = f", {figure.unit}" if figure.unit else ""
             name = f"{figure.heading}{unit}"
-            model = f"**{spread(over_seeds(seeds, 'model', figure), figure)}**"
+            model = f"**{mean_and_sd(over_seeds(seeds, 'model', figure), figure)}**"
             lines.append(f"| {task} | {name} | {model} | {interval(seeds, 'model', figure)} | {rival} | {ceilings} |")
     return [*lines, "", measured(cells)]
 
@@ -109,12 +109,12 @@ def figures_table(cells: Sequence[Cell]) -> list[str]:
             f"{seeds[0]['clips']:,} clips, seeds {', '.join(str(c['seed']) for c in seeds)}.",
             "",
         ]
-        shown = {row: "**model**" if row == "model" else row for row in seeds[0]["rows"]}
-        lines += [f"| figure | {' | '.join(shown.values())} |", "|---" * (len(shown) + 1) + "|"]
+        headings = {row: "**model**" if row == "model" else row for row in seeds[0]["rows"]}
+        lines += [f"| figure | {' | '.join(headings.values())} |", "|---" * (len(headings) + 1) + "|"]
         for figure in figures:
             texts = []
-            for row in shown:
-                text = spread(over_seeds(seeds, row, figure), figure)
+            for row in headings:
+                text = mean_and_sd(over_seeds(seeds, row, figure), figure)
                 span = interval(seeds, row, figure) if row == "model" else ""
                 texts.append(f"{text}<br>({span})" if span else text)
             unit = f", {figure.unit}" if figure.unit else ""
@@ -129,7 +129,7 @@ def over_seeds(seeds: Sequence[Cell], row: str, figure: Figure) -> list[float]:
     return [value_of(entry) for entry in entries if is_number(entry)]
 
 
-def spread(values: Sequence[float], figure: Figure) -> str:
+def mean_and_sd(values: Sequence[float], figure: Figure) -> str:
     """Return the mean of values, and their standard deviation where they differ."""
     if not values:
         return ""

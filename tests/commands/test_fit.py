@@ -78,7 +78,7 @@ def test_a_run_folder_holds_what_it_should(recon_run: Path) -> None:
 def test_scoreboards_hold_every_row_and_figure(recon_run: Path) -> None:
     assert "bits beyond a still clip" in (recon_run.parents[2] / "output.txt").read_text()
     board = scoreboard(recon_run)
-    assert list(board["rows"]) == ["blank", "mean_frame", "median_frame", "copy_first", "h264", "model"]
+    assert list(board["rows"]) == ["target", "blank", "mean_frame", "median_frame", "copy_first", "h264", "model"]
     assert {"task", "split", "clips", "seconds", "checkpoint", "rows"} <= board.keys()
     assert (board["clips"], scoreboard(recon_run, "ood_size")["clips"]) == (12, 4)
     pictures = {"mse", "psnr", "ssim", "skill", "object_psnr", "moving_psnr"}

@@ -6,6 +6,7 @@ import pytest
 
 from tests.conftest import Run
 from trajvq.cli import main
+from trajvq.commands.messages import first_problem
 
 UNKNOWN = {
     "a class's own": (
@@ -52,3 +53,9 @@ def test_an_old_name_is_answered_with_the_new_one(here: Path, capsys: pytest.Cap
     (here / "old.yaml").write_text("model: {init_args: {network: {init_args: {reach: 0.5}}}}\n")
     assert main(["fit", "--config", *arguments]) == 2
     assert capsys.readouterr().err.strip() == f"trajvq: {message}"
+
+
+def test_the_other_types_that_a_value_may_have_are_left_out() -> None:
+    message = "It is not installed\n- Expected a <class 'bool'>\n- Expected a <class 'collections.abc.Iterable'>"
+    assert first_problem(ValueError(message)) == "It is not installed"
+    assert first_problem(ValueError("Expected a <class 'bool'>")) == "Expected a <class 'bool'>"

@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trajvq.io.arrays import Floats
 from trajvq.metrics.matching import MATCH_DISTANCE, assign, link, match
 from trajvq.metrics.tracking import Tracks
 
 
-def tracks_at(pixel: np.ndarray) -> Tracks:
+def tracks_at(pixel: Floats) -> Tracks:
     """Return tracks at ``(N, T, K, 2)`` px whose radius is 1 plus their entry."""
-    present = np.isfinite(pixel).all(axis=-1)
+    present = np.asarray(np.isfinite(pixel).all(axis=-1))
     radius = np.where(present, 1.0 + np.arange(pixel.shape[2]), 0.0)
     color = np.where(present[..., None], 0.5, np.full((*present.shape, 3), np.nan))
     return Tracks(pixel, radius, color, present.sum(axis=2))
@@ -22,7 +23,7 @@ def tracks_at(pixel: np.ndarray) -> Tracks:
 def test_any_order_of_the_objects_found_gives_the_true_order(seed: int, objects: int) -> None:
     rng = np.random.default_rng(seed)
     cells = rng.permutation(16)[:objects]
-    true = np.stack([cells % 4, cells // 4], axis=-1)[None, None] * 16.0 + 8
+    true = np.asarray(np.stack([cells % 4, cells // 4], axis=-1)[None, None] * 16.0 + 8, dtype=np.float64)
     shuffled = (true + rng.uniform(-2, 2, true.shape))[:, :, rng.permutation(objects)]
     matches = match(tracks_at(shuffled), true)
     assert matches.matched.all()
@@ -33,8 +34,8 @@ def test_any_order_of_the_objects_found_gives_the_true_order(seed: int, objects:
 
 def test_an_object_is_matched_once_within_8_px_and_the_rest_is_surplus() -> None:
     true = np.array([[[[10.0, 10.0], [14.0, 10.0], [np.nan, np.nan]]]])
-    found = np.array([[[[12.5, 10.0], [40.0, 10.0], [np.nan, np.nan]]]])
-    matches = match(tracks_at(found), true)
+    candidates = np.array([[[[12.5, 10.0], [40.0, 10.0], [np.nan, np.nan]]]])
+    matches = match(tracks_at(candidates), true)
     assert matches.matched.tolist() == [[[False, True, False]]]
     assert matches.surplus.tolist() == [[1]]
     np.testing.assert_array_equal(matches.tracks.pixel[0, 0], [[np.nan, np.nan], [12.5, 10], [np.nan, np.nan]])

@@ -1,6 +1,7 @@
 """`trajvq data info` lists the content of a dataset, and its equations give the positions."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -48,3 +49,22 @@ def test_a_dataset_without_labels_has_a_contact_sheet(tmp_path: Path, capsys: py
     assert (tmp_path / "out" / "contact_sheet.png").exists()
     assert main(["data", "verify", str(tmp_path / "out")]) in (0, 1)
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_dataset_that_cannot_be_written_to_is_shown_without_its_sheet(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(dataset, folder)
+    (folder / "contact_sheet.png").mkdir()  # so that not even root can write the file
+    assert main(["data", "info", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert f"no contact sheet: cannot write {folder / 'contact_sheet.png'}: Is a directory" in printed
+    assert "name another file with --sheet" in printed
+    assert main(["data", "info", str(folder), "--sheet", str(folder / "contact_sheet.png")]) == 2
+    assert main(["data", "info", str(folder), "--jsonl", str(folder / "manifest.json" / "x.jsonl")]) == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert [line.rpartition("; ")[2] for line in errors] == [
+        "name another file with --sheet",
+        "choose another --jsonl",
+    ]

@@ -102,7 +102,8 @@ def test_a_run_saved_seldom_ends_the_same(uninterrupted: Training, training: Tra
 
 
 @pytest.mark.parametrize(
-    ("action", "moment", "step"), [("SIGTERM", "inside", 4), ("SIGTERM", "validation", 3), ("SIGINT", "step", 4)]
+    ("action", "moment", "step"),
+    [("SIGTERM", "inside", 4), ("SIGTERM", "validation", 3), ("SIGINT", "step", 4), ("SIGUSR1", "inside", 4)],
 )
 def test_a_stop_loses_no_step(uninterrupted: Training, training: Training, action: str, moment: str, step: int) -> None:
     assert training(SELDOM, *interrupt_at(moment, step, action)) == 128 + signal.Signals[action]

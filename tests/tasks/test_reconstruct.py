@@ -223,3 +223,18 @@ def test_a_checkpoint_from_before_the_normalization_is_refused_in_one_line(
     said = capsys.readouterr().err
     assert "lacks 'tokenizer.normalization.background'" in said
     assert said.count("\n") == 1
+
+
+def test_where_nothing_moves_psnr_chooses_the_best_and_no_run_is_stopped(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    still = np.random.default_rng(0).integers(0, 255, (20, 1, 4, 4, 3)).repeat(8, 1).repeat(8, 2).repeat(8, 3)
+    np.savez(here / "still.npz", video=still.astype(np.uint8))
+    assert main(["data", "import-videos", "still.npz", "--out=data", "--axes=NTHWC"]) == 0
+    stop = ["--collapse.patience=1", "--trainer.logger=false", "--run=a"]
+    assert main(["fit", *options("recon", Path("data")), *SHORT, *stop]) == 0
+    assert (
+        capsys.readouterr().out.count("val: nothing moves, so there is no skill; best.ckpt has the highest PSNR") == 1
+    )
+    states = checkpoint(here / "runs/recon/a", "best")["callbacks"].values()
+    assert any(state.get("monitor") == "val/psnr" for state in states if isinstance(state, dict))

@@ -21,9 +21,9 @@ SHARE = 0.02  # largest share of the time for saving; slow disks and large netwo
 class LastCheckpoint(Checkpoint):
     """Save between two steps at regular times, before and after each validation, and when the run must stop.
 
-    On SIGTERM or Ctrl-C the run finishes the current step, saves and ends. A validation in progress is dropped and
-    repeated when the run continues. After an error in a step the state before that step is saved. The checkpoint
-    before the last one is kept as ``last-1.ckpt``.
+    On SIGTERM, Ctrl-C, SIGUSR1 or SIGUSR2 the run finishes the current step, saves and ends. A validation in progress
+    is dropped and repeated when the run continues. After an error in a step the state before that step is saved. The
+    checkpoint before the last one is kept as ``last-1.ckpt``.
 
     Args:
         every_seconds: Seconds of training that a killed run may lose. It is more where saving would take over 2 % of

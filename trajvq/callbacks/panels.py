@@ -4,16 +4,16 @@ Panels are grouped by the first part of a name: ``train/``, ``val/``, ``test/`` 
 ``codes/``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import lightning as L
 import numpy as np
-from lightning.pytorch.loggers import WandbLogger
 
 from trajvq.callbacks.protocols import HasCodeUsage, HasScoreboards
 from trajvq.metrics.figures import registered
 from trajvq.metrics.scoreboard import is_number, value_of
+from trajvq.runs.wandb_runs import surviving, wandb_loggers
 
 BINS = 64  # of the histogram over the codebook
 
@@ -27,32 +27,31 @@ class WandbPanels(L.Callback):
     """
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        for run in _runs(trainer):
-            for figure in registered():
-                if figure.mode:
-                    run.define_metric(f"val/{figure.name}", summary=figure.mode, step_metric="trainer/global_step")
+        for logger in wandb_loggers(trainer):
+            with surviving(logger):
+                for figure in registered():
+                    if figure.mode:
+                        name = f"val/{figure.name}"
+                        logger.experiment.define_metric(name, summary=figure.mode, step_metric="trainer/global_step")
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.sanity_checking or trainer.state.fn != "fit" or not isinstance(pl_module, HasCodeUsage):
             return
         if pl_module.code_usage:
-            for run in _runs(trainer):
-                run.log(_usage(pl_module.code_usage))
+            for logger in wandb_loggers(trainer):
+                with surviving(logger):
+                    logger.experiment.log(_usage(pl_module.code_usage))
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         boards = pl_module.scoreboards if isinstance(pl_module, HasScoreboards) else {}
-        for run in _runs(trainer):
-            for split, board in boards.items():
-                run.log({f"{split}/scoreboard": _table(board["rows"]), **_horizon(split, board["rows"])})
-                for figure, value in board["rows"]["model"].items():
-                    if is_number(value):
-                        run.summary[f"{split}/{figure}"] = value_of(value)
-
-
-def _runs(trainer: L.Trainer) -> Iterator[Any]:
-    """Yield the W&B runs that this process logs to."""
-    if trainer.is_global_zero:
-        yield from (logger.experiment for logger in trainer.loggers if isinstance(logger, WandbLogger))
+        for logger in wandb_loggers(trainer):
+            with surviving(logger):
+                for split, board in boards.items():
+                    panels = {f"{split}/scoreboard": _table(board["rows"]), **_horizon(split, board["rows"])}
+                    logger.experiment.log(panels)
+                    for figure, value in board["rows"]["model"].items():
+                        if is_number(value):
+                            logger.experiment.summary[f"{split}/{figure}"] = value_of(value)
 
 
 def _usage(code_usage: Mapping[str, Any]) -> dict[str, Any]:

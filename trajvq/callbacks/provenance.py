@@ -6,11 +6,11 @@ from typing import Any
 
 import lightning as L
 import yaml
-from lightning.pytorch.loggers import WandbLogger
 
 from trajvq.callbacks.protocols import HasAdaptation, HasInitialWeights
 from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.runs.provenance import note_command
+from trajvq.runs.wandb_runs import surviving, wandb_loggers
 from trajvq.tokens.frozen import FrozenTokenizer
 
 
@@ -34,8 +34,8 @@ class ProvenanceNote(L.Callback):
             sources["adapted"] = pl_module.adapted
         note_command(run, self.arguments, sources)
         settings = yaml.safe_load((run / "config.yaml").read_text())
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
+        for logger in wandb_loggers(trainer):
+            with surviving(logger):
                 logger.experiment.config.update({**settings, **sources}, allow_val_change=True)
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -14,6 +14,7 @@ from trajvq.commands.messages import first_problem
 from trajvq.commands.warnings import silence_warnings
 from trajvq.errors import UserError
 from trajvq.io.urls import refuse_credentials
+from trajvq.runs.wandb_runs import finish_wandb
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,7 +43,6 @@ def main(arguments: Sequence[str]) -> int:
             "command, which continues from the last checkpoint"
         ) from None
     finally:
-        wandb = sys.modules.get("wandb")
-        if wandb is not None and wandb.run is not None:  # otherwise the next run in this process would log to this one
-            wandb.finish()
+        if "wandb" in sys.modules:
+            finish_wandb()  # otherwise the next run in this process would log to this one
     return 0

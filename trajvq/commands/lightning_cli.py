@@ -16,6 +16,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from trajvq.callbacks import CollapseWatch, LastCheckpoint, ReconstructionStrips, RemoteMirror
 from trajvq.callbacks.protocols import HasInitialWeights, HasScoreboards
 from trajvq.commands import registry, trainer
+from trajvq.commands.cluster import launched_together
 from trajvq.commands.help import VERBS
 from trajvq.commands.messages import explain, first_problem
 from trajvq.data.datamodule import TrajectoryDataModule
@@ -211,7 +212,7 @@ def _shared_name(root: Path) -> str:
     Raises:
         UserError: If another launcher started the processes, so that they have no name in common.
     """
-    if "LOCAL_RANK" not in os.environ:
+    if not launched_together():
         os.environ["TRAJVQ_RUN"] = new_name(root)
     if "TRAJVQ_RUN" not in os.environ:
         raise UserError("processes of a launcher need a common name for the run; set --run")

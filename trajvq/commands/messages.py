@@ -81,5 +81,7 @@ def first_problem(error: BaseException) -> str:
         lines = lines[lines.index("Errors:") + 1 :]  # the error of the intended class comes first
     innermost = [number for number, line in enumerate(lines) if line.startswith("Problem with given class_path")]
     lines = lines[innermost[-1] if innermost else 0 :]
-    lines = [line for line in lines if line != "Expected a <class 'NoneType'>" and not line.startswith("Given value")]
+    # The other types that a value may have; a line about the type that was meant says more.
+    other = re.compile(r"Expected a <class '[\w.]+'>|Given value.*")
+    lines = [line for line in lines if not other.fullmatch(line)] or lines
     return re.sub(r"\s+", " ", "; ".join(lines)).replace(":;", ":")[:LONGEST]

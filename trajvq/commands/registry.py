@@ -25,6 +25,7 @@ from trajvq.models import (
     TrajectoryPredictor,
 )
 from trajvq.optim.strategy import Sharded
+from trajvq.runs.loggers import TensorBoard
 from trajvq.tasks import Classify, Forecast, Reconstruct, Sample
 from trajvq.tokens.datamodule import TokenDataModule
 
@@ -51,6 +52,7 @@ __all__ = [
     "Sharded",
     "SimVQ",
     "SpotInterruption",
+    "TensorBoard",
     "TokenClassifier",
     "TokenDataModule",
     "TrajectoryDataModule",

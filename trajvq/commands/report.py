@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trajvq.commands.parser import Parser
-from trajvq.errors import UserError
-from trajvq.io.files import write_text
+from trajvq.io.files import write_text, writing
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,11 +25,8 @@ def main(arguments: Sequence[str]) -> int:
     runs = [read_run(path) for path in args.runs]
     title = args.title or ", ".join(dict.fromkeys(f"{run.task} {run.name}" for run in runs))
     page = render_page(runs, title)
-    try:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
+    with writing(args.out):
         write_text(args.out, page)
-    except OSError as error:
-        raise UserError(f"cannot write {args.out}: {error.strerror or error}; choose another --out") from None
     for run in runs:
         if not run.details:
             print(f"{run.folder} has no clips to show; `trajvq test` writes them beside its scoreboards")

@@ -12,14 +12,17 @@ import numpy as np
 from trajvq.commands.parser import Parser
 from trajvq.data.storage.clips import Clips
 from trajvq.data.synthetic.chart import REPEATS
+from trajvq.io.files import writing
 from trajvq.metrics.scoreboard import scoreboard_content
 from trajvq.metrics.submissions.chart import EyeChart
 from trajvq.metrics.submissions.motion import score_forecasts, score_samples
-from trajvq.metrics.submissions.reconstruction import Submission, score_reconstructions
+from trajvq.metrics.submissions.reconstruction import score_reconstructions
+from trajvq.metrics.submissions.submission import Submission
 from trajvq.report.eye_chart import plot_eye_chart
 from trajvq.report.table import print_scoreboard
 
 Scorer = Callable[[argparse.Namespace], dict[str, Any]]
+CHOOSE = "choose another --out; the scoreboard is printed above"
 # By value of --task: from the arguments to a scoreboard.
 SCORERS: dict[str, Scorer] = {
     "recon": lambda args: score_reconstructions(args.path, Clips(args.data, args.split)),
@@ -55,6 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 
     Raises:
         DataError: If the clips or the dataset cannot be read, or do not match.
+        UserError: If the scoreboard cannot be written.
     """
     args = _parser().parse_args(arguments)
     start = time.monotonic()
@@ -64,10 +68,11 @@ def main(arguments: Sequence[str]) -> int:
     if "chart" in board:
         content["chart"] = board["chart"].as_json()
         picture = (args.out or Path("chart.json")).with_suffix(".png")
-        _show_chart(args.path, Clips(args.data, args.split), board["chart"], picture)
+        with writing(picture, CHOOSE):
+            _show_chart(args.path, Clips(args.data, args.split), board["chart"], picture)
     if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(content, indent=1))
+        with writing(args.out, CHOOSE):
+            args.out.write_text(json.dumps(content, indent=1))
         print(f"scoreboard: {args.out}")
     return 0
 

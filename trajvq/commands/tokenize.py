@@ -16,7 +16,7 @@ from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.manifest import read_manifest
 from trajvq.data.storage.shards import by_object, read_column
 from trajvq.errors import DataError, UserError
-from trajvq.io.files import whole_file
+from trajvq.io.files import whole_file, writing
 from trajvq.models.transformer import TokenLayout
 from trajvq.runs.folder import LATEST, best
 from trajvq.tokens.cache import ROOT, TokenCache
@@ -73,12 +73,8 @@ def main(arguments: Sequence[str]) -> int:
                 columns[name] = column
         columns_by_split[split] = columns
     attributes = {"tokenizer": tokenizer.sha256, "dataset": manifest.sha256, "classes": manifest.classes}
-    try:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(args.out) as partial:
-            (_write_h5 if args.out.suffix == ".h5" else _write_jsonl)(partial, columns_by_split, layout, attributes)
-    except OSError as error:
-        raise UserError(f"cannot write {args.out}: {error.strerror or error}; choose another --out") from None
+    with writing(args.out), whole_file(args.out) as partial:
+        (_write_h5 if args.out.suffix == ".h5" else _write_jsonl)(partial, columns_by_split, layout, attributes)
     clips = sum(len(columns["tokens"]) for columns in columns_by_split.values())
     print(f"{args.out}: {clips:,} clips of {layout.tokens} tokens, from {layout.codebook_size:,} codes")
     return 0

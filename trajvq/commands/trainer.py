@@ -21,12 +21,13 @@ from trajvq.callbacks import (
     progress_bar,
 )
 from trajvq.callbacks.protocols import task_name
+from trajvq.commands.cluster import cluster_environments
 from trajvq.commands.warnings import silence_mid_epoch_warning
 from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.errors import UserError
 from trajvq.metrics.figures import find
 from trajvq.runs.checkpoints import WholeCheckpointIO
-from trajvq.runs.loggers import loggers, scoreboard_loggers
+from trajvq.runs.loggers import loggers, scoreboard_loggers, with_csv
 
 
 def common_callbacks(command: Sequence[str]) -> list[L.Callback]:
@@ -90,7 +91,9 @@ def logger_settings(command: str, setting: Any, model: L.LightningModule, run: P
     """
     default = setting is None or setting is True
     if command == "fit":
-        return {"logger": loggers(run, task_name(model))} if default else {}
+        if default:
+            return {"logger": loggers(run, task_name(model))}
+        return {"logger": with_csv(as_list(setting), run)} if setting else {}
     return {"logger": (command == "test" and default and scoreboard_loggers(run, task_name(model))) or False}
 
 
@@ -104,8 +107,9 @@ def fixed_settings(config: Mapping[str, Any], run: Path) -> dict[str, Any]:
     # Lightning's tips and the profiler's table go through one log. Keep it only for the table.
     level = logging.INFO if config["profiler"] else logging.WARNING
     logging.getLogger("lightning.pytorch").setLevel(level)
+    plugins = as_list(config["plugins"])
     return {
-        "plugins": [*as_list(config["plugins"]), WholeCheckpointIO()],
+        "plugins": [*plugins, *cluster_environments(plugins, config["num_nodes"]), WholeCheckpointIO()],
         "enable_model_summary": False,
         "enable_progress_bar": sys.stdout.isatty(),
         "default_root_dir": str(run),

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from trajvq.errors import UserError
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -32,6 +34,24 @@ def whole_file(path: Path) -> Iterator[Path]:
             os.close(folder)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path, remedy: str = "choose another --out") -> Iterator[None]:
+    """Create the folder of an output file, and explain in one line why the file cannot be written.
+
+    Args:
+        path: The file that is written inside.
+        remedy: What the user can do, as the end of the message.
+
+    Raises:
+        UserError: If the folder or the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}; {remedy}") from None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -176,17 +176,18 @@ for _figure in (
     Figure("skill", "1 - MSE / MSE of the best trivial row: 0 is no better than that row, 1 is perfect", "higher"),
     Figure(
         "visible",
-        "share of frames with exactly one clear object, within 8 px of the true one if that is known",
+        "share of objects with 30 % of contrast and area within 8 px, in frames without surplus objects",
         "higher",
         digits=4,
     ),
     Figure(
         "centroid_error",
-        "distance of the object from its true position; a frame without object costs 32",
+        "distance of an object from its true position; one that is not found costs 32",
         "lower",
         "px",
     ),
-    Figure("centroid_p95", "95th percentile of the centroid error over frames", "lower", "px"),
+    Figure("surplus", "objects a frame that the target does not have", "lower"),
+    Figure("centroid_p95", "95th percentile of the centroid error over objects and frames", "lower", "px"),
     Figure("object_psnr", "PSNR within 2 px of the object, in target or reconstruction", "higher", "dB", digits=1),
     Figure("moving_psnr", "PSNR over pixels that move in the target, and 2 px around", "higher", "dB", digits=1),
     Figure(

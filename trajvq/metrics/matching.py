@@ -126,8 +126,8 @@ def _numbers(pixel: Floats, limit: float) -> NDArray[np.int64]:
         numbers[frame, real[new]] = len(last) + np.arange(len(new))
         last = np.concatenate([last, points[real[new]]])
         speed = np.concatenate([speed, np.zeros((len(new), 2))])
-    seen = np.bincount(numbers[numbers >= 0], minlength=len(last))
-    order = np.argsort(-seen, kind="stable")
+    frames = np.bincount(numbers[numbers >= 0], minlength=len(last))
+    order = np.argsort(-frames, kind="stable")
     rank = np.empty(len(last) + 1, dtype=np.int64)
     rank[order], rank[-1] = np.arange(len(last)), -1
     return np.asarray(rank[numbers])

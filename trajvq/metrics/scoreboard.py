@@ -10,6 +10,7 @@ from typing import Any
 from trajvq.metrics.figures import BUILT_IN, Figure, find, key_of, lookup, registered
 
 Rows = Mapping[str, Mapping[str, Any]]
+TARGET = "target"  # row of the target as its own reconstruction, with which no other row competes
 NOTED_ROWS = ("h264",)  # rows other than models whose notes tables show, too
 
 

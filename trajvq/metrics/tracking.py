@@ -14,6 +14,9 @@ from trajvq.metrics.background import estimate_background
 
 SHARE = 0.3  # of the contrast, and of the area, that makes a component an object
 NOISE = 4 / 255  # contrast below which a pixel belongs to the background
+NOISE_RATIO = 4.0  # of an object's pixels to the median difference of its clip from the background, at least
+HYSTERESIS = 1.5  # of an object's peak to that of its faintest pixels, where there is noise
+NOISY_AREA = 3.0  # pixels; less may be noise
 IN_FRAME = np.zeros((3, 3, 3), dtype=bool)
 IN_FRAME[1] = True  # neighbors within a frame, diagonals included, and none across frames
 
@@ -87,13 +90,23 @@ def contrast_of(video: Bytes, background: Bytes) -> NDArray[np.float32]:
     return np.asarray(difference.sum(axis=2, dtype=np.int32) / (3 * 255), dtype=np.float32)
 
 
-class DiscTracker:
-    """Track connected components that stand out from the background.
+class Found(NamedTuple):
+    """What stands out in N clips of T frames.
 
-    An object is a connected component of pixels with at least 30 % of the lowest true contrast of its clip that covers
-    at least 30 % of the smallest true area of its frame. Without true contrasts the clip's own is used; without true
-    areas any size is enough.
+    Attributes:
+        tracks: The objects, K in a frame.
+        labels: int32 ``(N, T, H, W)``: 1 + number of the object, of the K of its frame, that a pixel belongs to; 0 for
+            none.
+        peak: ``(N, T, K)`` highest contrast of each object in [0, 1]; NaN where there is none.
     """
+
+    tracks: Tracks
+    labels: NDArray[np.int32]
+    peak: Floats
+
+
+class DiscTracker:
+    """Track connected components that stand out from the background; see `find_objects`."""
 
     version = "2"
 
@@ -101,30 +114,55 @@ class DiscTracker:
         self, video: Bytes, background: Bytes, contrast: Floats | None = None, area: Floats | None = None
     ) -> Tracks:
         """Track the objects of every frame; see `Tracker`."""
-        count, frames, _, height, width = video.shape
-        difference = contrast_of(video, background)
-        own = np.median(difference.max(axis=(2, 3)), axis=1)
-        lowest = own if contrast is None else _lowest(contrast, own)
-        threshold = np.maximum(SHARE * lowest, NOISE)
-        least = np.ones((count, frames)) if area is None else np.maximum(SHARE * _lowest(area, np.zeros(())), 1.0)
-        stack = difference.reshape(-1, height, width)
-        objects = _find_objects(stack, np.repeat(threshold, frames), least.reshape(-1))
-        found = _measure(stack, video.reshape(-1, 3, height, width), objects)
-        number = np.bincount(objects.frame, minlength=count * frames)
-        rank = np.arange(len(objects.frame)) - (np.cumsum(number) - number)[objects.frame]
-        shape = (count * frames, max(int(number.max(initial=0)), 1))
-        pixel, radius, color = np.full((*shape, 2), np.nan), np.zeros(shape), np.full((*shape, 3), np.nan)
-        pixel[objects.frame, rank], radius[objects.frame, rank], color[objects.frame, rank] = found
-        return Tracks(
-            pixel=pixel.reshape(count, frames, -1, 2),
-            radius=radius.reshape(count, frames, -1),
-            color=color.reshape(count, frames, -1, 3),
-            count=number.reshape(count, frames),
-        )
+        return find_objects(video, background, contrast, area).tracks
 
 
-def _lowest(values: Floats, default: NDArray[np.floating]) -> Floats:
-    """Return the lowest positive value of the last axis; a default where there is none."""
+def find_objects(video: Bytes, background: Bytes, contrast: Floats | None = None, area: Floats | None = None) -> Found:
+    """Find the connected components that stand out from the background.
+
+    The pixels of an object have at least 30 % of the lowest true contrast of the clip, and it covers at least 30 % of
+    the smallest true area of the frame. Without true contrasts, 30 % of the clip's own are used, or 4 times the median
+    difference from the background if that is more; then an object's peak must also be clear of noise, and it covers at
+    least 3 pixels where there is any noise.
+
+    Args:
+        video: uint8 ``(N, T, 3, H, W)``.
+        background: See `Tracker`, as for the next two.
+        contrast: Of true objects.
+        area: Of true objects.
+    """
+    count, frames, _, height, width = video.shape
+    difference = contrast_of(video, background)
+    own = np.median(difference.max(axis=(2, 3)), axis=1)
+    noise = np.median(difference[..., ::2, ::2], axis=(1, 2, 3)) if contrast is None else np.zeros(count)
+    lowest = own if contrast is None else positive_minimum(contrast, own)
+    threshold = np.maximum(np.maximum(SHARE * lowest, NOISE), NOISE_RATIO * noise)
+    clear = np.maximum(threshold, HYSTERESIS * NOISE_RATIO * noise)
+    least = np.repeat(np.where(noise > 0, NOISY_AREA, 1.0), frames)
+    if area is not None:
+        least = np.maximum(SHARE * positive_minimum(area, np.zeros(())), 1.0).reshape(-1)
+    stack = difference.reshape(-1, height, width)
+    objects = _find_objects(stack, np.repeat(threshold, frames), np.repeat(clear, frames), least)
+    measured = _measure(stack, video.reshape(-1, 3, height, width), objects)
+    number = np.bincount(objects.frame, minlength=count * frames)
+    rank = np.arange(len(objects.frame)) - (np.cumsum(number) - number)[objects.frame]
+    most = max(int(number.max(initial=0)), 1)
+
+    def by_frame(values: Floats, missing: float) -> Floats:
+        result = np.full((count * frames, most, *values.shape[1:]), missing)
+        result[objects.frame, rank] = values
+        return result.reshape(count, frames, most, *values.shape[1:])
+
+    pixel, radius, color = measured
+    tracks = Tracks(
+        by_frame(pixel, np.nan), by_frame(radius, 0.0), by_frame(color, np.nan), number.reshape(count, frames)
+    )
+    labels = np.concatenate([[0], 1 + rank]).astype(np.int32)[objects.labels]
+    return Found(tracks, labels.reshape(count, frames, height, width), by_frame(objects.peak, np.nan))
+
+
+def positive_minimum(values: Floats, default: Floats) -> Floats:
+    """Return the lowest positive value along the last axis; a default where there is none."""
     lowest = np.where(values > 0, values, np.inf).min(axis=-1, initial=np.inf)  # NaN is not positive
     return np.where(np.isfinite(lowest), lowest, default)
 
@@ -143,12 +181,13 @@ class _Objects(NamedTuple):
     frame: NDArray[np.int64]
 
 
-def _find_objects(stack: NDArray[np.float32], threshold: Floats, least: Floats) -> _Objects:
+def _find_objects(stack: NDArray[np.float32], threshold: Floats, clear: Floats, least: Floats) -> _Objects:
     """Find the objects of F frames.
 
     Args:
         stack: ``(F, H, W)`` contrast.
         threshold: ``(F,)`` lowest contrast of an object's pixels.
+        clear: ``(F,)`` lowest peak of an object.
         least: ``(F,)`` fewest pixels of an object.
     """
     labels, components = ndimage.label(stack >= threshold[:, None, None], IN_FRAME)
@@ -159,7 +198,8 @@ def _find_objects(stack: NDArray[np.float32], threshold: Floats, least: Floats) 
     np.maximum.at(peaks, component, stack.flat[foreground])
     frame_of = np.zeros(components + 1, dtype=np.int64)
     frame_of[component] = foreground // (stack.shape[1] * stack.shape[2])
-    objects = 1 + np.flatnonzero(sizes[1:] >= least[frame_of[1:]])
+    frames = frame_of[1:]
+    objects = 1 + np.flatnonzero((sizes[1:] >= least[frames]) & (peaks[1:] >= clear[frames]))
     objects = objects[np.lexsort((-sizes[objects], frame_of[objects]))]
     number = np.zeros(components + 1, dtype=np.int32)
     number[objects] = 1 + np.arange(len(objects))

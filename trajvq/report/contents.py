@@ -10,6 +10,8 @@ from rich.table import Table
 
 from trajvq.data.storage.manifest import Manifest, read_manifest
 from trajvq.data.storage.shards import by_object, open_shard, read_column
+from trajvq.errors import UserError
+from trajvq.io.files import writing
 from trajvq.report.pictures import add_title, save_png
 
 FRAMES = 8  # of a clip on the sheet
@@ -26,6 +28,9 @@ def print_contents(folder: Path, sheet: Path | None, jsonl: Path | None) -> int:
         folder: The dataset.
         sheet: Contact sheet to write; None for ``contact_sheet.png`` in the dataset.
         jsonl: File of JSON Lines to write; None for none.
+
+    Raises:
+        UserError: If a file that was asked for cannot be written. The contact sheet of a read-only dataset is left out.
     """
     manifest = read_manifest(folder)
     table = Table(title=f"{folder} · {manifest.preset} · seed {manifest.seed}", title_justify="left")
@@ -45,11 +50,18 @@ def print_contents(folder: Path, sheet: Path | None, jsonl: Path | None) -> int:
     )
     if len(manifest.classes) > TABLE_CLASSES:
         console.print(f"{len(manifest.classes)} classes: {', '.join(manifest.classes)}")
-    path = sheet or folder / "contact_sheet.png"
-    save_png(contact_sheet(folder, manifest), path)
-    console.print(f"contact sheet: {path}")
+    path, pixels = sheet or folder / "contact_sheet.png", contact_sheet(folder, manifest)
+    try:
+        with writing(path, "name another file with --sheet"):
+            save_png(pixels, path)
+        console.print(f"contact sheet: {path}")
+    except UserError as error:
+        if sheet:
+            raise
+        console.print(f"no contact sheet: {error}", soft_wrap=True)  # the dataset may be read-only
     if jsonl:
-        console.print(f"{write_jsonl(folder, manifest, jsonl):,} lines: {jsonl}")
+        with writing(jsonl, "choose another --jsonl"):
+            console.print(f"{write_jsonl(folder, manifest, jsonl):,} lines: {jsonl}")
     return 0
 
 
@@ -84,7 +96,6 @@ def contact_sheet(folder: Path, manifest: Manifest) -> NDArray[np.uint8]:
 
 def write_jsonl(folder: Path, manifest: Manifest, path: Path) -> int:
     """Write split, index, label, equation and description of every clip as JSON Lines; return the number of lines."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     with path.open("w") as file:
         for split in manifest.splits:

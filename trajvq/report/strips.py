@@ -87,11 +87,11 @@ def save_gif(targets: Bytes, reconstructions: Bytes, path: Path, scale: int = 3,
         duration: Milliseconds per frame.
     """
     levels = [shown_range(target) for target in targets]
-    shown = [
+    stretched = [
         np.stack([_stretch(clip, pair) for clip, pair in zip(clips, levels, strict=True)])
         for clips in (targets, reconstructions)
     ]
-    frames = [render_strip(shown[0][:, k], shown[1][:, k], scale) for k in range(targets.shape[1])]
+    frames = [render_strip(stretched[0][:, k], stretched[1][:, k], scale) for k in range(targets.shape[1])]
     if any(pair != (0, 255) for pair in levels):
         frames = [add_title(frame, "contrast of faint clips stretched") for frame in frames]
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from trajvq.metrics.figures import Figure
-from trajvq.metrics.scoreboard import NOTED_ROWS, figures_of, value_of
+from trajvq.metrics.scoreboard import NOTED_ROWS, TARGET, figures_of, value_of
 
 WIDTH = 120  # columns of a table that is not printed to a terminal
 
@@ -79,5 +79,6 @@ def _cell(figure: Figure, row: Mapping[str, float], rows: Mapping[str, Mapping[s
     if figure.name not in row:
         return "–"
     text = figure.text(row[figure.name])
-    best = figure.best([other[figure.name] for other in rows.values() if figure.name in other])
-    return f"[bold green not dim]{text}★[/]" if row[figure.name] == best else text
+    rivals = [other for label, other in rows.items() if label != TARGET]
+    best = figure.best([other[figure.name] for other in rivals if figure.name in other])
+    return f"[bold green not dim]{text}★[/]" if row[figure.name] == best and row is not rows.get(TARGET) else text

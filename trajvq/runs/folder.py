@@ -38,15 +38,39 @@ def open_run(root: Path, name: str) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise UserError(f"cannot write the run folder {run}: {error.strerror}; set --run_root") from None
+        raise _unwritable(run, error) from None
     return run
 
 
 def new_name(root: Path) -> str:
-    """Name a run by date and time, with a number added if another run has that name."""
+    """Create a run folder named by date and time, with a number added if that name is taken, and return its name.
+
+    No other process gets the same name, since only one can create a folder.
+
+    Args:
+        root: Folder of the task's runs.
+
+    Raises:
+        UserError: If the folder cannot be created.
+    """
     now = datetime.now().strftime("%Y%m%d-%H%M%S")
     names = itertools.chain([now], (f"{now}-{k}" for k in itertools.count(2)))
-    return next(name for name in names if not (root / name).exists())
+    return next(name for name in names if _create(root / name))
+
+
+def _create(run: Path) -> bool:
+    """Create a run folder, and return whether this process did; False if the name is taken."""
+    try:
+        run.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise _unwritable(run, error) from None
+    return True
+
+
+def _unwritable(run: Path, error: OSError) -> UserError:
+    return UserError(f"cannot write the run folder {run}: {error.strerror}; set --run_root")
 
 
 def best(run: Path) -> Path:
@@ -60,7 +84,7 @@ def finish(run: Path, steps: int) -> None:
     write_text(run / COMPLETE, json.dumps(content))
     if run.parent.name == DEBUG or not best(run).exists():
         return
-    link = run.parent / f".{LATEST}.partial"
+    link = run.parent / f".{LATEST}.{run.name}"  # another run may finish at the same time
     link.unlink(missing_ok=True)
     link.symlink_to(run.name, target_is_directory=True)
     link.replace(run.parent / LATEST)

@@ -1,21 +1,23 @@
-"""Loggers of a run: always ``metrics.csv``, and W&B online or offline."""
+"""Loggers of a run: always ``metrics.csv``, and W&B, TensorBoard or the user's own."""
 
 import csv
-import os
+from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
 from lightning.fabric.loggers.logger import rank_zero_experiment
-from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
+from PIL import Image
 
-from trajvq.io.files import whole_file, write_text
-
-WANDB_ID = "wandb.id"  # file with the W&B run that a continued run goes on logging to
+from trajvq.errors import UserError
+from trajvq.io.files import whole_file
+from trajvq.runs.wandb_runs import WANDB_ID, Wandb, surviving, wandb_disabled, wandb_loggers
 
 
 class _AppendingWriter(ExperimentWriter):
@@ -84,15 +86,58 @@ class AppendingCSVLogger(CSVLogger):
         return self.experiment.rows if isinstance(self.experiment, _AppendingWriter) else 0
 
 
+class TensorBoard(TensorBoardLogger):
+    """Log figures and pictures to TensorBoard, in the folder ``tensorboard`` of the run.
+
+    Raises:
+        UserError: If TensorBoard is not installed.
+    """
+
+    def __init__(self) -> None:
+        if not find_spec("tensorboard") and not find_spec("tensorboardX"):
+            raise UserError("TensorBoard is not installed; `pip install tensorboard`")
+        super().__init__("", name="tensorboard", version="", default_hp_metric=False)
+
+    def open(self, run: Path) -> None:
+        """Log to a run folder."""
+        self._root_dir = str(run)
+
+    def log_hyperparams(self, *_: Any, **__: Any) -> None:
+        """Do nothing: ``config.yaml`` holds them."""
+
+    def save(self) -> None:
+        """Write nothing beside the events."""
+
+    def add_picture(self, name: str, picture: str | NDArray[np.uint8], step: int) -> None:
+        """Log a picture: a file, or uint8 ``(H, W, 3)``."""
+        pixels = np.asarray(Image.open(picture).convert("RGB")) if isinstance(picture, str) else picture
+        self.experiment.add_image(name, pixels, step, dataformats="HWC")
+
+
+def with_csv(chosen: Iterable[Logger], run: Path) -> list[Logger]:
+    """Return the loggers that a config asks for, with CSV added, opened for a run.
+
+    Args:
+        chosen: The loggers of the config.
+        run: The run folder.
+    """
+    logging = list(chosen)
+    for logger in logging:
+        if isinstance(logger, TensorBoard):
+            logger.open(run)
+    has_csv = any(isinstance(logger, CSVLogger) for logger in logging)
+    return logging if has_csv else [_csv_logger(run), *logging]
+
+
 def loggers(run: Path, task: str) -> list[Logger]:
-    """Return the loggers of a training: CSV, and W&B unless ``WANDB_MODE`` is ``disabled``.
+    """Return the loggers of a training: CSV, and W&B unless the environment disables it.
 
     Args:
         run: The run folder.
         task: Name of the task, by which W&B groups runs.
     """
-    csv_logger = AppendingCSVLogger(run, name="", version="")
-    return [csv_logger] if _wandb_disabled() else [csv_logger, _wandb_logger(run, task)]
+    csv_logger = _csv_logger(run)
+    return [csv_logger] if wandb_disabled() else [csv_logger, Wandb(run, task)]
 
 
 def scoreboard_loggers(run: Path, task: str) -> list[Logger]:
@@ -102,53 +147,27 @@ def scoreboard_loggers(run: Path, task: str) -> list[Logger]:
         run: The run folder.
         task: Name of the task, by which W&B groups runs.
     """
-    return [_wandb_logger(run, task)] if (run / WANDB_ID).exists() and not _wandb_disabled() else []
+    return [Wandb(run, task)] if (run / WANDB_ID).exists() and not wandb_disabled() else []
+
+
+def _csv_logger(run: Path) -> AppendingCSVLogger:
+    return AppendingCSVLogger(run, name="", version="")
 
 
 def show(trainer: L.Trainer, name: str, picture: str | NDArray[np.uint8], motion: str | None = None) -> None:
-    """Log a picture to the trainer's W&B runs.
+    """Log a picture to W&B and TensorBoard, where the trainer logs to them.
 
     Args:
         trainer: The trainer.
         name: Name of the panel, without ``media/``.
         picture: A file, or uint8 ``(H, W, 3)``.
-        motion: A GIF, logged as ``media/clips``.
+        motion: A GIF, logged to W&B as ``media/clips``.
     """
-    for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
+    for logger in wandb_loggers(trainer):
+        with surviving(logger):
             logger.log_image(f"media/{name}", [picture])
             if motion is not None:
                 logger.log_video("media/clips", [motion], format=["gif"])
-
-
-def _wandb_disabled() -> bool:
-    return os.environ.get("WANDB_MODE") == "disabled"
-
-
-def _wandb_logger(run: Path, task: str) -> WandbLogger:
-    import wandb  # here, because the import takes a second
-
-    online = os.environ.get("WANDB_MODE", "online") == "online" and wandb.login(prompt=False)
-    if not online:
-        rank_zero_only(print)(f"W&B is offline; upload the run with `wandb sync {run}/wandb/offline-*`")
-    logger = WandbLogger(
-        name=run.resolve().name,
-        save_dir=run.absolute(),  # absolute, because its service keeps the folder that it was started in
-        project="trajvq",
-        group=task,
-        id=_wandb_id(run),
-        resume="allow",
-        mode="online" if online else "offline",
-        settings=wandb.Settings(silent=True),
-    )
-    logger._wandb_init.pop("anonymous", None)  # Lightning always sets it, and W&B warns about it
-    return logger
-
-
-def _wandb_id(run: Path) -> str | None:
-    if getattr(rank_zero_only, "rank", 0):
-        return None  # only the first process logs
-    path = run / WANDB_ID
-    if not path.exists():
-        write_text(path, os.urandom(6).hex())
-    return path.read_text().strip()
+    for other in trainer.loggers:
+        if isinstance(other, TensorBoard) and trainer.is_global_zero:
+            other.add_picture(f"media/{name}", picture, trainer.global_step)

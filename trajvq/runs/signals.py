@@ -1,4 +1,4 @@
-"""StopSignals: turn SIGTERM and Ctrl-C into a request to end after the current step."""
+"""StopSignals: turn SIGTERM, Ctrl-C and a scheduler's warning into a request to end after the current step."""
 
 import signal
 import sys
@@ -6,7 +6,8 @@ import threading
 from types import FrameType
 from typing import Any
 
-HANDLED = (signal.SIGTERM, signal.SIGINT)
+# Schedulers send SIGUSR1 or SIGUSR2 before the time of a job is over (Slurm's --signal, Grid Engine's -notify).
+HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class StopSignals:

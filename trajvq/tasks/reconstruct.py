@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
@@ -27,7 +28,7 @@ from trajvq.tokens.protocol import NormalizedTokenizer, Tokenizer, check_tokeniz
 from trajvq.tokens.weights import Weights, read_tokenizer
 
 USAGE = ("codes_used", "perplexity", "object_perplexity")
-LOGGED = ("mse", "skill", "visible", "centroid_error", "codes_used")
+LOGGED = ("mse", "psnr", "skill", "visible", "surplus", "centroid_error", "codes_used")
 
 
 class Reconstruct(Task):
@@ -194,7 +195,16 @@ class Reconstruct(Task):
         for name in LOGGED:
             if name in row:
                 self.log(f"val/{name}", row[name], prog_bar=name == "skill")
+        if "skill" not in row and not self.trainer.sanity_checking:
+            self._select_by_psnr()
         self.val_board.reset()
+
+    def _select_by_psnr(self) -> None:
+        """Choose ``best.ckpt`` by PSNR where nothing moves in ``val``: there is no skill then."""
+        for callback in self.trainer.checkpoint_callbacks:
+            if isinstance(callback, ModelCheckpoint) and callback.monitor == self.monitor:
+                callback.monitor = "val/psnr"
+                rank_zero_only(print)("val: nothing moves, so there is no skill; best.ckpt has the highest PSNR")
 
     def on_test_epoch_start(self) -> None:
         data = self._data()

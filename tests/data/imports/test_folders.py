@@ -49,7 +49,7 @@ def test_links_are_followed_and_hidden_names_are_not(tmp_path: Path) -> None:
     source = read_folder(tmp_path / "set")
     assert [video.label for video in source.videos] == ["a", "b"]
     assert source.files is not None
-    assert source.files.found == 6
+    assert source.files.total == 6
     assert +source.files.left_out == {".txt": 1, "hidden": 1, "hidden folders": 2}
     assert source.notes == (
         "linked folders followed: b",

@@ -52,9 +52,9 @@ def test_what_several_cameras_recorded_is_a_group() -> None:
     paths = [
         ("chunk-000", f"observation.images.{camera}", f"episode_{k}") for k in (0, 1) for camera in ("top", "wrist")
     ]
-    found, said = read_layout(paths)
-    assert len({meaning.group for meaning in found}) == 2
-    assert found[0].group == found[1].group
+    layout, said = read_layout(paths)
+    assert len({meaning.group for meaning in layout}) == 2
+    assert layout[0].group == layout[1].group
     assert "2 cameras" in said[1]
     assert {meaning.group for meaning in read_layout(paths[::2])[0]} == {None}
 

@@ -33,12 +33,12 @@ def test_clips_have_one_to_four_objects_and_nothing_in_place_of_others(clips: Co
 
 
 def test_an_object_that_is_not_occluded_is_seen_whole_and_by_itself(clips: Columns) -> None:
-    seen = np.asarray(~clips["occluded"] & np.isfinite(clips["radius"]))
-    assert 0.7 < seen.sum() / np.isfinite(clips["radius"]).sum() < 0.95
+    visible = np.asarray(~clips["occluded"] & np.isfinite(clips["radius"]))
+    assert 0.7 < visible.sum() / np.isfinite(clips["radius"]).sum() < 0.95
     foreground = np.asarray((clips["video"] < 250).any(axis=2))
-    for clip, frame in np.argwhere(seen.any(axis=2)):
+    for clip, frame in np.argwhere(visible.any(axis=2)):
         labels, _ = ndimage.label(foreground[clip, frame], np.ones((3, 3)))
-        for number in np.flatnonzero(seen[clip, frame]):
+        for number in np.flatnonzero(visible[clip, frame]):
             x, y = np.floor(clips["pixel"][clip, frame, number]).astype(int)
             area = np.count_nonzero(labels == labels[y, x])
             radius = clips["radius"][clip, frame, number]

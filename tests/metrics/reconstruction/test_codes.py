@@ -18,8 +18,9 @@ def test_usage_counts_all_tokens_and_those_whose_cell_holds_the_object() -> None
         None
     ]  # cells (row 1, column 2), then (row 3, column 0)
     usage.update(indices, pixel[:, :, None])
-    assert usage.object_counts.nonzero().flatten().tolist() == [5, 7]
     figures = usage.compute()
+    assert figures["counts"]["all"].tolist() == [30, 0, 0, 0, 0, 1, 0, 1, 0, 0]
+    assert figures["counts"]["object"].nonzero().flatten().tolist() == [5, 7]
     assert figures["codes_used"] == 3
     assert figures["object_perplexity"] == pytest.approx(2)
     assert 1 < figures["perplexity"] < 1.5
@@ -29,6 +30,31 @@ def test_a_uniform_code_has_its_size_as_perplexity() -> None:
     usage = CodeUsage(16, (1, 1, 1))
     usage.update(torch.arange(16).view(1, 1, 4, 4))
     assert usage.compute()["perplexity"] == pytest.approx(16)
+
+
+def test_a_codebook_may_be_larger_than_any_memory() -> None:
+    usage = CodeUsage(2**36, (1, 1, 1))
+    usage.update(torch.tensor([0, 2**36 - 1, 7, 7]).view(1, 1, 2, 2))
+    usage.update(torch.tensor([0, 2**36 - 1, 5, 5]).view(1, 1, 2, 2))
+    figures = usage.compute()
+    assert figures["codes_used"] == 4
+    assert figures["perplexity"] == pytest.approx(4)
+    assert figures["counts"] == {}
+
+
+def test_codes_of_several_codebooks_are_different_codes() -> None:
+    usage = CodeUsage((4, 2), (1, 1, 1))
+    usage.update(torch.tensor([[0, 3], [0, 1]]).view(1, 2, 1, 1, 2))
+    assert usage.compute()["counts"]["all"].tolist() == [1, 0, 0, 1, 1, 1]
+    assert bits(3, (4, 2)) == 9
+
+
+def test_a_causal_first_latent_frame_covers_one_frame() -> None:
+    usage = CodeUsage(3, (4, 8, 8))
+    pixel = torch.full((1, 9, 1, 2), 4.0)
+    pixel[0, 5:] = torch.nan  # frames 0, and 1 to 4
+    usage.update(torch.arange(3).view(1, 3, 1, 1), pixel)
+    assert usage.compute()["counts"]["object"].tolist() == [1, 1, 0]
 
 
 def test_the_probe_reads_linear_features_only() -> None:

@@ -157,7 +157,7 @@ def test_frames_without_truth_leave_no_nan(batch: Batch) -> None:
         assert np.isfinite(list(interval.values())).all()
 
 
-def test_still_clips_are_counted_and_do_not_count_in_moving_psnr(batch: Batch) -> None:
+def test_still_clips_are_counted_apart(batch: Batch) -> None:
     video = batch["video"].clone()
     video[:4] = video[:4, :, :1]
     answer = torch.from_numpy(to_uint8(video * 0.98)).transpose(1, 2) / 255
@@ -166,18 +166,66 @@ def test_still_clips_are_counted_and_do_not_count_in_moving_psnr(batch: Batch) -
     moving.update({name: value[4:] for name, value in batch.items()}, answer[4:])
     content = board.compute()
     assert content["still_clips"] == 4
-    assert content["remarks"] == ["nothing moves in 4 of 12 clips: they do not count in moving_psnr"]
+    assert content["remarks"] == ["nothing moves in 4 of 12 clips: they do not count in skill and moving_psnr"]
     for row, figures in moving.compute()["rows"].items():
-        assert content["rows"][row]["moving_psnr"] == pytest.approx(figures["moving_psnr"])
+        for name in ("moving_psnr", "skill"):
+            assert content["rows"][row][name] == pytest.approx(figures[name])
+    quick = ReconstructionScoreboard(full=False)
+    quick.update(batch | {"video": video}, answer)
+    assert quick.compute()["rows"]["model"]["skill"] == pytest.approx(content["rows"]["model"]["skill"], abs=1e-6)
 
 
-def test_where_nothing_moves_moving_psnr_is_left_out_in_words(batch: Batch) -> None:
-    board = ReconstructionScoreboard()
-    still = batch["video"][:, :, :1].expand_as(batch["video"])
-    board.update(batch | {"video": still}, still)
+@pytest.mark.parametrize("frames", [1, 16])
+@pytest.mark.parametrize("full", [True, False])
+def test_where_nothing_moves_skill_and_moving_psnr_are_left_out_in_words(batch: Batch, frames: int, full: bool) -> None:
+    board = ReconstructionScoreboard(full=full)
+    still = batch["video"][:, :, :1].expand(-1, -1, frames, -1, -1)
+    cut = {name: value[:, :frames] for name, value in batch.items() if name in ("pixel", "radius", "occluded")}
+    board.update(batch | cut | {"video": still}, still * 0.9)
     content = board.compute()
-    assert all("moving_psnr" not in row for row in content["rows"].values())
-    assert content["remarks"][0].endswith("moving_psnr, which is left out")
+    assert all("moving_psnr" not in row and "skill" not in row for row in content["rows"].values())
+    assert content["rows"]["model"]["mse"] > 0
+    if full:
+        assert content["remarks"][0].endswith("skill and moving_psnr, which are left out")
+
+
+def test_surplus_objects_are_counted_and_spoil_their_frames(batch: Batch) -> None:
+    reconstruction = batch["video"].clone()
+    corners = batch["pixel"][..., 0, :] > 32  # put it into the opposite quarter
+    for clip, frame in np.ndindex(CLIPS, 4):
+        x, y = (8 if far else 48 for far in corners[clip, frame])
+        reconstruction[clip, :, frame, y : y + 6, x : x + 6] = 0
+    row = score(batch, reconstruction)
+    assert row["surplus"] == pytest.approx(0.25)
+    assert row["visible"] == pytest.approx(0.75)
+    assert row["centroid_error"] <= 0.03
+
+
+def test_the_target_is_a_row_whose_errors_are_the_trackers(batch: Batch) -> None:
+    board = ReconstructionScoreboard()
+    board.update(batch, torch.ones_like(batch["video"]))
+    row = board.compute()["rows"]["target"]
+    assert (row["skill"], row["visible"], row["surplus"], row["object_psnr"]) == (1, 1, 0, 100)
+    assert 0 < row["centroid_error"] <= 0.03
+
+
+def test_ssim_of_frames_smaller_than_its_window_is_left_out_in_words() -> None:
+    video = torch.rand(2, 3, 4, 10, 12, generator=torch.Generator().manual_seed(0))
+    board = ReconstructionScoreboard()
+    board.update({"video": video}, video)
+    content = board.compute()
+    assert "ssim" not in content["rows"]["model"]
+    assert "ssim is left out: its window of 11 px is larger than the frames" in content["remarks"]
+
+
+def test_clips_without_any_object_are_named() -> None:
+    board = ReconstructionScoreboard()
+    video = torch.full((2, 3, 4, 16, 16), 0.5)
+    board.update({"video": video}, video)
+    content = board.compute()
+    assert "no object stands out from the background in 2 of 2 clips" in content["remarks"]
+    assert content["rows"]["model"]["surplus"] == 0
+    assert "visible" not in content["rows"]["model"]
 
 
 def clips_on_disk(folder: Path) -> Clips:
@@ -196,7 +244,7 @@ def score_tokens(clips: Clips, train_tokens: Tensor | None) -> dict[str, Any]:
 @pytest.mark.skipif(not is_available(), reason="PyAV with x264 is not installed")
 def test_h264_stands_beside_the_model_with_its_own_bits(tmp_path: Path) -> None:
     content = score_tokens(clips_on_disk(tmp_path / "data"), torch.zeros(4, 2, 4, 4, dtype=torch.int64))
-    assert list(content["rows"]) == ["blank", "mean_frame", "median_frame", "copy_first", "h264", "model"]
+    assert list(content["rows"]) == ["target", "blank", "mean_frame", "median_frame", "copy_first", "h264", "model"]
     row = content["rows"]["h264"]
     assert row["bits"] > row["bits_beyond_still"] > 0
     assert row["mse"] > 0
@@ -208,7 +256,7 @@ def test_h264_stands_beside_the_model_with_its_own_bits(tmp_path: Path) -> None:
 def test_without_pyav_and_without_train_the_scoreboard_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoreboard, "is_available", lambda: False)
     content = score_tokens(clips_on_disk(tmp_path / "data"), None)
-    assert list(content["rows"]) == ["blank", "mean_frame", "median_frame", "copy_first", "model"]
+    assert list(content["rows"]) == ["target", "blank", "mean_frame", "median_frame", "copy_first", "model"]
     assert "bits_ideal" not in content["rows"]["model"]
     assert content["remarks"] == [
         "row h264 is left out: it needs PyAV with x264; install it with `pip install trajvq[import]`",

@@ -82,28 +82,6 @@ def test_tokens_add_bits_usage_and_a_probe(tmp_path: Path, folder: Path) -> None
     assert "bits_ideal" not in row
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"video": np.zeros((3, 16, 3, 64, 64), np.uint8)}, f"holds 3 clips for the {CLIPS}"),
-        ({"index": np.zeros(CLIPS, int)}, "give every clip once"),
-        ({"video": np.zeros((CLIPS, 8, 3, 64, 64), np.uint8)}, "clips are 8 frames of 64x64"),
-        ({"video": np.full((CLIPS, 16, 3, 64, 64), np.nan, np.float32)}, "NaN"),
-        ({"indices": np.zeros((CLIPS, 4, 8, 8), int)}, "no 'codebook_size'"),
-        ({"indices": np.full((CLIPS, 4, 8, 8), 1000), "codebook_size": 1000}, "not 0 to 999"),
-        ({"indices": np.zeros((CLIPS, 5, 8, 8), int), "codebook_size": 1000}, "not whole numbers"),
-    ],
-)
-def test_bad_files_are_one_line(
-    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str], change: dict[str, Any], words: str
-) -> None:
-    np.savez(tmp_path / "made.npz", **({"video": truth(folder)} | change))
-    assert main(["score", str(tmp_path / "made.npz"), "--data", str(folder)]) == 2
-    message = capsys.readouterr().err
-    assert words in message
-    assert message.count("\n") == 1
-
-
 @pytest.fixture(scope="module")
 def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("chart") / "chart"

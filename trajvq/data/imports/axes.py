@@ -120,12 +120,12 @@ def _detect_time(array: Any, order: str, path: Path, labels: int | None) -> tupl
     if labels in shape[:2] and shape[0] != shape[1]:
         return (order, "") if labels == shape[0] else (swapped, f", since there are {labels} labels")
     first, second = _changes(array)
-    usual = "C" in order  # five axes rarely begin with time
+    conventional = "C" in order  # five axes rarely begin with time
     if 0 < second < CLEARLY * first:  # 0 may be copies of one video as well as videos that stand still
-        return order, "" if usual else ", since pictures change less along the second axis"
-    if usual and not 0 < first < UNUSUALLY * second:
+        return order, "" if conventional else ", since pictures change less along the second axis"
+    if conventional and not 0 < first < UNUSUALLY * second:
         return order, ""
-    if not usual and 0 < first < CLEARLY * second:
+    if not conventional and 0 < first < CLEARLY * second:
         return swapped, ", since pictures change less along the first axis"
     raise DataError(
         f"{path}: videos of shape {shape} may be {shape[0]} of {shape[1]} frames or {shape[1]} of {shape[0]}; "
@@ -135,11 +135,11 @@ def _detect_time(array: Any, order: str, path: Path, labels: int | None) -> tupl
 
 def _changes(array: Any) -> tuple[float, float]:
     """Return the mean change from a picture to the next one along the first and along the second axis."""
-    places = [np.linspace(0, size - 2, min(SAMPLED, size - 1)).astype(int).tolist() for size in array.shape[:2]]
+    samples = [np.linspace(0, size - 2, min(SAMPLED, size - 1)).astype(int).tolist() for size in array.shape[:2]]
     changes = np.zeros(2)
     try:
-        for i in places[0]:
-            for j in places[1]:
+        for i in samples[0]:
+            for j in samples[1]:
                 here, below, right = (np.asarray(array[k], dtype=float) for k in ((i, j), (i + 1, j), (i, j + 1)))
                 changes += np.abs(below - here).mean(), np.abs(right - here).mean()
     except (OSError, MemoryError, TypeError, ValueError):  # reading the videos names what is wrong

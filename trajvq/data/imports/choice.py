@@ -29,9 +29,9 @@ def choose_array(shapes: Mapping[str, Shape], path: Path, name: str | None = Non
         if name not in shapes:
             raise DataError(f"{path} has no array {name!r}; it has: {arrays}")
         return name, ()
-    for usual in NAMES:
-        if usual in shapes and (usual == NAMES[0] or like_videos(shapes[usual])):
-            return usual, ()
+    for common in NAMES:
+        if common in shapes and (common == NAMES[0] or like_videos(shapes[common])):
+            return common, ()
     candidates = [key for key, shape in shapes.items() if 3 <= len(shape) <= 5 and like_videos(shape)]
     candidates = [key for key in candidates if len(shapes[key]) > 3] or candidates
     if len(candidates) == 1:

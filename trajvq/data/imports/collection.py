@@ -43,11 +43,11 @@ class Files:
     """The files of a folder.
 
     Attributes:
-        found: Their number.
+        total: Their number.
         left_out: Number of those left out by reason: an ending, or hidden.
     """
 
-    found: int = 0
+    total: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
 
 

@@ -85,7 +85,7 @@ def _read_contents(path: Path) -> _Contents:
         films = sorted(name for name in names if Path(name).suffix.lower() in VIDEO_FILES)
         stacks = in_order([folder / name for name in names if Path(name).suffix.lower() in TIFF_FILES])
         others = set(names) - set(films) - {file.name for file in stacks}
-        contents.files.found += len(names)
+        contents.files.total += len(names)
         contents.files.left_out.update(Path(name).suffix.lower() or "without ending" for name in others)
         contents.notes += [note for name in sorted(others) if (note := _lost_link(folder / name))]
         contents.sources += [([folder / name], (*parts, Path(name).stem)) for name in films]
@@ -120,7 +120,7 @@ def _walk(path: Path, contents: _Contents) -> Iterator[tuple[Path, list[str], li
             linked.append(name)
         hidden = [name for name in names if name.startswith(".")]
         hidden_folders = [name for name in folders if name.startswith(".") or name in IGNORED]
-        contents.files.found += len(hidden) + len(hidden_folders)
+        contents.files.total += len(hidden) + len(hidden_folders)
         contents.files.left_out.update({"hidden": len(hidden), "hidden folders": len(hidden_folders)})
         folders[:] = sorted(set(folders) - set(hidden_folders))
         yield Path(root), folders, sorted(set(names) - set(hidden))

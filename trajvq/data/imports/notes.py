@@ -46,20 +46,20 @@ class Ledger:
             more = f" and {number - NAMED:,} more" if number > NAMED else ""
             self.note(f"{counted(number, noun)} {reason} left out: {', '.join(names[:NAMED])}{more}")
 
-    def count(self, noun: str, found: int, left_out: Mapping[str, int] | None = None) -> None:
+    def count(self, noun: str, total: int, left_out: Mapping[str, int] | None = None) -> None:
         """Print and keep how many of a kind were found, taken and left out. Without any left out, they are only kept.
 
         Args:
             noun: What is counted, in the singular.
-            found: Number of what was found.
+            total: Number of what was found.
             left_out: Number of what was left out by reason, besides what `leave_out` took down. The rest was taken.
         """
         omitted = self._omitted.pop(noun, {}) | {reason: n for reason, n in (left_out or {}).items() if n}
-        taken = found - sum(omitted.values())
-        self.counts[f"{noun}s"] = {"found": found, "taken": taken, "left_out": omitted}
+        taken = total - sum(omitted.values())
+        self.counts[f"{noun}s"] = {"found": total, "taken": taken, "left_out": omitted}
         if omitted:
             reasons = ", ".join(f"{number:,} {reason}" for reason, number in omitted.items())
-            print(f"{self.path}: {counted(found, noun)} found, {taken:,} taken; left out: {reasons}")
+            print(f"{self.path}: {counted(total, noun)} found, {taken:,} taken; left out: {reasons}")
 
     @property
     def content(self) -> dict[str, Any]:

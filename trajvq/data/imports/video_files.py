@@ -68,7 +68,7 @@ def decode(
     """
     shape: tuple[int, ...] | None = None
     times: list[float | None] = []
-    shown: NDArray[Any] | None = None
+    current: NDArray[Any] | None = None
     taken = 0
     for time, picture in _decode(source, where, playback):
         shape = shape or picture.shape
@@ -80,17 +80,19 @@ def decode(
             continue
         if time is None or times[0] is None:
             raise DataError(f"{where} has frames without a time; leave out --rate")
-        while shown is not None and taken / rate <= time - times[0] - EARLY / rate:
-            yield shown[None]
+        while current is not None and taken / rate <= time - times[0] - EARLY / rate:
+            yield current[None]
             taken += 1
-        shown = picture
+        current = picture
     if shape is None:
         raise DataError(f"{where} holds no frame")
-    while rate is not None and shown is not None and taken / rate <= (times[-1] or 0) - (times[0] or 0) + EARLY / rate:
-        yield shown[None]
+    while (
+        rate is not None and current is not None and taken / rate <= (times[-1] or 0) - (times[0] or 0) + EARLY / rate
+    ):
+        yield current[None]
         taken += 1
-    known = [time for time in times if time is not None]
-    playback.decoded, playback.uneven = len(times), _uneven(known, playback.tick)
+    frame_times = [time for time in times if time is not None]
+    playback.decoded, playback.uneven = len(times), _uneven(frame_times, playback.tick)
 
 
 def _decode(source: Path | io.BytesIO, where: str, playback: Playback) -> Iterator[tuple[float | None, NDArray[Any]]]:

@@ -107,7 +107,7 @@ def import_videos(
         f"classes: {_listed(names)}; clips of {length} frames, {framing.width}x{framing.height}"
     )
     if source.files is not None:
-        ledger.count("file", source.files.found, source.files.left_out)
+        ledger.count("file", source.files.total, source.files.left_out)
     note_omissions(ledger, survey, films, length)
     lost = {str(video.label) for video in source.videos if video.label} - {str(video.label) for video in videos}
     notes = [*source.notes, f"no video left of class {_listed(sorted(lost))}" if lost else "", scale]

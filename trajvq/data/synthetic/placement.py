@@ -48,7 +48,7 @@ class Placement:
     camera: Floats
 
 
-def place(
+def place_objects(
     position: Floats,
     best_view: Floats,
     appearance: Mapping[str, Floats],
@@ -124,8 +124,8 @@ def occlusion(pixel: Floats, radius: Floats, height: int, width: int) -> NDArray
     Returns:
         ``(N, T, K)`` bool; false where there is no object.
     """
-    reach = radius[..., None] + EDGE
-    cut = ((pixel - reach < 0) | (pixel + reach > [width, height])).any(axis=-1)
+    extent = radius[..., None] + EDGE
+    cut = ((pixel - extent < 0) | (pixel + extent > [width, height])).any(axis=-1)
     distance = np.linalg.norm(pixel[:, :, :, None] - pixel[:, :, None], axis=-1)
     touches = distance < radius[..., None] + radius[:, :, None] + GAP
     touches &= ~np.eye(radius.shape[-1], dtype=bool)
@@ -164,8 +164,8 @@ def _offset(
     flat: Floats, radius: Floats, appearance: Mapping[str, Floats], scene: Mapping[str, Floats], size: tuple[int, int]
 ) -> Floats:
     """Return ``(M, 2)`` px to add to paths: inside the picture, or across an edge where the object leaves it."""
-    reach = (radius + EDGE + 1 / UNIT + SLACK)[..., None]
-    low, high = (reach - flat).max(axis=1), (np.array(size) - reach - flat).min(axis=1)
+    extent = (radius + EDGE + 1 / UNIT + SLACK)[..., None]
+    low, high = (extent - flat).max(axis=1), (np.array(size) - extent - flat).min(axis=1)
     if np.any(low > high):
         row = int(np.argmax((low - high).max(axis=-1)))
         raise ValueError(

@@ -14,7 +14,7 @@ from trajvq.data.storage.shards import SCHEMA, Columns, texts
 from trajvq.data.synthetic.camera import depths, frame, see
 from trajvq.data.synthetic.motion import FAMILIES
 from trajvq.data.synthetic.paths import UNIFORMS, sample_paths
-from trajvq.data.synthetic.placement import OWN_NUMBERS, occlusion, place, sample_scene
+from trajvq.data.synthetic.placement import OWN_NUMBERS, occlusion, place_objects, sample_scene
 from trajvq.data.synthetic.presets import Preset, preset_named
 from trajvq.data.synthetic.projective import identifiable
 from trajvq.data.synthetic.random import uniforms
@@ -43,7 +43,9 @@ def lay_out(preset: Preset, seed: int, split: str, start: int, stop: int, frames
         paths = sample_paths(preset, split, labels, numbers.reshape(len(labels), UNIFORMS))
         own = uniforms(seed, f"{split}/scene", start, stop, preset.objects * OWN_NUMBERS)
         scene, exists = sample_scene(own.reshape(*numbers.shape[:2], OWN_NUMBERS))
-        placement = place(paths.positions(time), paths.view_axes(), paths.appearance, scene, exists, height, width)
+        placement = place_objects(
+            paths.positions(time), paths.view_axes(), paths.appearance, scene, exists, height, width
+        )
         paths = paths.moved(placement)
         position = paths.positions(time)
         view = see(position, placement.camera, paths.appearance["size"] * min(height, width))

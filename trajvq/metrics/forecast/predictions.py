@@ -58,7 +58,9 @@ def picture_figures(truth: Truth, video: Bytes, positions: Floats, context: int)
             video=truth.video[:, :frames],
             pixel=truth.pixel[:, :frames],
             radius=truth.radius[:, :frames],
+            peak=truth.peak[:, :frames],
             valid=truth.valid[:, :frames],
+            labels=truth.labels[:, :frames],
         )
         figures = clip_figures(compared, video[:, :frames])
         for name in OBJECT_SUMS:

@@ -20,11 +20,20 @@ def disc_mask(pixel: Floats, radius: Floats, height: int, width: int) -> NDArray
         height: H.
         width: W.
     """
-    rows, columns = np.arange(height) + 0.5, np.arange(width) + 0.5
-    dx = columns - pixel[..., :1]
-    dy = rows - pixel[..., 1:]
-    squared = dy[..., :, None] ** 2 + dx[..., None, :] ** 2
-    return np.asarray(squared <= radius[..., None, None] ** 2)
+    mask = np.zeros((*radius.shape, height, width), dtype=bool)
+    number = np.flatnonzero(np.isfinite(pixel).all(axis=-1) & (radius > 0))
+    if not len(number):
+        return mask
+    x, y = pixel.reshape(-1, 2)[number].T[..., None]
+    squared = np.square(radius.reshape(-1)[number])[:, None]
+    steps_away = int(np.ceil(np.sqrt(squared.max()))) + 1
+    steps = np.arange(-steps_away, steps_away + 1)  # only the pixels around a center are compared
+    column, row = np.floor(x).astype(int) + steps, np.floor(y).astype(int) + steps
+    inside = np.square(row + 0.5 - y)[:, :, None] + np.square(column + 0.5 - x)[:, None] <= squared[..., None]
+    inside &= ((row >= 0) & (row < height))[:, :, None] & ((column >= 0) & (column < width))[:, None]
+    item, down, right = np.nonzero(inside)
+    mask.reshape(-1, height, width)[number[item], row[item, down], column[item, right]] = True
+    return mask
 
 
 def object_area(video: Bytes, background: Bytes, pixel: Floats, radius: Floats, contrast: Floats) -> NDArray[np.bool_]:

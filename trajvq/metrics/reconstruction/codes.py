@@ -8,53 +8,98 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+LARGEST_HISTOGRAM = 2**20  # codes; counts of a larger codebook are not listed code by code
+
+
+def codebook_sizes(codebook_size: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the size of each codebook.
+
+    Args:
+        codebook_size: Number of codes, or that of each of several codebooks, as in residual quantization.
+    """
+    return (codebook_size,) if isinstance(codebook_size, int) else tuple(codebook_size)
 
 
 class CodeUsage(Metric):
     """Counts the tokens of every code, among all tokens and among those whose cell holds the object.
 
     ``compute`` returns ``codes_used``, ``perplexity``, ``object_perplexity`` if any object was located, and
-    ``counts``: int64 ``(codes,)`` for ``all`` tokens and for those of the ``object``.
+    ``counts``: int64 ``(codes,)`` for ``all`` tokens and for those of the ``object``; empty for a codebook larger than
+    `LARGEST_HISTOGRAM`. Memory grows with the codes in use, not with the codebook. Codes of several codebooks are
+    different codes, one codebook after the other.
 
     Args:
-        codebook_size: Number of codes.
+        codebook_size: See `codebook_sizes`.
         strides: Frames, rows and columns that a token covers.
     """
 
     full_state_update = False
 
-    def __init__(self, codebook_size: int, strides: tuple[int, int, int]) -> None:
+    def __init__(self, codebook_size: int | Sequence[int], strides: tuple[int, int, int]) -> None:
         super().__init__()
-        self.codebook_size, self.strides = codebook_size, strides
-        self.counts: Tensor
-        self.object_counts: Tensor
-        self.add_state("counts", torch.zeros(codebook_size, dtype=torch.int64), dist_reduce_fx="sum")
-        self.add_state("object_counts", torch.zeros(codebook_size, dtype=torch.int64), dist_reduce_fx="sum")
+        self.sizes, self.strides = codebook_sizes(codebook_size), strides
+        self.table: list[Tensor]  # int64 (codes in use, 3): code, its tokens, those of the object
+        self.add_state("table", [], dist_reduce_fx="cat")
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all tokens."""
+        super().reset()
+        # Processes exchange their tables, so one without clips has an empty one.
+        self.table = [torch.zeros(0, 3, dtype=torch.int64, device=self.device)]
 
     def update(self, indices: Tensor, pixel: Tensor | None = None) -> None:
         """Add a batch.
 
         Args:
-            indices: int64 ``(B, t, h, w)``.
+            indices: int64 ``(B, t, h, w)``, or ``(B, q, t, h, w)`` of q codebooks.
             pixel: ``(B, T, K, 2)`` true (x, y) of the objects in pixels; NaN where there is none.
         """
-        self.counts += torch.bincount(indices.flatten(), minlength=self.codebook_size)
-        if pixel is None:
-            return
-        _, rows, columns = indices.shape[1:]
-        clip, frame, item = torch.nonzero(pixel.isfinite().all(dim=-1), as_tuple=True)
-        x, y = (pixel[clip, frame, item] / pixel.new_tensor([self.strides[2], self.strides[1]])).long().unbind(-1)
-        cell = torch.stack([clip, frame // self.strides[0], y.clamp(0, rows - 1), x.clamp(0, columns - 1)], dim=-1)
+        tokens = indices if indices.ndim == 5 else indices[:, None]
+        first = torch.tensor([0, *self.sizes[:-1]], device=tokens.device).cumsum(0)
+        tokens = (tokens + first.view(-1, 1, 1, 1)).movedim(1, -1)  # (B, t, h, w, q)
+        new = [_rows(tokens, 1)] if pixel is None else [_rows(tokens, 1), _rows(self._of_objects(tokens, pixel), 2)]
+        self.table = [_merged(torch.cat([*self.table, *new]))]
+
+    def _of_objects(self, tokens: Tensor, pixel: Tensor) -> Tensor:
+        """Return the tokens of the cells that hold an object. A causal first latent frame covers a single frame."""
+        located = pixel.isfinite().all(dim=-1)
+        clip, frame = torch.nonzero(located, as_tuple=True)[:2]
+        _, frames, rows, columns, _ = tokens.shape
+        before = frames * self.strides[0] - pixel.shape[1]
+        x, y = (pixel[located] / pixel.new_tensor([self.strides[2], self.strides[1]])).long().unbind(-1)
+        latent = (frame + before) // self.strides[0]
+        cell = torch.stack([clip, latent, y.clamp(0, rows - 1), x.clamp(0, columns - 1)], dim=-1)
         b, t, h, w = torch.unique(cell, dim=0).unbind(-1)
-        self.object_counts += torch.bincount(indices[b, t, h, w], minlength=self.codebook_size)
+        return tokens[b, t, h, w]
 
     def compute(self) -> dict[str, Any]:
-        figures: dict[str, Any] = {"codes_used": float((self.counts > 0).sum()), "perplexity": _perplexity(self.counts)}
-        counts = {"all": self.counts.cpu()}
-        if self.object_counts.sum() > 0:
-            figures["object_perplexity"] = _perplexity(self.object_counts)
-            counts["object"] = self.object_counts.cpu()
-        return figures | {"counts": {name: value.clone() for name, value in counts.items()}}
+        code, *columns = _merged(dim_zero_cat(self.table)).unbind(-1)
+        figures: dict[str, Any] = {"codes_used": float((columns[0] > 0).sum()), "perplexity": _perplexity(columns[0])}
+        parts = {"all": columns[0]}
+        if columns[1].sum() > 0:
+            figures["object_perplexity"] = _perplexity(columns[1])
+            parts["object"] = columns[1]
+        counts = {}
+        if sum(self.sizes) <= LARGEST_HISTOGRAM:
+            for name, values in parts.items():
+                counts[name] = values.new_zeros(sum(self.sizes)).index_put((code,), values).cpu()
+        return figures | {"counts": counts}
+
+
+def _rows(tokens: Tensor, column: int) -> Tensor:
+    """Return rows of the table: each token's code, and 1 in one column."""
+    rows = tokens.new_zeros(tokens.numel(), 3)
+    rows[:, 0], rows[:, column] = tokens.flatten(), 1
+    return rows
+
+
+def _merged(table: Tensor) -> Tensor:
+    """Return a table with one row per code, in ascending order."""
+    code, row = torch.unique(table[:, 0], return_inverse=True)
+    return torch.cat([code[:, None], table.new_zeros(len(code), 2).index_add(0, row, table[:, 1:])], dim=1)
 
 
 def _perplexity(counts: Tensor) -> float:
@@ -62,9 +107,14 @@ def _perplexity(counts: Tensor) -> float:
     return float(torch.exp(-torch.xlogy(share, share).sum()))
 
 
-def bits(tokens: int, codebook_size: int) -> float:
-    """Return the bits of a number of tokens of a codebook."""
-    return tokens * math.log2(codebook_size)
+def bits(cells: int, codebook_size: int | Sequence[int]) -> float:
+    """Return the bits of the tokens of a number of cells.
+
+    Args:
+        cells: Number of cells, each with one token of every codebook.
+        codebook_size: See `codebook_sizes`.
+    """
+    return cells * sum(math.log2(size) for size in codebook_sizes(codebook_size))
 
 
 def linear_probe(

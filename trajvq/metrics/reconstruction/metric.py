@@ -16,23 +16,24 @@ from torchmetrics.utilities import dim_zero_cat
 from trajvq.io.arrays import Bytes, Floats
 from trajvq.metrics.intervals import Interval, bootstrap, bootstrap_ratio, wilson
 from trajvq.metrics.reconstruction.objects import clip_figures, moving_figures
-from trajvq.metrics.reconstruction.ssim import ssim
+from trajvq.metrics.reconstruction.ssim import WINDOW, ssim
 from trajvq.metrics.reconstruction.truth import Truth
 
 LEAST_SQUARE_ERROR = 1e-10  # mean square error at which PSNR stops rising, 100 dB
 FRAME_FIGURES = ("square_error", "object_square_error", "object_pixels", "surplus")
 OBJECT_FIGURES = ("valid", "visible", "centroid_error", "radius_error", "color_error")  # summed over a frame's objects
 MOVING_FIGURES = ("moving_square_error", "moving_pixels")
-OTHER_STATES = ("similarity", "index", "own_values", "distance")
+OTHER_STATES = ("similarity", "index", "own_values", "distance", "moves")
 
 
 class ReconstructionFigures(Metric):
     """Accumulates `clip_figures` over batches and processes.
 
-    ``compute`` returns the number of ``clips``, ``mse``, ``psnr``, ``object_psnr``, ``visible``, ``centroid_error``,
-    ``centroid_p95``, ``radius_error`` and ``color_error`` as floats; in full also ``ssim``, ``moving_psnr`` if a clip
-    moves, the number of ``still_clips``, ``intervals`` and ``per_clip``. Figures of the object are means over the
-    object-frames in which one is visible.
+    ``compute`` returns the number of ``clips``, of ``still_clips`` and of ``empty_clips`` (no object), ``mse``,
+    ``moving_mse`` (of the clips that are not still, if there are any), ``psnr``, ``surplus``, ``object_psnr``,
+    ``visible``, ``centroid_error``, ``centroid_p95``, ``radius_error`` and ``color_error`` as floats; in full also
+    ``ssim`` if frames are large enough for it, ``moving_psnr`` if a clip moves, ``intervals`` and ``per_clip``. Figures
+    of objects are means over the object-frames in which one is visible, and left out if there is none.
 
     Args:
         full: Also compute SSIM and the PSNR of moving pixels, which take time.
@@ -48,6 +49,7 @@ class ReconstructionFigures(Metric):
         self.index: list[Tensor]
         self.own_values: list[Tensor]
         self.distance: list[Tensor]  # of every valid object-frame
+        self.moves: list[Tensor]  # whether anything moves in a clip
         for name in (*FRAME_FIGURES, *OBJECT_FIGURES, *MOVING_FIGURES, *OTHER_STATES):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
@@ -66,10 +68,12 @@ class ReconstructionFigures(Metric):
         valid = figures["valid"] > 0
         self.distance.append(torch.from_numpy(figures["centroid_error"][valid]).to(self.device, torch.float32))
         figures |= {name: np.where(valid, figures[name], 0.0).sum(axis=2) for name in OBJECT_FIGURES}
+        self.moves.append(torch.from_numpy(truth.moves).to(self.device, torch.float32))
         if self.full:
             figures |= moving_figures(truth, video)
-            target, reconstruction = (torch.from_numpy(v).flatten(0, 1).float() / 255 for v in (truth.video, video))
-            self.similarity.append(ssim(reconstruction, target).view(video.shape[:2]).to(self.device))
+            if min(video.shape[-2:]) >= WINDOW:
+                pictures = (torch.from_numpy(v).flatten(0, 1).float() / 255 for v in (video, truth.video))
+                self.similarity.append(ssim(*pictures).view(video.shape[:2]).to(self.device))
         for name, value in figures.items():
             getattr(self, name).append(torch.from_numpy(value).to(self.device, torch.float32))
         if own_values is not None:
@@ -82,23 +86,28 @@ class ReconstructionFigures(Metric):
         objects = frames["valid"]
         mse = float(frames["square_error"].mean())
         row: dict[str, Any] = {"clips": len(objects), "mse": mse, "psnr": psnr(mse)}
+        row["surplus"] = float(frames["surplus"].mean())
+        moves = dim_zero_cat(self.moves) > 0
+        row |= {"still_clips": int((~moves).sum()), "empty_clips": int((objects.sum(dim=1) == 0).sum())}
+        if moves.any():
+            row["moving_mse"] = float(frames["square_error"][moves].mean())
         if self.full:
             pixels = frames["moving_pixels"].sum(dim=1)
-            row["still_clips"] = int((pixels == 0).sum())
             if pixels.any():
                 row["moving_psnr"] = psnr(float(frames["moving_square_error"].sum() / pixels.sum()))
             row["intervals"] = _intervals(frames) | {name: bootstrap(values) for name, values in own.items()}
-            row["ssim"] = float(dim_zero_cat(self.similarity).double().mean())
+            if len(self.similarity):
+                row["ssim"] = float(dim_zero_cat(self.similarity).double().mean())
             if len(self.index):
                 row["per_clip"] = self._per_clip(frames)
         row |= {name: float(values.mean()) for name, values in own.items()}
         if not objects.any():
             return row
-        shown = objects > 0
-        pixels = frames["object_pixels"][shown].sum().clamp(min=1)
+        counted = objects > 0
+        pixels = frames["object_pixels"][counted].sum().clamp(min=1)
         means = {name: float(frames[name].sum() / objects.sum()) for name in OBJECT_FIGURES[1:]}
         return row | {
-            "object_psnr": psnr(float(frames["object_square_error"][shown].sum() / pixels)),
+            "object_psnr": psnr(float(frames["object_square_error"][counted].sum() / pixels)),
             "visible": means["visible"],
             "centroid_error": means["centroid_error"],
             "centroid_p95": float(np.quantile(dim_zero_cat(self.distance).double().cpu().numpy(), 0.95)),
@@ -122,19 +131,19 @@ class ReconstructionFigures(Metric):
         order = index.argsort(stable=True)
         names = ("centroid_error", "visible", "color_error")
         values = {name: frames[name] / frames["valid"] for name in names}  # 0 / 0 is NaN
-        values["mse"] = frames["square_error"]
+        values["surplus"], values["mse"] = frames["surplus"], frames["square_error"]
         values |= {name: torch.from_numpy(own).to(order.device) for name, own in self._own().items()}
         return {"index": index[order].cpu()} | {name: value[order].float().cpu() for name, value in values.items()}
 
 
 def _intervals(frames: Mapping[str, Tensor]) -> dict[str, Interval]:
-    """Return 95 % intervals of ``moving_psnr``, ``visible``, ``centroid_error`` and ``object_psnr`` over clips.
+    """Return 95 % intervals of ``moving_psnr``, ``surplus`` and the figures of objects over clips.
 
     Args:
         frames: ``(N, T)`` figures of frames.
     """
     figures = {name: value.cpu().numpy() for name, value in frames.items()}
-    moving = _moving_interval(figures)
+    moving = _moving_interval(figures) | {"surplus": bootstrap(figures["surplus"].mean(axis=1))}
     valid = figures["valid"]
     counts = valid.sum(axis=1)
     clips = counts > 0
@@ -174,8 +183,8 @@ def skill(mse: float, trivial: Mapping[str, float]) -> float:
     """Return the skill score 1 - mse / lowest trivial mse: 0 is no better than a trivial row, 1 is perfect.
 
     Args:
-        mse: Of a row.
-        trivial: Mean square error of every trivial row.
+        mse: Of a row, over the clips in which something moves: a trivial row is exact for the others.
+        trivial: Mean square error of every trivial row over the same clips.
     """
     lowest = min(trivial.values())
     return 1 - mse / lowest if lowest > 0 else float(mse == 0)

@@ -3,10 +3,9 @@
 import numpy as np
 
 from trajvq.io.arrays import Bytes, Floats
-from trajvq.metrics.matching import match
 from trajvq.metrics.reconstruction.areas import OBJECT_MARGIN, color_difference, disc_mask, object_area
+from trajvq.metrics.reconstruction.counterparts import find_counterparts
 from trajvq.metrics.reconstruction.truth import Truth
-from trajvq.metrics.tracking import track
 
 MISSING_ERROR = 32.0  # px, the centroid error of a frame without object
 
@@ -28,12 +27,10 @@ def clip_figures(truth: Truth, video: Bytes) -> dict[str, Floats]:
     height, width = video.shape[-2:]
     difference = (video.astype(np.float32) - truth.video.astype(np.float32)) / 255
     square_error = np.square(difference).mean(axis=2)
-    tracks = track(video, truth.background, truth.contrast, np.pi * truth.radius**2)
+    own = find_counterparts(truth, video)
+    matched, alone = own.matched, (own.surplus == 0)[..., None]
     mask = disc_mask(truth.pixel, truth.radius + OBJECT_MARGIN, height, width).any(axis=2)
-    mask |= disc_mask(tracks.pixel, tracks.radius + OBJECT_MARGIN, height, width).any(axis=2)
-    matches = match(tracks, truth.pixel)
-    matched, own = matches.matched, matches.tracks
-    distance = np.linalg.norm(own.pixel - truth.pixel, axis=-1)
+    mask |= disc_mask(own.pixel, own.radius + OBJECT_MARGIN, height, width).any(axis=2)
     area = truth.area | object_area(video, truth.background, own.pixel, own.radius, truth.contrast)
     color_error = np.where(matched, color_difference(difference, area), truth.color_contrast)
     return {
@@ -41,10 +38,10 @@ def clip_figures(truth: Truth, video: Bytes) -> dict[str, Floats]:
         "object_square_error": (square_error * mask).sum(axis=(2, 3)).astype(np.float64),
         "object_pixels": mask.sum(axis=(2, 3)).astype(np.float64),
         "valid": truth.valid.astype(np.float64),
-        "surplus": matches.surplus.astype(np.float64),
-        "visible": (matched & (matches.surplus == 0)[..., None]).astype(np.float64),
-        "centroid_error": np.where(matched, distance, MISSING_ERROR),
-        "radius_error": np.where(matched, np.abs(own.radius - truth.radius), truth.radius),
+        "surplus": own.surplus.astype(np.float64),
+        "visible": (matched & alone).astype(np.float64),
+        "centroid_error": np.where(matched, np.minimum(own.distance, MISSING_ERROR), MISSING_ERROR),
+        "radius_error": own.radius_error,
         "color_error": 255 * color_error,
     }
 

@@ -1,4 +1,4 @@
-"""ReconstructionScoreboard: figures of a tokenizer's reconstructions beside those of trivial rows and of H.264."""
+"""ReconstructionScoreboard: figures of reconstructions beside those of the target, trivial rows and H.264."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,14 +19,20 @@ from trajvq.metrics.reconstruction.codes import CodeUsage, bits
 from trajvq.metrics.reconstruction.h264 import H264, choose_setting, is_available, sample_size
 from trajvq.metrics.reconstruction.ideal import TokenCounts
 from trajvq.metrics.reconstruction.metric import ReconstructionFigures, skill
+from trajvq.metrics.reconstruction.ssim import WINDOW
 from trajvq.metrics.reconstruction.truth import Truth, background_of, truth_of
+from trajvq.metrics.scoreboard import TARGET
+
+COUNTS = ("clips", "still_clips", "empty_clips")
 
 
 class ReconstructionScoreboard(nn.Module):
-    """Accumulates reconstruction figures of a model and of the trivial rows over one split.
+    """Accumulates reconstruction figures of a model, of the target and of the trivial rows over one split.
+
+    The row ``target`` has the target as its own reconstruction: its errors are the tracker's.
 
     Args:
-        codebook_size: Number of codes; None leaves out the figures of tokens.
+        codebook_size: Number of codes, or that of each of several codebooks; None leaves out the figures of tokens.
         strides: Frames, rows and columns that a token covers.
         full: Compute every figure of every row. Otherwise, for speed, leave out SSIM and the user's figures, and
             compute only the MSE of trivial rows.
@@ -41,7 +47,7 @@ class ReconstructionScoreboard(nn.Module):
 
     def __init__(
         self,
-        codebook_size: int | None = None,
+        codebook_size: int | Sequence[int] | None = None,
         strides: tuple[int, int, int] = (1, 1, 1),
         full: bool = True,
         figures: Sequence[nn.Module] = (),
@@ -50,18 +56,19 @@ class ReconstructionScoreboard(nn.Module):
         remarks: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self.full, self.codebook_size, self.strides, self.tokens = full, codebook_size, strides, 0
+        self.full, self.codebook_size, self.strides, self.cells = full, codebook_size, strides, 0
         own = _names(figures)
         self.figures = nn.ModuleList(figures if full else ())
         self.model = ReconstructionFigures(full, own)
         self.codes = CodeUsage(codebook_size, strides) if codebook_size else None
         self.rows = nn.ModuleDict({n: ReconstructionFigures(own=own) if full else MeanMetric() for n in TRIVIAL})
+        self.target = ReconstructionFigures(own=own) if full else None
         self.h264, self.train_counts, self.remarks = h264 if full else None, train_counts, tuple(remarks)
         if self.h264:
             self.rows["h264"] = ReconstructionFigures(own=own)
         names = [*(("bits", "bits_beyond_still") if self.h264 else ()), *(("bits_ideal",) if train_counts else ())]
         self.lengths = nn.ModuleDict({name: MeanMetric() for name in names})
-        self.tracked = False
+        self.tracked, self.window = False, WINDOW
 
     def update(self, batch: Mapping[str, Tensor], reconstruction: Tensor, indices: Tensor | None = None) -> None:
         """Add a batch.
@@ -69,26 +76,29 @@ class ReconstructionScoreboard(nn.Module):
         Args:
             batch: ``video`` float ``(B, 3, T, H, W)`` in [0, 1] and, where it is stored, the ground truth.
             reconstruction: Float, of the same shape.
-            indices: Its tokens, int64 ``(B, t, h, w)``.
+            indices: Its tokens, int64 ``(B, t, h, w)``, or ``(B, q, t, h, w)`` of q codebooks.
         """
         truth = truth_of(batch)
         self.tracked = "pixel" not in batch
         video, background = batch["video"], background_of(batch)
         stored = to_uint8(reconstruction)
         self.model.update(truth, stored, batch.get("index"), self._own_values(stored, video, background))
+        if self.target is not None:
+            self.target.update(truth, truth.video, own_values=self._own_values(truth.video, video, background))
+        self.window = min(video.shape[-2:])
         for name, baseline in TRIVIAL.items():
             trivial, figures = baseline(video, background), self.rows[name]
             if isinstance(figures, ReconstructionFigures):
                 stored = to_uint8(trivial)
                 figures.update(truth, stored, own_values=self._own_values(stored, video, background))
             elif isinstance(figures, MeanMetric):
-                figures.update(_mean_square_error(video, trivial))
+                figures.update(_mean_square_error(video, trivial)[torch.from_numpy(truth.moves).to(video.device)])
         if self.h264 is not None:
             self._update_h264(self.h264, truth, video, background)
         if self.train_counts is not None and indices is not None:
             self._add_lengths({"bits_ideal": self.train_counts.code_length(indices)})
         if self.codes is not None and indices is not None:
-            self.tokens = indices[0].numel()
+            self.cells = indices.shape[-3:].numel()
             self.codes.update(indices, torch.from_numpy(truth.pixel).to(indices.device))
 
     def _update_h264(self, encoder: H264, truth: Truth, video: Tensor, background: Tensor) -> None:
@@ -112,16 +122,19 @@ class ReconstructionScoreboard(nn.Module):
         {"value", "low", "high"}}}``, and, for clips with an ``index``, ``"per_clip"``: ``{"index": (N,), figure: (N, T)
         or (N,)}``. With tokens it holds ``"counts"``, the usage of every code.
         """
-        rows: dict[str, dict[str, Any]] = {}
+        rows: dict[str, dict[str, Any]] = {} if self.target is None else {TARGET: self.target.compute()}
         for name, figures in self.rows.items():
             row = figures.compute()  # type: ignore[operator]
-            rows[name] = row if self.full else {"mse": float(row)}
+            rows[name] = row if self.full else {"moving_mse": float(row)}
         rows["model"] = self.model.compute()
-        clips = int(rows["model"]["clips"])
+        clips, still, empty = (int(rows["model"][name]) for name in COUNTS)
         intervals = {name: row.pop("intervals", {}) for name, row in rows.items()}
-        still = [row.pop("still_clips", 0) for row in rows.values()][-1]
+        if still < clips:
+            trivial = {name: rows[name]["moving_mse"] for name in TRIVIAL}
+            rows = {name: {"skill": skill(row["moving_mse"], trivial), **row} for name, row in rows.items()}
         for row in rows.values():
-            row.pop("clips", None)
+            for name in (*COUNTS, "moving_mse"):
+                row.pop(name, None)
         board: dict[str, Any] = {"clips": clips, "truth": "tracked" if self.tracked else "stored", "rows": {}}
         if "per_clip" in rows["model"]:
             board["per_clip"] = rows["model"].pop("per_clip")
@@ -129,27 +142,35 @@ class ReconstructionScoreboard(nn.Module):
         if self.codes is not None and self.codebook_size:
             usage = self.codes.compute()
             board["counts"] = usage.pop("counts")
-            rows["model"] |= {"bits": bits(self.tokens, self.codebook_size), **usage}
+            rows["model"] |= {"bits": bits(self.cells, self.codebook_size), **usage}
             if "bits_ideal" in lengths:
                 rows["model"]["bits_ideal"] = min(lengths.pop("bits_ideal"), rows["model"]["bits"])
         if self.h264 is not None:
             rows["h264"] |= lengths
-        trivial = {name: rows[name]["mse"] for name in TRIVIAL}
-        board["rows"] = {name: {"skill": skill(row["mse"], trivial), **row} for name, row in rows.items()}
+        board["rows"] = rows
         if not self.full:
             return board
-        return board | {"intervals": intervals, "still_clips": still, "remarks": self._remarks(clips, still, lengths)}
+        return board | {
+            "intervals": intervals,
+            "still_clips": still,
+            "remarks": self._remarks(clips, still, empty, lengths),
+        }
 
-    def _remarks(self, clips: int, still: int, lengths: Mapping[str, float]) -> list[str]:
+    def _remarks(self, clips: int, still: int, empty: int, lengths: Mapping[str, float]) -> list[str]:
         remarks = [*self.remarks, *([self.h264.remark(lengths["bits"])] if self.h264 else [])]
         if still:
-            left_out = "" if still < clips else ", which is left out"
-            remarks.append(f"nothing moves in {still} of {clips} clips: they do not count in moving_psnr{left_out}")
+            left_out = "" if still < clips else ", which are left out"
+            figures = f"skill and moving_psnr{left_out}"
+            remarks.append(f"nothing moves in {still} of {clips} clips: they do not count in {figures}")
+        if empty:
+            remarks.append(f"no object stands out from the background in {empty} of {clips} clips")
+        if self.window < WINDOW:
+            remarks.append(f"ssim is left out: its window of {WINDOW} px is larger than the frames")
         return remarks
 
     def reset(self) -> None:
         """Forget all batches."""
-        for metric in (self.model, self.codes, *self.rows.values(), *self.lengths.values()):
+        for metric in (self.model, self.target, self.codes, *self.rows.values(), *self.lengths.values()):
             if metric is not None:
                 metric.reset()  # type: ignore[operator]
 
@@ -168,7 +189,7 @@ class ReconstructionScoreboard(nn.Module):
 
 def scoreboard_for(
     clips: Clips,
-    codebook_size: int | None,
+    codebook_size: int | Sequence[int] | None,
     strides: tuple[int, int, int],
     figures: Sequence[nn.Module] = (),
     train_tokens: Tensor | None = None,
@@ -191,14 +212,18 @@ def scoreboard_for(
     if is_available():
         sample = np.linspace(0, len(clips) - 1, min(sample_size(clips.shape), len(clips))).round().astype(int)
         frames, _, height, width = clips.shape
-        tokens = math.prod(size // stride for size, stride in zip((frames, height, width), strides, strict=True))
+        # Rounded up, since the first latent frame of a causal tokenizer covers a single frame.
+        cells = math.prod(-(-size // stride) for size, stride in zip((frames, height, width), strides, strict=True))
         video = clips.batch(sample.tolist())["video"].numpy()
-        encoder = choose_setting(video, bits(tokens, codebook_size))
+        encoder = choose_setting(video, bits(cells, codebook_size))
     else:
         remarks.append("row h264 is left out: it needs PyAV with x264; install it with `pip install trajvq[import]`")
     if train_tokens is None:
         remarks.append("bits_ideal is left out: it needs the tokens of a split train")
-    counts = None if train_tokens is None else TokenCounts(train_tokens, codebook_size)
+    counts = None
+    if train_tokens is not None:
+        assert isinstance(codebook_size, int)  # tasks have one codebook
+        counts = TokenCounts(train_tokens, codebook_size)
     return ReconstructionScoreboard(codebook_size, strides, True, figures, encoder, counts, remarks)
 
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import to_uint8
 from trajvq.metrics.background import estimate_background, stored_background
-from trajvq.metrics.reconstruction.areas import color_difference, object_area
+from trajvq.metrics.reconstruction.areas import LEAST_RADIUS, color_difference, disc_mask, object_area
 from trajvq.metrics.reconstruction.moving import moving_pixels
-from trajvq.metrics.tracking import contrast_of, track
+from trajvq.metrics.tracking import contrast_of, find_objects
 
 OBJECT_QUANTILE = 0.999  # of a clip's differences from a textured background, taken as the object's contrast
 
@@ -28,7 +28,12 @@ class Truth:
         pixel: ``(N, T, K, 2)`` true (x, y) in pixels; NaN where there is no object.
         radius: ``(N, T, K)`` pixels.
         contrast: ``(N, K)`` mean absolute difference between object and background in [0, 1].
+        peak: ``(N, T, K)`` the same for each frame, as far as it is known, in [0, 1]; NaN where there is no object.
         valid: bool ``(N, T, K)``: frames in which the object is visible; figures count only these.
+        labels: int32 ``(N, T, H, W)``: 1 + number of the object, of the K of its frame, that a pixel belongs to; 0 for
+            none.
+        tracked: Whether the target was tracked, since no truth is stored. The K objects of a frame are then those of
+            no other frame.
     """
 
     video: Bytes
@@ -36,7 +41,26 @@ class Truth:
     pixel: Floats
     radius: Floats
     contrast: Floats
+    peak: Floats
     valid: NDArray[np.bool_]
+    labels: NDArray[np.int32]
+    tracked: bool
+
+    @cached_property
+    def numbers(self) -> NDArray[np.int32]:
+        """``(N T, H, W)``: 1 + number of the object, counted over all frames, that a pixel belongs to; 0 for none."""
+        count, frames, objects = self.radius.shape
+        first = objects * np.arange(count * frames, dtype=np.int32)[:, None, None]
+        labels = self.labels.reshape(count * frames, *self.labels.shape[2:])
+        return np.where(labels > 0, labels + first, 0).astype(np.int32)
+
+    @cached_property
+    def pixels(self) -> Floats:
+        """``(N, T, K)`` number of pixels of each object: those found, or the area of the disc."""
+        if not self.tracked:
+            return np.where(np.isfinite(self.pixel[..., 0]), np.pi * np.nan_to_num(self.radius) ** 2, 0.0)
+        numbers = self.numbers[self.numbers > 0] - 1
+        return np.bincount(numbers, minlength=self.radius.size).reshape(self.radius.shape).astype(np.float64)
 
     @cached_property
     def area(self) -> NDArray[np.bool_]:
@@ -54,6 +78,11 @@ class Truth:
         """``(N, T, H, W)``: pixels that move, as `moving_pixels` finds them; none in a still clip."""
         return moving_pixels(self.video)
 
+    @cached_property
+    def moves(self) -> NDArray[np.bool_]:
+        """``(N,)``: whether anything moves in a clip."""
+        return np.asarray(self.moving.any(axis=(1, 2, 3)))
+
 
 def background_of(batch: Mapping[str, Tensor]) -> Tensor:
     """Return the background of a batch, float ``(B, 3, 1, H, W)``: the stored one, or an estimate."""
@@ -67,23 +96,41 @@ def truth_of(batch: Mapping[str, Tensor]) -> Truth:
 
     Args:
         batch: ``video`` float ``(B, 3, T, H, W)`` in [0, 1] and perhaps ``background``, ``pixel`` with ``radius`` and
-            ``color``, and ``occluded``, each with the axis of objects or, for a single object, without it.
+            ``color``, and ``occluded``, as `Clips.batch` gives them.
     """
     video = to_uint8(batch["video"])
     background = to_uint8(background_of(batch))
-    if "pixel" in batch:
-        pixel, radius, color = (batch[name].double().cpu().numpy() for name in ("pixel", "radius", "color"))
-        color = color / 255
-        contrast = _object_contrast(video, background, color)
-    else:
-        tracks = track(video, background)
-        pixel, radius = tracks.pixel, tracks.radius
-        strongest = np.median(contrast_of(video, background).max(axis=(2, 3)), axis=1).astype(np.float64)
-        contrast = np.repeat(strongest[:, None], pixel.shape[2], axis=1)
+    if "pixel" not in batch:
+        return _tracked(video, background)
+    pixel, radius, color = (batch[name].double().cpu().numpy() for name in ("pixel", "radius", "color"))
+    contrast = _object_contrast(video, background, color / 255)
+    contrast = np.where(np.isfinite(pixel).any(axis=(1, 3)), contrast, np.nan)
     valid = np.isfinite(pixel).all(axis=-1)
-    if "pixel" in batch and "occluded" in batch:
+    if "occluded" in batch:
         valid = valid & ~batch["occluded"].cpu().numpy()
-    return Truth(video, background, pixel, radius, contrast, valid)
+    labels = _disc_labels(pixel, radius, *video.shape[-2:])
+    peak = np.where(np.isfinite(pixel[..., 0]), contrast[:, None], np.nan)
+    return Truth(video, background, pixel, radius, contrast, peak, valid, labels, tracked=False)
+
+
+def _tracked(video: Bytes, background: Bytes) -> Truth:
+    """Return what the tracker finds in targets."""
+    objects = find_objects(video, background)
+    tracks = objects.tracks
+    valid = np.asarray(np.isfinite(tracks.pixel).all(axis=-1))
+    strongest = np.median(contrast_of(video, background).max(axis=(2, 3)), axis=1).astype(np.float64)
+    contrast = np.where(np.asarray(valid.any(axis=1)), strongest[:, None], np.nan)
+    return Truth(
+        video, background, tracks.pixel, tracks.radius, contrast, objects.peak, valid, objects.labels, tracked=True
+    )
+
+
+def _disc_labels(pixel: Floats, radius: Floats, height: int, width: int) -> NDArray[np.int32]:
+    """Return the labels of discs, see `Truth`; where they overlap, a pixel belongs to the first."""
+    labels = np.zeros((*pixel.shape[:2], height, width), dtype=np.int32)
+    for k in reversed(range(pixel.shape[2])):
+        labels[disc_mask(pixel[:, :, k], np.maximum(radius[:, :, k], LEAST_RADIUS), height, width)] = k + 1
+    return labels
 
 
 def _object_contrast(video: Bytes, background: Bytes, color: Floats) -> Floats:

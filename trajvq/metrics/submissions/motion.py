@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from trajvq.data.imports.labels import match_classes
-from trajvq.data.imports.readers import read_collection
 from trajvq.data.storage.clips import Clips
 from trajvq.errors import DataError
 from trajvq.io.arrays import Floats
@@ -18,7 +17,7 @@ from trajvq.metrics.forecast.scoreboard import forecast_rows
 from trajvq.metrics.judge import Judge, calibrate
 from trajvq.metrics.reconstruction.truth import truth_of
 from trajvq.metrics.sampling.physics import reference_residuals, sample_figures
-from trajvq.metrics.submissions.reconstruction import BATCH, Submission
+from trajvq.metrics.submissions.submission import BATCH, ClampedLevels, Submission, read_videos
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
 
 
@@ -37,8 +36,8 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
         raise DataError(
             f"{context} frames of context leave nothing of {clips.shape[0]}; give 1 to {clips.shape[0] - 1}"
         )
-    parts = []
-    for batch, forecast, _ in Submission(path, clips).batches():
+    parts, submission = [], Submission(path, clips)
+    for batch, forecast, _ in submission.batches():
         truth = truth_of(batch)
         arrays = {"truth": truth.pixel[:, :, 0], "valid": truth.valid[:, :, 0]}
         arrays["tracked"] = track_against(truth, truth.video).pixel[:, :, 0]
@@ -49,7 +48,8 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
         parts.append(arrays | picture_figures(truth, to_uint8(forecast), truth.pixel[:, :, 0], context))
     predictions = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     rows, _ = forecast_rows(_baselines(clips), clips.split, predictions, context)
-    return {"clips": len(clips), "truth": "stored" if "pixel" in clips.columns else "tracked", "rows": rows}
+    truth_source = "stored" if "pixel" in clips.columns else "tracked"
+    return {"clips": len(clips), "truth": truth_source, "rows": rows, "remarks": submission.remarks()}
 
 
 def _baselines(clips: Clips) -> Baselines:
@@ -107,7 +107,8 @@ def score_samples(path: Path, val: Clips, reconstructed: Path | None = None) -> 
     Raises:
         DataError: If clips differ in size, or a label is no class of the dataset.
     """
-    videos = read_collection(path).videos
+    levels = ClampedLevels()
+    videos = read_videos(path, levels)
     classes = val.manifest.classes
     target = match_classes([video.label for video in videos], classes, str(path))
     judge, reference = calibrated_judge(val, reconstructed)
@@ -123,4 +124,5 @@ def score_samples(path: Path, val: Clips, reconstructed: Path | None = None) -> 
         "classes_rotated": sample_figures(tracks, (target + 1) % len(classes), judge, reference),
         "model": sample_figures(tracks, target, judge, reference),
     }
-    return {"clips": len(videos), "truth": "judged", "judge": judge.as_json(), "rows": rows}
+    board = {"clips": len(videos), "truth": "judged", "judge": judge.as_json(), "rows": rows}
+    return board | {"remarks": levels.remarks()}

@@ -1,0 +1,170 @@
+"""Speed of the default tokenizer on one device: training, encoding, decoding, memory, and where the time goes."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+from trajvq.adaptation import adapt
+from trajvq.augment import ObjectWindows
+from trajvq.data.storage.clips import Clips
+from trajvq.io.video import to_float
+from trajvq.losses import BalancedLoss
+from trajvq.metrics.background import estimate_background
+from trajvq.models import CausalTokenizer
+from trajvq.tasks import Reconstruct
+
+CONFIG = Path(__file__).parents[2] / "configs" / "recon.yaml"
+KERNELS = 10  # of the profile
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured.
+
+    Attributes:
+        seconds: Time of each measurement.
+        batch: Clips in a training step.
+        eval_batch: Clips encoded and decoded at a time.
+        matmul: Side of the matrices of the peak.
+        width: Width of the tokenizer; None for the default.
+        compiled: Measure a compiled network, too.
+    """
+
+    seconds: float = 3.0
+    batch: int = 64
+    eval_batch: int = 256
+    matmul: int = 8192
+    width: int | None = None
+    compiled: bool = True
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done its work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def rate(work: Callable[[], Any], device: torch.device, seconds: float) -> float:
+    """Return how often a piece of work is done in a second; the first three times are a warm-up."""
+    for _ in range(3):
+        work()
+    synchronize(device)
+    done, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        work()
+        synchronize(device)
+        done += 1
+    return done / (time.perf_counter() - start)
+
+
+def matmul_peak(device: torch.device, dtype: torch.dtype, scale: Scale) -> float:
+    """Return the floating-point operations per second of a large matrix product."""
+    a, b = (torch.randn(scale.matmul, scale.matmul, device=device, dtype=dtype) for _ in range(2))
+    return rate(lambda: torch.mm(a, b), device, scale.seconds) * 2 * scale.matmul**3
+
+
+class Step:
+    """One training step of the default tokenizer, as the shipped config trains it.
+
+    Args:
+        folder: The dataset.
+        device: Where to train.
+        scale: How much.
+        bf16: Compute in bfloat16 where autocast does.
+        compiled: Compile the network.
+    """
+
+    def __init__(self, folder: Path, device: torch.device, scale: Scale, bf16: bool, compiled: bool) -> None:
+        init = yaml.safe_load(CONFIG.read_text())["model"]["init_args"]
+        settings = init["tokenizer"]["init_args"] | ({"width": scale.width} if scale.width else {})
+        torch.manual_seed(0)
+        self.network, adaptation = CausalTokenizer(**settings), adapt(Clips(folder, "train"))
+        self.network.normalization.fit(adaptation.background, adaptation.contrast)
+        self.augment = ObjectWindows(**init["augment"]["init_args"])
+        self.augment.adapt(adaptation)
+        rates = {name: init[name] for name in ("learning_rate", "matrix_learning_rate")}
+        self.module = Reconstruct(self.network, BalancedLoss(**init["loss"]["init_args"]), 1000, self.augment, **rates)
+        self.module.to(device)
+        self.optimizer = self.module.configure_optimizers()["optimizer"]
+        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+        self.reconstruct: Any = torch.compile(self.network.reconstruct) if compiled else self.network.reconstruct
+        self.clips = Clips(folder, "train").batch(list(range(scale.batch)))["video"].to(device)
+
+    def __call__(self) -> None:
+        with torch.no_grad():
+            video = self.network.normalization(to_float(self.clips))
+            windows, background = self.augment(video, estimate_background(video), 0.0)
+        with self.autocast:
+            loss = self.module.loss(self.reconstruct(windows), windows, background)
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+
+
+def measure_speed(folder: Path, device: torch.device, scale: Scale) -> dict[str, dict[str, float]]:
+    """Return clips per second, memory and the share of the device's own peak, by precision."""
+    rows = {}
+    modes = [("float32", False, False), ("bf16", True, False), ("bf16, compiled", True, True)]
+    for name, bf16, compiled in modes if scale.compiled else modes[:2]:
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        peak = matmul_peak(device, torch.bfloat16 if bf16 else torch.float32, scale)
+        step = Step(folder, device, scale, bf16, compiled)
+        step.network.train()
+        with FlopCounterMode(display=False) as counter:
+            step() if not compiled else Step(folder, device, scale, bf16, False)()
+        steps = rate(step, device, scale.seconds)
+        rows[name] = {
+            "train_clips_per_s": steps * scale.batch,
+            "peak_tflops": peak / 1e12,
+            "share_of_peak": counter.get_total_flops() * steps / peak,
+            **_coding(step, folder, device, scale),
+        }
+        if device.type == "cuda":
+            rows[name]["memory_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
+    return rows
+
+
+def _coding(step: Step, folder: Path, device: torch.device, scale: Scale) -> dict[str, float]:
+    """Return clips per second to encode and decode."""
+    split = Clips(folder, "train")
+    rows = [row % len(split) for row in range(scale.eval_batch)]
+    video, network = to_float(split.batch(rows)["video"].to(device)), step.network.eval()
+    with torch.inference_mode(), step.autocast:
+        indices = network.encode(video)
+        encode = rate(lambda: network.encode(video), device, scale.seconds)
+        decode = rate(lambda: network.decode(indices), device, scale.seconds)
+    return {"encode_clips_per_s": encode * scale.eval_batch, "decode_clips_per_s": decode * scale.eval_batch}
+
+
+def measure_profile(folder: Path, device: torch.device, scale: Scale) -> dict[str, Any]:
+    """Return the kernels that take most of a training step, and the share of its time in which the device waits."""
+    step = Step(folder, device, scale, bf16=True, compiled=False)
+    step.network.train()
+    for _ in range(3):
+        step()
+    synchronize(device)
+    on_device = device.type == "cuda"
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_device else [])]
+    start = time.perf_counter()
+    with profile(activities=activities) as profiler:
+        for _ in range(5):
+            step()
+        synchronize(device)
+    wall = time.perf_counter() - start
+    times = {
+        event.key: (event.self_device_time_total if on_device else event.self_cpu_time_total) / 1e6
+        for event in profiler.key_averages()
+    }
+    busy = sum(times.values())
+    top = sorted(times.items(), key=lambda item: -item[1])[:KERNELS]
+    kernels = [{"kernel": name[:80], "share": seconds / busy} for name, seconds in top]
+    return {"host_share": max(1 - busy / wall, 0.0), "kernels": kernels}

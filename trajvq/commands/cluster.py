@@ -1,0 +1,46 @@
+"""Which processes belong to a run, as the scheduler of a cluster started them."""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+
+from trajvq.errors import UserError, first_line
+
+
+def launched_together() -> bool:
+    """Return whether a launcher, such as torchrun or srun, started this process together with others."""
+    return "LOCAL_RANK" in os.environ or _tasks() > 1
+
+
+def cluster_environments(plugins: Iterable[Any], nodes: int) -> list[ClusterEnvironment]:
+    """Return the environment of a process in a Slurm job; nothing outside of one.
+
+    Lightning takes every process in a job of several tasks for one of several processes of the run, and waits for the
+    others or refuses the number of devices. Only ``srun`` starts several processes, and it says how many.
+
+    Args:
+        plugins: The plugins of the config. A cluster environment among them stays.
+        nodes: ``trainer.num_nodes``.
+
+    Raises:
+        UserError: If ``srun`` started processes in a way that Lightning does not support.
+    """
+    chosen = any(isinstance(plugin, ClusterEnvironment) for plugin in plugins)
+    if chosen or TorchElasticEnvironment.detect() or not SLURMEnvironment.detect():
+        return []
+    if nodes == 1 and _tasks() == 1:
+        return [LightningEnvironment()]
+    try:
+        return [SLURMEnvironment(auto_requeue=False)]  # `LastCheckpoint` saves on a signal
+    except RuntimeError as error:
+        raise UserError(first_line(error)) from None
+
+
+def _tasks() -> int:
+    """Return the number of processes that ``srun`` started."""
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
