@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.equations import evaluate
+from tests.metrics.sampling.paths import objects_of
 from trajvq.data.storage.shards import Columns
 from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.motion import FAMILIES, Motion
@@ -19,8 +20,7 @@ from trajvq.metrics.forecast.family import forecast_best_family
 from trajvq.metrics.forecast.oracle import forecast_true_family
 from trajvq.metrics.judge import Judge, calibrate
 from trajvq.metrics.sampling.description import parameter_bits
-from trajvq.metrics.sampling.physics import reference_residuals, sample_figures
-from trajvq.metrics.tracking import Tracks
+from trajvq.metrics.sampling.physics import Physics
 
 PAGE = Path(__file__).parents[1] / "docs" / "add_a_family.md"
 CODE = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
@@ -61,12 +61,6 @@ def of_class(clips: Columns, name: str) -> np.ndarray:
     return np.asarray(clips["pixel"][:, :, 0][clips["label"] == CLASSES.index(name)], dtype=float)
 
 
-def tracks_of(path: np.ndarray) -> Tracks:
-    shape = path.shape[:2]
-    radius, color = np.ones((*shape, 1)), np.zeros((*shape, 1, 3))
-    return Tracks(path[:, :, None], radius, color, np.ones(shape, dtype=np.int64))
-
-
 def test_its_equations_give_its_positions_and_most_clips_are_identifiable(test: Columns) -> None:
     rows = test["label"] == CLASSES.index("pendulum")
     for equation, position in zip(test["equation"][rows, 0], test["position"][rows, :, 0], strict=True):
@@ -92,15 +86,15 @@ def test_the_example_of_the_page_recognizes_every_class(
     assert capsys.readouterr().out.splitlines() == [f"{name}: 100%" for name in CLASSES]
 
 
-def test_the_physics_residual_of_samples_is_measured_against_their_own_family(
-    judge: Judge, val: Columns, test: Columns
-) -> None:
-    reference = reference_residuals(val["pixel"][:, :, 0].astype(float), val["label"], CLASSES)
+def test_the_physics_residual_of_samples_is_measured_against_their_own_family(val: Columns, test: Columns) -> None:
+    path = val["pixel"][:, :, 0].astype(float)
+    physics = Physics.calibrated(objects_of(path), path, val["label"], CLASSES, tracked=False)
     target = np.full(EACH, CLASSES.index("pendulum"))
-    right = sample_figures(tracks_of(of_class(test, "pendulum")), target, judge, reference)
+    right = physics.figures(objects_of(of_class(test, "pendulum")), target)
     assert right["class_match"]["value"] >= 0.98
+    assert right["class_match_at"]["value"] >= 0.9
     assert 0.5 < right["physics_residual"] < 2
-    wrong = sample_figures(tracks_of(of_class(test, "linear")), target, judge, reference)
+    wrong = physics.figures(objects_of(of_class(test, "linear")), target)
     assert wrong["class_match"]["value"] == 0
     assert wrong["physics_residual"] > 10
 

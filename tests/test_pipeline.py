@@ -48,6 +48,19 @@ def test_tasks_must_beat_their_rows_by_more_than_their_interval(pipeline: Module
     assert not forecast.our_test(simple | {"model": {"ade": rate(0.99)}})
 
 
+def test_the_rows_that_a_criterion_means_are_named_and_the_judge_is_a_ceiling(pipeline: ModuleType) -> None:
+    _, classify, sample, forecast = pipeline.PHASES
+    rows = {"majority": {"accuracy": rate(0.25)}, "judge_true": {"accuracy": rate(1.0)}}
+    line = pipeline.line(classify, "default", rows | {"model": {"accuracy": rate(0.97)}}, 1.0)
+    assert "above majority, pixel_probe and nearest_pixels; ceilings: the judge on true points 1.000" in line
+    assert "on tracked pixels –" in line
+    rows = {"reconstructed": {"class_match": rate(0.98)}, "model": {"class_match": rate(0.95)}}
+    assert "ceiling: reconstructions of real clips 0.980" in pipeline.line(sample, "default", rows, 1.0)
+    rows = {"copy_last": {"ade": rate(9.0)}, "best_family_tracked": {"ade": rate(0.5)}, "model": {"ade": rate(0.9)}}
+    line = pipeline.line(forecast, "default", rows, 1.0)
+    assert "quadratic and nearest_clip; ceilings: families fitted to tracked pixels 0.500" in line
+
+
 def test_a_command_that_fails_names_its_log(pipeline: ModuleType, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with pytest.raises(SystemExit, match=f"exit code 2; see the end of {log}"):

@@ -67,7 +67,7 @@ def finished_run(folder: Path, task: str, dataset: Path, tokenizer: Path | None 
     training = TrackTraining(steps=10)
     with pytest.MonkeyPatch.context() as patch, (folder / "output.txt").open("w") as output, redirect_stdout(output):
         patch.chdir(folder)
-        patch.setattr(sample_scoreboard, "GAN_TRAIN", training)
+        patch.setattr(sample_scoreboard, "GAN", training)
         assert main(["fit", *common, *SHORT, *EXTRA.get(task, []), "--run=a"]) == 0
         assert main(["test", *common, *steps, "--data.test_splits=[ood_size,test]"]) == 0
         wandb.teardown()  # waits until its process has written the last records to disk

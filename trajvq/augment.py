@@ -63,6 +63,17 @@ class PathAugmentation(Protocol):
         ...
 
 
+@runtime_checkable
+class ShiftingAugmentation(Protocol):
+    """An augmentation that shifts objects, by which copies of training clips may be shifted.
+
+    Attributes:
+        shift: Largest shift in pixels.
+    """
+
+    shift: int
+
+
 class ObjectWindows(nn.Module):
     """Cut windows in space and time around objects and anywhere, and flip, transpose and recolor them.
 

@@ -11,10 +11,11 @@ because networks of this size gain little from a second core.
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +33,9 @@ class Phase:
     Attributes:
         task: Name of the task and of its config.
         figure: Figure of the scoreboard that the table shows.
-        theirs: The predecessor's criterion in words; ``{blank}`` stands for the MSE of blank clips.
+        theirs: The predecessor's criterion in words; ``{row figure}`` stands for a figure of a row.
         their_test: Whether the rows of a scoreboard meet it.
-        ours: Our criterion in words.
+        ours: Our criterion in words, with figures like theirs.
         our_test: Whether the rows of a scoreboard meet it.
         trial: Extra settings of a short trial.
     """
@@ -59,13 +60,28 @@ def best(rows: Rows, figure: str, names: tuple[str, ...], pick: Callable[..., fl
     return pick(value(rows, figure, name) for name in names if name in rows and figure in rows[name])
 
 
+def named(rows: Sequence[str]) -> str:
+    """Return the names of rows as words."""
+    return f"{', '.join(rows[:-1])} and {rows[-1]}"
+
+
+def filled(text: str, rows: Rows) -> str:
+    """Return a criterion with the figures it names; a dash for one that the scoreboard does not have."""
+
+    def figure(match: re.Match[str]) -> str:
+        row, name = match.groups()
+        return f"{value(rows, name, row):.3f}" if name in rows.get(row, {}) else "–"
+
+    return re.sub(r"\{(\w+) (\w+)\}", figure, text)
+
+
 TRIVIAL = ("majority", "pixel_probe", "nearest_pixels")
 SIMPLE = ("copy_last", "velocity_2_points", "constant_velocity", "quadratic", "nearest_clip")
 PHASES = (
     Phase(
         "recon",
         "centroid_error",
-        "MSE < 0.1 (a blank clip has {blank:.3f})",
+        "MSE < 0.1 (a blank clip has {blank mse})",
         lambda rows: value(rows, "mse") < 0.1,
         "object visible in 99 % of the frames, centroid error below 0.5 px",
         lambda rows: value(rows, "visible") > 0.99 and value(rows, "centroid_error") < 0.5,
@@ -75,7 +91,8 @@ PHASES = (
         "accuracy",
         "accuracy > 90 %",
         lambda rows: value(rows, "accuracy") > 0.9,
-        "lower end of the interval above 90 % and above every row without the model",
+        f"lower end of the interval above 90 % and above {named(TRIVIAL)}; ceilings: the judge on true points "
+        "{judge_true accuracy}, on tracked pixels {judge_tracked accuracy}",
         lambda rows: value(rows, "accuracy", end="low") > max(0.9, best(rows, "accuracy", TRIVIAL, max)),
     ),
     Phase(
@@ -83,7 +100,8 @@ PHASES = (
         "class_match",
         "samples match the requested class",
         lambda rows: value(rows, "class_match") > 0.5,
-        "the judge assigns 90 % to the requested class, without filtering",
+        "the judge assigns 90 % to the requested class, without filtering; ceiling: reconstructions of real clips "
+        "{reconstructed class_match}",
         lambda rows: value(rows, "class_match", end="low") > 0.9,
         ("--model.samples=25",),
     ),
@@ -92,7 +110,8 @@ PHASES = (
         "ade",
         "a prediction beside the ground truth",
         lambda rows: "ade" in rows["model"],
-        "upper end of the interval below every simple extrapolation",
+        f"upper end of the interval below {named(SIMPLE)}; ceilings: families fitted to tracked pixels "
+        "{best_family_tracked ade}, the true one {true_family_tracked ade}",
         lambda rows: value(rows, "ade", end="high") < best(rows, "ade", SIMPLE, min),
         ("--model.samples=2",),
     ),
@@ -164,8 +183,8 @@ def line(phase: Phase, dataset: str, rows: Rows, minutes: float) -> str:
     if isinstance(entry, Mapping) and "low" in entry:
         text += f" ({entry['low']:.3f} to {entry['high']:.3f})"
     met = ["yes" if test(rows) else "**no**" for test in (phase.their_test, phase.our_test)]
-    theirs = phase.theirs.format(blank=value(rows, "mse", "blank")) if "{" in phase.theirs else phase.theirs
-    cells = (DATASETS[dataset], phase.task, f"{phase.figure} {text}", theirs, met[0], phase.ours, met[1])
+    theirs, ours = (filled(criterion, rows) for criterion in (phase.theirs, phase.ours))
+    cells = (DATASETS[dataset], phase.task, f"{phase.figure} {text}", theirs, met[0], ours, met[1])
     return f"| {' | '.join(cells)} | {minutes:.1f} |"
 
 

@@ -20,7 +20,8 @@ from trajvq.io.video import to_float
 from trajvq.metrics.scoreboard import value_of
 from trajvq.metrics.tracking import Tracks
 from trajvq.models.sampling import Sampling
-from trajvq.tasks.sample_scoreboard import SampleScoreboard, TrackedClips
+from trajvq.tasks.sample_scoreboard import SampleScoreboard
+from trajvq.tasks.tracked_clips import RealClips, TrackedClips, TrainingClips
 from trajvq.tokens.sampling import Loaded, load_generator, sample_clips
 
 FIGURES = {"physics_residual": ".2f", "none": ".3f", "visible": ".4f", "coverage": ".3f", "gan_train": ".4f"}
@@ -28,7 +29,7 @@ FIGURES = {"physics_residual": ".2f", "none": ".3f", "visible": ".4f", "coverage
 
 def color_std(tracks: Tracks) -> float:
     """Return the variety of colors among clips: the mean standard deviation of a channel."""
-    return float(np.nanmean(np.nanstd(np.nanmedian(tracks.color, axis=1), axis=0)))
+    return float(np.nanmean(np.nanstd(np.nanmedian(tracks.color[:, :, 0], axis=1), axis=0)))
 
 
 def reconstructed(loaded: Loaded, clips: Clips) -> TrackedClips:
@@ -51,8 +52,10 @@ def main() -> None:
     torch.set_flush_denormal(True)
     loaded, clips = load_generator(args.ckpt_path), Clips(args.data, "val")
     network, classes = loaded.network, list(range(len(clips.manifest.classes)))
-    real = reconstructed(loaded, clips)
-    scoreboard = SampleScoreboard(real, real, clips, network.layout, ClipSymmetries(shift=2))
+    tracked = reconstructed(loaded, clips)
+    real = RealClips(clips, tracked)
+    train = TrainingClips(tracked.tokens[:, None], tracked.label, tracked.tracks.pixel[:, None, :, 0])  # stands in
+    scoreboard = SampleScoreboard(train, real, network.layout, ClipSymmetries(shift=2))
     names = ["temperature", "noise_scale", "guidance", "class match", "lowest", *FIGURES, "colors"]
     print("| " + " | ".join(names) + " |\n" + "|---" * len(names) + "|")
     for setting in args.settings:
@@ -61,7 +64,7 @@ def main() -> None:
         parts = list(sample_clips(network, classes, args.num, args.seed, sampling))
         tokens, label = (torch.cat([getattr(part, name) for part in parts]) for name in ("tokens", "label"))
         samples = TrackedClips.decoded(loaded.tokenizer, tokens, label)
-        row = scoreboard.compute(real, samples)[0]["model"]
+        row = scoreboard.compute(real, {"model": samples})["model"]
         lowest = min(rate["value"] for rate in row["class_match_per_class"].values())
         cells = [
             f"{temperature}",
@@ -72,7 +75,8 @@ def main() -> None:
         ]
         cells += [f"{value_of(row[name]):{digits}}" for name, digits in FIGURES.items()]
         print(
-            "| " + " | ".join([*cells, f"{color_std(samples.tracks) / color_std(real.tracks):.2f}"]) + " |", flush=True
+            "| " + " | ".join([*cells, f"{color_std(samples.tracks) / color_std(tracked.tracks):.2f}"]) + " |",
+            flush=True,
         )
 
 

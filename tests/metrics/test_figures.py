@@ -13,13 +13,13 @@ from trajvq.metrics.classification.accuracy import class_figures
 from trajvq.metrics.figures import Figure, find, lookup, register, registered
 from trajvq.metrics.forecast.errors import forecast_figures_by_class
 from trajvq.metrics.forecast.samples import sample_forecast_figures
-from trajvq.metrics.judge import Judge
 from trajvq.metrics.reconstruction.h264 import H264, is_available
 from trajvq.metrics.reconstruction.ideal import TokenCounts
 from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard
-from trajvq.metrics.sampling.physics import sample_figures
-from trajvq.metrics.sampling.prdc import density_and_coverage
-from trajvq.metrics.tracking import Tracks
+from trajvq.metrics.sampling.appearance import mean_appearance
+from trajvq.metrics.sampling.objects import Objects
+from trajvq.metrics.sampling.physics import Physics
+from trajvq.metrics.sampling.prdc import Features, density_and_coverage
 from trajvq.tasks import Classify, Forecast, Reconstruct, Sample, Task
 
 RNG = np.random.default_rng(0)
@@ -48,10 +48,12 @@ def class_row() -> dict[str, Any]:
 def sample_row() -> dict[str, Any]:
     time = np.linspace(0, 1, 16)
     pixel = np.stack([10 + 40 * time, 20 + 20 * time], axis=-1)[None].repeat(6, axis=0) + RNG.normal(0, 0.1, (6, 16, 2))
-    radius, color, count = np.ones((6, 16, 1)), np.ones((6, 16, 1, 3)), np.ones((6, 16), dtype=np.int64)
-    tracks = Tracks(pixel[:, :, None], radius, color, count)
-    row = sample_figures(tracks, np.zeros(6, dtype=np.int64), Judge(0.1, {}, CLASSES), np.ones(2))
-    return row | density_and_coverage(pixel.reshape(6, -1), pixel.reshape(6, -1))._asdict()
+    valid, color = np.ones((6, 16), dtype=bool), RNG.random((6, 16, 3))
+    objects = Objects(pixel, np.ones((6, 16)), color, valid, np.arange(6))
+    label = np.zeros(6, dtype=np.int64)
+    row = Physics.calibrated(objects, pixel, label, CLASSES, tracked=False).figures(objects, label)
+    features = Features(pixel.reshape(6, -1), mean_appearance(objects.radius, color))
+    return row | density_and_coverage(features, features)._asdict()
 
 
 def forecast_row() -> dict[str, Any]:

@@ -24,7 +24,7 @@ from trajvq.data.storage.shards import write_shard
 from trajvq.io.video import to_float
 from trajvq.metrics.details import ClipDetails
 from trajvq.metrics.submissions.motion import score_forecasts
-from trajvq.models import AutoregressiveTokens, Generator, ParallelTokens, TrajectoryPredictor
+from trajvq.models import AutoregressiveTokens, Generator, MaskedTokens, ParallelTokens, TrajectoryPredictor
 from trajvq.models.sampling import Sampling
 from trajvq.tasks import Forecast
 from trajvq.tasks.forecast import GREEDY, seed_of
@@ -81,10 +81,11 @@ def finished(forecast_run: Path, here: Path) -> Path:
     return copy_run(forecast_run, here)
 
 
-def untrained(tokenizer: Path, dataset: Path, tokens: nn.Module) -> Forecast:
+def untrained(tokenizer: Path, dataset: Path, tokens: nn.Module, trajectory: bool = True) -> Forecast:
     """Return an untrained forecaster for tests where only its inputs matter."""
     torch.manual_seed(0)
-    task = Forecast(str(tokenizer), Generator(tokens, TrajectoryPredictor(16)), total_steps=4, context=4, horizon=4)
+    network = Generator(tokens, TrajectoryPredictor(16) if trajectory else None)
+    task = Forecast(str(tokenizer), network, total_steps=4, context=4, horizon=4)
     task.trainer = L.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
     data = TokenDataModule(dataset)
     task.trainer.datamodule = data  # type: ignore[attr-defined]
@@ -137,11 +138,20 @@ def test_predictions_begin_with_the_context_and_score_as_in_the_test(
     assert "predictions.gif" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("tokens", [ParallelTokens, AutoregressiveTokens])
+@pytest.mark.parametrize("trajectory", [False, True])
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        ParallelTokens(width=16, background_width=8),
+        AutoregressiveTokens(width=16, background_width=8),
+        MaskedTokens(width=16, by_frame=True),
+        MaskedTokens(width=16),
+    ],
+)
 def test_noise_in_the_future_changes_nothing_bit_for_bit(
-    tokenizer: Path, dataset: Path, tokens: type[nn.Module]
+    tokenizer: Path, dataset: Path, tokens: nn.Module, trajectory: bool
 ) -> None:
-    task = untrained(tokenizer, dataset, tokens(width=16, background_width=8))
+    task = untrained(tokenizer, dataset, tokens, trajectory)
     video = to_float(Clips(dataset, "test").batch(list(range(6)))["video"])
     noisy = video.clone()
     noisy[:, :, 4:] = torch.rand_like(noisy[:, :, 4:])

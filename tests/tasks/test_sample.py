@@ -46,17 +46,26 @@ def test_scoreboards_hold_every_row_and_figure(sample_run: Path, dataset: Path) 
     assert "NLL bits" in (sample_run.parents[2] / "output.txt").read_text()
     board = json.loads((sample_run / "scoreboards/test.json").read_text())
     assert (board["task"], board["clips"]) == ("sample", 24)
-    assert list(board["rows"]) == ["classes_rotated", "reconstructed", "model"]
-    assert board["judge"]["sigma"] > 0
-    model = board["rows"]["model"]
+    assert list(board["rows"]) == ["classes_rotated", "reconstructed", "copies", "model", "model_at_1"]
+    sigma = board["judge"]["sigma"]
+    assert sigma > 0
+    assert board["remarks"][0] == "model is sampled at temperature 0.3, top_p 1, noise_scale 0.3, guidance 1"
+    assert any(f"{sigma:.3f} px" in remark for remark in board["remarks"])
+    model, own = board["rows"]["model"], board["rows"]["model_at_1"]
+    assert "nll_bits" not in model
     assert set(model["class_match_per_class"]) <= set(read_manifest(dataset).classes)
-    for name in ("coverage", "density", "gan_train", "nll_bits", "bits", "clips_per_second"):
+    for name in ("coverage", "density", "appearance_match", "gan_train", "gan_test", "class_match_at"):
+        assert value_of(model[name]) >= 0, name
+        assert value_of(own[name]) >= 0, name
+    for name in ("bits", "clips_per_second"):
         assert value_of(model[name]) >= 0, name
     assert model.get("description_bits", 0) >= 0  # absent where the tokenizer shows nothing to track
     for name in ("memorization_path", "nearer_path", "memorization_tokens", "nearer_tokens"):
         assert value_of(model[name]) >= 0, name
-    outside = json.loads((sample_run / "scoreboards/ood_size.json").read_text())["rows"]["model"]
-    assert outside["ood_over_id"] == pytest.approx(outside["nll_bits"] / model["nll_bits"])
+    outside = json.loads((sample_run / "scoreboards/ood_size.json").read_text())
+    assert outside["judge"] == board["judge"]  # calibrated on val, whatever the split
+    row = outside["rows"]["model_at_1"]
+    assert row["ood_over_id"] == pytest.approx(row["nll_bits"] / own["nll_bits"])
 
 
 def test_predict_points_to_the_command_that_samples(

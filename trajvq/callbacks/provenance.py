@@ -30,7 +30,7 @@ class ProvenanceNote(L.Callback):
         if not trainer.is_global_zero:
             return
         run, sources = Path(trainer.default_root_dir), _sources(trainer, pl_module)
-        if isinstance(pl_module, HasAdaptation):
+        if isinstance(pl_module, HasAdaptation) and pl_module.adapted:
             sources["adapted"] = pl_module.adapted
         note_command(run, self.arguments, sources)
         settings = yaml.safe_load((run / "config.yaml").read_text())

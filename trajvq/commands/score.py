@@ -16,8 +16,9 @@ from trajvq.data.synthetic.chart import REPEATS
 from trajvq.io.files import writing
 from trajvq.metrics.scoreboard import scoreboard_content
 from trajvq.metrics.submissions.chart import EyeChart
-from trajvq.metrics.submissions.motion import score_forecasts, score_samples
+from trajvq.metrics.submissions.motion import score_forecasts
 from trajvq.metrics.submissions.reconstruction import score_reconstructions
+from trajvq.metrics.submissions.samples import score_samples
 from trajvq.metrics.submissions.submission import Submission
 from trajvq.report.eye_chart import plot_eye_chart
 from trajvq.report.table import print_scoreboard
@@ -27,7 +28,7 @@ CHOOSE = "choose another --out; the scoreboard is printed above"
 # By value of --task: from the arguments to a scoreboard.
 SCORERS: dict[str, Scorer] = {
     "recon": lambda args: score_reconstructions(args.path, Clips(args.data, args.split)),
-    "sample": lambda args: score_samples(args.path, Clips(args.data, "val"), args.reconstructed),
+    "sample": lambda args: score_samples(args.path, Clips(args.data, "val"), args.reconstructed, args.count),
     "forecast": lambda args: score_forecasts(args.path, Clips(args.data, args.split), args.context),
 }
 
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--reconstructed", type=Path, help="sample: split val reconstructed by the same tokenizer, for the judge"
     )
+    parser.add_argument("--count", type=int, help="sample: refuse other than so many samples of each class")
     parser.add_argument("--out", type=Path, help="JSON file to write the scoreboard to")
     return parser
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.stats import chi2
+from scipy.stats import chi2, norm
 
 from trajvq.data.synthetic.motion import Motion, families_named
 from trajvq.data.synthetic.projective import LOWEST, evaluate_ratio, fit_ratio, grid_distances, product
@@ -28,7 +28,9 @@ ROUNDS = 25  # of the refinement
 DAMPING = Damping(start=1e-3, decrease=5, increase=4, ridge=1e-12)
 QUANTILE = 0.999  # of the residuals of calibration clips; a larger residual is no motion family
 NOISIEST = 0.99  # share of the calibration clips that have less noise than the judge allows for
-FEWEST = 13  # points that a track needs
+NEEDED = 13 / 16  # share of the frames in which an object can be seen that must show it
+FINEST = 1e-3  # px; no noise or residual is taken to be smaller
+FIXED_SIGMA = 0.2  # px, of the judge that is the same for every source
 STILL = 2.0  # px; an object with a smaller extent is at rest, which no family is
 LOST = 2.0  # px from the truth; beyond, the tracked object is another one
 
@@ -71,9 +73,23 @@ class Judge:
     limits: Mapping[str, float]
     classes: tuple[str, ...]
 
-    def classify(self, points: Floats) -> NDArray[np.int64]:
+    @classmethod
+    def at(cls, sigma: float, classes: tuple[str, ...], frames: int) -> "Judge":
+        """Return a judge for white Gaussian noise, which knows no source: its figures compare across sources.
+
+        Args:
+            sigma: Standard deviation of a coordinate in px.
+            classes: Names of the classes.
+            frames: T.
+        """
+        quantiles = {motion.name: _gaussian_square(motion.unknowns, frames) for motion in families_named(classes)}
+        return cls(
+            sigma, {name: sigma * float(np.sqrt(square / frames)) for name, square in quantiles.items()}, classes
+        )
+
+    def classify(self, points: Floats, valid: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
         """Return ``(N,)`` classes, or `NONE`, of ``(N, T, 2)`` points; see `fit_families`."""
-        return self.choose(fit_families(points, self.classes))
+        return self.choose(fit_families(points, self.classes, valid))
 
     def choose(self, fits: Fits) -> NDArray[np.int64]:
         """Return ``(N,)`` classes, or `NONE`, from fits of the families among the classes."""
@@ -91,64 +107,129 @@ class Judge:
 
     def as_json(self) -> dict[str, Any]:
         """Return the judge's part of a scoreboard; classes that are no motion family are listed as unjudged."""
-        families = {motion.name for motion in families_named(self.classes)}
-        unjudged = [name for name in self.classes if name not in families]
+        unjudged = self.unjudged
         return {"sigma": self.sigma, "limits": dict(self.limits), **({"unjudged": unjudged} if unjudged else {})}
 
+    @property
+    def unjudged(self) -> list[str]:
+        """Classes that are no registered motion family."""
+        families = {motion.name for motion in families_named(self.classes)}
+        return [name for name in self.classes if name not in families]
 
-def calibrate(points: Floats, truth: Floats, labels: NDArray[np.int64], classes: tuple[str, ...]) -> Judge:
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader of the figures must know, in lines of a scoreboard."""
+        unjudged = self.unjudged
+        if len(unjudged) == len(self.classes):
+            return [f"no class match and no physics residual: no class ({', '.join(unjudged)}) is a motion family"]
+        left_out = [f"class match and physics residual leave out {', '.join(unjudged)}: no motion family"]
+        return [
+            f"the judge allows for a noise of {self.sigma:.3f} px, measured on val; its figures do not compare with "
+            f"those under another sigma, class_match_at does (sigma {FIXED_SIGMA} px)",
+            *(left_out if unjudged else []),
+        ]
+
+
+def calibrate(
+    points: Floats,
+    truth: Floats,
+    labels: NDArray[np.int64],
+    classes: tuple[str, ...],
+    valid: NDArray[np.bool_] | None = None,
+    tracked: bool = False,
+) -> Judge:
     """Measure the noise of a source, and the residuals of each family, on calibration clips.
+
+    Both are extrapolated from the middle of their distributions, so that a bad frame or clip changes neither.
 
     Args:
         points: ``(N, T, 2)`` points of the source; NaN where there is none.
         truth: ``(N, T, 2)`` true positions.
         labels: ``(N,)`` true classes.
         classes: Names of the classes. Those that are no registered motion family are never judged.
+        valid: ``(N, T)`` frames in which the object can be seen; None for all.
+        tracked: Whether the truth is not stored but tracked. Such motions follow their family only so well; what they
+            deviate from it counts as noise, too.
     """
-    sigma = noise_of(points, truth)
-    fits = fit_families(points, classes)
+    residual = own_residuals(fit_families(truth, classes, valid), labels, classes) if tracked else np.zeros(len(truth))
+    sigma = _sigma(points, truth, valid, np.nan_to_num(residual, posinf=0.0))
+    fits = fit_families(points, classes, valid)
     medians, ratios = {}, []
     for column, name in enumerate(fits.families):
         rms = fits.rms[labels == classes.index(name), column]
-        rms = rms[np.isfinite(rms)]
+        rms = np.maximum(rms[np.isfinite(rms)], FINEST)
         if len(rms):
             medians[name] = float(np.median(rms))
             ratios.append(rms / medians[name])
-    # A few hundred clips say little about their 99.9th percentile. Pooled over the families they say more, and it is
-    # at least the percentile of Gaussian noise, which is known.
-    tail = float(np.quantile(np.concatenate(ratios), QUANTILE)) if ratios else np.inf
-    limits = {}
+    # Pooled over the families, a few hundred clips say more. The tail is at least that of Gaussian noise.
+    tail = _upper_quantile(np.concatenate(ratios), QUANTILE) if ratios else np.inf
+    limits = dict(Judge.at(sigma, classes, points.shape[1]).limits)  # for families without clips
     for unknowns, name in zip(fits.unknowns.tolist(), fits.families, strict=True):
         if name in medians:
             freedom = max(2 * points.shape[1] - unknowns, 1)
-            gaussian = float(np.sqrt(chi2.ppf(QUANTILE, freedom) / chi2.ppf(0.5, freedom)))
+            gaussian = float(np.sqrt(_gaussian_square(unknowns, points.shape[1]) / chi2.ppf(0.5, freedom)))
             limits[name] = max(tail, gaussian) * medians[name]
     return Judge(sigma, limits, classes)
 
 
-def noise_of(points: Floats, truth: Floats) -> float:
+def own_residuals(fits: Fits, labels: NDArray[np.int64], classes: Sequence[str]) -> Floats:
+    """Return ``(N,)`` RMS distances in px of tracks from the family of their class; NaN where it is none."""
+    column = np.array([fits.families.index(name) if name in fits.families else NONE for name in classes])[labels]
+    residuals = np.full(len(labels), np.nan)
+    rows = np.flatnonzero(column != NONE)
+    residuals[rows] = fits.rms[rows, column[rows]]
+    return residuals
+
+
+def noise_of(points: Floats, truth: Floats, valid: NDArray[np.bool_] | None = None) -> float:
     """Return an upper limit, for nearly all clips, of the noise of a coordinate in px; arguments as of `calibrate`."""
+    return _sigma(points, truth, valid, np.zeros(len(points)))
+
+
+def _sigma(points: Floats, truth: Floats, valid: NDArray[np.bool_] | None, residual: Floats) -> float:
+    """Return the noise of a coordinate in px, with ``(N,)`` residuals of the truth."""
     error = points - truth
     finite: NDArray[np.bool_] = np.asarray(np.isfinite(error).all(axis=-1))
     tracked = finite & (np.linalg.norm(np.nan_to_num(error), axis=-1) < LOST)
+    tracked &= True if valid is None else valid
     square = np.where(tracked[..., None], np.nan_to_num(error) ** 2, 0.0).sum(axis=(1, 2))
-    clips = square[tracked.any(axis=1)] / (2 * tracked.sum(axis=1)[tracked.any(axis=1)])
+    clips = tracked.any(axis=1)
+    noise = square[clips] / (2 * tracked[clips].sum(axis=1)) + residual[clips] ** 2 / 2
     # Noise differs between clips and is not white within a clip. With its mean, a noisy line would become a helix.
-    return max(float(np.sqrt(np.quantile(clips, NOISIEST))), 1e-3) if len(clips) else LOST
+    return float(np.sqrt(_upper_quantile(np.maximum(noise, FINEST**2), NOISIEST))) if len(noise) else LOST
 
 
-def fit_families(points: Floats, classes: Sequence[str]) -> Fits:
+def _upper_quantile(values: Floats, share: float) -> float:
+    """Return a high quantile of positive values as of a log-normal distribution with their upper half's spread.
+
+    It follows from the median and the 84th percentile, which the largest values do not change.
+    """
+    middle, high = np.quantile(np.log(values), [0.5, norm.cdf(1)])
+    return float(np.exp(middle + norm.ppf(share) * (high - middle)))
+
+
+def _gaussian_square(unknowns: int, frames: int) -> float:
+    """Return the `QUANTILE` of the sum of squares that a fit leaves of white noise of variance 1."""
+    return float(chi2.ppf(QUANTILE, max(2 * frames - unknowns, 1)))
+
+
+def fit_families(points: Floats, classes: Sequence[str], valid: NDArray[np.bool_] | None = None) -> Fits:
     """Fit to N tracks every registered motion family that is among some classes.
+
+    A track that shows its object in less than 13 of 16 frames is fitted by none.
 
     Args:
         points: ``(N, T, 2)`` positions in the picture at even times, px; NaN where there is none.
         classes: Names of classes.
+        valid: ``(N, T)`` frames in which the object can be seen; the others are not used. None for all.
     """
     finite: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=-1))
+    valid = np.ones_like(finite) if valid is None else valid
+    finite = finite & valid
     count = finite.sum(axis=1)
     families = families_named(classes)
     square = np.full((len(points), len(families)), np.inf)
-    rows = np.flatnonzero(count >= min(FEWEST, points.shape[1]))
+    rows = np.flatnonzero((count >= NEEDED * valid.sum(axis=1)) & (count > 0))
     if len(rows):
         time = np.linspace(0, 1, points.shape[1])
         tracks, weight = np.nan_to_num(points[rows]), finite[rows].astype(float)
@@ -157,7 +238,8 @@ def fit_families(points: Floats, classes: Sequence[str]) -> Fits:
         scale = np.abs(centered).max(axis=(1, 2)) + 1e-9
         scaled = centered / scale[:, None, None]
         for column, motion in enumerate(families):
-            square[rows, column] = fit_family(scaled, weight, time, motion)[0].min(axis=1) * scale**2
+            fitted = fit_family(scaled, weight, time, motion)[0].min(axis=1) * scale**2
+            square[rows, column] = np.where(2 * count[rows] > motion.unknowns, fitted, np.inf)
     # A family never fits worse than one that it contains.
     for larger, motion in enumerate(families):
         for smaller, other in enumerate(families):

@@ -26,13 +26,13 @@ from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.base import Batch
 from trajvq.tasks.details import forecast_details
 from trajvq.tasks.forecast_targets import ForecastTargets
-from trajvq.tasks.token_task import TokenTask
+from trajvq.tasks.generator_task import GeneratorTask
 from trajvq.tokens.tracks import as_appearance, as_path, tracks_in
 
 GREEDY = Sampling(temperature=0.0, noise_scale=0.0)
 
 
-class Forecast(TokenTask):
+class Forecast(GeneratorTask):
     """Train a forecaster on the tokens of a frozen tokenizer; it does not know the class of a clip.
 
     Logs ``train/loss``, ``train/path``, ``train/token`` and ``val/ade``. ``test`` leaves a scoreboard for every split
@@ -57,6 +57,7 @@ class Forecast(TokenTask):
         betas: Decay rates of AdamW's running averages.
         weight_decay: Decoupled weight decay of matrices.
         init_from: Checkpoint of the same task, tokenizer and kind of data to start from.
+        trajectory: See `trajvq.tasks.generator_task.GeneratorTask`.
     """
 
     task: ClassVar[str] = "forecast"
@@ -83,9 +84,20 @@ class Forecast(TokenTask):
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
         init_from: str | None = None,
+        trajectory: Literal["auto", "always"] = "always",
     ) -> None:
-        rates = (learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
-        super().__init__(tokenizer_ckpt, network, total_steps, *rates, init_from)
+        super().__init__(
+            tokenizer_ckpt,
+            network,
+            trajectory,
+            total_steps=total_steps,
+            learning_rate=learning_rate,
+            warmup_steps=warmup_steps,
+            betas=betas,
+            weight_decay=weight_decay,
+            matrix_learning_rate=matrix_learning_rate,
+            init_from=init_from,
+        )
         self.context, self.horizon, self.samples, self.val_clips = context, horizon, samples, val_clips
         self.sampling = Sampling(temperature=temperature, noise_scale=noise_scale)
         self.paths, self.paths_weight, self.path_noise_std = paths, paths_weight, path_noise_std
@@ -97,12 +109,6 @@ class Forecast(TokenTask):
 
     def configure_callbacks(self) -> list[L.Callback]:
         return [PredictionFile(), ForecastPictures()]
-
-    @property
-    def generator(self) -> Generator:
-        """The network."""
-        assert isinstance(self.network, Generator)
-        return self.network
 
     def build(self, layout: TokenLayout, classes: list[str]) -> None:
         """Create the network's layers; see `TokenTask.build`.

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import lightning as L
@@ -25,14 +25,16 @@ from trajvq.models.token_model import ANY, Conditions
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.base import Batch
 from trajvq.tasks.details import sample_details
-from trajvq.tasks.sample_scoreboard import SampleScoreboard, TrackedClips, closest
-from trajvq.tasks.token_task import TokenTask
+from trajvq.tasks.generator_task import GeneratorTask
+from trajvq.tasks.sample_scoreboard import SampleScoreboard, closest
+from trajvq.tasks.tracked_clips import RealClips, TrackedClips, TrainingClips, shift_of
 from trajvq.tokens.sampling import sample_clips
 
 SHEET = 64  # clips of a class in the picture
+OWN = Sampling()  # the model's own distribution
 
 
-class Sample(TokenTask):
+class Sample(GeneratorTask):
     """Train a generator of clips on the tokens of a frozen tokenizer.
 
     Logs ``train/loss``, ``val/nll`` (bits a clip) and its parts ``val/nll_PART``: the trajectory, the appearance, and
@@ -59,6 +61,7 @@ class Sample(TokenTask):
         betas: Decay rates of AdamW's running averages.
         weight_decay: Decoupled weight decay of matrices.
         init_from: Checkpoint of the same task, tokenizer and kind of data to start from.
+        trajectory: See `trajvq.tasks.generator_task.GeneratorTask`.
     """
 
     task: ClassVar[str] = "sample"
@@ -85,9 +88,20 @@ class Sample(TokenTask):
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
         init_from: str | None = None,
+        trajectory: Literal["auto", "always"] = "always",
     ) -> None:
-        rates = (learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
-        super().__init__(tokenizer_ckpt, network, total_steps, *rates, init_from)
+        super().__init__(
+            tokenizer_ckpt,
+            network,
+            trajectory,
+            total_steps=total_steps,
+            learning_rate=learning_rate,
+            warmup_steps=warmup_steps,
+            betas=betas,
+            weight_decay=weight_decay,
+            matrix_learning_rate=matrix_learning_rate,
+            init_from=init_from,
+        )
         if path_versions < 1 or samples < 1:
             raise ValueError(f"model.path_versions is {path_versions} and model.samples {samples}; both are at least 1")
         self.class_dropout, self.background_weight, self.path_versions = class_dropout, background_weight, path_versions
@@ -113,12 +127,6 @@ class Sample(TokenTask):
                 "AutoregressiveTrajectory"
             )
         self.generator.build(layout, len(classes))
-
-    @property
-    def generator(self) -> Generator:
-        """The network."""
-        assert isinstance(self.network, Generator)
-        return self.network
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         tokens, label = self.data.tokens_of(batch), batch.get("label")
@@ -168,34 +176,48 @@ class Sample(TokenTask):
         metric.update(_total(self._bits(batch)))
 
     def on_test_epoch_end(self) -> None:
-        assert self.layout is not None
-        data = self.data
-        samples, speed = self._sample()
-        real = {split: self._tracked(split) for split in {"train", "val", *self.test_nll}}
-        scoreboard = SampleScoreboard(real["train"], real["val"], data.clips("val"), self.layout, data.augment)
+        samples, speed = self._sample(self.sampling)
+        rows = {"model": samples}
+        if self.sampling != OWN:
+            rows["model_at_1"] = self._sample(OWN)[0]
+        val = self._real("val")
+        scoreboard = SampleScoreboard(self._training_clips(), val, self._layout, self.data.augment)
         self.samples_by_class = self._sheet(samples)
+        objects = scoreboard.objects_of(samples)
         details = sample_details(
-            samples.points, samples.label, self.classes, scoreboard.judge, lambda rows: self._decoded(samples, rows)
+            objects.pixel[objects.first()],
+            samples.label,
+            self.classes,
+            scoreboard.physics.judge if scoreboard.physics else None,
+            lambda rows: self._decoded(samples, rows),
         )
         for split, metric in self.test_nll.items():
             assert isinstance(metric, MeanMetric)
-            rows, nearest = scoreboard.compute(real[split], samples)
-            rows["model"] |= {
-                "nll_bits": float(metric.compute()),
-                "bits": bits(self.layout.tokens, self.layout.codebook_size),
-                "clips_per_second": speed,
-            }
-            judge = {"judge": scoreboard.judge.as_json()} if scoreboard.judge else {}
-            self.scoreboards[split] = {"clips": len(samples.label), "truth": "judged", "rows": rows, **judge}
-            self.scoreboards[split]["details"] = details
-            self.log(f"{split}/nll", rows["model"]["nll_bits"])
-        add_ood_ratios({split: board["rows"]["model"] for split, board in self.scoreboards.items()}, "nll_bits")
+            board = self._board(scoreboard, val if split == "val" else self._real(split), rows, float(metric.compute()))
+            board["rows"]["model"]["clips_per_second"] = speed
+            self.scoreboards[split] = board | {"clips": len(samples.label), "details": details}
+        own = "model_at_1" if "model_at_1" in rows else "model"
+        add_ood_ratios({split: board["rows"][own] for split, board in self.scoreboards.items()}, "nll_bits")
+        nearest = scoreboard.nearest_paths["model"]
         rows_closest = closest(nearest)
-        train = data.tokens("train").tokens[nearest.index[rows_closest], 0].long()
-        self.closest_pairs = [
-            self._decoded(samples, rows_closest),
-            to_uint8(self.tokenizer.decode(train)),
-        ]
+        train = self.data.tokens("train", train=True).tokens
+        copied = train[nearest.index[rows_closest], nearest.version[rows_closest]].long()
+        self.closest_pairs = [self._decoded(samples, rows_closest), to_uint8(self.tokenizer.decode(copied))]
+
+    def _board(
+        self, scoreboard: SampleScoreboard, real: RealClips, samples: Mapping[str, TrackedClips], nll: float
+    ) -> dict[str, Any]:
+        """Return the scoreboard of one split."""
+        rows, split = scoreboard.compute(real, samples), real.clips.split
+        rows["model"]["bits"] = bits(self._layout.tokens, self._layout.codebook_size)
+        rows[list(samples)[-1]]["nll_bits"] = nll
+        self.log(f"{split}/nll", nll)
+        physics = scoreboard.physics
+        judge = {"judge": physics.judge.as_json()} if physics else {}
+        settings = ", ".join(f"{name} {value:g}" for name, value in vars(self.sampling).items())
+        own = ["model_at_1 samples the model's own distribution, with all of these at 1; nll_bits belongs to it"]
+        remarks = [f"model is sampled at {settings}", *(own if len(samples) > 1 else []), *scoreboard.remarks(split)]
+        return {"truth": "judged", "rows": rows, **judge, "remarks": remarks}
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         raise UserError("this task has nothing to predict from given clips; use `trajvq sample`")
@@ -215,27 +237,38 @@ class Sample(TokenTask):
         parts = self.generator.log_likelihood(batch["tokens"], conditions)
         return {name: -part / math.log(2) for name, part in parts.items()}
 
-    def _sample(self) -> tuple[TrackedClips, float]:
+    @property
+    def _layout(self) -> TokenLayout:
+        assert self.layout is not None
+        return self.layout
+
+    def _sample(self, sampling: Sampling) -> tuple[TrackedClips, float]:
         """Sample clips of every class; return them, and how many are sampled and decoded a second."""
         labels = list(range(len(self.classes))) or [ANY]
         parts, start = [], time.monotonic()
-        for part in sample_clips(self.generator, labels, self.samples, self.sample_seed, self.sampling):
+        for part in sample_clips(self.generator, labels, self.samples, self.sample_seed, sampling):
             self.tokenizer.decode(part.tokens)
             parts.append(part)
         seconds = time.monotonic() - start
         label, tokens = torch.cat([part.label for part in parts]), torch.cat([part.tokens for part in parts])
         return TrackedClips.decoded(self.tokenizer, tokens, label), len(label) / seconds
 
-    def _tracked(self, split: str) -> TrackedClips:
+    def _real(self, split: str) -> RealClips:
         """Return the clips of a split, tracked after decoding."""
         source = self.data.tokens(split)
-        count = len(source.tokens) if split != "train" or not self.data.train_clips else self.data.train_clips
-        tokens = source.tokens[:count, 0].long()
-        label = source.columns.get("label", torch.full((len(source.tokens),), ANY))[:count]
-        if split == "train" and "tracks" in source.versioned:  # only paths of training clips are needed
-            size = torch.tensor([self.data.manifest.width, self.data.manifest.height])
-            return TrackedClips.from_paths(tokens, label, (source.versioned["tracks"][:count, 0] + 1) / 2 * size)
-        return TrackedClips.decoded(self.tokenizer, tokens, label)
+        label = source.columns.get("label", torch.full((len(source.tokens),), ANY))
+        tracked = TrackedClips.decoded(self.tokenizer, source.tokens[:, 0].long(), label)
+        return RealClips(self.data.clips(split), tracked)
+
+    def _training_clips(self) -> TrainingClips:
+        """Return all versions of the clips that the generator trains on."""
+        source, shift = self.data.tokens("train", train=True), shift_of(self.data.augment)
+        label = source.columns.get("label", torch.full((len(source.tokens),), ANY))
+        if "tracks" not in source.versioned:
+            return TrainingClips.decoded(self.tokenizer, source.tokens, label)
+        size = torch.tensor([self.data.manifest.width, self.data.manifest.height])
+        paths = (source.versioned["tracks"].double() + 1) / 2 * size
+        return TrainingClips(source.tokens, label.numpy(), paths.numpy(), shift)
 
     def _decoded(self, clips: TrackedClips, rows: NDArray[np.int64] | Sequence[int]) -> Bytes:
         return to_uint8(self.tokenizer.decode(clips.tokens[rows]))

@@ -1,10 +1,6 @@
-"""The scoreboard of samples: judged by physics, compared with real clips, and searched for copies of training clips.
+"""The scoreboard of samples: judged by physics, compared with real clips, and searched for copies of training clips."""
 
-All clips are treated alike: decoded from their tokens and tracked without knowing the truth.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,160 +8,184 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trajvq.data.storage.clips import Clips
 from trajvq.io.arrays import Floats
-from trajvq.metrics.intervals import wilson
-from trajvq.metrics.judge import Judge, calibrate
+from trajvq.metrics.intervals import Interval, wilson
+from trajvq.metrics.sampling.appearance import matching_appearance
 from trajvq.metrics.sampling.description import parameter_bits
 from trajvq.metrics.sampling.memorization import Nearest, memorization, nearest_paths, nearest_tokens
-from trajvq.metrics.sampling.physics import reference_residuals, sample_figures
-from trajvq.metrics.sampling.prdc import density_and_coverage, track_features
-from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
+from trajvq.metrics.sampling.objects import Objects
+from trajvq.metrics.sampling.physics import Physics, visible_frames
+from trajvq.metrics.sampling.prdc import Features, density_and_coverage
+from trajvq.metrics.sampling.real import RealObjects
+from trajvq.metrics.scoreboard import value_of
 from trajvq.models.classifier import TokenClassifier
 from trajvq.models.transformer import TokenLayout
+from trajvq.tasks.tracked_clips import RealClips, TrackedClips, TrainingClips, features_of
 from trajvq.tasks.tracks import TrackTraining, classify_tracks, normalized
-from trajvq.tokens.frozen import FrozenTokenizer
 
-BATCH = 50
-GAN_TRAIN = TrackTraining(steps=600)  # of the classifiers that learn from samples and from real clips
+GAN = TrackTraining(steps=600)  # of the classifiers that learn from samples and from real clips
 CLOSEST = 8  # pairs to look at
-
-
-@dataclass(frozen=True)
-class TrackedClips:
-    """Clips as tokens, and the tracks in what they decode to.
-
-    Attributes:
-        tokens: int64 ``(N, t, h, w)``.
-        label: int64 ``(N,)``.
-        tracks: Of the N clips.
-    """
-
-    tokens: Tensor
-    label: NDArray[np.int64]
-    tracks: Tracks
-
-    @classmethod
-    def decoded(cls, tokenizer: FrozenTokenizer, tokens: Tensor, label: Tensor) -> "TrackedClips":
-        """Decode and track clips."""
-        parts = [track_clips(tokenizer.decode(part)) for part in torch.split(tokens, BATCH)]
-        return cls(tokens, label.numpy(), join_tracks(parts))
-
-    @classmethod
-    def from_paths(cls, tokens: Tensor, label: Tensor, pixel: Tensor) -> "TrackedClips":
-        """Return clips whose paths ``(N, T, 2)`` px were tracked before; neither radius nor color is known."""
-        path = pixel.numpy().astype(float)
-        count = np.isfinite(path).all(axis=-1).astype(np.int64)
-        radius, color = np.zeros((*count.shape, 1)), np.full((*count.shape, 1, 3), np.nan)
-        return cls(tokens, label.numpy(), Tracks(path[:, :, None], radius, color, count))
-
-    @property
-    def points(self) -> Floats:
-        """``(N, T, 2)`` px where there is exactly one object, else NaN."""
-        return np.where((self.tracks.count == 1)[..., None], self.path, np.nan)
-
-    @property
-    def path(self) -> Floats:
-        """``(N, T, 2)`` px of the largest object of each frame; NaN without one."""
-        return self.tracks.pixel[:, :, 0]
+COPIES = 200  # training clips that are scored as if they were samples
+Figures = dict[str, Any]
 
 
 class SampleScoreboard:
     """Everything that samples are measured against.
 
     Args:
-        train: Training clips in their first version.
+        train: Training clips in all versions.
         val: Clips that calibrate the judge and say how close unseen clips come to training clips.
-        clips: ``val`` of the dataset, with its truth where there is one.
         layout: Of the tokens.
         augment: The augmentation of training, for the classifiers.
+
+    Raises:
+        ValueError: If ``val`` is another split.
     """
 
-    def __init__(
-        self, train: TrackedClips, val: TrackedClips, clips: Clips, layout: TokenLayout, augment: nn.Module | None
-    ) -> None:
+    def __init__(self, train: TrainingClips, val: RealClips, layout: TokenLayout, augment: nn.Module | None) -> None:
+        if val.clips.split != "val":
+            raise ValueError(f"the judge is calibrated on val, not on {val.clips.split}")
         self.train, self.val, self.layout, self.augment = train, val, layout, augment
-        _, _, height, width = clips.shape
-        self.classes, self.size = tuple(clips.manifest.classes), (height, width)
-        self.judge: Judge | None = None
-        self.errors: tuple[float, float, float] | None = None
-        if "pixel" in clips.columns and self.classes:
-            truth = clips.columns["pixel"][:, :, 0].numpy().astype(float)
-            self.judge = calibrate(val.path, truth, val.label, self.classes)
-            self.reference = reference_residuals(val.path, val.label, self.classes)
-            self.errors = _errors(val.tracks, clips)
-        self.nearest_val = self._nearest(val)
+        _, _, height, width = val.clips.shape
+        self.classes, self.size = tuple(val.clips.manifest.classes), (height, width)
+        self.physics: Physics | None = None
+        if self.classes and "label" in val.clips.columns:
+            tracked = "pixel" not in val.clips.columns
+            label = val.tracked.label
+            self.physics = Physics.calibrated(val.matched.objects, val.matched.paths, label, self.classes, tracked)
+        self.val_features = features_of(val.matched.objects)
+        self.nearest_val = self._nearest(val.tracked)
+        self.nearest_paths: dict[str, Nearest] = {}  # by row of samples
 
-    def compute(self, real: TrackedClips, samples: TrackedClips) -> tuple[dict[str, dict[str, Any]], Nearest]:
-        """Return the rows ``classes_rotated``, ``reconstructed`` and ``model``, and the nearest training clips.
+    def compute(self, real: RealClips, samples: Mapping[str, TrackedClips]) -> dict[str, Figures]:
+        """Return the rows ``classes_rotated``, ``reconstructed``, ``copies`` and those of samples.
+
+        Real clips are tracked and judged like samples, without their truth.
 
         Args:
             real: Clips of the split.
-            samples: Clips to score.
+            samples: Clips to score, by the name of their row; ``model`` is one of them.
         """
-        count = len(samples.label)
-        rows = self._physics(real, samples)
-        shuffled = np.random.default_rng(0).permutation(count)  # parts hold all classes alike
-        features = {
-            "reconstructed": track_features(self.val.tracks),
-            "model": track_features(samples.tracks)[shuffled],
-        }
-        for name, tested in features.items():
-            rows[name] |= density_and_coverage(track_features(real.tracks), tested)._asdict()
+        rows: dict[str, Figures] = {"classes_rotated": {}, "reconstructed": {}, "copies": self._copies()}
+        clips = {"reconstructed": real.tracked, **samples}
+        objects = {name: self.objects_of(each) for name, each in clips.items()}
+        features = {name: features_of(each) for name, each in objects.items()}
+        if self.physics is not None:
+            target = self.physics.rotated(samples["model"].label)
+            if target is not None:
+                rows["classes_rotated"] = self.physics.figures(objects["model"], target)
+        for name in clips if real.clips.split != "val" else samples:  # the judge is calibrated on val
+            compared = self.val_features if name == "reconstructed" else _shuffled(features[name])
+            rows[name] = {
+                **(self.physics.figures(objects[name], clips[name].label) if self.physics is not None else {}),
+                "visible": visible_frames(clips[name].tracks.count, self.val.matched.most),
+                **density_and_coverage(features["reconstructed"], compared)._asdict(),
+                "appearance_match": self._appearance_match(features[name], objects[name]),
+            }
+        for name, each in samples.items():
+            nearest = self._nearest(each)
+            self.nearest_paths[name] = nearest["path"]
+            rows[name] |= self._memorization(nearest) | _ratios(rows[name], rows["reconstructed"])
         if len(self.classes) > 1:
-            for name, train in (("reconstructed", self.train), ("model", samples)):
-                accuracy = self._accuracy_after(train, real)
-                rows[name]["gan_train"] = wilson(accuracy * len(real.label), len(real.label))
-        nearest = self._nearest(samples)
+            self._add_classifiers(rows, clips, objects)
+        description = self._description_bits(real)
+        if description is not None:
+            rows["model"]["description_bits"] = description
+        return {name: row for name, row in rows.items() if row}
+
+    def objects_of(self, samples: TrackedClips) -> Objects:
+        """Return the objects of samples."""
+        return Objects.of_samples(samples.tracks, self.val.matched.most, self.size)
+
+    def remarks(self, split: str) -> list[str]:
+        """Return what a reader of a split's figures must know, in lines of a scoreboard."""
+        on_val = "the row reconstructed lacks what would compare val with itself: the judge is calibrated on val"
+        single = "gan_train and gan_test are left out: they need two classes"
+        return [
+            *(self.physics.remarks if self.physics else ["no class match and no physics residual: no classes"]),
+            *([on_val] if split == "val" else []),
+            *([single] if len(self.classes) < 2 else []),
+        ]
+
+    def _copies(self) -> Figures:
+        """Return what the search for copies says of training clips: random ones in random versions, shifted."""
+        rng = np.random.default_rng(0)
+        count, versions = self.train.paths.shape[:2]
+        clip = rng.permutation(count)[:COPIES]
+        version = rng.integers(versions, size=len(clip))
+        shift = rng.uniform(-self.train.shift, self.train.shift, size=(len(clip), 1, 2))
+        paths = self.train.paths[clip, version] + shift
+        return self._memorization(self._nearest_of(paths, self.train.tokens[clip, version]))
+
+    def _memorization(self, nearest: Mapping[str, Nearest]) -> Figures:
+        figures: Figures = {}
         for space, neighbors in nearest.items():
             ratio, share = memorization(neighbors, self.nearest_val[space])
-            rows["model"] |= {f"memorization_{space}": ratio, f"nearer_{space}": wilson(share * count, count)}
-        if self.errors is not None and np.isfinite(self.errors).all():  # a tokenizer may show nothing to track
-            description = parameter_bits(real.label, self.classes, float(self.size[1]), self.errors)
-            rows["model"]["description_bits"] = description
-        return {name: row for name, row in rows.items() if row}, nearest["path"]
-
-    def _physics(self, real: TrackedClips, samples: TrackedClips) -> dict[str, dict[str, Any]]:
-        """Return what the judge says of samples, of real clips, and of samples under the wrong class."""
-        rows: dict[str, dict[str, Any]] = {"classes_rotated": {}, "reconstructed": {}, "model": {}}
-        if self.judge is None:
-            count = len(samples.label)
-            rows["model"]["visible"] = wilson((samples.tracks.count == 1).mean() * count, count)
-            return rows
-        rotated = (samples.label + 1) % len(self.classes)
-        targets = {
-            "classes_rotated": (samples, rotated),
-            "reconstructed": (real, real.label),
-            "model": (samples, samples.label),
-        }
-        for name, (clips, target) in targets.items():
-            rows[name] = sample_figures(clips.tracks, target, self.judge, self.reference)
-        return rows
+            count = len(neighbors.distance)
+            figures |= {f"memorization_{space}": ratio, f"nearer_{space}": wilson(share * count, count)}
+        return figures
 
     def _nearest(self, clips: TrackedClips) -> dict[str, Nearest]:
+        return self._nearest_of(clips.tracks.pixel[:, :, 0], clips.tokens)
+
+    def _nearest_of(self, paths: Floats, tokens: Tensor) -> dict[str, Nearest]:
         """Return the nearest training clips, by path and by tokens."""
         return {
-            "path": nearest_paths(clips.path, self.train.path, self.size),
-            "tokens": nearest_tokens(clips.tokens.numpy(), self.train.tokens.numpy()),
+            "path": nearest_paths(paths, self.train.paths, self.size, self.train.shift),
+            "tokens": nearest_tokens(tokens.numpy(), self.train.tokens.numpy()),
         }
 
-    def _accuracy_after(self, train: TrackedClips, test: TrackedClips) -> float:
-        """Return the accuracy on ``test`` of the classify task's network trained on the paths of ``train``."""
-        paths = [
-            normalized(torch.from_numpy(np.nan_to_num(clips.path, nan=0.0)).float(), *self.size)
-            for clips in (train, test)
-        ]
+    def _appearance_match(self, features: Features, objects: Objects) -> Interval:
+        matching = matching_appearance(features.appearance, self.val_features.appearance)
+        clips = len(np.unique(objects.clip))
+        return wilson(float(matching.mean()) * clips, clips)
+
+    def _add_classifiers(
+        self, rows: dict[str, Figures], clips: Mapping[str, TrackedClips], objects: Mapping[str, Objects]
+    ) -> None:
+        """Add ``gan_train``, of classifiers taught by a row's paths, and ``gan_test``, of one taught by real ones."""
+        tests = {name: (each.pixel, clips[name].label[each.clip]) for name, each in objects.items()}
+        counts = {name: len(each.label) for name, each in clips.items()}
+        for name, accuracy in self._accuracies(self.train.paths[:, 0], self.train.label, tests).items():
+            rows[name]["gan_test"] = wilson(accuracy * counts[name], counts[name])
+        real = "reconstructed"
+        rows[real]["gan_train"] = rows[real]["gan_test"]
+        for name in clips.keys() - {real}:
+            accuracy = self._accuracies(*tests[name], {real: tests[real]})[real]
+            rows[name]["gan_train"] = wilson(accuracy * counts[real], counts[real])
+
+    def _accuracies(
+        self,
+        path: Floats,
+        label: NDArray[np.int64],
+        tests: Mapping[str, tuple[Floats, NDArray[np.int64]]],
+    ) -> dict[str, float]:
+        """Return accuracies of the classify task's network trained on paths ``(M, T, 2)`` and their labels ``(M,)``."""
         probability = classify_tracks(
             TokenClassifier(hidden=128),
             self.layout,
-            int(max(train.label.max(), test.label.max())) + 1,
-            (paths[0], torch.from_numpy(train.label)),
-            {"test": paths[1]},
-            GAN_TRAIN,
+            len(self.classes),
+            (self._normalized(path), torch.from_numpy(label)),
+            {name: self._normalized(points) for name, (points, _) in tests.items()},
+            GAN,
             self.augment,
             self.size,
-        )["test"]
-        return float((probability.argmax(dim=1).numpy() == test.label).mean())
+        )
+        return {
+            name: float((probability[name].argmax(dim=1).numpy() == labels).mean())
+            for name, (_, labels) in tests.items()
+        }
+
+    def _normalized(self, path: Floats) -> Tensor:
+        return normalized(torch.from_numpy(np.nan_to_num(path, nan=0.0)).float(), *self.size)
+
+    def _description_bits(self, real: RealClips) -> float | None:
+        """Return the bits of a clip's true parameters; None without stored truth, or where nothing is tracked."""
+        if "pixel" not in self.val.clips.columns or "label" not in real.clips.columns:
+            return None
+        errors = _errors(self.val.matched)
+        label = real.tracked.label
+        return parameter_bits(label, self.classes, float(self.size[1]), errors) if errors else None
 
 
 def closest(nearest: Nearest, count: int = CLOSEST) -> Sequence[int]:
@@ -173,14 +193,34 @@ def closest(nearest: Nearest, count: int = CLOSEST) -> Sequence[int]:
     return [int(row) for row in np.argsort(nearest.distance, kind="stable")[:count]]
 
 
-def _errors(tracks: Tracks, clips: Clips) -> tuple[float, float, float]:
-    """Return RMS errors of a coordinate in px, of the radius in px, and of a color in 256ths; 1 if it is not known."""
+def _shuffled(features: Features) -> Features:
+    """Return the features in another order, so that parts of them hold all classes alike."""
+    order = np.random.default_rng(0).permutation(len(features.path))
+    return Features(features.path[order], features.appearance[order])
+
+
+def _ratios(row: Figures, real: Figures) -> Figures:
+    """Return ``of_ceiling`` and ``coverage_of_real``, where real clips have the figure."""
+    pairs = {"of_ceiling": "class_match", "coverage_of_real": "coverage"}
+    return {
+        ratio: value_of(row[name]) / value_of(real[name])
+        for ratio, name in pairs.items()
+        if name in row and name in real and value_of(real[name]) > 0
+    }
+
+
+def _errors(real: RealObjects) -> tuple[float, float, float] | None:
+    """Return RMS errors of a coordinate in px, of the radius in px, and of a color in 256ths; 1 if it is not known.
+
+    None if no object is tracked.
+    """
+    objects = real.objects
+    if not np.isfinite(objects.pixel - real.paths).any():
+        return None
 
     def rms(error: Floats) -> float:
-        return float(np.sqrt(np.nanmean(np.square(error))))
+        return float(np.sqrt(np.nanmean(np.square(error)))) if np.isfinite(error).any() else 1.0
 
-    columns = {name: clips.columns[name].numpy() for name in ("pixel", "radius", "color") if name in clips.columns}
-    position = rms(tracks.pixel[:, :, 0] - columns["pixel"][:, :, 0])
-    radius = rms(tracks.radius[:, :, 0] - columns["radius"][:, :, 0].astype(float)) if "radius" in columns else 1.0
-    color = rms(tracks.color[:, :, 0] * 255 - columns["color"].astype(float)[:, :1]) if "color" in columns else 1.0
-    return position, radius, color
+    present = np.isfinite(objects.pixel).all(axis=-1)
+    radius = np.where(present, objects.radius - real.radius, np.nan)
+    return rms(objects.pixel - real.paths), rms(radius), rms(255 * (objects.color - real.color))

@@ -1,8 +1,8 @@
-"""Paths and tracks for tests of sampled clips."""
+"""Paths and objects for tests of sampled clips."""
 
 import numpy as np
 
-from trajvq.metrics.tracking import Tracks
+from trajvq.metrics.sampling.objects import Objects
 
 
 def straight_paths(count: int, seed: int) -> np.ndarray:
@@ -12,8 +12,8 @@ def straight_paths(count: int, seed: int) -> np.ndarray:
     return np.asarray(start + (end - start) * np.linspace(0, 1, 16)[:, None])
 
 
-def tracks_of(pixel: np.ndarray, color: float = 0.2) -> Tracks:
-    """Return tracks of one object a frame at ``(N, T, 2)`` px, all of the same size and gray level."""
+def objects_of(pixel: np.ndarray, color: float = 0.2) -> Objects:
+    """Return objects at ``(M, T, 2)`` px, each of a clip of its own, all of the same size and gray level."""
     shape = pixel.shape[:2]
-    radius, colors = np.full((*shape, 1), 2.5), np.full((*shape, 1, 3), color)
-    return Tracks(pixel[:, :, None], radius, colors, np.ones(shape, dtype=np.int64))
+    colors = np.where(np.isfinite(pixel[..., :1]), np.full((*shape, 3), color), np.nan)
+    return Objects(pixel, np.full(shape, 2.5), colors, np.ones(shape, dtype=bool), np.arange(len(pixel)))

@@ -1,42 +1,90 @@
 """Physics figures leave out classes that are no motion family, and measure every family against itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from tests.metrics.sampling.paths import straight_paths, tracks_of
-from trajvq.metrics.judge import Judge, calibrate
-from trajvq.metrics.sampling.physics import reference_residuals, sample_figures
+from tests.metrics.sampling.paths import objects_of, straight_paths
+from trajvq.metrics.sampling.physics import Physics, visible_frames
 from trajvq.metrics.scoreboard import value_of
 
-CLASSES = ("dancing", "linear")
+CLASSES = ("dancing", "linear", "parabolic")
+LINEAR = 1
 
 
 def wander(count: int) -> np.ndarray:
     return np.asarray(32 + np.random.default_rng(2).normal(0, 8, (count, 16, 2)))
 
 
+def noisy_lines(count: int, seed: int, sigma: float = 0.1) -> np.ndarray:
+    return straight_paths(count, seed) + np.random.default_rng((seed, 1)).normal(0, sigma, (count, 16, 2))
+
+
+def physics_of(classes: tuple[str, ...], label: int) -> Physics:
+    objects = objects_of(noisy_lines(60, 0))
+    return Physics.calibrated(objects, straight_paths(60, 0), np.full(60, label), classes, tracked=False)
+
+
 @pytest.fixture(scope="module")
-def judge() -> Judge:
-    truth = straight_paths(60, 0)
-    points = truth + np.random.default_rng(1).normal(0, 0.1, truth.shape)
-    return calibrate(points, truth, np.ones(60, dtype=np.int64), CLASSES)
+def physics() -> Physics:
+    return physics_of(CLASSES, LINEAR)
 
 
-def test_samples_of_a_class_without_a_family_do_not_count(judge: Judge) -> None:
-    points = straight_paths(40, 3) + np.random.default_rng(4).normal(0, 0.1, (40, 16, 2))
-    linear = np.ones(40, dtype=np.int64)
-    reference = reference_residuals(points, linear, CLASSES)
-    alone = sample_figures(tracks_of(points), linear, judge, reference)
+def test_samples_of_a_class_without_a_family_do_not_count(physics: Physics) -> None:
+    points = noisy_lines(40, 3)
+    alone = physics.figures(objects_of(points), np.full(40, LINEAR))
     assert value_of(alone["class_match"]) > 0.9
-    assert alone["physics_residual"] == pytest.approx(1)
-    both = np.concatenate([points, wander(40)])
-    mixed = sample_figures(tracks_of(both), np.repeat([1, 0], 40), judge, reference)
-    for name in ("class_match", "class_match_per_class", "physics_residual"):
-        assert mixed[name] == alone[name]
-    assert value_of(mixed["none"]) >= 0.5
+    assert alone["physics_residual"] == pytest.approx(1, abs=0.1)
+    mixed = physics.figures(objects_of(np.concatenate([points, wander(40)])), np.repeat([LINEAR, 0], 40))
+    assert mixed == alone
+    assert physics.remarks[1] == "class match and physics residual leave out dancing: no motion family"
+    rotated = physics.rotated(np.array([0, 1, 2]))
+    assert rotated is not None
+    assert rotated.tolist() == [0, 2, 1]  # among motion families alone
 
 
-def test_without_any_family_there_is_neither_figure(judge: Judge) -> None:
-    figures = sample_figures(tracks_of(wander(10)), np.zeros(10, dtype=np.int64), judge, np.ones(2))
-    assert not {"class_match", "class_match_per_class", "physics_residual"} & figures.keys()
-    assert value_of(figures["visible"]) == 1
+def test_without_any_family_there_is_no_figure_but_a_remark() -> None:
+    physics = physics_of(("a", "b"), 0)
+    assert physics.figures(objects_of(wander(10)), np.zeros(10, dtype=np.int64)) == {}
+    assert physics.rotated(np.zeros(10, dtype=np.int64)) is None
+    assert physics.remarks == ["no class match and no physics residual: no class (a, b) is a motion family"]
+
+
+def test_one_family_has_no_other_to_be_rotated_to() -> None:
+    physics = physics_of(("linear",), 0)
+    assert physics.rotated(np.zeros(10, dtype=np.int64)) is None
+    assert any("classes_rotated is left out" in remark for remark in physics.remarks)
+
+
+def test_the_match_at_a_fixed_noise_does_not_depend_on_the_calibration(physics: Physics) -> None:
+    rough = noisy_lines(60, 0, sigma=0.8)
+    lenient = Physics.calibrated(objects_of(rough), straight_paths(60, 0), np.ones(60, np.int64), CLASSES, False)
+    wobbly, target = objects_of(noisy_lines(40, 3, sigma=0.6)), np.full(40, LINEAR)
+    strict, forgiving = physics.figures(wobbly, target), lenient.figures(wobbly, target)
+    assert value_of(strict["class_match"]) < 0.1 < 0.9 < value_of(forgiving["class_match"])
+    assert strict["class_match_at"] == forgiving["class_match_at"]
+    assert value_of(strict["class_match_at"]) < 0.1
+
+
+def test_a_missing_object_is_charged_and_its_residual_finite(physics: Physics) -> None:
+    points = noisy_lines(40, 3)
+    points[:, 10:] = np.nan
+    figures = physics.figures(objects_of(points), np.full(40, LINEAR))
+    assert value_of(figures["class_match"]) == 0
+    assert 50 < figures["physics_residual"] < np.inf
+
+
+def test_each_object_of_a_clip_counts_and_the_interval_is_of_clips(physics: Physics) -> None:
+    points = np.concatenate([noisy_lines(20, 3), wander(20)])
+    pairs = replace(objects_of(points), clip=np.arange(40) % 20)
+    rate = physics.figures(pairs, np.full(20, LINEAR))["class_match"]
+    assert rate["value"] == pytest.approx(0.5, abs=0.05)
+    alone = physics.figures(objects_of(points), np.full(40, LINEAR))["class_match"]
+    assert rate["high"] - rate["low"] > alone["high"] - alone["low"]
+
+
+def test_frames_with_too_many_objects_are_not_visible() -> None:
+    count = np.array([[1, 2, 0, 1], [1, 1, 1, 3]])
+    assert visible_frames(count, 1)["value"] == 5 / 8
+    assert visible_frames(count, 2)["value"] == 6 / 8

@@ -88,18 +88,21 @@ class ClassificationBaselines:
         return figures
 
     def _judge(self, split: str, index: Tensor) -> dict[str, Tensor]:
-        """Return the judge's classes from true and from tracked points; empty without truth or motion families."""
-        if "pixel" not in self.clips["val"].columns or not families_named(self.classes):
+        """Return the judge's classes from true and from tracked points.
+
+        Empty without motion families, and for ``val``, on which the judge is calibrated. Where no truth is stored, the
+        tracked ``val`` stands for it.
+        """
+        if split == "val" or not families_named(self.classes):
             return {}
-        val = self.clips["val"]
+        val, stored = self.clips["val"], "pixel" in self.clips["val"].columns
         calibration, target = _points(val, torch.arange(len(val))), _points(self.clips[split], index)
         label, classes = val.columns["label"].numpy(), tuple(self.classes)
-        return {
-            f"judge_{source}": torch.from_numpy(
-                calibrate(calibration[source], calibration["true"], label, classes).classify(target[source])
-            )
-            for source in ("true", "tracked")
+        judges = {
+            source: calibrate(calibration[source], calibration["true"], label, classes, tracked=not stored)
+            for source in (("true", "tracked") if stored else ("tracked",))
         }
+        return {f"judge_{source}": torch.from_numpy(judge.classify(target[source])) for source, judge in judges.items()}
 
 
 def _points(clips: Clips, rows: Tensor) -> dict[str, Floats]:

@@ -1,6 +1,8 @@
 """Memorization: whether samples are copies of training clips, by the distance to the nearest one.
 
-N clips, K training clips, T frames.
+The generator trains on several versions of each clip. Samples are compared with all of them.
+
+N clips, K training clips in V versions, T frames.
 """
 
 from dataclasses import dataclass
@@ -9,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajvq.io.arrays import Floats
-from trajvq.metrics.sampling.prdc import ABSENT, distances
+from trajvq.metrics.sampling.prdc import ABSENT
 
 SYMMETRIES = 16  # of paths: two mirrors, the transpose, and reversal in time
-BLOCK = 500  # clips compared at a time
+BLOCK = 200  # clips compared at a time
+MARGIN = 1e-3  # px²; more than float32 rounds
 TAIL = 0.01  # share of unseen clips that come closer to a training clip than a sample should
 
 
@@ -23,60 +26,96 @@ class Nearest:
     Attributes:
         distance: ``(N,)``.
         index: ``(N,)`` its number.
+        version: ``(N,)`` the number of its nearest version.
     """
 
     distance: Floats
     index: NDArray[np.int64]
+    version: NDArray[np.int64]
 
 
-def nearest_paths(paths: Floats, train: Floats, size: tuple[int, int] = (64, 64)) -> Nearest:
-    """Find the nearest training path of every path, under all mirrors, the transpose and reversal.
+def nearest_paths(paths: Floats, train: Floats, size: tuple[int, int] = (64, 64), shift: float = 0.0) -> Nearest:
+    """Find the nearest training path of every path, under all mirrors, the transpose, reversal and small shifts.
 
     Training augments its clips in these ways, so that a copy of a mirrored clip is a copy too.
 
     Args:
         paths: ``(N, T, 2)`` px; NaN where there is no object.
-        train: ``(K, T, 2)`` px.
+        train: ``(K, V, T, 2)`` px.
         size: Height and width of the picture in pixels.
+        shift: Largest shift in px, along x and along y.
 
     Returns:
         The distance is RMS over frames, px.
     """
+    versions, frames = train.shape[1:3]
     center = np.array([size[1] / 2, size[0] / 2])
-    centered, train = (np.nan_to_num(pixel, nan=ABSENT) - center for pixel in (paths, train))
-    distance, index = np.full(len(paths), np.inf), np.zeros(len(paths), dtype=np.int64)
+    centered, flat = (np.nan_to_num(pixel, nan=ABSENT) - center for pixel in (paths, train.reshape(-1, frames, 2)))
+    square, index = np.full(len(paths), np.inf), np.zeros(len(paths), dtype=np.int64)
     for symmetry in range(SYMMETRIES):
-        turned = train * np.array([1 - 2 * (symmetry & 1), 1 - (symmetry & 2)])
+        turned = flat * np.array([1 - 2 * (symmetry & 1), 1 - (symmetry & 2)])
         turned = turned[..., ::-1] if symmetry & 4 else turned
         turned = turned[:, ::-1] if symmetry & 8 else turned
         for start in range(0, len(centered), BLOCK):
-            block = slice(start, start + BLOCK)
-            between = distances(centered[block].reshape(len(centered[block]), -1), turned.reshape(len(turned), -1))
-            column = between.argmin(axis=1)
-            lowest = between[np.arange(len(column)), column] / np.sqrt(paths.shape[1])
-            closer = lowest < distance[block]
-            distance[block] = np.where(closer, lowest, distance[block])
-            index[block] = np.where(closer, column, index[block])
-    return Nearest(distance, index)
+            rows = slice(start, start + BLOCK)
+            _update(square[rows], index[rows], centered[rows], turned, shift)
+    return Nearest(np.sqrt(square), index // versions, index % versions)
+
+
+def _update(square: Floats, index: NDArray[np.int64], paths: Floats, train: Floats, shift: float) -> None:
+    """Replace the least mean squared distances ``(N,)``, and where they are, by what is less among M more paths.
+
+    The best shift of a path is the difference of the means, as far as it is allowed.
+    """
+    means, train_means = paths.mean(axis=1), train.mean(axis=1)
+    forms = [
+        ((of - mean[:, None]) / np.sqrt(of.shape[1])).reshape(len(of), -1).astype(np.float32)
+        for of, mean in ((paths, means), (train, train_means))
+    ]
+    lower = _squares(*forms)  # without what a shift cannot undo
+
+    def complete(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Floats:
+        beyond = np.maximum(np.abs(means[rows] - train_means[columns]) - shift, 0)
+        return np.asarray(np.maximum(lower[rows, columns], 0) + np.square(beyond).sum(axis=1))
+
+    numbers = np.arange(len(paths))
+    first = lower.argmin(axis=1)
+    limit = np.minimum(square, complete(numbers, first) + MARGIN)
+    rows, columns = np.nonzero(lower <= limit[:, None].astype(np.float32))
+    candidates = complete(rows, columns)
+    order = np.lexsort((columns, candidates, rows))
+    best = order[np.unique(rows[order], return_index=True)[1]]
+    best = best[candidates[best] < square[rows[best]]]
+    square[rows[best]], index[rows[best]] = candidates[best], columns[best]
+
+
+def _squares(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return squared distances ``(N, M)`` of ``(N, F)`` and ``(M, F)``, in one product of matrices."""
+    ones = np.ones((max(len(first), len(second)), 1), dtype=np.float32)
+    left = np.concatenate([-2 * first, np.square(first).sum(axis=1, keepdims=True), ones[: len(first)]], axis=1)
+    right = np.concatenate([second, ones[: len(second)], np.square(second).sum(axis=1, keepdims=True)], axis=1)
+    return np.asarray(left @ right.T)
 
 
 def nearest_tokens(tokens: NDArray[np.int64], train: NDArray[np.int64]) -> Nearest:
-    """Find for every clip the training clip that shares most tokens.
+    """Find for every clip the training clip of which a version shares most tokens.
 
     Args:
         tokens: ``(N, ...)``.
-        train: ``(K, ...)``.
+        train: ``(K, V, ...)``.
 
     Returns:
         The distance is the share of tokens that differ.
     """
-    flat, train_flat = tokens.reshape(len(tokens), -1).astype(np.int32), train.reshape(len(train), -1).astype(np.int32)
+    kind = np.min_scalar_type(max(int(tokens.max(initial=0)), int(train.max(initial=0))))
+    versions, flat = train.shape[1], tokens.reshape(len(tokens), -1).astype(kind)
+    train_flat = train.reshape(len(train) * versions, -1).astype(kind)
     distance, index = np.zeros(len(flat)), np.zeros(len(flat), dtype=np.int64)
     for row, clip in enumerate(flat):
-        differs = (train_flat != clip).mean(axis=1)
-        index[row] = differs.argmin()
-        distance[row] = differs[index[row]]
-    return Nearest(distance, index)
+        differing = (train_flat != clip).sum(axis=1, dtype=np.uint32)
+        index[row] = differing.argmin()
+        distance[row] = differing[index[row]] / flat.shape[1]
+    return Nearest(distance, index // versions, index % versions)
 
 
 def memorization(samples: Nearest, val: Nearest) -> tuple[float, float]:

@@ -1,74 +1,127 @@
-"""Sampling figures: how well samples show the motion of their target class, judged by physics, without filtering."""
+"""Sampling figures: how well samples show the motion of their target class, judged by physics, without filtering.
 
+N clips, M objects, T frames.
+"""
+
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajvq.io.arrays import Floats
-from trajvq.metrics.intervals import wilson
-from trajvq.metrics.judge import NONE, Judge, confusion, fit_families
-from trajvq.metrics.tracking import Tracks
+from trajvq.metrics.intervals import Interval, wilson
+from trajvq.metrics.judge import FIXED_SIGMA, NONE, Judge, calibrate, confusion, fit_families, own_residuals
+from trajvq.metrics.reconstruction.objects import MISSING_ERROR
+from trajvq.metrics.sampling.objects import Objects
 
 
-def sample_figures(tracks: Tracks, target: NDArray[np.int64], judge: Judge, reference: Floats) -> dict[str, Any]:
-    """Judge samples. A sample that fits no motion family matches no class.
+@dataclass(frozen=True)
+class Physics:
+    """Judges of samples and what reconstructions of real clips reach.
 
-    Args:
-        tracks: Of N samples.
-        target: ``(N,)`` classes that the samples were generated for.
+    Attributes:
         judge: Calibrated on tracked reconstructions of ``val``, which have the same noise as samples.
-        reference: ``(classes,)`` median residuals of these reconstructions, px; see `reference_residuals`.
-
-    Returns:
-        ``class_match`` with its interval and ``class_match_per_class``; ``none``: share that fits no family;
-        ``visible``: share of frames with exactly one object; ``physics_residual``: median over samples of the RMS
-        residual under the target class, relative to ``reference`` (1 is as good as a reconstruction); and
-        ``confusion`` of target and judged classes. ``class_match`` and ``physics_residual`` leave out classes that
-        are no motion family; without any sample of a motion family, they are missing.
+        fixed: The judge of `FIXED_SIGMA`.
+        reference: ``(classes,)`` median residuals of these reconstructions, px; NaN for a class that is no motion
+            family, or of which no clip can be fitted.
     """
-    points = np.where((tracks.count == 1)[..., None], tracks.pixel[:, :, 0], np.nan)
-    fits = fit_families(points, judge.classes)
-    judged = judge.choose(fits)
-    figures: dict[str, Any] = {
-        "none": wilson(float((judged == NONE).sum()), len(target)),
-        "visible": wilson(float((tracks.count == 1).mean()) * len(target), len(target)),
-        "confusion": confusion(target, judged, len(judge.classes)).tolist(),
-    }
-    column = np.array([fits.families.index(name) if name in fits.families else NONE for name in judge.classes])
-    rows = np.flatnonzero(column[target] != NONE)
-    if not len(rows):
+
+    judge: Judge
+    fixed: Judge
+    reference: Floats
+
+    @classmethod
+    def calibrated(
+        cls, objects: Objects, truth: Floats, label: NDArray[np.int64], classes: tuple[str, ...], tracked: bool
+    ) -> "Physics":
+        """Calibrate on clips of ``val``.
+
+        Args:
+            objects: Of N clips.
+            truth: ``(M, T, 2)`` their true positions.
+            label: ``(N,)``.
+            classes: Names of the classes.
+            tracked: Whether the truth is tracked; see `calibrate`.
+        """
+        labels = label[objects.clip]
+        judge = calibrate(objects.pixel, truth, labels, classes, objects.valid, tracked)
+        own = own_residuals(fit_families(objects.pixel, classes, objects.valid), labels, classes)
+        reference = np.array([_median(own[labels == k]) for k in range(len(classes))])
+        return cls(judge, Judge.at(FIXED_SIGMA, classes, objects.pixel.shape[1]), reference)
+
+    def figures(self, objects: Objects, target: NDArray[np.int64]) -> dict[str, Any]:
+        """Judge samples. A sample that fits no motion family matches no class.
+
+        Args:
+            objects: Of N samples.
+            target: ``(N,)`` classes that the samples were generated for.
+
+        Returns:
+            Of the samples whose class is a motion family: ``class_match`` with its interval, the same for each class
+            (``class_match_per_class``) and under a fixed noise (``class_match_at``); ``none``: share that fits no
+            family; ``physics_residual``: median over samples of the RMS residual under the target class, relative to
+            that of reconstructions; and ``confusion`` of target and judged classes. Nothing without such samples.
+        """
+        names = self.judge.classes
+        unjudged = [names.index(name) for name in self.judge.unjudged]
+        rows = np.flatnonzero(~np.isin(target[objects.clip], unjudged))
+        if not len(rows):
+            return {}
+        clip, labels = objects.clip[rows], target[objects.clip[rows]]
+        fits = fit_families(objects.pixel[rows], names, objects.valid[rows])
+        judged, at = self.judge.choose(fits), self.fixed.choose(fits)
+        per_class = {
+            name: _rate((judged == k)[labels == k], clip[labels == k])
+            for k, name in enumerate(names)
+            if (labels == k).any()
+        }
+        figures: dict[str, Any] = {
+            "class_match": _rate(judged == labels, clip),
+            "class_match_at": _rate(at == labels, clip),
+            "class_match_per_class": per_class,
+            "none": _rate(judged == NONE, clip),
+            "confusion": confusion(labels, judged, len(names)).tolist(),
+        }
+        residuals = np.minimum(own_residuals(fits, labels, names), MISSING_ERROR)
+        relative = residuals / self.reference[labels]
+        if not np.isnan(relative).all():
+            figures["physics_residual"] = float(np.nanmedian(relative))
         return figures
-    target, judged = target[rows], judged[rows]
-    residual = fits.rms[rows, column[target]] / reference[target]
-    per_class = {
-        name: wilson(float((judged[target == k] == k).sum()), int((target == k).sum()))
-        for k, name in enumerate(judge.classes)
-        if (target == k).any()
-    }
-    return {
-        "class_match": wilson(float((judged == target).sum()), len(target)),
-        "class_match_per_class": per_class,
-        "physics_residual": float(np.median(residual)),
-        **figures,
-    }
+
+    def rotated(self, target: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """Return for ``(N,)`` classes the next of the motion families among them; None with less than two families."""
+        names = self.judge.classes
+        judged = [k for k, name in enumerate(names) if name not in self.judge.unjudged]
+        following = np.arange(len(names))
+        following[judged] = np.roll(judged, -1)
+        return following[target] if len(judged) > 1 else None
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader of the figures must know, in lines of a scoreboard."""
+        families = len(self.judge.classes) - len(self.judge.unjudged)
+        single = ["the row classes_rotated is left out: it needs two motion families"]
+        return [*self.judge.remarks, *(single if families == 1 else [])]
 
 
-def reference_residuals(points: Floats, label: NDArray[np.int64], classes: tuple[str, ...]) -> Floats:
-    """Return the median RMS residual of every class under its own motion family.
+def visible_frames(count: NDArray[np.int64], most: int) -> Interval:
+    """Return the share of frames with at least one object and no more than there may be.
 
     Args:
-        points: ``(N, T, 2)`` px; NaN where there is no object.
-        label: ``(N,)``.
-        classes: Names of the classes.
-
-    Returns:
-        ``(classes,)`` px; 1 for a class without clips and for one that is no motion family.
+        count: ``(N, T)`` objects of each frame.
+        most: Largest number of objects of a real clip; 1 asks for exactly one.
     """
-    fits = fit_families(points, classes)
-    reference = np.ones(len(classes))
-    for k, name in enumerate(classes):
-        rows = label == k
-        if name in fits.families and rows.any():
-            reference[k] = float(np.median(fits.rms[rows, fits.families.index(name)]))
-    return reference
+    return wilson(float(((count >= 1) & (count <= most)).mean()) * len(count), len(count))
+
+
+def _rate(hits: NDArray[np.bool_], clip: NDArray[np.int64]) -> Interval:
+    """Return a rate over objects with the interval of as many trials as there are clips."""
+    clips = len(np.unique(clip))
+    return wilson(float(hits.mean()) * clips, clips)
+
+
+def _median(residuals: Floats) -> float:
+    """Return the median of residuals, NaN where it is not finite."""
+    median = float(np.median(residuals)) if len(residuals) else np.nan
+    return median if np.isfinite(median) else np.nan

@@ -1,6 +1,6 @@
 """Density and coverage: whether samples are as realistic and as varied as real clips (Naeem et al., 2020).
 
-N real clips, M samples, T frames, F features.
+N real clips, M samples, T frames. With several objects in a clip, each of them counts like a clip.
 """
 
 from typing import NamedTuple
@@ -8,10 +8,24 @@ from typing import NamedTuple
 import numpy as np
 
 from trajvq.io.arrays import Floats
-from trajvq.metrics.tracking import Tracks
+from trajvq.metrics.sampling.appearance import TOLERANCE
 
 NEIGHBORS = 5
 ABSENT = -64.0  # px, the position of a missing object: outside of any frame, so that it is far from every real one
+ALIKE = 0.5  # of `TOLERANCE`, within which appearances are the same
+ROUNDING = 1e-6  # of distances between scaled features
+
+
+class Features(NamedTuple):
+    """Analytic features of N tracked clips.
+
+    Attributes:
+        path: ``(N, 2 T)`` px; see `path_features`.
+        appearance: ``(N, 4)``; see `trajvq.metrics.sampling.appearance.mean_appearance`.
+    """
+
+    path: Floats
+    appearance: Floats
 
 
 def path_features(pixel: Floats) -> Floats:
@@ -19,42 +33,51 @@ def path_features(pixel: Floats) -> Floats:
     return np.nan_to_num(pixel, nan=ABSENT).reshape(len(pixel), -1)
 
 
-def track_features(tracks: Tracks) -> Floats:
-    """Return ``(N, 2 T + 4)`` analytic features of the largest objects: the path, the mean radius and color."""
-    present = tracks.present[..., None]
-    count = np.maximum(present.sum(axis=1), 1)
-    color = np.where(present, np.nan_to_num(tracks.color[:, :, 0]), 0).sum(axis=1) / count
-    radius = np.where(present[..., 0], tracks.radius[:, :, 0], 0).sum(axis=1, keepdims=True) / count
-    return np.concatenate([path_features(tracks.pixel[:, :, 0]), radius, color], axis=1)
-
-
 class DensityCoverage(NamedTuple):
     """Density and coverage.
 
     Attributes:
-        coverage: Share of real clips with a sample in their neighborhood.
-        density: Number of real neighborhoods that contain a sample, relative to its expectation; 1 for samples
-            distributed like real clips.
+        coverage: Share of real clips with a sample in their neighborhood: the lowest of three shares, for paths,
+            for appearances, and for both together.
+        density: Number of real neighborhoods of both together that contain a sample, relative to its expectation; 1
+            for samples distributed like real clips.
     """
 
     coverage: float
     density: float
 
 
-def density_and_coverage(real: Floats, samples: Floats) -> DensityCoverage:
+def density_and_coverage(real: Features, samples: Features) -> DensityCoverage:
     """Return density and coverage of samples, averaged over blocks of as many samples as there are real clips.
 
     The neighborhood of a real clip extends to its fifth nearest other real clip, or to the farthest if there are
-    fewer. Every feature is divided by its standard deviation over real clips.
+    fewer; that of an appearance at least over half of `TOLERANCE`. Every number is divided by its standard deviation
+    over real clips; a color or radius that hardly varies by `TOLERANCE`, so that noise does not count as variety.
+    Then path and appearance weigh alike: each is divided by the square root of its count of numbers. Among few clips
+    neighborhoods of both together are so wide that a single color seems to cover most of them; in those of the
+    appearance alone it does not.
 
     Args:
-        real: ``(N, F)`` features of real clips, N at least 2.
-        samples: ``(M, F)`` features of samples.
+        real: Of N real clips, N at least 2.
+        samples: Of M samples.
     """
-    scale = real.std(axis=0) + 1e-6
-    real, samples = real / scale, samples / scale
+    scale = Features(real.path.std(axis=0) + 1e-6, np.maximum(real.appearance.std(axis=0), TOLERANCE))
+    real_path, path = (of.path / scale.path / np.sqrt(len(scale.path)) for of in (real, samples))
+    real_appearance, appearance = (of.appearance / scale.appearance / np.sqrt(len(TOLERANCE)) for of in (real, samples))
+    alike = float(np.linalg.norm(ALIKE * TOLERANCE / scale.appearance)) / np.sqrt(len(TOLERANCE))
+    figures = [
+        _in_one_space(real_path, path),
+        _in_one_space(real_appearance, appearance, least=alike),
+        _in_one_space(np.hstack([real_path, real_appearance]), np.hstack([path, appearance])),
+    ]
+    return DensityCoverage(min(each.coverage for each in figures), figures[-1].density)
+
+
+def _in_one_space(real: Floats, samples: Floats, least: float = 0.0) -> DensityCoverage:
+    """Return density and coverage of points ``(M, F)`` among real ones ``(N, F)``, with a least neighborhood."""
     neighbors = min(NEIGHBORS, len(real) - 1)
     radius = np.sort(distances(real, real), axis=1)[:, neighbors]  # the first is the clip itself
+    radius = np.maximum(radius, least) + ROUNDING
     blocks = [samples[start : start + len(real)] for start in range(0, len(samples), len(real))]
     whole = [block for block in blocks if len(block) == len(real)] or [samples]
     inside = [distances(real, block) <= radius[:, None] for block in whole]

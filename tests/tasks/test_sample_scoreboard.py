@@ -1,0 +1,148 @@
+"""The scoreboard of samples: copies cry out, one color covers nothing, and only val calibrates the judge."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from trajvq.augment import ClipSymmetries
+from trajvq.data.storage.clips import Clips
+from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.presets import OOD
+from trajvq.metrics.scoreboard import value_of
+from trajvq.metrics.tracking import Tracks
+from trajvq.models.transformer import TokenLayout
+from trajvq.tasks import sample_scoreboard
+from trajvq.tasks.sample_scoreboard import SampleScoreboard, closest
+from trajvq.tasks.tracked_clips import RealClips, TrackedClips, TrainingClips, shift_of
+from trajvq.tasks.tracks import TrackTraining, classify_tracks
+
+LAYOUT = TokenLayout(16, (4, 4), (2, 2, 2), 8)
+EACH = 80
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sampled") / "data"
+    generate(path, {"train": EACH, "val": EACH, "test": EACH, **dict.fromkeys(OOD, 0)}, progress=False)
+    return path
+
+
+def clips_of(folder: Path, split: str, sigma: float = 0.05) -> RealClips:
+    """Return a split as a tokenizer of some noise would show it, with random tokens of its own."""
+    clips, rng = Clips(folder, split), np.random.default_rng(len(split))
+    columns = {name: clips.columns[name].numpy() for name in ("pixel", "radius", "color")}
+    pixel = columns["pixel"] + rng.normal(0, sigma, columns["pixel"].shape)
+    color = np.repeat(columns["color"][:, None] / 255, pixel.shape[1], axis=1)
+    tracks = Tracks(pixel, columns["radius"].astype(float), color, np.ones(pixel.shape[:2], dtype=np.int64))
+    tokens = torch.from_numpy(rng.integers(0, 16, (len(clips), 2, 2, 2)))
+    return RealClips(clips, TrackedClips(tokens, clips.columns["label"].numpy(), tracks))
+
+
+@pytest.fixture(scope="module")
+def train(folder: Path) -> TrainingClips:
+    """The training clips in the first version and in another one, rotated."""
+    clips = clips_of(folder, "train").tracked
+    path = clips.tracks.pixel[:, :, 0]
+    tokens = torch.stack([clips.tokens, clips.tokens.flip(0)], dim=1)
+    return TrainingClips(
+        tokens, clips.label, np.stack([path, (path - 32) @ [[0.8, 0.6], [-0.6, 0.8]] + 32], axis=1), shift=2.0
+    )
+
+
+@pytest.fixture(scope="module")
+def board(folder: Path, train: TrainingClips) -> SampleScoreboard:
+    return SampleScoreboard(train, clips_of(folder, "val"), LAYOUT, ClipSymmetries(shift=2))
+
+
+def guess(network: object, layout: object, classes: int, train: object, targets: dict[str, Tensor], *_: object) -> Any:
+    """Stand for `classify_tracks`, without training."""
+    return {name: torch.full((len(target), classes), 1 / classes) for name, target in targets.items()}
+
+
+@pytest.fixture(autouse=True)
+def _no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sample_scoreboard, "classify_tracks", guess)
+
+
+def test_other_real_clips_are_good_samples(
+    folder: Path, board: SampleScoreboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample_scoreboard, "classify_tracks", classify_tracks)
+    monkeypatch.setattr(sample_scoreboard, "GAN", TrackTraining(steps=1))
+    real = clips_of(folder, "test")
+    rows = board.compute(real, {"model": real.tracked, "model_at_1": real.tracked})
+    assert list(rows) == ["classes_rotated", "reconstructed", "copies", "model", "model_at_1"]
+    model = rows["model"]
+    assert value_of(model["class_match"]) >= 0.95
+    assert value_of(model["class_match_at"]) >= 0.95
+    assert model["of_ceiling"] == pytest.approx(1)
+    assert model["coverage"] == 1
+    assert model["coverage_of_real"] == pytest.approx(1 / rows["reconstructed"]["coverage"])
+    assert value_of(model["appearance_match"]) > 0.85
+    assert value_of(rows["classes_rotated"]["class_match"]) <= 0.05
+    for name in ("gan_train", "gan_test"):
+        assert all(0 <= value_of(rows[row][name]) <= 1 for row in ("reconstructed", "model", "model_at_1"))
+    assert {name: value for name, value in rows["model_at_1"].items() if name != "description_bits"} == {
+        name: value for name, value in model.items() if name != "description_bits"
+    }
+
+
+def test_copies_of_any_version_cry_out_and_copies_of_val_do_not(
+    folder: Path, board: SampleScoreboard, train: TrainingClips
+) -> None:
+    real, val, samples = clips_of(folder, "test"), clips_of(folder, "val").tracked, {}
+    for version, name in enumerate(("first", "second")):
+        path = train.paths[:, version] + np.random.default_rng(version).uniform(-2, 2, (EACH, 1, 2))
+        tracks = replace(val.tracks, pixel=path[:, :, None])
+        samples[name] = TrackedClips(train.tokens[:, version], train.label, tracks)
+    rows = board.compute(real, {"model": val, **samples})
+    for name in ("first", "second", "copies"):  # the last is the control
+        assert rows[name]["memorization_path"] < 0.05
+        assert rows[name]["memorization_tokens"] == 0
+        assert value_of(rows[name]["nearer_path"]) == value_of(rows[name]["nearer_tokens"]) == 1
+    nearest = board.nearest_paths["second"]
+    assert nearest.index[closest(nearest)].tolist() == closest(nearest)
+    assert rows["model"]["memorization_path"] == rows["model"]["memorization_tokens"] == pytest.approx(1)
+
+
+def test_one_color_for_all_loses_more_than_half_of_the_coverage(folder: Path, board: SampleScoreboard) -> None:
+    real = clips_of(folder, "test")
+    gray = replace(
+        real.tracked, tracks=replace(real.tracked.tracks, color=np.full_like(real.tracked.tracks.color, 0.5))
+    )
+    rows = board.compute(real, {"model": gray})
+    assert rows["model"]["coverage"] < rows["reconstructed"]["coverage"] / 2
+    assert value_of(rows["model"]["class_match"]) >= 0.95
+
+
+def test_the_judge_is_calibrated_on_val_alone(folder: Path, train: TrainingClips) -> None:
+    with pytest.raises(ValueError, match="calibrated on val, not on test"):
+        SampleScoreboard(train, clips_of(folder, "test"), LAYOUT, None)
+    board = SampleScoreboard(train, clips_of(folder, "val", sigma=0.3), LAYOUT, None)
+    assert board.physics is not None
+    assert 0.25 < board.physics.judge.sigma < 0.6
+    reference = board.physics.reference.copy()
+    rows = board.compute(clips_of(folder, "test", sigma=0.01), {"model": clips_of(folder, "test").tracked})
+    assert 0.25 < board.physics.judge.sigma < 0.6
+    assert rows["reconstructed"]["physics_residual"] < 0.1  # of the noisier val
+    np.testing.assert_array_equal(board.physics.reference, reference)
+
+
+def test_val_is_not_judged_by_a_judge_that_it_calibrated(folder: Path, board: SampleScoreboard) -> None:
+    val = clips_of(folder, "val")
+    rows = board.compute(val, {"model": clips_of(folder, "test").tracked})
+    assert not {"class_match", "coverage", "appearance_match"} & rows["reconstructed"].keys()
+    assert not {"of_ceiling", "coverage_of_real"} & rows["model"].keys()
+    assert "class_match" in rows["model"]
+    assert any("calibrated on val" in remark for remark in board.remarks("val"))
+    assert not any("lacks" in remark for remark in board.remarks("test"))
+
+
+def test_the_shift_of_training_is_that_of_its_augmentation() -> None:
+    assert shift_of(ClipSymmetries(shift=3)) == 3
+    assert shift_of(None) == 0

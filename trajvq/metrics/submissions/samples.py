@@ -1,0 +1,90 @@
+"""Score samples of any program: tracked, and judged by the motion of their class."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trajvq.data.imports.labels import match_classes
+from trajvq.data.storage.clips import Clips
+from trajvq.errors import DataError
+from trajvq.io.video import to_float
+from trajvq.metrics.sampling.objects import Objects
+from trajvq.metrics.sampling.physics import Physics, visible_frames
+from trajvq.metrics.sampling.real import real_objects
+from trajvq.metrics.submissions.submission import BATCH, ClampedLevels, Submission, read_videos
+from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
+
+
+def score_samples(
+    path: Path, val: Clips, reconstructed: Path | None = None, count: int | None = None
+) -> dict[str, Any]:
+    """Return the scoreboard of samples, with a row of the same clips whose classes are rotated.
+
+    Args:
+        path: ``.npz`` or ``.h5`` with ``video`` and ``label``, the target class by number or name.
+        val: Split that calibrates the judge.
+        reconstructed: Its clips reconstructed by a tokenizer, so that the judge expects the noise of samples from this
+            tokenizer; None calibrates on the clips themselves.
+        count: Samples that every class must have; None for any number.
+
+    Raises:
+        DataError: If the split has no classes, clips differ in size, a label is no class of the dataset, or a class
+            has not as many samples as it must.
+    """
+    classes = tuple(val.manifest.classes)
+    if not classes or "label" not in val.columns:
+        raise DataError(f"{val.folder} has no classes, by which samples are judged; give --data a dataset with classes")
+    levels = ClampedLevels()
+    videos = read_videos(path, levels)
+    target = match_classes([video.label for video in videos], classes, str(path))
+    counts = np.bincount(target, minlength=len(classes))
+    if count is not None:
+        _check_counts(counts, classes, count, path)
+    physics, most = _calibrated(val, reconstructed, classes)
+    parts: list[Tracks] = []
+    for first in range(0, len(videos), BATCH):
+        clips = [video.read() for video in videos[first : first + BATCH]]
+        if len({clip.shape for clip in clips}) > 1:
+            raise DataError(f"{path}: clips differ in frames or size; give all the same shape")
+        batch = torch.from_numpy(np.stack(clips).transpose(0, 1, 4, 2, 3))
+        parts.append(track_clips(to_float(batch)))
+    tracks = join_tracks(parts)
+    objects = Objects.of_samples(tracks, most, (val.manifest.height, val.manifest.width))
+    rows, rotated = {}, physics.rotated(target)
+    if rotated is not None:
+        rows["classes_rotated"] = physics.figures(objects, rotated)
+    rows["model"] = physics.figures(objects, target) | {"visible": visible_frames(tracks.count, most)}
+    by_class = ", ".join(f"{name} {number}" for name, number in zip(classes, counts.tolist(), strict=True))
+    remarks = [f"samples by class: {by_class}", *physics.remarks, *levels.remarks()]
+    return {
+        "clips": len(videos),
+        "truth": "judged",
+        "judge": physics.judge.as_json(),
+        "remarks": remarks,
+        "rows": {name: row for name, row in rows.items() if row},
+    }
+
+
+def _check_counts(counts: NDArray[np.int64], classes: Sequence[str], count: int, path: Path) -> None:
+    """Check that every class has as many samples as it must."""
+    for name, number in zip(classes, counts.tolist(), strict=True):
+        if number != count:
+            raise DataError(f"{path} has {number} samples of class {name} instead of --count {count}; give all samples")
+
+
+def _calibrated(val: Clips, reconstructed: Path | None, classes: tuple[str, ...]) -> tuple[Physics, int]:
+    """Return the judges, calibrated on ``val``, and the largest number of objects of its clips."""
+    submission = Submission(reconstructed, val) if reconstructed else None
+    parts = []
+    for batch in val.loader(BATCH):
+        video = to_float(batch["video"])
+        if submission is not None:
+            video = to_float(torch.from_numpy(submission.clips_for(batch["index"].tolist())))
+        parts.append(track_clips(video))
+    real = real_objects(val, join_tracks(parts))
+    tracked = "pixel" not in val.columns
+    return Physics.calibrated(real.objects, real.paths, val.columns["label"].numpy(), classes, tracked), real.most

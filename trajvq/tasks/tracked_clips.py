@@ -1,0 +1,98 @@
+"""Clips of the scoreboard of samples: their tokens, and the objects in what these decode to.
+
+All clips are treated alike: decoded from their tokens and tracked without knowing the truth.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trajvq.augment import ShiftingAugmentation
+from trajvq.data.storage.clips import Clips
+from trajvq.io.arrays import Floats
+from trajvq.metrics.sampling.appearance import mean_appearance
+from trajvq.metrics.sampling.objects import Objects
+from trajvq.metrics.sampling.prdc import Features, path_features
+from trajvq.metrics.sampling.real import RealObjects, real_objects
+from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
+from trajvq.tokens.frozen import FrozenTokenizer
+
+BATCH = 50
+
+
+@dataclass(frozen=True)
+class TrackedClips:
+    """Clips as tokens, and the tracks in what they decode to.
+
+    Attributes:
+        tokens: int64 ``(N, t, h, w)``.
+        label: int64 ``(N,)``.
+        tracks: Of the N clips.
+    """
+
+    tokens: Tensor
+    label: NDArray[np.int64]
+    tracks: Tracks
+
+    @classmethod
+    def decoded(cls, tokenizer: FrozenTokenizer, tokens: Tensor, label: Tensor) -> "TrackedClips":
+        """Decode and track clips."""
+        parts = [track_clips(tokenizer.decode(part)) for part in torch.split(tokens, BATCH)]
+        return cls(tokens, label.numpy(), join_tracks(parts))
+
+
+@dataclass(frozen=True)
+class TrainingClips:
+    """The clips that the generator trains on, in all versions of each.
+
+    Attributes:
+        tokens: Any integer type ``(K, V, t, h, w)``.
+        label: int64 ``(K,)``; -1 for a clip whose label is not used.
+        paths: ``(K, V, T, 2)`` px of the largest object; NaN where there is none.
+        shift: Largest shift in px by which training moves tracks once more.
+    """
+
+    tokens: Tensor
+    label: NDArray[np.int64]
+    paths: Floats
+    shift: float = 0.0
+
+    @classmethod
+    def decoded(cls, tokenizer: FrozenTokenizer, tokens: Tensor, label: Tensor) -> "TrainingClips":
+        """Decode and track all versions of clips that were not tracked before."""
+        batches = torch.split(tokens.flatten(0, 1), BATCH)
+        parts = [track_clips(tokenizer.decode(part.long())).pixel[:, :, 0] for part in batches]
+        paths = np.concatenate(parts).reshape(*tokens.shape[:2], -1, 2)
+        return cls(tokens, label.numpy(), paths)
+
+
+@dataclass(frozen=True)
+class RealClips:
+    """The clips of a split, with their truth.
+
+    Attributes:
+        clips: The split.
+        tracked: Its clips, decoded and tracked.
+    """
+
+    clips: Clips
+    tracked: TrackedClips
+
+    @cached_property
+    def matched(self) -> RealObjects:
+        """Its objects and their truth."""
+        return real_objects(self.clips, self.tracked.tracks)
+
+
+def shift_of(augment: object) -> float:
+    """Return the largest shift in px of an augmentation, 0 if it names none."""
+    return float(augment.shift) if isinstance(augment, ShiftingAugmentation) else 0.0
+
+
+def features_of(objects: Objects) -> Features:
+    """Return the features of objects for density and coverage."""
+    return Features(path_features(objects.pixel), mean_appearance(objects.radius, objects.color))
