@@ -112,7 +112,7 @@ def main() -> None:
     train, val = Clips(args.data, "train"), Clips(args.data, "val")
     network = PixelForecaster(args.context, train.shape[0] - args.context)
     print(f"{sum(p.numel() for p in network.parameters()):,} weights", flush=True)
-    loss_of, augment = BalancedLoss(), ClipSymmetries(shift=2)
+    loss_of, augment = BalancedLoss(), ClipSymmetries(["columns", "rows", "transpose", "reverse", "colors"], shift=2)
     optimizer = adamw(network.parameters(), 2e-3, 1, args.steps, (0.9, 0.99), 0.01)["optimizer"]
     start, step, next_report = time.process_time(), 0, 60.0
     for rows in TrainingOrder(len(train), BATCH, args.steps, seed=args.seed):
