@@ -272,8 +272,8 @@ def test_placeholders_are_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], placeholder: str | None, jumps: int
 ) -> None:
     def line(clip: str, frame: int, x: float, y: float) -> str:
-        place = placeholder if placeholder and frame in (9, 10) else f"{x + 500},{y + 500}"
-        return f"{clip},{frame},{place}"
+        cells = placeholder if placeholder and frame in (9, 10) else f"{x + 500},{y + 500}"
+        return f"{clip},{frame},{cells}"
 
     source = write(tmp_path / "t.csv", line=line, points=rows(points=20))
     assert main(["data", "import-tracks", str(source), "--out", str(tmp_path / "out"), "--size", "32"]) == 0

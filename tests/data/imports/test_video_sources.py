@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.data.imports.sources import encode, movie, write_movie
 from trajvq.cli import main
@@ -33,6 +34,14 @@ def phone(name: str) -> None:
         (path.parent / f"._IMG_{number}.{ending}").write_bytes(b"\0\5\26\7")
 
 
+def numbered_pictures(name: str) -> None:
+    for number in range(6):
+        folder = Path(name) / ("walk", "run")[number % 2] / f"take{number}"
+        folder.mkdir(parents=True)
+        for frame, picture in enumerate(movie(number, 20), 1):
+            Image.fromarray(picture).save(folder / f"{frame:06d}.jpg")
+
+
 def lerobot(name: str) -> None:
     for episode in range(5):
         for camera in ("top", "wrist"):
@@ -54,6 +63,7 @@ SOURCES: dict[str, tuple[Callable[[str], None], int, list[str]]] = {
     "mnist_test_seq.npy": (moving_mnist, 9, []),
     "moving-mnist-train.npz": (moving_mnist_archive, 9, []),
     "phone": (phone, 9, ["roll", "throw"]),
+    "frames": (numbered_pictures, 6, ["run", "walk"]),
     "pusht": (lerobot, 10, []),
     "uniform_motion.hdf5": (phyworld, 6, []),
 }

@@ -102,10 +102,10 @@ def _read_contents(path: Path) -> _Contents:
         contents.sources += [([folder / name], (*parts, Path(name).stem)) for name in films]
         for files in pictures:
             alone = len(files) == 1 or len(pictures) > 1
-            place = (*parts, files[0].stem) if alone else parts or (path.name,)  # the folder itself may be the video
-            contents.sources.append((files, place))
+            video = (*parts, files[0].stem) if alone else parts or (path.name,)  # the folder itself may be the video
+            contents.sources.append((files, video))
             if len(files) > 1:
-                series["/".join(place)] = files
+                series["/".join(video)] = files
         if not (films or pictures or folders) and parts:
             contents.without.append(str(folder.relative_to(path)))
     if series:

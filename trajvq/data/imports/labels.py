@@ -111,8 +111,10 @@ def match_classes(labels: Sequence[Label], classes: Sequence[str], where: str) -
     """
     id_of: dict[Label, int] = {name: number for number, name in enumerate(classes)}
     whole = {label for label in labels if isinstance(label, int)}
-    by_id = {number: number for number in range(len(classes))}
-    by_name = {int(name[6:]): k for k, name in enumerate(classes) if re.fullmatch(r"class -?\d+", name)}
+    by_id: dict[Label, int] = {number: number for number in range(len(classes))}
+    by_name: dict[Label, int] = {
+        int(name[6:]): k for k, name in enumerate(classes) if re.fullmatch(r"class -?\d+", name)
+    }
     if len(by_name) == len(classes) and whole <= by_name.keys():
         if whole <= by_id.keys() and any(by_name[label] != label for label in whole):
             numbers = ", ".join(map(str, sorted(whole)))

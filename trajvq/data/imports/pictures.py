@@ -78,7 +78,7 @@ def numbering_note(series: Mapping[str, Sequence[Path]]) -> str:
     unordered, gaps = [], []
     for name, files in series.items():
         numbers = [re.findall(r"\d+", file.stem) for file in files]
-        steps = np.diff([int(found[-1]) if found else 0 for found in numbers])
+        steps = np.diff([int(digits[-1]) if digits else 0 for digits in numbers])
         if (steps <= 0).any():
             unordered.append(name)
         elif len(set(steps.tolist())) > 1:

@@ -46,8 +46,8 @@ def count_jumps(time: Floats, position: Floats) -> int:
     speeds = steps / np.diff(time)
     if not speeds.any():
         return 0
-    usual = np.median(speeds[speeds > 0])
-    return int(((speeds > JUMP * usual) & (steps > JUMP_SHARE * np.ptp(position, axis=0).max())).sum())
+    typical = np.median(speeds[speeds > 0])
+    return int(((speeds > JUMP * typical) & (steps > JUMP_SHARE * np.ptp(position, axis=0).max())).sum())
 
 
 def origins_of(position: Floats) -> Floats | None:
