@@ -6,11 +6,13 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 
 from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import to_uint8
 from trajvq.metrics.background import estimate_background, stored_background
+from trajvq.metrics.matching import MATCH_DISTANCE
 from trajvq.metrics.reconstruction.areas import LEAST_RADIUS, color_difference, disc_mask, object_area
 from trajvq.metrics.reconstruction.moving import moving_pixels
 from trajvq.metrics.tracking import contrast_of, find_objects
@@ -61,6 +63,12 @@ class Truth:
             return np.where(np.isfinite(self.pixel[..., 0]), np.pi * np.nan_to_num(self.radius) ** 2, 0.0)
         numbers = self.numbers[self.numbers > 0] - 1
         return np.bincount(numbers, minlength=self.radius.size).reshape(self.radius.shape).astype(np.float64)
+
+    @cached_property
+    def surroundings(self) -> NDArray[np.bool_]:
+        """``(N T, H, W)``: pixels within 8 px of an object, along rows and columns."""
+        window = 2 * int(MATCH_DISTANCE) + 1
+        return np.asarray(ndimage.maximum_filter(self.numbers > 0, (1, window, window)))
 
     @cached_property
     def area(self) -> NDArray[np.bool_]:
