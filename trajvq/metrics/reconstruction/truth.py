@@ -143,7 +143,9 @@ def _disc_labels(pixel: Floats, radius: Floats, height: int, width: int) -> NDAr
 
 def _object_contrast(video: Bytes, background: Bytes, color: Floats) -> Floats:
     """Return ``(N, K)`` contrasts of objects of ``(N, K, 3)`` colors with their backgrounds."""
-    if background.std(axis=(3, 4)).any():
-        strongest = np.quantile(contrast_of(video, background), OBJECT_QUANTILE, axis=(1, 2, 3)).astype(np.float64)
-        return np.repeat(strongest[:, None], color.shape[1], axis=1)
-    return np.asarray(np.abs(color - (background / 255.0)[:, :, :, 0, 0]).mean(axis=-1))
+    flat = np.asarray(np.abs(color - (background / 255.0)[:, :, :, 0, 0]).mean(axis=-1))
+    textured = np.flatnonzero((background != background[..., :1, :1]).any(axis=(1, 2, 3, 4)))
+    if len(textured):
+        difference = contrast_of(video[textured], background[textured])
+        flat[textured] = np.quantile(difference, OBJECT_QUANTILE, axis=(1, 2, 3))[:, None]
+    return flat
