@@ -98,7 +98,7 @@ def _bodies(truth: Truth, stack: NDArray[np.float32], limit: Floats) -> NDArray[
     frames, objects = limit.shape
     lowest = positive_minimum(limit, np.full(frames, np.inf))
     labels, total = ndimage.label(stack >= lowest[:, None, None], IN_FRAME)
-    frame, row, column = np.nonzero(labels)
+    frame, row, column = np.unravel_index(np.flatnonzero(labels), labels.shape)
     component, true = labels[frame, row, column], truth.numbers[frame, row, column]
     pairs, overlap = np.unique(component[true > 0] * np.int64(limit.size + 1) + true[true > 0], return_counts=True)
     first, second = pairs // (limit.size + 1), pairs % (limit.size + 1)
@@ -177,7 +177,7 @@ def _measure(stack: NDArray[np.float32], window: NDArray[np.int32], total: int) 
         total: Number of objects.
     """
     wider = np.where(window > 0, window, ndimage.maximum_filter(window, (1, 3, 3)))  # with the faint edge
-    frame, row, column = np.nonzero(wider)
+    frame, row, column = np.unravel_index(np.flatnonzero(wider), wider.shape)
     member, weight = wider[frame, row, column] - 1, stack[frame, row, column].astype(np.float64)
     mass, peak = np.bincount(member, weight, total), np.zeros(total)
     np.maximum.at(peak, member, weight)

@@ -15,6 +15,7 @@ from trajvq.metrics.background import estimate_background, stored_background
 from trajvq.metrics.matching import MATCH_DISTANCE
 from trajvq.metrics.reconstruction.areas import LEAST_RADIUS, color_difference, disc_mask, object_area
 from trajvq.metrics.reconstruction.moving import moving_pixels
+from trajvq.metrics.reconstruction.ssim import Moments, moments, pictures_of
 from trajvq.metrics.tracking import contrast_of, find_objects
 
 OBJECT_QUANTILE = 0.999  # of a clip's differences from a textured background, taken as the object's contrast
@@ -80,6 +81,12 @@ class Truth:
         """``(N, T, K)`` difference between the mean colors of target and background over `area`, in [0, 1]."""
         difference = (self.video.astype(np.float32) - self.background) / 255
         return color_difference(difference, self.area)
+
+    @cached_property
+    def pictures(self) -> tuple[Tensor, Moments]:
+        """Frames float ``(N T, 3, H, W)`` in [0, 1], and their moments for SSIM; computed once for all rows."""
+        pictures = pictures_of(self.video)
+        return pictures, moments(pictures)
 
     @cached_property
     def moving(self) -> NDArray[np.bool_]:
