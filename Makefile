@@ -1,10 +1,10 @@
-# make install, demo, test, check, docs, pipeline, wheel, bench, audit: each installs into .venv from constraints.txt; the second time that does nothing.
+# make install, demo, test, check, docs, pipeline, wheel, bench, mutants, audit: each installs into .venv from constraints.txt; the second time that does nothing.
 PYTHON ?= python3
 BIN := .venv/bin
 # In how many processes the tests run; each takes a core and 1.5 GB.
 PROCESSES ?= 2
 
-.PHONY: install demo test check docs pipeline wheel bench audit
+.PHONY: install demo test check docs pipeline wheel bench mutants audit
 
 install: .venv/installed
 
@@ -42,6 +42,9 @@ wheel: install
 
 bench: install
 	$(BIN)/python experiments/bench/bench.py
+
+mutants: install  # guards of metrics and tasks taken out, one at a time: does a test fail?
+	OMP_NUM_THREADS=1 $(BIN)/python experiments/mutants/run.py
 
 audit: install  # known vulnerabilities in what constraints.txt pins; needs the network
 	$(BIN)/python -m pip install --quiet pip-audit

@@ -46,6 +46,17 @@ def adapted(video: Tensor) -> Adaptation:
     return adapt(Memory(video))
 
 
+class Labeled(Memory):
+    """Clips with labels."""
+
+    def __init__(self, video: Tensor, label: Tensor) -> None:
+        super().__init__(video)
+        self.label = label
+
+    def batch(self, indices: list[int]) -> dict[str, Tensor]:
+        return {**super().batch(indices), "label": self.label[indices]}
+
+
 @pytest.fixture(autouse=True)
 def few_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adaptation, "WINDOWS", WINDOWS)
@@ -139,26 +150,27 @@ def test_backgrounds_of_one_color_each_are_plain() -> None:
 
 def test_symmetric_clips_have_all_symmetries(discs: Tensor) -> None:
     result = adapted(discs)
-    assert result.symmetries == ("columns", "rows", "transpose", "colors")
+    assert result.symmetries == ("columns", "rows", "transpose", "reverse", "colors")
     assert all(0.8 <= ratio < 1.3 for ratio in result.symmetry_ratios.values())
 
 
 def test_clips_of_one_color_are_not_recolored(discs: Tensor) -> None:
     gray = discs.float().mean(dim=2, keepdim=True).byte()
     blue = torch.maximum(gray.expand_as(discs), BLUE)
-    assert adapted(blue).symmetries == ("columns", "rows", "transpose")
+    assert adapted(blue).symmetries == ("columns", "rows", "transpose", "reverse")
     assert adapted(gray.expand_as(discs)).symmetry_ratios["colors"] == 0
 
 
 def test_letters_are_not_mirrored_and_squares_are() -> None:
     ratios = adapted(glyphs(F)).symmetry_ratios
-    assert max(ratios.values()) < 0.3, ratios
-    assert adapted(glyphs(SQUARE)).symmetries == ("columns", "rows", "transpose")
+    assert max(ratio for name, ratio in ratios.items() if name != "reverse") < 0.3, ratios
+    assert adapted(glyphs(SQUARE)).symmetries[:3] == ("columns", "rows", "transpose")
 
 
 def test_a_letter_that_is_its_own_mirror_image_is_mirrored_in_that_direction_alone() -> None:
     lying = torch.cat([F.flip(0), F[1:]])  # the same upside down
-    assert adapted(glyphs(lying)).symmetries == ("rows",)
+    assert adapted(glyphs(lying)).symmetries[:1] == ("rows",)
+    assert not {"columns", "transpose"} & {*adapted(glyphs(lying)).symmetries}
 
 
 def test_the_background_of_a_fixed_camera_is_a_picture_without_its_objects() -> None:
@@ -187,7 +199,27 @@ def test_a_few_clips_of_a_few_frames_are_enough(discs: Tensor, count: int, frame
     assert 0 < result.contrast <= 1
     assert torch.isfinite(result.background).all()
     assert count >= 4 or not result.symmetries
-    assert len(result.lines()) == 2
+    assert all(0 <= ratio for ratio in result.symmetry_ratios.values())
+
+
+def test_a_symmetry_must_keep_the_class() -> None:
+    right = glyphs(F)
+    video = torch.stack([right, right.flip(-1)], dim=1).flatten(0, 1)  # both ways of a glyph, one a class
+    clips = Labeled(video, torch.arange(len(video)) % 2)
+    assert "columns" in adapt(clips).symmetries
+    assert "columns" not in adapt(clips, by_class=True).symmetries
+    alone = Labeled(video, torch.arange(len(video)))  # each clip is a class of its own
+    assert adapt(alone, by_class=True).symmetries == ()
+
+
+def test_motion_that_only_goes_one_way_is_not_reversed() -> None:
+    still = glyphs(SQUARE)
+    video = torch.stack([torch.roll(still[:, 0], 3 * time, dims=-1) for time in range(FRAMES)], dim=1)
+    ratios = adapted(video).symmetry_ratios
+    assert max(ratios["reverse"], ratios["columns"]) < 0.9 <= ratios["rows"]
+    both = torch.cat([video[::2], video[1::2].flip(1)])
+    order = torch.randperm(len(both), generator=torch.Generator().manual_seed(0))
+    assert adapted(both[order]).symmetry_ratios["reverse"] >= 0.9
 
 
 def test_clips_need_not_be_square(discs: Tensor) -> None:
@@ -208,7 +240,7 @@ def test_clips_without_anything_are_no_error() -> None:
 
 def test_every_line_is_one_line_and_names_what_it_tells() -> None:
     result = adapted(film(20))
-    lines = [result.normalization_line(), *result.lines()]
+    lines = [result.normalization_line(), result.background_line(), result.symmetry_line()]
     assert not any("\n" in line for line in lines)
     assert [line.partition(":")[0] for line in lines] == ["normalization", "backgrounds", "symmetries"]
     assert "fixed camera" in lines[0]

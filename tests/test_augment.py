@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -13,6 +12,7 @@ from trajvq.augment import (
     AdaptiveAugmentation,
     Augmentation,
     ClipSymmetries,
+    ClipSymmetry,
     ObjectWindows,
     PathAugmentation,
     PathSymmetries,
@@ -22,6 +22,7 @@ from trajvq.data.synthetic.scene import make_clips
 from trajvq.io.video import to_float
 
 ALL: list[Symmetry] = ["columns", "rows", "transpose", "colors"]
+CLIP: list[ClipSymmetry] = [*ALL, "reverse"]
 
 
 def clips() -> tuple[Tensor, Tensor]:
@@ -78,7 +79,7 @@ def test_small_clips_are_not_cut_beyond_their_size() -> None:
     assert ObjectWindows(windows=2, symmetries=ALL)(video, background)[0].shape == (4, 3, 4, 16, 24)
 
 
-@pytest.mark.parametrize("augment", [ClipSymmetries(), ObjectWindows(frames=2, size=4, windows=2, symmetries=ALL)])
+@pytest.mark.parametrize("augment", [ClipSymmetries(CLIP), ObjectWindows(frames=2, size=4, windows=2, symmetries=ALL)])
 def test_a_clip_depends_on_its_own_generator_alone(augment: Augmentation) -> None:
     video, background = torch.rand(4, 3, 4, 8, 8), torch.rand(4, 3, 1, 8, 8)
     whole, _ = augment(video, background, generators=generators([0, 1, 2, 3]))
@@ -87,8 +88,8 @@ def test_a_clip_depends_on_its_own_generator_alone(augment: Augmentation) -> Non
     assert not torch.equal(augment(video, background, generators=generators([4, 5, 6, 7]))[0], whole)
 
 
-def only(**symmetries: Any) -> Callable[[Tensor], Tensor]:
-    augment = ClipSymmetries(**({"turns": False, "reverse": False, "colors": False, "shift": 0} | symmetries))
+def only(*symmetries: ClipSymmetry, shift: int = 0) -> Callable[[Tensor], Tensor]:
+    augment = ClipSymmetries(symmetries, shift)
     return lambda video: augment(video, video[:, :, :1])[0]
 
 
@@ -96,17 +97,17 @@ def test_each_symmetry_does_what_it_says_and_nothing_else() -> None:
     torch.manual_seed(0)
     video = torch.rand(40, 3, 4, 8, 8)
     assert torch.equal(only()(video), video)
-    reverse = only(reverse=True)
+    reverse = only("reverse")
     backwards = [torch.equal(turned, clip.flip(1)) for turned, clip in zip(reverse(video), video, strict=True)]
     same = [torch.equal(turned, clip) for turned, clip in zip(reverse(video), video, strict=True)]
     assert 8 < sum(backwards) < 32
     assert 8 < sum(same) < 32
-    colored = only(colors=True)(video)
+    colored = only("colors")(video)
     assert not torch.equal(colored, video)
     assert torch.equal(colored.sort(dim=1).values, video.sort(dim=1).values)
     ways = {
         (flips, transpose)
-        for turned, clip in zip(only(turns=True)(video), video, strict=True)
+        for turned, clip in zip(only("columns", "rows", "transpose")(video), video, strict=True)
         for flips in ((), (-1,), (-2,), (-1, -2))
         for transpose in (False, True)
         if torch.equal(turned, clip.flip(flips).transpose(-1, -2) if transpose else clip.flip(flips))
@@ -120,17 +121,16 @@ def test_each_symmetry_does_what_it_says_and_nothing_else() -> None:
 def test_the_background_goes_through_the_same_symmetries() -> None:
     torch.manual_seed(0)
     background = torch.rand(20, 3, 1, 8, 8)
-    video, ground = ClipSymmetries(shift=2)(background.expand(-1, -1, 4, -1, -1), background)
+    video, ground = ClipSymmetries(CLIP, shift=2)(background.expand(-1, -1, 4, -1, -1), background)
     assert torch.equal(video, ground.expand_as(video))
 
 
 def test_paths_are_turned_like_clips() -> None:
     torch.manual_seed(0)
     path = torch.rand(200, 5, 2) * 2 - 1
-    still = {"turns": False, "reverse": False, "shift": 0}
     assert isinstance(ClipSymmetries(), PathAugmentation)
-    assert torch.equal(ClipSymmetries(**still).paths(path, 8, 8), path)  # type: ignore[arg-type]
-    turned = ClipSymmetries(shift=0).paths(path, 8, 8)
+    assert torch.equal(ClipSymmetries([], shift=0).paths(path, 8, 8), path)
+    turned = ClipSymmetries(CLIP, shift=0).paths(path, 8, 8)
     ways = set()
     for after, before in zip(turned, path, strict=True):
         for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
@@ -142,7 +142,7 @@ def test_paths_are_turned_like_clips() -> None:
                     if torch.equal(after, expected):
                         ways.add((signs, transpose, backwards))
     assert len(ways) == 16
-    shift = ClipSymmetries(turns=False, reverse=False, shift=2).paths(path, 8, 16) - path
+    shift = ClipSymmetries([], shift=2).paths(path, 8, 16) - path
     assert torch.allclose(shift, shift[:, :1].expand_as(shift), atol=1e-6)
     assert shift[..., 0].abs().max() <= 0.2501
     assert shift[..., 1].abs().max() <= 0.5001
@@ -205,9 +205,19 @@ def test_what_the_config_names_is_not_adapted() -> None:
     assert (augment.share, augment.turns) == (0.25, ("rows",))
 
 
-def test_symmetries_that_were_never_chosen_are_an_error() -> None:
+@pytest.mark.parametrize("augment", [ObjectWindows(), ClipSymmetries()])
+def test_symmetries_that_were_never_chosen_are_an_error(augment: Augmentation) -> None:
     with pytest.raises(ValueError, match=r"symmetries are auto: call adapt\(\) first, or name them"):
-        ObjectWindows()(*clips())
+        augment(*clips())
+
+
+def test_whole_clips_are_turned_as_the_clips_allow() -> None:
+    augment = ClipSymmetries(shift=2)
+    line = "augmentation: clips shifted by up to 2 px; random symmetries: rows, reverse"
+    assert augment.adapt(adaptation(1.0, reverse=1.0, rows=0.95, columns=0.8)) == [line]
+    assert augment.symmetries == ["rows", "reverse"]
+    assert augment.adapt(adaptation(1.0, columns=1.0)) == [line]  # what was chosen stays
+    assert ObjectWindows().adapt(adaptation(1.0, reverse=1.0))[0].endswith("none")
 
 
 @pytest.mark.parametrize("name", ALL)

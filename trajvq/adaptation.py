@@ -31,6 +31,7 @@ TURNS: dict[str, tuple[Turn, ...]] = {
     "columns": (lambda x: x.flip(-1),),
     "rows": (lambda x: x.flip(-2),),
     "transpose": (lambda x: x.transpose(-1, -2),),
+    "reverse": (lambda x: x.flip(2),),
     "colors": (lambda x: x[:, [1, 0, 2]], lambda x: x[:, [0, 2, 1]]),  # these two generate all orders
 }
 
@@ -69,23 +70,27 @@ class Adaptation:
             background = "the background picture of their fixed camera"
         return f"normalization: clips minus {background}, divided by their contrast of {255 * self.contrast:.0f}/255"
 
-    def lines(self) -> list[str]:
-        """Return what else the clips look like, a line each."""
+    def background_line(self) -> str:
+        """Return how many clips have a plain background, in a line."""
+        return f"backgrounds: {self.plain:.0%} of the training clips have a background of one color"
+
+    def symmetry_line(self) -> str:
+        """Return how far the clips have each symmetry, in a line."""
         ratios = ", ".join(f"{name} {ratio:.2f}" for name, ratio in self.symmetry_ratios.items())
-        meaning = f"near 1: clips flipped or recolored like this look like the others; {ALIKE} is enough"
-        return [
-            f"backgrounds: {self.plain:.0%} of the training clips have a background of one color",
-            f"symmetries: {ratios} ({meaning})",
-        ]
+        meaning = f"near 1: clips turned or recolored like this look like the others; {ALIKE} is enough"
+        return f"symmetries: {ratios} ({meaning})"
 
 
-def adapt(clips: ClipSource) -> Adaptation:
+def adapt(clips: ClipSource, by_class: bool = False) -> Adaptation:
     """Look at a sample of the training clips. The same clips give the same answer.
 
     Args:
         clips: The training clips.
+        by_class: Compare clips only with others of their class, if they have labels: a symmetry must keep the class.
     """
-    video = _sample(clips)  # stays uint8, a quarter of the memory
+    sample = _sample(clips)
+    video = sample["video"]  # stays uint8, a quarter of the memory
+    label = sample.get("label") if by_class else None
     levels = torch.stack([_ranked(video[:, ::EVERY, c].flatten(), 0.5) for c in range(3)]).view(3, 1, 1)
     contrast = _contrast(video, levels)
     backgrounds = _backgrounds(video, levels, contrast)
@@ -99,15 +104,15 @@ def adapt(clips: ClipSource) -> Adaptation:
         background=levels[:, None].float() / 255,
         contrast=contrast,
         plain=float(plain.float().mean()),
-        symmetry_ratios=_symmetry_ratios(video, levels, contrast, backgrounds),
+        symmetry_ratios=_symmetry_ratios(video, levels, contrast, backgrounds, label),
     )
 
 
-def _sample(clips: ClipSource) -> Tensor:
-    """Return clips at equal distances, uint8 ``(N, T, 3, H, W)``."""
+def _sample(clips: ClipSource) -> dict[str, Tensor]:
+    """Return a batch of clips at equal distances."""
     values = clips.batch([0])["video"].numel()
     count = max(min(len(clips), SAMPLED_CLIPS, SAMPLED_VALUES // values), 1)
-    return clips.batch([k * (len(clips) - 1) // max(count - 1, 1) for k in range(count)])["video"]
+    return clips.batch([k * (len(clips) - 1) // max(count - 1, 1) for k in range(count)])
 
 
 def _ranked(levels: Tensor, quantile: float) -> Tensor:
@@ -151,46 +156,60 @@ def _fixed_camera(backgrounds: Tensor) -> Tensor | None:
     return backgrounds.median(dim=0).values if remaining < FIXED * variation else None
 
 
-def _symmetry_ratios(video: Tensor, levels: Tensor, contrast: float, backgrounds: Tensor) -> dict[str, float]:
+def _symmetry_ratios(
+    video: Tensor, levels: Tensor, contrast: float, backgrounds: Tensor, label: Tensor | None
+) -> dict[str, float]:
     """Compare windows of one half of the clips with those of the other half and with turned ones.
 
     Where clips have a symmetry, the nearest neighbor is a turned one as often as not. This is the two-sample test by
-    nearest neighbors (Schilling, 1986), and it needs no labels and no training.
+    nearest neighbors (Schilling, 1986), and it needs no training. With labels, neighbors are of the same class.
     """
     ratios, half, generator = dict.fromkeys(TURNS, 0.0), len(video) // 2, torch.Generator().manual_seed(SEED)
     if half < 2:
         return ratios
-    samples = [
-        _object_windows(video[part], levels, contrast, backgrounds[part], generator)
-        for part in (slice(half), slice(half, None))
-    ]
-    if not all(samples):
-        return ratios
-    first, second = (torch.stack(windows) for windows in samples)
+    label = torch.zeros(len(video), dtype=torch.long, device="cpu") if label is None else label
+    samples, classes = [], []
+    for part in (slice(half), slice(half, None)):
+        windows, clip = _object_windows(video[part], levels, contrast, backgrounds[part], generator)
+        if not windows:
+            return ratios
+        samples.append(torch.stack(windows))
+        classes.append(label[part][torch.tensor(clip, device="cpu")])
+    first, second = samples
+    other = classes[0][:, None] != classes[1]
     features = _features(first)
-    straight = _distance(features, _features(second))
+    straight = _distance(features, _features(second), other)
     square = first.shape[-1] == first.shape[-2]
     for name, turns in TURNS.items():
         if name != "transpose" or square:
-            ratios[name] = min(_turned_ratio(straight, _distance(features, _features(turn(second)))) for turn in turns)
+            ratios[name] = min(
+                _turned_ratio(straight, _distance(features, _features(turn(second)), other)) for turn in turns
+            )
     return ratios
 
 
 def _turned_ratio(straight: Tensor, turned: Tensor) -> float:
     """Return twice the share of windows whose nearest turned neighbor is nearer; 0 if turning changes nothing."""
+    comparable = straight.isfinite()  # a class may be in one half alone
+    straight, turned = straight[comparable], turned[comparable]
     tie = (straight - turned).abs() <= 1e-5 * (straight + turned)
     if bool(tie.all()):
         return 0.0
     return float(2 * ((turned < straight) & ~tie).float().mean() + tie.float().mean())
 
 
-def _distance(first: Tensor, second: Tensor) -> Tensor:
+def _distance(first: Tensor, second: Tensor, other: Tensor) -> Tensor:
     """Return the distance ``(n + m,)`` of each of two groups of features to its nearest neighbor in the other.
 
     If the second group is turned, these are also the distances of its unturned members to the turned first group,
     since every turn undoes itself.
+
+    Args:
+        first: ``(n, d)``.
+        second: ``(m, d)``.
+        other: bool ``(n, m)``, pairs that are no neighbors; infinitely far for a member that has only such pairs.
     """
-    distances = torch.cdist(first, second)
+    distances = torch.cdist(first, second).masked_fill(other, torch.inf)
     return torch.cat([distances.amin(dim=1), distances.amin(dim=0)])
 
 
@@ -201,20 +220,23 @@ def _features(windows: Tensor) -> Tensor:
 
 def _object_windows(
     video: Tensor, levels: Tensor, contrast: float, backgrounds: Tensor, generator: torch.Generator
-) -> list[Tensor]:
-    """Return normalized windows ``(3, 2, h, w)`` around random pixels of objects, two frames each."""
+) -> tuple[list[Tensor], list[int]]:
+    """Return normalized windows ``(3, 2, h, w)`` around random pixels of objects, two frames each, and their clips."""
     frames = video.shape[1]
     later = min(APART, frames - 1)
-    windows = []
-    for clip, background in zip(video, backgrounds, strict=True):
+    windows: list[Tensor] = []
+    clips: list[int] = []
+    for number, (clip, background) in enumerate(zip(video, backgrounds, strict=True)):
         starts = torch.randint(frames - later, (max(WINDOWS // len(video), 1),), generator=generator, device="cpu")
         for start, count in zip(*(part.tolist() for part in torch.unique(starts, return_counts=True)), strict=True):
             pair = _normalized(clip[None, [start, start + later]], levels, contrast)[0]
-            pixels = stands_out((pair[:, 0] - background[:, 0]).abs().amax(dim=0), THRESHOLD).nonzero()
+            # Of both frames, so that the window of a clip played backwards is the same.
+            pixels = stands_out((pair - background).abs().amax(dim=0), THRESHOLD).any(dim=0).nonzero()
             if len(pixels):
                 chosen = pixels[torch.randint(len(pixels), (count,), generator=generator, device="cpu")]
                 windows += [_window(pair, pixels, pixel) for pixel in chosen]
-    return windows
+                clips += [number] * count
+    return windows, clips
 
 
 def _window(pair: Tensor, pixels: Tensor, pixel: Tensor) -> Tensor:

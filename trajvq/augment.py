@@ -4,7 +4,7 @@ B clips, T frames, H rows, W columns.
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from trajvq.metrics.background import stands_out
 ANYWHERE = 0.5  # of the batches where every clip's background is more than a color
 
 Symmetry = Literal["columns", "rows", "transpose", "colors"]
+ClipSymmetry = Literal["columns", "rows", "transpose", "reverse", "colors"]
 
 Generators = Sequence[torch.Generator] | None
 
@@ -120,7 +121,7 @@ class ObjectWindows(nn.Module):
         if self.anywhere == "auto":
             self.share = ANYWHERE * (1 - adaptation.plain)
         if self.symmetries == "auto":
-            self.turns = adaptation.symmetries
+            self.turns = tuple(name for name in adaptation.symmetries if name in get_args(Symmetry))
         windows = f"windows anywhere in {self.share:.0%} of the batches, around objects in the others"
         if self.share == 0:
             windows = "windows around objects"
@@ -218,21 +219,33 @@ def _uniform(shape: torch.Size, device: torch.device, generator: torch.Generator
 
 
 class ClipSymmetries(nn.Module):
-    """Map whole clips to others of the same class: mirror, transpose, reverse, shift and recolor them.
+    """Map whole clips to others of the same class: mirror, transpose, reverse, recolor and shift them.
 
-    Projective motions stay in their family under all of these. Switch off what changes the class of your clips: a
-    mirrored or reversed digit, for instance, is another sign.
+    Projective motions stay in their family under all of these.
 
     Args:
-        turns: Flip rows and columns, and transpose square clips, at random.
-        reverse: Play half of the clips backwards.
-        colors: Permute the colors.
+        symmetries: Apply these at random: ``columns`` (left to right), ``rows`` (top to bottom), ``transpose`` (square
+            clips), ``reverse`` (backwards in time) and ``colors`` (any order); ``auto``: those that the training clips
+            have, within each class if they have classes. Name them where a symmetry that changes the class shows only
+            over a whole clip, as with the direction of a turn.
         shift: Largest shift in pixels, vertically and horizontally; the border is repeated.
     """
 
-    def __init__(self, turns: bool = True, reverse: bool = True, colors: bool = True, shift: int = 6) -> None:
+    def __init__(self, symmetries: Sequence[ClipSymmetry] | Literal["auto"] = "auto", shift: int = 6) -> None:
         super().__init__()
-        self.turns, self.reverse, self.colors, self.shift = turns, reverse, colors, shift
+        self.symmetries = symmetries if symmetries == "auto" else list(symmetries)
+        self.shift = shift
+
+    def adapt(self, adaptation: Adaptation) -> list[str]:
+        """Choose the symmetries if they are ``auto``; what is chosen stays, and names the tokens in their cache.
+
+        Returns:
+            How clips are augmented from now on, in a line.
+        """
+        if self.symmetries == "auto":
+            self.symmetries = [name for name in get_args(ClipSymmetry) if name in adaptation.symmetries]
+        names = ", ".join(self.symmetries) or "none"
+        return [f"augmentation: clips shifted by up to {self.shift} px; random symmetries: {names}"]
 
     def forward(
         self, video: Tensor, background: Tensor, progress: float = 0.0, generators: Generators = None
@@ -244,18 +257,24 @@ class ClipSymmetries(nn.Module):
         ]
         return torch.stack([clip for clip, _ in pairs]), torch.stack([ground for _, ground in pairs])
 
+    def _has(self, name: ClipSymmetry) -> bool:
+        if self.symmetries == "auto":
+            raise ValueError("symmetries are auto: call adapt() first, or name them")
+        return name in self.symmetries
+
     def _moved(self, clip: Tensor, background: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         reverse, rows, columns, transpose = (torch.rand(4, generator=generator) < 0.5).tolist()
         colors = torch.randperm(3, generator=generator).to(clip.device)
         down, right = torch.randint(2 * self.shift + 1, (2,), generator=generator).tolist()
         height, width = clip.shape[-2:]
+        dims = [dim for dim, flip in ((-2, rows and self._has("rows")), (-1, columns and self._has("columns"))) if flip]
+        transpose = transpose and self._has("transpose") and height == width
 
         def move(frames: Tensor) -> Tensor:
-            if self.turns:
-                frames = frames.flip([dim for dim, flip in ((-2, rows), (-1, columns)) if flip])
-                frames = frames.transpose(-1, -2) if transpose and height == width else frames
-            frames = frames.flip(1) if self.reverse and reverse else frames
-            frames = frames[colors] if self.colors else frames
+            frames = frames.flip(dims)
+            frames = frames.transpose(-1, -2) if transpose else frames
+            frames = frames.flip(1) if self._has("reverse") and reverse else frames
+            frames = frames[colors] if self._has("colors") else frames
             padded = nn.functional.pad(frames, (self.shift,) * 4, mode="replicate")
             return padded[..., down : down + height, right : right + width]
 
@@ -264,11 +283,10 @@ class ClipSymmetries(nn.Module):
     def paths(self, path: Tensor, height: int, width: int) -> Tensor:
         """Move paths as `forward` moves clips; see `PathAugmentation`."""
         reverse, rows, columns, transpose = (torch.rand(4, len(path), 1, 1, device=path.device) < 0.5).unbind()
-        if self.turns:
-            path = torch.where(torch.cat([columns, rows], dim=-1), -path, path)
-            path = torch.where(transpose & (height == width), path.flip(-1), path)
-        if self.reverse:
-            path = torch.where(reverse, path.flip(1), path)
+        mirrored = torch.cat([columns & self._has("columns"), rows & self._has("rows")], dim=-1)
+        path = torch.where(mirrored, -path, path)
+        path = torch.where(transpose & (self._has("transpose") and height == width), path.flip(-1), path)
+        path = torch.where(reverse & self._has("reverse"), path.flip(1), path)
         shift = torch.randint(-self.shift, self.shift + 1, (len(path), 1, 2), device=path.device)
         return path + 2 * shift / path.new_tensor([width, height])
 

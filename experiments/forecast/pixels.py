@@ -21,7 +21,7 @@ from trajvq.data.storage.clips import Clips
 from trajvq.io.video import to_float, to_uint8
 from trajvq.losses import BalancedLoss
 from trajvq.metrics.forecast.errors import forecast_figures
-from trajvq.metrics.forecast.predictions import track_against
+from trajvq.metrics.forecast.predictions import compare_frames
 from trajvq.metrics.reconstruction.truth import background_of, truth_of
 from trajvq.optim.schedule import adamw
 
@@ -81,19 +81,19 @@ class PixelForecaster(nn.Module):
 
 def predict(network: PixelForecaster, clips: Clips, count: int) -> tuple[np.ndarray, float]:
     """Return the first clips with predicted future frames, uint8 ``(N, T, 3, H, W)``, and their ``ade``."""
-    videos, truth, predicted_tracks, valid = [], [], [], []
+    videos, parts, context = [], [], network.context
     for rows in torch.arange(count).split(EVAL_BATCH):
         batch = clips.batch(rows.tolist())
         video = to_float(batch["video"])
         float_batch = batch | {"video": video}
         with torch.no_grad():
-            future = network(video[:, :, : network.context], background_of(float_batch)).clamp(0, 1)
+            future = to_uint8(network(video[:, :, :context], background_of(float_batch)).clamp(0, 1))
         true = truth_of(float_batch)
-        videos.append(np.concatenate([batch["video"][:, : network.context].numpy(), to_uint8(future)], axis=1))
-        truth.append(true.pixel[:, network.context :, 0])
-        valid.append(true.valid[:, network.context :])
-        predicted_tracks.append(track_against(true, videos[-1][:, network.context :], network.context).pixel[:, :, 0])
-    figures = forecast_figures(*(np.concatenate(part) for part in (truth, valid, predicted_tracks)))
+        videos.append(np.concatenate([batch["video"][:, :context].numpy(), future], axis=1))
+        parts.append(compare_frames(true, true.pixel, true.valid, {"model": future}, context, rows.numpy()))
+    predictions = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    truth, valid = (predictions[name][:, context:] for name in ("truth", "valid"))
+    figures = forecast_figures(truth, valid, predictions["model/pixel"], predictions["clip"])
     return np.concatenate(videos), figures["ade"]["value"]
 
 
@@ -112,7 +112,7 @@ def main() -> None:
     train, val = Clips(args.data, "train"), Clips(args.data, "val")
     network = PixelForecaster(args.context, train.shape[0] - args.context)
     print(f"{sum(p.numel() for p in network.parameters()):,} weights", flush=True)
-    loss_of, augment = BalancedLoss(), ClipSymmetries(shift=2)
+    loss_of, augment = BalancedLoss(), ClipSymmetries(["columns", "rows", "transpose", "reverse", "colors"], shift=2)
     optimizer = adamw(network.parameters(), 2e-3, 1, args.steps, (0.9, 0.99), 0.01)["optimizer"]
     start, step, next_report = time.process_time(), 0, 60.0
     for rows in TrainingOrder(len(train), BATCH, args.steps, seed=args.seed):

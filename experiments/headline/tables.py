@@ -45,7 +45,7 @@ HEADLINES = {
         Headline(
             "ade",
             ("copy_last", "frame_shift", "constant_velocity", "velocity_2_points", "quadratic", "nearest_clip"),
-            ("best_family_tracked", "oracle", "oracle_tracked"),
+            ("best_family_tracked", "true_family_tracked", "true_family_reconstructed", "tokenizer"),
         ),
     ),
 }

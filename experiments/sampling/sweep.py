@@ -55,7 +55,8 @@ def main() -> None:
     tracked = reconstructed(loaded, clips)
     real = RealClips(clips, tracked)
     train = TrainingClips(tracked.tokens[:, None], tracked.label, tracked.tracks.pixel[:, None, :, 0])  # stands in
-    scoreboard = SampleScoreboard(train, real, network.layout, ClipSymmetries(shift=2))
+    augment = ClipSymmetries(["columns", "rows", "transpose", "reverse", "colors"], shift=2)
+    scoreboard = SampleScoreboard(train, real, network.layout, augment)
     names = ["temperature", "noise_scale", "guidance", "class match", "lowest", *FIGURES, "colors"]
     print("| " + " | ".join(names) + " |\n" + "|---" * len(names) + "|")
     for setting in args.settings:

@@ -58,8 +58,8 @@ def sample_row() -> dict[str, Any]:
 
 def forecast_row() -> dict[str, Any]:
     truth, valid, label = RNG.random((4, 8, 2)), np.ones((4, 8), dtype=bool), np.array([0, 0, 1, 1])
-    row = forecast_figures_by_class(truth, valid, truth, label, CLASSES, label > 0)
-    return row | sample_forecast_figures(truth, valid, RNG.random((4, 5, 8, 2)))
+    row = forecast_figures_by_class(truth, valid, truth, np.arange(4), label, CLASSES, label > 0)
+    return row | sample_forecast_figures(truth, valid, RNG.random((4, 5, 8, 2)), np.arange(4))
 
 
 @pytest.mark.parametrize("row", [reconstruction_row, class_row, sample_row, forecast_row])

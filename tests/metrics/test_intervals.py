@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trajvq.metrics.intervals import bootstrap, paired_difference, wilson
+from trajvq.metrics.intervals import bootstrap, bootstrap_objects, paired_difference, wilson, wilson_objects
 
 
 def test_wilson_at_both_ends() -> None:
@@ -28,3 +28,13 @@ def test_a_paired_difference_is_narrower_than_separate_intervals() -> None:
     assert 0.09 < difference["low"] < difference["high"] < 0.11
     with pytest.raises(ValueError, match="paired"):
         paired_difference(hard, hard[:10])
+
+
+def test_objects_of_a_clip_count_together() -> None:
+    values = np.random.default_rng(0).normal(5, 1, 40)
+    alone = bootstrap_objects(values, np.arange(40))
+    assert alone == pytest.approx(bootstrap(values))
+    twins = bootstrap_objects(values.repeat(2), np.arange(40).repeat(2))
+    assert twins == pytest.approx(alone)  # no narrower: twins are no more clips
+    assert bootstrap_objects(np.array([1.0, 1.0, 4.0]), np.array([0, 0, 1]))["value"] == 2
+    assert wilson_objects(np.array([True, True, False, False]), np.array([0, 0, 1, 1])) == wilson(1, 2)

@@ -100,6 +100,11 @@ def test_a_larger_family_never_fits_worse(test: Columns) -> None:
     assert (fits.square[:, column["helical"]] <= fits.square[:, column["circular"]]).all()
 
 
+def test_an_object_at_rest_follows_no_family(val: Columns) -> None:
+    still = np.random.default_rng(0).normal(32, 0.1, (40, 16, 2))
+    assert (judge_at(val, 0.1).classify(still) == NONE).all()
+
+
 @pytest.mark.parametrize("frames", [8, 16, 32, 64])
 def test_an_object_must_show_in_13_of_16_frames_whatever_their_number(frames: int) -> None:
     columns = lay_out(PRESETS["default"], 0, "val", 0, 20, frames, 64)

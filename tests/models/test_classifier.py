@@ -33,6 +33,7 @@ def test_keeping_all_keeps_the_grid(keep: int | None) -> None:
     [
         TokenClassifier(width=16, depth=1, keep=4, hidden=32),
         TokenClassifier(width=16, keep=None, hidden=32),
+        TokenClassifier(width=16, keep=None, hidden=32, features=5),
         LinearProbe(),
     ],
 )

@@ -1,6 +1,7 @@
 """The generator: exact probabilities, clips independent of each other, and parts of the user's own."""
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -12,9 +13,10 @@ from trajvq.models import (
     AutoregressiveTokens,
     AutoregressiveTrajectory,
     Generator,
+    MaskedTokens,
+    ParallelTokens,
     TrajectoryPredictor,
 )
-from trajvq.models.parallel_tokens import ParallelTokens
 from trajvq.models.sampling import Sampling
 from trajvq.models.token_model import Conditions, Generated
 from trajvq.models.transformer import TokenLayout
@@ -26,11 +28,17 @@ TRACK = torch.tensor([[0.4, 0.0], [0.5, 0.1], [0.5, 0.1], [0.6, 0.0]])  # in the
 APPEARANCE = torch.tensor([[-0.8, 0.1, 0.5, -0.4], [0.2, 0.9, -1.0, 0.3], [0.0, 0.0, 1.0, -0.6]])
 DIGITS = torch.tensor([27, 9, 3, 1])
 SAMPLING = Sampling()
+TOKENS: dict[str, Callable[[], nn.Module]] = {
+    "autoregressive": lambda: AutoregressiveTokens(width=16, depth=2, heads=2, radius=0, background_width=16),
+    "parallel": lambda: ParallelTokens(width=16, radius=0, background_width=16),
+    "masked": lambda: MaskedTokens(width=16, depth=2, heads=2, passes=1, by_frame=True, likelihood_passes=1),
+}  # all of them say exactly how likely a clip is, the last one since a single pass tells a latent frame of two tokens
+every_token_model = pytest.mark.parametrize("tokens", TOKENS)
 
 
-def make(layout: TokenLayout, tracks: bool = False, tokens: nn.Module | None = None) -> Generator:
+def make(layout: TokenLayout, tracks: bool = False, tokens: str | nn.Module = "autoregressive") -> Generator:
     torch.manual_seed(0)
-    tokens = tokens or AutoregressiveTokens(width=16, depth=2, heads=2, radius=0, background_width=16)
+    tokens = TOKENS[tokens]() if isinstance(tokens, str) else tokens
     trajectory = AutoregressiveTrajectory(width=16, depth=1, mixtures=3) if tracks else None
     network = Generator(tokens, trajectory, AppearanceModel(16) if tracks else None)
     network.build(layout, 2)
@@ -66,18 +74,16 @@ def probability(network: Generator, tokens: Tensor, conditions: Conditions) -> T
 
 
 @pytest.mark.parametrize("tracks", [False, True])
-@pytest.mark.parametrize("parallel", [False, True])
-def test_the_probabilities_of_all_clips_sum_to_one(tracks: bool, parallel: bool) -> None:
-    tokens = ParallelTokens(width=16, radius=0, background_width=16) if parallel else None
+@every_token_model
+def test_the_probabilities_of_all_clips_sum_to_one(tracks: bool, tokens: str) -> None:
     network = make(TINY, tracks, tokens)
     conditions = (TRACK.expand(81, -1, -1), APPEARANCE[:1].expand(81, -1)) if tracks else (None, None)
     for label in (None, torch.ones(81, dtype=torch.int64)):
         assert abs(float(probability(network, CLIPS, Conditions(label, *conditions)).sum()) - 1) < 1e-5
 
 
-@pytest.mark.parametrize("parallel", [False, True])
-def test_the_likelihood_after_a_context_is_conditional_on_it(parallel: bool) -> None:
-    tokens = ParallelTokens(width=16, radius=0, background_width=16) if parallel else None
+@every_token_model
+def test_the_likelihood_after_a_context_is_conditional_on_it(tokens: str) -> None:
     network = make(TINY, True, tokens)
     conditions = Conditions(None, TRACK.expand(81, -1, -1), APPEARANCE[:1].expand(81, -1), context=1)
     total = probability(network, CLIPS, conditions).view(9, 9).sum(dim=1)  # of each first latent frame
@@ -92,9 +98,8 @@ def test_clips_are_sampled_as_often_as_their_probability_says() -> None:
     assert not chi_square_fits((tokens.flatten(1).flip(1) * DIGITS).sum(dim=1), expected)
 
 
-@pytest.mark.parametrize("parallel", [False, True])
-def test_along_a_track_too(parallel: bool) -> None:
-    tokens = ParallelTokens(width=16, radius=0, background_width=16) if parallel else None
+@every_token_model
+def test_along_a_track_too(tokens: str) -> None:
     network = make(TINY, True, tokens)
     assert network.trajectory_model is not None
     assert network.appearance is not None
@@ -124,9 +129,8 @@ def test_short_clips_are_sampled_as_the_beginnings_of_whole_ones() -> None:
     assert chi_square_fits((tokens.flatten(1) * DIGITS[2:]).sum(dim=1), expected)
 
 
-@pytest.mark.parametrize("parallel", [False, True])
-def test_no_frame_depends_on_later_ones(parallel: bool) -> None:
-    tokens = ParallelTokens(width=16, radius=0, background_width=16) if parallel else None
+@every_token_model
+def test_no_frame_depends_on_later_ones(tokens: str) -> None:
     network = make(SMALL, True, tokens)
     clips, tracks = torch.randint(12, (3, 3, 2, 2)), torch.rand(3, 6, 2) * 2 - 1
     later, others = clips.clone(), tracks.clone()
@@ -147,8 +151,9 @@ def test_no_frame_depends_on_later_ones(parallel: bool) -> None:
 
 
 @pytest.mark.parametrize("guidance", [1.0, 2.0])
-def test_a_clip_does_not_depend_on_those_sampled_beside_it(guidance: float) -> None:
-    network, label = make(SMALL, tracks=True), torch.tensor([0, 1, -1, 0, 1])
+@every_token_model
+def test_a_clip_does_not_depend_on_those_sampled_beside_it(guidance: float, tokens: str) -> None:
+    network, label = make(SMALL, True, tokens), torch.tensor([0, 1, -1, 0, 1])
     sampling = Sampling(temperature=0.8, top_p=0.9, noise_scale=0.5, guidance=guidance)
     together = generate(network, 5, label, sampling=sampling)
     prefix = torch.zeros(1, 0, 2, 2, dtype=torch.int64)
@@ -159,8 +164,9 @@ def test_a_clip_does_not_depend_on_those_sampled_beside_it(guidance: float) -> N
     assert not torch.equal(generate(network, 5, label, sampling=sampling, seed=1).tokens, together.tokens)
 
 
-def test_without_temperature_and_noise_sampling_is_deterministic() -> None:
-    network, greedy = make(SMALL, tracks=True), Sampling(temperature=0, noise_scale=0)
+@every_token_model
+def test_without_temperature_and_noise_sampling_is_deterministic(tokens: str) -> None:
+    network, greedy = make(SMALL, True, tokens), Sampling(temperature=0, noise_scale=0)
     first, second = (generate(network, 3, sampling=greedy, seed=seed) for seed in (0, 1))
     assert torch.equal(first.tokens, second.tokens)
     assert first.appearance is not None
@@ -186,8 +192,9 @@ def test_tokens_depend_on_the_appearance() -> None:
     assert not torch.equal(red, blue)
 
 
-def test_longer_clips_than_in_training_continue_from_the_last_frames() -> None:
-    network = make(SMALL, tracks=True)
+@every_token_model
+def test_longer_clips_than_in_training_continue_from_the_last_frames(tokens: str) -> None:
+    network = make(SMALL, True, tokens)
     longer, whole = generate(network, 4, frames=5), generate(network, 4)
     assert longer.tokens.shape == (4, 5, 2, 2)
     assert longer.tracks is not None
@@ -226,11 +233,11 @@ def test_missing_conditions_are_refused() -> None:
 
 
 @pytest.mark.parametrize("trajectory", [AutoregressiveTrajectory, TrajectoryPredictor])
-@pytest.mark.parametrize("tokens", [AutoregressiveTokens, ParallelTokens])
-def test_every_pair_of_parts_learns_and_continues_clips(trajectory: type[nn.Module], tokens: type[nn.Module]) -> None:
+@every_token_model
+def test_every_pair_of_parts_learns_and_continues_clips(trajectory: type[nn.Module], tokens: str) -> None:
     torch.manual_seed(0)
     layout = TokenLayout(1000, (8, 5, 5, 5), (3, 4, 4), 4)
-    network = Generator(tokens(width=16, background_width=8, background_depth=1), trajectory(width=16))
+    network = Generator(TOKENS[tokens](), trajectory(width=16))
     network.build(layout, 0)
     clips, tracks = torch.randint(1000, (5, 3, 4, 4)), 0.3 * torch.randn(5, 12, 2)
     tracks[0, 3] = torch.nan

@@ -1,9 +1,11 @@
 """Scoreboards of several runs become one table for each task, dataset and split."""
 
+import json
 from pathlib import Path
 
 from tests.report.run_folder import write_run
 from trajvq.report.boards import merge
+from trajvq.report.page import render_page
 from trajvq.report.runs import RunRecord, read_run
 
 
@@ -20,6 +22,37 @@ def test_runs_of_different_datasets_have_separate_tables(tmp_path: Path) -> None
     ]
     assert [name for board in boards for name, *_ in board.differences] == ["c − a"]
     assert [board.dataset for board in merge([runs[0], runs[2]])] == [""]
+
+
+def test_scoreboards_of_other_datasets_are_read_and_kept_apart(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "recon/a", 0.9)
+    board = json.loads((folder / "scoreboards/test.json").read_text())
+    for name, skill in (("mine", 0.5), ("yours", 0.25)):
+        board["dataset"] = {"path": f"datasets/{name}", "sha256": name}
+        board["rows"]["model"]["skill"] = skill
+        path = folder / "scoreboards" / ("." if name == "mine" else name) / "test.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(board))
+    run = read_run(folder)
+    assert list(run.boards) == ["test", "yours/test"]
+    boards = merge([run])
+    assert [(board.dataset, board.split, board.rows[-1][2][0].text) for board in boards] == [
+        ("datasets/mine", "test", "0.500"),
+        ("datasets/yours", "test", "0.250"),
+    ]
+
+
+def test_runs_that_differ_by_their_seed_alone_have_a_mean_and_a_standard_deviation(tmp_path: Path) -> None:
+    runs = {}
+    for name, skill, seed, rate in (("a", 0.9, 0, 1), ("b", 0.8, 1, 1), ("c", 0.1, 1, 2), ("d", 0.85, 2, 1)):
+        folder = write_run(tmp_path / f"recon/{name}", skill)
+        config = f"seed_everything: {seed}\ndata: {{init_args: {{seed: {seed}}}}}\nmodel: {{rate: {rate}}}\n"
+        (folder / "config.yaml").write_text(config)
+        runs[name] = read_run(folder)
+    (board,) = merge(list(runs.values()))
+    assert [(names, cells[0].text) for names, cells in board.seeds] == [("a, b, d", "0.850 ± 0.050")]
+    assert "mean ± SD of a, b, d" in render_page(list(runs.values()), "seeds")
+    assert merge([runs["a"], runs["c"]])[0].seeds == []
 
 
 def test_every_figure_of_a_row_is_a_column_or_a_note(tmp_path: Path) -> None:

@@ -22,21 +22,43 @@ def test_forecasts_are_ranked_by_the_errors_of_the_scoreboard(dataset: Path) -> 
     model = truth[:, CONTEXT:] + random.normal(0, 3, truth[:, CONTEXT:].shape)
     model[2, 1] = np.nan  # no object is tracked there: it is charged, not skipped
     valid = random.random(truth.shape[:2]) < 0.8
-    tracks = {"truth": truth, "valid": valid, "model": model, "samples": np.stack([model, model + 1], axis=1)}
+    tracks = {
+        "clip": np.arange(12),
+        "truth": truth,
+        "valid": valid,
+        "model": model,
+        "samples": np.stack([model, model + 1], axis=1),
+    }
 
     def predict(video: Tensor, index: Tensor) -> Tensor:
         assert torch.equal(video[:, :, 0], clips.batch(index.tolist())["video"].transpose(1, 2)[:, :, 0] / 255)
         return torch.zeros_like(video)
 
     details = forecast_details(clips, tracks, np.arange(12), CONTEXT, predict)
-    board = forecast_figures(truth[:, CONTEXT:], valid[:, CONTEXT:], model)
+    board = forecast_figures(truth[:, CONTEXT:], valid[:, CONTEXT:], model, np.arange(12))
     assert np.nanmean(details.by_clip("ade")) == pytest.approx(value_of(board["ade"]))
     assert np.nanmean(details.by_clip("fde")) == pytest.approx(value_of(board["fde"]))
     assert details.kept[0] == np.nanargmax(details.by_clip("ade"))
     np.testing.assert_array_equal(details.clips["prediction"][:, :CONTEXT], details.clips["target"][:, :CONTEXT])
     assert not details.clips["prediction"][:, CONTEXT:].any()
-    assert np.isnan(details.paths["prediction"][:, :CONTEXT]).all()
+    assert np.isnan(details.paths["prediction"][:, :, :CONTEXT]).all()
     assert details.paths["samples"].shape == (len(details.kept), 2, 8, 2)
+
+
+def test_a_clip_of_two_objects_has_their_mean_error_and_both_paths(dataset: Path) -> None:
+    clips = Clips(dataset, "test")
+    truth = np.zeros((3, 8, 2))
+    model = np.stack([np.full((4, 2), [error, 0.0]) for error in (1.0, 3.0, 5.0)])
+    tracks = {"clip": np.array([0, 0, 2]), "truth": truth, "valid": np.ones((3, 8), bool), "model": model}
+    details = forecast_details(clips, tracks, np.arange(3), CONTEXT, lambda video, _: torch.zeros_like(video))
+    np.testing.assert_array_equal(details.by_clip("ade"), [2.0, np.nan, 5.0])
+    assert details.kept.tolist() == [2, 0, 1]
+    assert details.paths["truth"].shape == (3, 2, 8, 2)
+    assert np.isfinite(details.paths["truth"]).all(axis=(2, 3)).tolist() == [
+        [True, False],
+        [True, True],
+        [False, False],
+    ]
 
 
 def test_samples_of_every_class_are_kept_and_those_without_object_come_first() -> None:

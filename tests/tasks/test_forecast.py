@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,12 @@ from tests.toy_runs import SHORT, copy_run, options
 from tests.wandb_file import read_back
 from trajvq.cli import main
 from trajvq.data.storage.clips import Clips
+from trajvq.data.storage.manifest import read_manifest
+from trajvq.data.storage.shards import write_shard
 from trajvq.io.video import to_float
+from trajvq.metrics.details import ClipDetails
 from trajvq.metrics.submissions.motion import score_forecasts
-from trajvq.models import AutoregressiveTokens, Generator, ParallelTokens, TrajectoryPredictor
+from trajvq.models import AutoregressiveTokens, Generator, MaskedTokens, ParallelTokens, TrajectoryPredictor
 from trajvq.models.sampling import Sampling
 from trajvq.tasks import Forecast
 from trajvq.tasks.forecast import GREEDY, seed_of
@@ -77,10 +81,11 @@ def finished(forecast_run: Path, here: Path) -> Path:
     return copy_run(forecast_run, here)
 
 
-def untrained(tokenizer: Path, dataset: Path, tokens: nn.Module) -> Forecast:
+def untrained(tokenizer: Path, dataset: Path, tokens: nn.Module, trajectory: bool = True) -> Forecast:
     """Return an untrained forecaster for tests where only its inputs matter."""
     torch.manual_seed(0)
-    task = Forecast(str(tokenizer), Generator(tokens, TrajectoryPredictor(16)), total_steps=4, context=4, horizon=4)
+    network = Generator(tokens, TrajectoryPredictor(16) if trajectory else None)
+    task = Forecast(str(tokenizer), network, total_steps=4, context=4, horizon=4)
     task.trainer = L.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
     data = TokenDataModule(dataset)
     task.trainer.datamodule = data  # type: ignore[attr-defined]
@@ -96,6 +101,9 @@ def test_a_run_leaves_a_scoreboard_and_pictures(forecast_run: Path) -> None:
     board = json.loads((forecast_run / "scoreboards/test.json").read_text())
     assert (board["task"], board["clips"], board["truth"]) == ("forecast", 12, "stored")
     assert list(board["rows"])[-4:] == ["true_family_reconstructed", "tokenizer", "samples_middle", "model"]
+    assert list(board["rows"])[:4] == ["blank", "mean_frame", "copy_last", "frame_shift"]
+    for name in ("blank", "mean_frame", "copy_last", "frame_shift", "tokenizer", "model"):
+        assert board["rows"][name].keys() > {"mse", "psnr", "ssim", "ade", "visible"}, name
     model = board["rows"]["model"]
     for name in ("ade", "fde", "miss_2px", "visible", "object_psnr", "ade_samples", "min_ade_3", "energy_score"):
         assert model[name].keys() == {"value", "low", "high"}, name
@@ -130,11 +138,20 @@ def test_predictions_begin_with_the_context_and_score_as_in_the_test(
     assert "predictions.gif" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("tokens", [ParallelTokens, AutoregressiveTokens])
+@pytest.mark.parametrize("trajectory", [False, True])
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        ParallelTokens(width=16, background_width=8),
+        AutoregressiveTokens(width=16, background_width=8),
+        MaskedTokens(width=16, by_frame=True),
+        MaskedTokens(width=16),
+    ],
+)
 def test_noise_in_the_future_changes_nothing_bit_for_bit(
-    tokenizer: Path, dataset: Path, tokens: type[nn.Module]
+    tokenizer: Path, dataset: Path, tokens: nn.Module, trajectory: bool
 ) -> None:
-    task = untrained(tokenizer, dataset, tokens(width=16, background_width=8))
+    task = untrained(tokenizer, dataset, tokens, trajectory)
     video = to_float(Clips(dataset, "test").batch(list(range(6)))["video"])
     noisy = video.clone()
     noisy[:, :, 4:] = torch.rand_like(noisy[:, :, 4:])
@@ -146,21 +163,51 @@ def test_noise_in_the_future_changes_nothing_bit_for_bit(
     assert not torch.equal(encode(video), encode(noisy))  # the test can fail
 
 
-def test_a_dataset_with_noise_for_a_future_gives_the_same_predictions(
+def with_noise_for_a_future(dataset: Path, folder: Path, context: int) -> None:
+    """Copy a dataset, with noise for what follows the context in the pixels of ``test``."""
+    shutil.copytree(dataset, folder)
+    manifest, rng = read_manifest(folder), np.random.default_rng(0)
+    for number, entry in enumerate(manifest.splits["test"]):
+        with h5py.File(folder / entry["file"]) as file:
+            columns = {name: file[name][:] for name in file if name != "crc32"}
+        future = columns["video"][:, context:]
+        future[:] = rng.integers(0, 256, future.shape)
+        manifest.splits["test"][number] = write_shard(folder / entry["file"], columns)
+    manifest.write(folder)
+
+
+def kept_predictions(board: Path, context: int) -> list[np.ndarray]:
+    """Return what a test keeps of its predictions, in the order of the clips: pixels, positions and samples."""
+    details = ClipDetails.load(board)
+    order = np.argsort(details.index[details.kept])
+    assert len(order) == 12  # all clips of the split
+    arrays = [details.clips["prediction"][:, context:], details.paths["prediction"], details.paths["samples"]]
+    return [array[order] for array in arrays]
+
+
+def test_noise_for_a_future_in_the_dataset_changes_no_prediction_and_no_board_of_the_run(
     finished: Path, common: list[str], here: Path, dataset: Path
 ) -> None:
-    clips = Clips(dataset, "test").batch(list(range(12)))["video"].numpy()
-    noisy = clips.copy()
-    noisy[:, 4:] = np.random.default_rng(0).integers(0, 256, noisy[:, 4:].shape)
+    with_noise_for_a_future(dataset, here / "noisy", 4)
     words = [word for word in common if not word.startswith("--data.path")]
     videos = []
-    for name, video in (("same", clips), ("noisy", noisy)):
-        np.savez(f"{name}.npz", videos=np.tile(video, (4, 1, 1, 1, 1)))
-        assert main(["data", "import-videos", f"{name}.npz", "--out", name]) == 0
-        assert main(["predict", *words, f"--data.path={name}", "--data.predict_split=train"]) == 0
+    for path in (dataset, "noisy"):
+        assert main(["predict", *words, f"--data.path={path}"]) == 0
         with h5py.File(finished / "predictions.h5") as file:
             videos.append(file["video"][:])
     np.testing.assert_array_equal(videos[0], videos[1])
+    own = (finished / "scoreboards/test.json").read_bytes()
+    assert main(["test", *words, "--data.path=noisy"]) == 0
+    boards = [finished / "scoreboards" / name for name in ("test.npz", "noisy/test.npz")]
+    for first, second in zip(*(kept_predictions(board, 4) for board in boards), strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert (finished / "scoreboards/test.json").read_bytes() == own
+    datasets = [json.loads(board.with_suffix(".json").read_text())["dataset"] for board in boards]
+    assert [Path(dataset["path"]).name for dataset in datasets] == ["small", "noisy"]
+    assert datasets[0]["sha256"] != datasets[1]["sha256"]
+    assert (finished / "media/noisy/fans-test.png").exists()
+    rows = json.loads(boards[1].with_suffix(".json").read_text())["rows"]
+    assert rows["model"]["mse"] > 0.05  # it was compared with the noise
 
 
 def test_a_prediction_depends_on_its_clip_and_number_alone(tokenizer: Path, dataset: Path) -> None:
@@ -247,7 +294,7 @@ def test_clips_without_truth_are_scored_by_their_tracks(common: list[str], here:
     board: dict[str, Any] = json.loads((here / "runs/forecast/p/scoreboards/test.json").read_text())
     assert board["truth"] == "tracked"
     assert not any(name.startswith("true_family") for name in board["rows"])
-    assert "best_family_tracked" in board["rows"]
+    assert {"nearest_clip", "best_family_tracked", "frame_shift"} < set(board["rows"])
 
 
 def test_a_trajectory_model_of_the_users_own_is_used_by_a_config(common: list[str], here: Path) -> None:

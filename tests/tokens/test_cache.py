@@ -41,14 +41,14 @@ def test_tokens_are_those_of_the_clips_and_encoded_once(
 
 
 def test_versions_are_the_clip_itself_and_augmented_ones(cache: TokenCache, dataset: Path, here: Path) -> None:
-    clips, augment = Clips(dataset, "val"), ClipSymmetries()
+    clips, augment = Clips(dataset, "val"), ClipSymmetries(["rows", "reverse", "colors"])
     plain, three = cache.tokens(clips), cache.tokens(clips, 3, augment)
     assert three.shape == (8, 3, 2, 4, 4)
     assert torch.equal(three[:, :1], plain)
     assert not torch.equal(three[:, 1], three[:, 2])
     assert torch.equal(cache.tokens(clips, 2, augment), three[:, :2])
     assert len(files(here)) == 3
-    cache.tokens(clips, 2, ClipSymmetries(turns=False))
+    cache.tokens(clips, 2, ClipSymmetries(["reverse"]))
     assert len(files(here)) == 4
 
 

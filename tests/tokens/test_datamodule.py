@@ -44,7 +44,7 @@ def test_evaluation_goes_in_order_with_labels_and_truth(dataset: Path, tokenizer
 
 
 def test_training_passes_over_every_version_of_every_clip(dataset: Path, tokenizer: Path, here: Path) -> None:
-    data = module(dataset, tokenizer, versions=3, augment=ClipSymmetries(), train_clips=8)
+    data = module(dataset, tokenizer, versions=3, augment=ClipSymmetries(["rows", "reverse", "colors"]), train_clips=8)
     tokens, label = data.tokens("train", True), data.clips("train").columns["label"]
     batches = list(data.loader("train", True))
     assert len(batches) == 8 * 3 // 4
@@ -61,7 +61,7 @@ def test_training_passes_over_every_version_of_every_clip(dataset: Path, tokeniz
 
 
 def test_tracks_are_those_of_the_reconstruction(dataset: Path, tokenizer: Path, here: Path) -> None:
-    data = module(dataset, tokenizer, tracks=True, versions=2, augment=ClipSymmetries())
+    data = module(dataset, tokenizer, tracks=True, versions=2, augment=ClipSymmetries(["rows", "reverse", "colors"]))
     assert data.tokenizer is not None
     batch = next(iter(data.loader("train", True)))
     assert batch["tracks"].shape == (4, 8, 2)
@@ -86,7 +86,7 @@ def test_clips_with_and_without_label_come_up_equally_often(dataset: Path, token
 def test_without_the_cache_training_has_clips_and_evaluation_the_same_tokens(
     dataset: Path, tokenizer: Path, here: Path
 ) -> None:
-    data = module(dataset, tokenizer, cache_tokens=False, augment=ClipSymmetries())
+    data = module(dataset, tokenizer, cache_tokens=False, augment=ClipSymmetries(["rows", "reverse", "colors"]))
     batch = data.on_after_batch_transfer(next(iter(data.loader("val"))), 0)
     assert "video" not in batch
     assert torch.equal(batch["tokens"], next(iter(module(dataset, tokenizer).loader("val")))["tokens"])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import lightning as L
 
+from trajvq.callbacks.datasets import folder_of_test
 from trajvq.callbacks.protocols import HasConfusion
 from trajvq.report.confusion import plot_confusion
 from trajvq.report.pictures import save_png
@@ -23,13 +24,14 @@ class ConfusionPicture(L.Callback):
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if isinstance(pl_module, HasConfusion):
-            self._plot(trainer, pl_module, [split for split in pl_module.confusion if split in pl_module.scoreboards])
+            splits = [split for split in pl_module.confusion if split in pl_module.scoreboards]
+            self._plot(trainer, pl_module, splits, folder=folder_of_test(trainer))
 
     @staticmethod
-    def _plot(trainer: L.Trainer, task: HasConfusion, splits: list[str], suffix: str = "") -> None:
+    def _plot(trainer: L.Trainer, task: HasConfusion, splits: list[str], suffix: str = "", folder: str = "") -> None:
         if not trainer.is_global_zero:
             return
         for split in splits:
             picture = plot_confusion(task.confusion[split].numpy(), list(task.classes), split)
-            save_png(picture, Path(trainer.default_root_dir) / "media" / f"confusion-{split}{suffix}.png")
+            save_png(picture, Path(trainer.default_root_dir) / "media" / folder / f"confusion-{split}{suffix}.png")
             show(trainer, f"confusion_{split}", picture)

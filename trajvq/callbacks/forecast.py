@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning as L
 
+from trajvq.callbacks.datasets import folder_of_test
 from trajvq.callbacks.protocols import HasForecasts
 from trajvq.io.arrays import Bytes
 from trajvq.io.video import to_uint8
@@ -31,7 +32,7 @@ class ForecastPictures(L.Callback):
         data = getattr(trainer, "datamodule", None)
         if not (trainer.is_global_zero and isinstance(pl_module, HasForecasts) and isinstance(data, TokenDataModule)):
             return
-        media = Path(trainer.default_root_dir) / "media"
+        media = Path(trainer.default_root_dir) / "media" / folder_of_test(trainer)
         for split, board in pl_module.scoreboards.items():
             horizon, fans = media / f"horizon-{split}.png", media / f"fans-{split}.png"
             plot_horizons(board["rows"], horizon, split)

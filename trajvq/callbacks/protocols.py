@@ -101,7 +101,7 @@ class HasForecasts(HasClasses, HasScoreboards, Protocol):
 
     Attributes:
         context: Frames that it sees of a clip.
-        tracks: By split of the last test, float ``(N, F, 2)`` in px: ``truth``, ``model`` and, where there are
+        tracks: By split of the last test, of N objects, ``(N, F, 2)`` px: ``truth``, ``model`` and, where there are
             samples, ``samples`` ``(N, K, F, 2)``.
     """
 

@@ -7,8 +7,8 @@ from typing import Any
 import lightning as L
 import yaml
 
+from trajvq.callbacks.datasets import dataset_of
 from trajvq.callbacks.protocols import HasAdaptation, HasInitialWeights
-from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.runs.provenance import note_command
 from trajvq.runs.wandb_runs import surviving, wandb_loggers
 from trajvq.tokens.frozen import FrozenTokenizer
@@ -30,7 +30,7 @@ class ProvenanceNote(L.Callback):
         if not trainer.is_global_zero:
             return
         run, sources = Path(trainer.default_root_dir), _sources(trainer, pl_module)
-        if isinstance(pl_module, HasAdaptation):
+        if isinstance(pl_module, HasAdaptation) and pl_module.adapted:
             sources["adapted"] = pl_module.adapted
         note_command(run, self.arguments, sources)
         settings = yaml.safe_load((run / "config.yaml").read_text())
@@ -47,10 +47,8 @@ class ProvenanceNote(L.Callback):
 
 def _sources(trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
     """Return path and SHA-256 of the dataset, the frozen tokenizer and the initial weights, where there are any."""
-    data, tokenizer = getattr(trainer, "datamodule", None), getattr(pl_module, "tokenizer", None)
-    sources: dict[str, Any] = {}
-    if isinstance(data, TrajectoryDataModule):
-        sources["dataset"] = {"path": str(data.url or data.path), "sha256": data.manifest.sha256}
+    dataset, tokenizer = dataset_of(trainer), getattr(pl_module, "tokenizer", None)
+    sources: dict[str, Any] = {"dataset": dataset} if dataset else {}
     if isinstance(tokenizer, FrozenTokenizer):
         sources["tokenizer"] = tokenizer.identity() | {"skill": tokenizer.skill}
     if isinstance(pl_module, HasInitialWeights) and pl_module.initial_weights:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import lightning as L
 
+from trajvq.callbacks.datasets import folder_of_test
 from trajvq.callbacks.protocols import HasSamples
 from trajvq.report.pictures import save_png
 from trajvq.report.samples import render_samples
@@ -20,7 +21,7 @@ class SamplePictures(L.Callback):
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if not trainer.is_global_zero or not isinstance(pl_module, HasSamples):
             return
-        media = Path(trainer.default_root_dir) / "media"
+        media = Path(trainer.default_root_dir) / "media" / folder_of_test(trainer)
         samples, training_clips = pl_module.closest_pairs
         pictures = {
             "samples": render_samples(pl_module.samples_by_class),

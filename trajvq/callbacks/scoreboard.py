@@ -6,6 +6,7 @@ from pathlib import Path
 
 import lightning as L
 
+from trajvq.callbacks.datasets import dataset_of, folder_of_test
 from trajvq.callbacks.protocols import HasScoreboards, task_name
 from trajvq.io.files import write_text
 from trajvq.metrics.scoreboard import scoreboard_content
@@ -14,6 +15,8 @@ from trajvq.report.table import print_scoreboard
 
 class ScoreboardFile(L.Callback):
     """Write ``scoreboards/SPLIT.json`` and, with figures of single clips, ``SPLIT.npz``; print the table.
+
+    A test on another dataset than that of the training writes ``scoreboards/DATASET/SPLIT.json`` instead.
 
     Args:
         checkpoint: The tested checkpoint, as the scoreboard names it.
@@ -30,10 +33,11 @@ class ScoreboardFile(L.Callback):
         if not trainer.is_global_zero or not isinstance(pl_module, HasScoreboards):
             return
         seconds = round(time.monotonic() - self.started, 1)
-        folder = Path(trainer.default_root_dir) / "scoreboards"
+        folder = Path(trainer.default_root_dir) / "scoreboards" / folder_of_test(trainer)
         folder.mkdir(parents=True, exist_ok=True)
         for split, board in pl_module.scoreboards.items():
-            content = scoreboard_content(task_name(pl_module), split, seconds, self.checkpoint, board)
+            source = dataset_of(trainer)
+            content = scoreboard_content(task_name(pl_module), split, seconds, self.checkpoint, board, source)
             path = folder / f"{split}.json"
             write_text(path, json.dumps(content, indent=1))
             if "details" in board:

@@ -11,6 +11,7 @@ import numpy as np
 
 from trajvq.commands.parser import Parser
 from trajvq.data.storage.clips import Clips
+from trajvq.data.storage.manifest import read_manifest
 from trajvq.data.synthetic.chart import REPEATS
 from trajvq.io.files import writing
 from trajvq.metrics.scoreboard import scoreboard_content
@@ -65,7 +66,9 @@ def main(arguments: Sequence[str]) -> int:
     args = _parser().parse_args(arguments)
     start = time.monotonic()
     board = SCORERS[args.task](args)
-    content = scoreboard_content(args.task, args.split, round(time.monotonic() - start, 1), str(args.path), board)
+    seconds = round(time.monotonic() - start, 1)
+    dataset = {"path": str(args.data), "sha256": read_manifest(args.data).sha256}
+    content = scoreboard_content(args.task, args.split, seconds, str(args.path), board, dataset)
     print_scoreboard(content)
     if "chart" in board:
         content["chart"] = board["chart"].as_json()

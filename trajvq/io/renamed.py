@@ -14,6 +14,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "BalancedLoss": {"drawn": "reconstruction_threshold"},
     "CausalTokenizer": {"thin": "frame_channels", "hidden": "patch_channels", "reach": "receptive_field"},
     "Classify": {"places_weight": "tracks_weight"},
+    "ClipSymmetries": {"turns": "symmetries", "reverse": "symmetries", "colors": "symmetries"},
     "Forecast": {"spread": "noise_scale", "blur": "path_noise_std", "rest": "network.tokens.background_tokens"},
     "Generator": {
         "width": "tokens.width",

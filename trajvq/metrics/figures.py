@@ -206,7 +206,7 @@ for _figure in (
     ),
     Figure("ade", "mean distance of the predicted object from the true one", "lower", "px"),
     Figure("fde", "distance of the predicted object from the true one in the last frame", "lower", "px"),
-    Figure("miss_2px", "share of clips more than 2 px off in the last frame", "lower"),
+    Figure("miss_2px", "share of objects more than 2 px off in the last frame", "lower"),
     Figure("velocity_error", "error of the predicted displacement", "lower", "px per frame"),
     Figure("skill", "1 - MSE / MSE of the best trivial row: 0 is no better than that row, 1 is perfect", "higher"),
     Figure(

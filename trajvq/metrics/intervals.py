@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajvq.io.arrays import Floats
 
@@ -50,6 +51,19 @@ def bootstrap_ratio(numerator: Floats, denominator: Floats, seed: int = 0) -> In
     rows = np.random.default_rng(seed).integers(0, len(numerator), (RESAMPLES, len(numerator)))
     low, high = np.quantile(numerator[rows].sum(axis=1) / np.maximum(denominator[rows].sum(axis=1), 1e-12), TAILS)
     return {"value": float(numerator.sum() / max(denominator.sum(), 1e-12)), "low": float(low), "high": float(high)}
+
+
+def bootstrap_objects(values: Floats, clip: NDArray[np.int64]) -> Interval:
+    """Return the mean of a figure ``(R,)`` of objects, with its bootstrap interval over their clips ``(R,)``."""
+    _, row = np.unique(clip, return_inverse=True)
+    sums = np.asarray(np.bincount(row, values), dtype=np.float64)
+    return bootstrap_ratio(sums, np.bincount(row).astype(np.float64))
+
+
+def wilson_objects(hits: NDArray[np.bool_], clip: NDArray[np.int64]) -> Interval:
+    """Return the rate of objects ``(R,)`` that hit, with the interval of as many trials as there are clips."""
+    clips = len(np.unique(clip))
+    return wilson(float(hits.mean()) * clips, clips)
 
 
 def paired_difference(first: Floats, second: Floats, seed: int = 0) -> Interval:

@@ -15,7 +15,12 @@ NOTED_ROWS = ("h264", "copies", "reconstructed", "model_at_1")  # rows other tha
 
 
 def scoreboard_content(
-    task: str, split: str, seconds: float, checkpoint: str, board: Mapping[str, Any]
+    task: str,
+    split: str,
+    seconds: float,
+    checkpoint: str,
+    board: Mapping[str, Any],
+    dataset: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the content of ``scoreboards/SPLIT.json``.
 
@@ -28,6 +33,7 @@ def scoreboard_content(
         checkpoint: The checkpoint or file that was scored.
         board: ``clips``, ``truth``, ``rows`` and perhaps ``intervals``, ``judge``, ``still_clips`` and ``remarks``:
             lines about what is left out and how the rest was computed.
+        dataset: ``path``, or its URL, and ``sha256`` of its manifest; None for data of another kind.
 
     Raises:
         UserError: If a figure is not registered.
@@ -37,6 +43,7 @@ def scoreboard_content(
     entries = {figure: lookup(figure) for row in rows.values() for figure in row}
     own = {name: asdict(entry) for name, entry in entries.items() if key_of(name) not in BUILT_IN}
     head = {"task": task, "split": split, "clips": board["clips"], "seconds": seconds, "checkpoint": checkpoint}
+    head |= {"dataset": dict(dataset)} if dataset else {}
     extra = {name: board[name] for name in ("judge", "still_clips", "remarks") if name in board}
     extra |= {"figures": own} if own else {}
     return {**head, "truth": board["truth"], **extra, "rows": rows}

@@ -6,6 +6,7 @@ from trajvq.models.autoregressive_trajectory import AutoregressiveTrajectory
 from trajvq.models.classifier import Classifier, LinearProbe, TokenClassifier
 from trajvq.models.fsq import FSQ
 from trajvq.models.generator import Generator
+from trajvq.models.masked_tokens import MaskedTokens
 from trajvq.models.parallel_tokens import ParallelTokens
 from trajvq.models.quantizer import Quantizer
 from trajvq.models.quantizers import LFQ, VQ, SimVQ
@@ -29,6 +30,7 @@ __all__ = [
     "Generated",
     "Generator",
     "LinearProbe",
+    "MaskedTokens",
     "ParallelTokens",
     "Quantizer",
     "Sampling",

@@ -118,6 +118,8 @@ class TokenClassifier(Classifier):
         hidden: Channels of the residual layers.
         layers: Number of residual layers.
         dropout: Share dropped in training.
+        features: Numbers kept of each latent frame instead of positions, where classes are no motions or objects are
+            not tracked; None for positions.
     """
 
     def __init__(
@@ -129,10 +131,11 @@ class TokenClassifier(Classifier):
         hidden: int = 256,
         layers: int = 3,
         dropout: float = 0.0,
+        features: int | None = None,
     ) -> None:
         super().__init__()
         self.width, self.depth, self.heads, self.keep = width, depth, heads, keep
-        self.hidden, self.layers, self.dropout = hidden, layers, dropout
+        self.hidden, self.layers, self.dropout, self.features = hidden, layers, dropout, features
 
     def build(self, layout: TokenLayout, classes: int, points: bool = False) -> None:
         """Create the layers with fresh weights; see `Classifier.build`."""
@@ -140,16 +143,17 @@ class TokenClassifier(Classifier):
         self.embedding = PathEmbedding(layout, self.width) if points else TokenEmbedding(layout, self.width)
         self.transformer = TokenTransformer(self.width, self.depth, self.heads, dropout=self.dropout)
         self.pool = FramePool(self.width, self.heads)
-        self.where = nn.Linear(self.width, 2 * layout.frames)
+        numbers = self.features or 2 * layout.frames
+        self.where = nn.Linear(self.width, numbers)
         self.head = nn.Sequential(
-            nn.Linear(2 * layout.grid[0] * layout.frames, self.hidden),
+            nn.Linear(layout.grid[0] * numbers, self.hidden),
             *(Residual(self.hidden, self.dropout) for _ in range(self.layers)),
             nn.LayerNorm(self.hidden),
             nn.Linear(self.hidden, classes),
         )
 
-    def read(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits ``(B, classes)`` and the points ``(B, T, 2)`` they are computed from."""
+    def read(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return logits ``(B, classes)`` and the points ``(B, T, 2)`` they are computed from; see `Classifier.read`."""
         if isinstance(self.embedding, PathEmbedding):
             embedded = self.embedding(x)
         else:
@@ -157,7 +161,7 @@ class TokenClassifier(Classifier):
             embedded = self.embedding(tokens.flatten(1), positions.flatten(1))
         features = self.transformer(embedded).unflatten(1, (self.layout.grid[0], -1))
         points = self.where(self.pool(features)).flatten(1)
-        return self.head(2 * points), points.unflatten(1, (-1, 2))
+        return self.head(2 * points), None if self.features else points.unflatten(1, (-1, 2))
 
 
 class LinearProbe(Classifier):

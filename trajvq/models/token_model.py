@@ -66,7 +66,7 @@ class TokenModel(Protocol):
     def log_likelihood(self, tokens: Tensor, conditions: Conditions) -> dict[str, Tensor]:
         """Return the natural log-likelihood of clips in named parts, each ``(B,)``; their sum is the clip's.
 
-        In training the parts may be unbiased estimates.
+        It may be a lower bound, and in training an unbiased estimate.
 
         Args:
             tokens: int64 ``(B, t, h, w)``.

@@ -3,14 +3,16 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
 
+from trajvq.metrics.details import ClipDetails
 from trajvq.metrics.figures import Figure, find, heading_of
 from trajvq.metrics.intervals import Interval, paired_difference
 from trajvq.metrics.scoreboard import NOTED_ROWS, TARGET, figures_of, is_number, value_of
-from trajvq.report.runs import RunRecord
+from trajvq.report.runs import RunRecord, runs_by_settings
 
 Rows = dict[str, dict[str, Any]]
 
@@ -45,6 +47,34 @@ class Confusion:
     lines: list[list[tuple[int, float]]]
 
 
+@dataclass(frozen=True)
+class Scored:
+    """One scoreboard of a run.
+
+    Attributes:
+        run: The run.
+        name: Of the scoreboard, as `RunRecord.boards` has it.
+    """
+
+    run: RunRecord
+    name: str
+
+    @property
+    def board(self) -> dict[str, Any]:
+        """Its content."""
+        return self.run.boards[self.name]
+
+    @property
+    def details(self) -> ClipDetails | None:
+        """Figures of single clips; None without any."""
+        return self.run.details.get(self.name)
+
+    @property
+    def dataset(self) -> dict[str, str] | None:
+        """``path`` and ``sha256`` of what it was measured on; None if that was not recorded."""
+        return self.board.get("dataset") or self.run.dataset
+
+
 @dataclass
 class Board:
     """A table of the report.
@@ -57,6 +87,7 @@ class Board:
         dataset: Path of the dataset, if the runs use several.
         columns: Figures of the columns.
         rows: Name, whether it is a model, and cells of each row.
+        seeds: Names of runs that differ by their seed alone, and cells with mean and standard deviation.
         notes: For each model, and for H.264, the figures below the table, with their texts.
         remarks: Lines about what is left out and how the rest was computed.
         classes: Figures by class.
@@ -72,6 +103,7 @@ class Board:
     dataset: str = ""
     columns: list[Figure] = field(default_factory=list)
     rows: list[tuple[str, bool, list[Cell]]] = field(default_factory=list)
+    seeds: list[tuple[str, list[Cell]]] = field(default_factory=list)
     notes: list[tuple[str, list[tuple[Figure, str]]]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     classes: list[ClassTable] = field(default_factory=list)
@@ -88,15 +120,15 @@ class Board:
 def merge(runs: Sequence[RunRecord]) -> list[Board]:
     """Return a table for every task, dataset and split that a run was scored on, in the order of the runs.
 
-    Scoreboards without a dataset, such as those of `trajvq score`, join those of the first dataset.
+    Scoreboards that name no dataset, as an older version wrote them, are of the run's own, else of the first one.
     """
-    datasets = {run.dataset["sha256"]: run.dataset["path"] for run in runs if run.dataset}
+    scored = [Scored(run, name) for run in runs for name in run.boards]
+    datasets = {one.dataset["sha256"]: one.dataset["path"] for one in scored if one.dataset}
     first = next(iter(datasets), "")
-    groups: dict[tuple[str, str, str], list[RunRecord]] = {}
-    for run in runs:
-        for split in run.boards:
-            sha256 = run.dataset["sha256"] if run.dataset else first
-            groups.setdefault((run.task, split, sha256), []).append(run)
+    groups: dict[tuple[str, str, str], list[Scored]] = {}
+    for one in scored:
+        sha256 = one.dataset["sha256"] if one.dataset else first
+        groups.setdefault((one.run.task, one.board["split"], sha256), []).append(one)
     boards = [_merge_split(task, split, group) for (task, split, _), group in groups.items()]
     if len(datasets) > 1:
         for board, (_, _, sha256) in zip(boards, groups, strict=True):
@@ -104,16 +136,20 @@ def merge(runs: Sequence[RunRecord]) -> list[Board]:
     return boards
 
 
-def _merge_split(task: str, split: str, runs: list[RunRecord]) -> Board:
-    first = runs[0].boards[split]
-    rows, models = _merge_rows(split, runs)
-    own = {name: entry for run in reversed(runs) for name, entry in run.boards[split].get("figures", {}).items()}
+def _merge_split(task: str, split: str, scored: Sequence[Scored]) -> Board:
+    first = scored[0].board
+    rows, models = _merge_rows(scored)
+    own = {name: entry for one in reversed(scored) for name, entry in one.board.get("figures", {}).items()}
     figures = figures_of({"rows": rows, "figures": own})
     board = Board(task, split, first["clips"], first["truth"])
     board.columns = [figure for figure in figures.values() if figure.display == "column"]
     board.rows = [(name, name in models, [_cell(figure, rows, name) for figure in board.columns]) for name in rows]
+    board.seeds = [
+        (", ".join(names), [_over_seeds(figure, [rows[name] for name in names]) for figure in board.columns])
+        for names in runs_by_settings({name: one.run.config for name, one in zip(models, scored, strict=True)})
+    ]
     notes = [figure for figure in figures.values() if figure.display == "note"]
-    board.remarks = list(dict.fromkeys(remark for run in runs for remark in run.boards[split].get("remarks", ())))
+    board.remarks = list(dict.fromkeys(remark for one in scored for remark in one.board.get("remarks", ())))
     for name in [*models, *(name for name in rows if name.partition(" · ")[0] in NOTED_ROWS)]:
         texts = [
             (figure, figure.text(value_of(rows[name][figure.name]))) for figure in notes if figure.name in rows[name]
@@ -125,22 +161,22 @@ def _merge_split(task: str, split: str, runs: list[RunRecord]) -> Board:
     board.classes = [table for figure in nested for table in _class_tables(figure, rows)]
     board.confusions = _confusions({name: rows[name] for name in models}, nested)
     board.horizons = {name: row["horizon"] for name, row in rows.items() if isinstance(row.get("horizon"), list)}
-    board.differences = _differences(runs, split) if task != "sample" else []  # runs sample different clips
+    board.differences = _differences(scored) if task != "sample" else []  # runs sample different clips
     return board
 
 
-def _merge_rows(split: str, runs: list[RunRecord]) -> tuple[Rows, list[str]]:
+def _merge_rows(scored: Sequence[Scored]) -> tuple[Rows, list[str]]:
     """Return the rows of several runs by unique names, the models last, and the names of the models."""
     rows: Rows = {}
     models: Rows = {}
-    for run in runs:
-        for label, row in run.boards[split]["rows"].items():
+    for one in scored:
+        for label, row in one.board["rows"].items():
             if label == "model":
-                models[_unique(run.name if len(runs) > 1 else "model", [*rows, *models])] = row
+                models[_unique(one.run.name if len(scored) > 1 else "model", [*rows, *models])] = row
             elif label not in rows:
                 rows[label] = row
             elif json.dumps(rows[label], sort_keys=True) != json.dumps(row, sort_keys=True):
-                rows[_unique(f"{label} · {run.name}", [*rows, *models])] = row
+                rows[_unique(f"{label} · {one.run.name}", [*rows, *models])] = row
     return rows | models, list(models)
 
 
@@ -203,20 +239,29 @@ def _confusions(models: Rows, nested: Sequence[str] | Mapping[str, None]) -> lis
     return confusions
 
 
-def _differences(runs: list[RunRecord], split: str) -> list[tuple[str, str, Interval]]:
+def _over_seeds(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> Cell:
+    """Return the mean of a figure over runs that differ by their seed, and its standard deviation."""
+    values = [value_of(row[figure.name]) for row in rows if is_number(row.get(figure.name))]
+    if len(values) < len(rows):
+        return Cell(figure.name, None, "–", "", False)
+    text = f"{figure.text(fmean(values))} ± {figure.text(stdev(values))}"
+    return Cell(figure.name, fmean(values), text, "", False)
+
+
+def _differences(scored: Sequence[Scored]) -> list[tuple[str, str, Interval]]:
     """Compare each run with the first on the same clips, by the figure that ranks them."""
     differences = []
-    base = runs[0].details.get(split)
-    for run in runs[1:]:
-        details = run.details.get(split)
+    base = scored[0].details
+    for one in scored[1:]:
+        details = one.details
         if base is None or details is None or not np.array_equal(base.index, details.index):
             continue
         figure = next(iter(base.figures))
-        if figure not in details.figures or run.boards[split]["clips"] != runs[0].boards[split]["clips"]:
+        if figure not in details.figures or one.board["clips"] != scored[0].board["clips"]:
             continue
         values, reference = details.by_clip(figure), base.by_clip(figure)
         both = np.isfinite(values) & np.isfinite(reference)
         if both.any():
             interval = paired_difference(values[both], reference[both])
-            differences.append((f"{run.name} − {runs[0].name}", figure, interval))
+            differences.append((f"{one.run.name} − {scored[0].run.name}", figure, interval))
     return differences

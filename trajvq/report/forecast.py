@@ -15,6 +15,7 @@ from trajvq.io.arrays import Bytes, Floats
 MODEL, TRUE_FAMILY, BEST_FAMILY, SIMPLE = "#0969da", "#1a7f37", "#9a6700", "#8c959f"
 CONTEXT, ANSWER = "#24292f", "#cf222e"  # paths of a fan
 LINES: dict[str, tuple[str, str]] = {
+    "frame_shift": (SIMPLE, "-."),
     "constant_velocity": (SIMPLE, "-"),
     "quadratic": (SIMPLE, ":"),
     "nearest_clip": (SIMPLE, "--"),

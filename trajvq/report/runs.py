@@ -2,15 +2,19 @@
 
 import csv
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from trajvq.errors import UserError
 from trajvq.metrics.details import ClipDetails
 from trajvq.metrics.scoreboard import figures_of
 from trajvq.runs.provenance import PROVENANCE
 
+NOT_COMPARED = ("seed", "seed_everything", "run_root")
 Curve = tuple[list[float], list[float]]  # steps and values
 
 
@@ -22,8 +26,8 @@ class RunRecord:
         folder: The folder, or the file of a single scoreboard.
         name: Name of the run.
         task: Such as ``recon``.
-        boards: Content of ``scoreboards/SPLIT.json`` by split.
-        details: Content of ``scoreboards/SPLIT.npz`` by split, where there is one.
+        boards: Content of ``scoreboards/SPLIT.json`` by split; of other datasets by ``DATASET/SPLIT``.
+        details: Content of ``scoreboards/SPLIT.npz``, where there is one, by the same names.
         curves: Figures of ``metrics.csv`` by name.
         config: Text of ``config.yaml``.
         commands: Commands of ``provenance.json``, each with ``command``, ``started``, ``versions`` and perhaps hashes.
@@ -58,11 +62,11 @@ def read_run(path: Path) -> RunRecord:
             return RunRecord(path, path.stem, board["task"], {board["split"]: board})
         folder = path.resolve()
         run = RunRecord(path, folder.name, folder.parent.name)
-        for file in sorted((folder / "scoreboards").glob("*.json"), key=lambda file: (file.stem != "test", file.stem)):
-            run.boards[file.stem] = board = _read_board(file)
+        for name, file in sorted(_board_files(folder / "scoreboards"), key=_board_order):
+            run.boards[name] = board = _read_board(file)
             run.task = board["task"]
             if file.with_suffix(".npz").exists():
-                run.details[file.stem] = ClipDetails.load(file.with_suffix(".npz"))
+                run.details[name] = ClipDetails.load(file.with_suffix(".npz"))
         if (folder / "metrics.csv").exists():
             run.curves = read_curves(folder / "metrics.csv")
         if (folder / "config.yaml").exists():
@@ -79,11 +83,44 @@ def read_run(path: Path) -> RunRecord:
     return run
 
 
+def _board_files(folder: Path) -> list[tuple[str, Path]]:
+    """Return the scoreboards of a run by the names of `RunRecord.boards`."""
+    files = [*folder.glob("*.json"), *folder.glob("*/*.json")]
+    return [(file.relative_to(folder).with_suffix("").as_posix(), file) for file in files]
+
+
+def _board_order(board: tuple[str, Path]) -> tuple[str, bool, str]:
+    """Sort scoreboards of the run's own dataset, and then those of ``test``, first."""
+    dataset, _, split = board[0].rpartition("/")
+    return dataset, split != "test", split
+
+
 def _read_board(file: Path) -> dict[str, Any]:
     """Return a scoreboard whose figures can be described; otherwise raise one of the errors of `read_run`."""
     board: dict[str, Any] = json.loads(file.read_text())
     figures_of(board)
     return board
+
+
+def runs_by_settings(configs: Mapping[str, str]) -> list[list[str]]:
+    """Return the names of runs that differ by their seed alone, two or more each.
+
+    Args:
+        configs: Text of ``config.yaml`` by name; runs without one are left out.
+    """
+    groups: dict[str, list[str]] = {}
+    for name, text in configs.items():
+        if text:
+            settings = json.dumps(_without_seeds(yaml.safe_load(text)), sort_keys=True)
+            groups.setdefault(settings, []).append(name)
+    return [names for names in groups.values() if len(names) > 1]
+
+
+def _without_seeds(settings: Any) -> Any:
+    """Return settings without seeds, and without the folder of the runs, which changes nothing."""
+    if isinstance(settings, dict):
+        return {name: _without_seeds(value) for name, value in settings.items() if name not in NOT_COMPARED}
+    return [_without_seeds(value) for value in settings] if isinstance(settings, list) else settings
 
 
 def read_curves(path: Path) -> dict[str, Curve]:

@@ -49,6 +49,7 @@ def scoreboard_table(board: Mapping[str, Any], upright: bool = False, intervals:
     for end in ("low", "high") if ends and intervals else ():
         cells[f"  95 % {end}"] = [f.text(ends[f.name][end]) if f.name in ends else "" for f in columns]
     title = f"{board['task']} · {board['split']} · {board['clips']} clips · truth {board['truth']}"
+    title += f" · {board['dataset']['path']}" if "dataset" in board else ""
     notes = {
         label: [f"{f.heading} {f.text(row[f.name])}" for f in figures.values() if f.display == "note" and f.name in row]
         for label, row in rows.items()

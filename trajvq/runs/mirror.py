@@ -18,7 +18,7 @@ LAST, BEFORE, BEST = (f"checkpoints/{name}" for name in (checkpoints.LAST, check
 SNAPSHOTS = ".mirror"  # folder in the run folder for the lock and for files that wait for their upload
 NAMES = re.compile(
     r"checkpoints/[A-Za-z0-9_][\w.=+-]*\.ckpt|config\.yaml|metrics\.csv|provenance\.json|wandb\.id|complete\.json"
-    r"|scoreboards/\w+\.(json|npz)"
+    r"|scoreboards/(?:[A-Za-z0-9_][\w.=+-]*/)?\w+\.(json|npz)"
 )
 
 say = rank_zero_only(print)
@@ -41,7 +41,7 @@ def mirrored(run: Path) -> list[str]:
 
     ``last-1.ckpt`` is not among them. The mirror copies its own last checkpoint instead, without a second upload.
     """
-    paths = [*run.glob("checkpoints/*.ckpt"), *run.glob("scoreboards/*.*"), *run.glob("*.*")]
+    paths = [*run.glob("checkpoints/*.ckpt"), *run.glob("scoreboards/**/*.*"), *run.glob("*.*")]
     names = [str(path.relative_to(run)) for path in paths if path.is_file()]
     return sorted(name for name in names if NAMES.fullmatch(name) and name != BEFORE)
 

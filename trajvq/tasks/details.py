@@ -3,7 +3,7 @@
 N clips of T frames, n of context, M predicted, K kept.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,13 +32,15 @@ def forecast_details(
 
     Args:
         clips: The split.
-        tracks: ``truth`` ``(N, n + M, 2)`` px, ``valid`` ``(N, n + M)``, ``model`` ``(N, M, 2)`` and, where there are
-            samples, ``samples`` ``(N, S, M, 2)``.
+        tracks: Of R objects: ``clip`` ``(R,)``, the numbers of their clips, ``truth`` ``(R, n + M, 2)`` px, ``valid``
+            ``(R, n + M)``, ``model`` ``(R, M, 2)`` and, where there are samples, ``samples`` ``(R, S, M, 2)``.
         index: ``(N,)`` numbers of the clips.
         context: n.
         predict: From clips float ``(K, 3, T, H, W)`` and their numbers to clips of ``n + M`` frames.
     """
-    error = path_error(tracks["truth"][:, context:], tracks["model"], tracks["valid"][:, context:])
+    of_objects = path_error(tracks["truth"][:, context:], tracks["model"], tracks["valid"][:, context:])
+    members = [np.flatnonzero(tracks["clip"] == number) for number in index]
+    error = np.stack([_mean_of_objects(of_objects[rows]) for rows in members])
     ade = np.concatenate([np.full((len(index), context), np.nan), error], axis=1)
     facts = clip_facts(clips.columns, index)
     facts = {name: value for name, value in facts.items() if value.ndim == 1 or value.shape == ade.shape}
@@ -50,11 +52,25 @@ def forecast_details(
         predicted[:, :context] = target.numpy()[:, :context]
         details.clips["target"] = target.numpy()
     details.clips["prediction"] = predicted
-    details.paths["truth"] = tracks["truth"][rows]
-    details.paths["prediction"] = _after_context(tracks["model"][rows], context)
+    kept = [members[row] for row in rows]
+    details.paths["truth"] = _side_by_side([tracks["truth"][each] for each in kept])
+    details.paths["prediction"] = _side_by_side([_after_context(tracks["model"][each], context) for each in kept])
     if "samples" in tracks:
-        details.paths["samples"] = _after_context(tracks["samples"][rows], context)
+        samples = [tracks["samples"][each].reshape(-1, *tracks["model"].shape[1:]) for each in kept]
+        details.paths["samples"] = _side_by_side([_after_context(paths, context) for paths in samples])
     return details
+
+
+def _mean_of_objects(error: Floats) -> Floats:
+    """Return the mean ``(M,)`` of errors ``(R, M)`` over objects; NaN where none is finite."""
+    finite = np.isfinite(error)
+    return np.where(finite.any(axis=0), np.nansum(error, axis=0) / np.maximum(finite.sum(axis=0), 1), np.nan)
+
+
+def _side_by_side(paths: Sequence[Floats]) -> Floats:
+    """Return paths ``(P, T, 2)`` of every clip as one array ``(K, P, T, 2)``, filled up with NaN."""
+    most = max(len(each) for each in paths)
+    return np.stack([np.pad(each, ((0, most - len(each)), (0, 0), (0, 0)), constant_values=np.nan) for each in paths])
 
 
 def path_error(truth: Floats, predicted: Floats, valid: NDArray[np.bool_]) -> Floats:

@@ -15,8 +15,8 @@ from trajvq.callbacks import ForecastPictures, PredictionFile
 from trajvq.errors import UserError
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.forecast.errors import forecast_figures
-from trajvq.metrics.forecast.predictions import ForecastPredictions, track_against
-from trajvq.metrics.forecast.scoreboard import forecast_rows
+from trajvq.metrics.forecast.predictions import ForecastPredictions
+from trajvq.metrics.forecast.scoreboard import forecast_remarks, forecast_rows
 from trajvq.metrics.scoreboard import add_ood_ratios, value_of
 from trajvq.metrics.tracking import track
 from trajvq.models.generator import Generator
@@ -26,13 +26,13 @@ from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.base import Batch
 from trajvq.tasks.details import forecast_details
 from trajvq.tasks.forecast_targets import ForecastTargets
-from trajvq.tasks.token_task import TokenTask
+from trajvq.tasks.generator_task import GeneratorTask
 from trajvq.tokens.tracks import as_appearance, as_path, tracks_in
 
 GREEDY = Sampling(temperature=0.0, noise_scale=0.0)
 
 
-class Forecast(TokenTask):
+class Forecast(GeneratorTask):
     """Train a forecaster on the tokens of a frozen tokenizer; it does not know the class of a clip.
 
     Logs ``train/loss``, ``train/path``, ``train/token`` and ``val/ade``. ``test`` leaves a scoreboard for every split
@@ -57,6 +57,7 @@ class Forecast(TokenTask):
         betas: Decay rates of AdamW's running averages.
         weight_decay: Decoupled weight decay of matrices.
         init_from: Checkpoint of the same task, tokenizer and kind of data to start from.
+        trajectory: See `trajvq.tasks.generator_task.GeneratorTask`.
     """
 
     task: ClassVar[str] = "forecast"
@@ -83,9 +84,20 @@ class Forecast(TokenTask):
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
         init_from: str | None = None,
+        trajectory: Literal["auto", "always"] = "always",
     ) -> None:
-        rates = (learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
-        super().__init__(tokenizer_ckpt, network, total_steps, *rates, init_from)
+        super().__init__(
+            tokenizer_ckpt,
+            network,
+            trajectory,
+            total_steps=total_steps,
+            learning_rate=learning_rate,
+            warmup_steps=warmup_steps,
+            betas=betas,
+            weight_decay=weight_decay,
+            matrix_learning_rate=matrix_learning_rate,
+            init_from=init_from,
+        )
         self.context, self.horizon, self.samples, self.val_clips = context, horizon, samples, val_clips
         self.sampling = Sampling(temperature=temperature, noise_scale=noise_scale)
         self.paths, self.paths_weight, self.path_noise_std = paths, paths_weight, path_noise_std
@@ -93,16 +105,10 @@ class Forecast(TokenTask):
         self.timing = np.zeros(2)  # clips predicted greedily in this test, and seconds
         self.val_predictions = ForecastPredictions()
         self.test_predictions = nn.ModuleDict()
-        self.tracks: dict[str, dict[str, NDArray[Any]]] = {}  # of the last test, by split, for pictures
+        self.tracks: dict[str, dict[str, NDArray[Any]]] = {}  # of the last test's objects, by split, for pictures
 
     def configure_callbacks(self) -> list[L.Callback]:
         return [PredictionFile(), ForecastPictures()]
-
-    @property
-    def generator(self) -> Generator:
-        """The network."""
-        assert isinstance(self.network, Generator)
-        return self.network
 
     def build(self, layout: TokenLayout, classes: list[str]) -> None:
         """Create the network's layers; see `TokenTask.build`.
@@ -187,12 +193,19 @@ class Forecast(TokenTask):
             batch = {name: value[chosen] for name, value in batch.items()}
         if len(batch["index"]):
             predicted, _ = self(batch["tokens"], batch["index"])
-            self.val_predictions.update(self._targets("val").compare(batch["index"], predicted))
+            rows = {"model": to_uint8(predicted[:, :, self.context :])}
+            self.val_predictions.update(self._targets("val").compare(batch["index"], rows))
 
     def on_validation_epoch_end(self) -> None:
         predictions = self.val_predictions.compute()
         truth, valid = (predictions[name][:, self.context :] for name in ("truth", "valid"))
-        self.log("val/ade", value_of(forecast_figures(truth, valid, predictions["pixel"])["ade"]), prog_bar=True)
+        figures = forecast_figures(truth, valid, predictions["model/pixel"], predictions["clip"])
+        if not figures:
+            raise UserError(
+                f"no object moves in frames {self.context} to {self.context + self.horizon - 1} of any clip of "
+                f"{self.data.path} val that is predicted; give data in which one does, or other model.val_clips"
+            )
+        self.log("val/ade", value_of(figures["ade"]), prog_bar=True)
         self.val_predictions.reset()
 
     def on_test_epoch_start(self) -> None:
@@ -208,34 +221,35 @@ class Forecast(TokenTask):
         start = time.monotonic()
         predicted, _ = self(tokens, index)
         self.timing += np.array([len(index), time.monotonic() - start])
-        compared = targets.compare(index, predicted) | targets.sources(index, self.tokenizer.decode(tokens))
-        truth, samples = targets.truth(index), []
-        for number in range(1, self.samples + 1):
-            predicted, _ = self(tokens, index, self.sampling, number)
-            video = to_uint8(predicted[:, :, self.context :])
-            samples.append(track_against(truth, video, self.context).pixel[:, :, 0])
-        collector.update(compared | ({"samples": np.stack(samples, axis=1)} if samples else {}))
+        rows = targets.frames_of_baselines(index) | {"model": to_uint8(predicted[:, :, self.context :])}
+        compared = targets.compare(index, rows) | targets.sources(index, self.tokenizer.decode(tokens))
+        sampled = (self(tokens, index, self.sampling, number)[0] for number in range(1, self.samples + 1))
+        samples = targets.samples(index, (to_uint8(video[:, :, self.context :]) for video in sampled))
+        collector.update(compared | samples)
 
     def on_test_epoch_end(self) -> None:
-        baselines, boards, numbers = self._targets("val").baselines(self.classes), {}, {}
+        baselines, boards, numbers, remarks = self._targets("val").baselines(self.classes), {}, {}, {}
         for split, collector in self.test_predictions.items():
             assert isinstance(collector, ForecastPredictions)
             predictions = collector.compute()
             numbers[split] = predictions["index"]
+            remarks[split] = forecast_remarks(predictions, self.context)
             boards[split], positions = forecast_rows(baselines, split, predictions, self.context)
-            names = ("truth", "valid", "tracked", "samples", "label")
+            names = ("clip", "truth", "valid", "tracked", "samples", "label")
             self.tracks[split] = positions | {name: predictions[name] for name in names if name in predictions}
         add_ood_ratios({split: rows["model"] for split, rows in boards.items()}, "ade")
         for split, rows in boards.items():
             clips, tracks = self.data.clips(split), self.tracks[split]
             rows["model"]["clips_per_second"] = float(self.timing[0] / max(self.timing[1], 1e-9))
             self.scoreboards[split] = {
-                "clips": len(tracks["truth"]),
+                "clips": len(numbers[split]),
                 "truth": "stored" if "pixel" in clips.columns else "tracked",
                 "rows": rows,
+                "remarks": remarks[split],
                 "details": forecast_details(clips, tracks, numbers[split], self.context, self._predict),
             }
-            self.log(f"{split}/ade", value_of(rows["model"]["ade"]))
+            if "ade" in rows["model"]:
+                self.log(f"{split}/ade", value_of(rows["model"]["ade"]))
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         clips = self.data.clips(self.data.predict_split)

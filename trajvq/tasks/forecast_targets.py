@@ -1,17 +1,22 @@
 """ForecastTargets: what predictions of a split are compared with: true, tracked and reconstructed positions."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from trajvq.data.synthetic.extrapolate import extrapolate_paths
+from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.forecast.baselines import Baselines, Paths
-from trajvq.metrics.forecast.predictions import picture_figures, track_against
+from trajvq.metrics.forecast.frames import continue_frames
+from trajvq.metrics.forecast.objects import Objects, follow, identities, labels_of, paths_of
+from trajvq.metrics.forecast.predictions import compare_frames, track_against, tracked_objects
 from trajvq.metrics.forecast.scoreboard import pad_or_cut
-from trajvq.metrics.reconstruction.truth import Truth, truth_of
+from trajvq.metrics.reconstruction.truth import Truth, background_of, truth_of
 from trajvq.tokens.datamodule import TokenDataModule
 from trajvq.tokens.frozen import FrozenTokenizer
 
@@ -40,28 +45,41 @@ class ForecastTargets:
         self.data, self.split, self.clips = data, split, data.clips(split)
         self.tokenizer, self.context, self.frames, self.device = tokenizer, context, context + horizon, device
 
-    def truth(self, index: Tensor) -> Truth:
-        """Return the truth of some clips; stored, or tracked where none is stored."""
-        return self._truth(index)[0]
-
-    def compare(self, index: Tensor, predicted: Tensor) -> dict[str, Any]:
-        """Return the figures of predicted clips that `ForecastPredictions` collects.
+    def compare(self, index: Tensor, rows: Mapping[str, Bytes]) -> dict[str, Any]:
+        """Return the figures of predicted frames that `ForecastPredictions` collects.
 
         Args:
             index: int64 ``(B,)`` numbers of the clips.
-            predicted: float ``(B, 3, F, H, W)``, context included.
+            rows: uint8 ``(B, M, 3, H, W)`` predicted frames, by the name of their row.
         """
-        truth = self.truth(index)
-        frames, stored = self.frames, truth.pixel.shape[1]
-        positions, valid = pad_or_cut(truth.pixel[:, :, 0], frames), pad_or_cut(truth.valid[:, :, 0], frames, False)
-        valid = valid.astype(bool)
-        if frames > stored:  # beyond the clip's end its equation says where the object is
-            longer = extrapolate_paths(self.clips, index.numpy(force=True), frames)
-            if longer is not None:
-                positions[:, stored:] = longer[:, stored:]
-                valid[:, stored:] = np.isfinite(longer[:, stored:]).all(axis=-1)
-        pictures = picture_figures(truth, to_uint8(predicted), positions, self.context)
-        return {"index": index, "truth": positions, "valid": valid, **pictures}
+        truth, positions, valid = self._future(index)
+        return compare_frames(truth, positions, valid, rows, self.context, index.numpy(force=True))
+
+    def samples(self, index: Tensor, videos: Iterable[Bytes]) -> dict[str, Any]:
+        """Return the positions of objects in samples, ``(R, K, M, 2)``; empty without any.
+
+        Args:
+            index: int64 ``(B,)`` numbers of the clips.
+            videos: uint8 ``(B, M, 3, H, W)`` predicted frames of every sample.
+        """
+        truth, positions, _ = self._future(index)
+        objects, future = Objects.in_context(positions, self.context), positions[:, self.context :]
+        paths = [objects.take(follow(track_against(truth, video, self.context), future)) for video in videos]
+        return {"samples": np.stack(paths, axis=1)} if paths else {}
+
+    def frames_of_baselines(self, index: Tensor) -> dict[str, Bytes]:
+        """Return the frames of the rows that have some, uint8 ``(B, M, 3, H, W)`` by name; see `continue_frames`.
+
+        ``tokenizer`` is the reconstruction of the true frames, where the clips are long enough.
+        """
+        batch = self.clips.batch(index.tolist())
+        video = to_float(batch["video"])
+        context = video[:, :, : self.context]
+        rows = continue_frames(context, background_of(batch | {"video": context}), self.frames - self.context)
+        if self.frames <= video.shape[2]:
+            reconstruction = self._reconstruct(index, video.to(self.device))
+            rows["tokenizer"] = to_uint8(reconstruction[:, :, self.context : self.frames])
+        return rows
 
     def sources(self, index: Tensor, context: Tensor) -> dict[str, Any]:
         """Return what the baselines start from: positions tracked in clips and in their reconstructions, and labels.
@@ -71,33 +89,45 @@ class ForecastTargets:
             context: float ``(B, 3, n, H, W)``, the decoded context alone.
         """
         truth, video = self._truth(index)
-        reconstruction = self._reconstruct(index, video)
-        clips = (video, reconstruction, context)
-        tracked, reconstructed, from_context = (track_against(truth, to_uint8(c)).pixel[:, :, 0] for c in clips)
+        positions, _ = identities(truth)
+        objects = Objects.in_context(positions, self.context)
+        tracked, reconstructed, from_context = (
+            objects.take(tracked_objects(truth, positions, to_uint8(clips)))
+            for clips in (video, self._reconstruct(index, video), context)
+        )
         reconstructed[:, : self.context] = from_context  # as the model has it: without the frames to come
-        columns = {name: self.clips.columns[name] for name in ("label", "identifiable") if name in self.clips.columns}
-        if "identifiable" in columns:
-            columns["identifiable"] = columns["identifiable"][:, 0]
-        return {
-            "tracked": pad_or_cut(tracked, self.frames),
-            "reconstructed": pad_or_cut(reconstructed, self.frames),
-            **{name: column[index.cpu()] for name, column in columns.items()},
-        }
+        sources = {"tracked": pad_or_cut(tracked, self.frames), "reconstructed": pad_or_cut(reconstructed, self.frames)}
+        return sources | labels_of(objects, {name: column[index.cpu()] for name, column in self.clips.columns.items()})
 
     def baselines(self, classes: list[str]) -> Baselines:
         """Return the baselines: paths of training clips, and the noise of each source on this split."""
         data, train_paths = self.data, np.zeros((0, 0, 2))
-        if "train" in data.manifest.splits and "pixel" in data.clips("train").columns:
-            train_paths = data.clips("train").columns["pixel"][:, :, 0].numpy().astype(np.float64)[: data.train_clips]
+        if "train" in data.manifest.splits:
+            train_paths = paths_of(data.clips("train"), data.train_clips)
         parts = []
         for index in torch.split(torch.arange(len(self.clips)), data.eval_batch_size):
             truth, video = self._truth(index)
-            clips = (video, self._reconstruct(index, video))
-            tracked = (track_against(truth, to_uint8(c)).pixel[:, :, 0] for c in clips)
-            parts.append((truth.pixel[:, :, 0], truth.valid[:, :, 0], *tracked))
+            clips = (to_uint8(video), to_uint8(self._reconstruct(index, video)))
+            positions, valid = identities(truth)
+            objects = Objects.in_context(positions, positions.shape[1])
+            arrays = (positions, valid, *(tracked_objects(truth, positions, each) for each in clips))
+            parts.append([objects.take(array) for array in arrays])
         calibration = Paths(*(np.concatenate(part) for part in zip(*parts, strict=True)))
         size = (data.manifest.height, data.manifest.width)
         return Baselines(train_paths, calibration, classes, data.manifest.ranges, size, data.manifest.frames)
+
+    def _future(self, index: Tensor) -> tuple[Truth, Floats, NDArray[np.bool_]]:
+        """Return the truth of some clips, and positions ``(B, F, K, 2)`` and validity in all frames to predict."""
+        truth, _ = self._truth(index)
+        frames, stored = self.frames, truth.pixel.shape[1]
+        positions, valid = identities(truth)
+        positions, valid = pad_or_cut(positions, frames), pad_or_cut(valid, frames, False).astype(bool)
+        if frames > stored:  # beyond the clip's end its equation says where the object is
+            longer = extrapolate_paths(self.clips, index.numpy(force=True), frames)
+            if longer is not None:
+                positions[:, stored:] = longer[:, stored:]
+                valid[:, stored:] = np.isfinite(longer[:, stored:]).all(axis=-1)
+        return truth, positions, valid
 
     def _truth(self, index: Tensor) -> tuple[Truth, Tensor]:
         """Return truth and video ``(B, 3, T, H, W)`` of some clips."""

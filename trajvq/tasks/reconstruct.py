@@ -137,7 +137,7 @@ class Reconstruct(Task):
             self.adapted = [adaptation.normalization_line()]
         else:
             self.adapted = [f"normalization: none, {type(self.tokenizer).__name__} sees clips in [0, 1]"]
-        self.adapted += adaptation.lines()
+        self.adapted += [adaptation.background_line(), adaptation.symmetry_line()]
         if isinstance(self.augment, AdaptiveAugmentation):
             self.adapted += self.augment.adapt(adaptation)
 

@@ -25,8 +25,8 @@ from trajvq.models.token_model import ANY, Conditions
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.base import Batch
 from trajvq.tasks.details import sample_details
+from trajvq.tasks.generator_task import GeneratorTask
 from trajvq.tasks.sample_scoreboard import SampleScoreboard, closest
-from trajvq.tasks.token_task import TokenTask
 from trajvq.tasks.tracked_clips import RealClips, TrackedClips, TrainingClips, shift_of
 from trajvq.tokens.sampling import sample_clips
 
@@ -34,7 +34,7 @@ SHEET = 64  # clips of a class in the picture
 OWN = Sampling()  # the model's own distribution
 
 
-class Sample(TokenTask):
+class Sample(GeneratorTask):
     """Train a generator of clips on the tokens of a frozen tokenizer.
 
     Logs ``train/loss``, ``val/nll`` (bits a clip) and its parts ``val/nll_PART``: the trajectory, the appearance, and
@@ -61,6 +61,7 @@ class Sample(TokenTask):
         betas: Decay rates of AdamW's running averages.
         weight_decay: Decoupled weight decay of matrices.
         init_from: Checkpoint of the same task, tokenizer and kind of data to start from.
+        trajectory: See `trajvq.tasks.generator_task.GeneratorTask`.
     """
 
     task: ClassVar[str] = "sample"
@@ -87,9 +88,20 @@ class Sample(TokenTask):
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
         init_from: str | None = None,
+        trajectory: Literal["auto", "always"] = "always",
     ) -> None:
-        rates = (learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
-        super().__init__(tokenizer_ckpt, network, total_steps, *rates, init_from)
+        super().__init__(
+            tokenizer_ckpt,
+            network,
+            trajectory,
+            total_steps=total_steps,
+            learning_rate=learning_rate,
+            warmup_steps=warmup_steps,
+            betas=betas,
+            weight_decay=weight_decay,
+            matrix_learning_rate=matrix_learning_rate,
+            init_from=init_from,
+        )
         if path_versions < 1 or samples < 1:
             raise ValueError(f"model.path_versions is {path_versions} and model.samples {samples}; both are at least 1")
         self.class_dropout, self.background_weight, self.path_versions = class_dropout, background_weight, path_versions
@@ -115,12 +127,6 @@ class Sample(TokenTask):
                 "AutoregressiveTrajectory"
             )
         self.generator.build(layout, len(classes))
-
-    @property
-    def generator(self) -> Generator:
-        """The network."""
-        assert isinstance(self.network, Generator)
-        return self.network
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         tokens, label = self.data.tokens_of(batch), batch.get("label")

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
+from trajvq.adaptation import adapt
+from trajvq.augment import AdaptiveAugmentation
 from trajvq.data.datamodule import DEFAULT, Batch, TrajectoryDataModule
 from trajvq.data.storage.clips import Clips, ClipSource
 from trajvq.errors import UserError
@@ -81,7 +84,8 @@ class TokenDataModule(TrajectoryDataModule):
         cache_tokens: Encode each clip once and keep its tokens; false encodes in every step, each time augmented
             differently.
         versions: Versions of each training clip in the cache: the clip itself, and others augmented by ``augment``.
-        augment: A `trajvq.augment.Augmentation` that keeps labels, such as `trajvq.augment.ClipSymmetries`.
+        augment: A `trajvq.augment.Augmentation` that keeps labels, such as `trajvq.augment.ClipSymmetries`. One that
+            chooses for itself looks at the training clips first.
         tracks: Add two entries to batches of training, from the reconstruction of the tokens: ``tracks``, the
             positions of the object, float ``(B, T, 2)``, x and y from -1 to 1 between the edges, NaN where no object
             is visible; and ``appearance``, its radius and color, float ``(B, 4)``, see
@@ -147,6 +151,7 @@ class TokenDataModule(TrajectoryDataModule):
         self.tracker: Tracker = track if tracker is None else cast(Tracker, tracker)
         self.tokenizer: FrozenTokenizer | None = None
         self.context: int | None = None
+        self._adapted = False
         self._tokens: dict[tuple[str, bool], TokenClips] = {}
 
     def setup(self, stage: str) -> None:
@@ -161,6 +166,20 @@ class TokenDataModule(TrajectoryDataModule):
             self.tokenizer = frozen
         if not isinstance(self.tokenizer, FrozenTokenizer):
             raise UserError("TokenDataModule feeds tasks on a frozen tokenizer; set data to TrajectoryDataModule")
+        if stage != "predict" and "train" in self.manifest.splits:
+            self._adapt()
+
+    def _adapt(self) -> None:
+        """Let the augmentation choose, once, what suits the training clips and their classes."""
+        if not isinstance(self.augment, AdaptiveAugmentation) or self._adapted:
+            return
+        self._adapted = True
+        first = self.trainer is None or self.trainer.is_global_zero
+        adaptation: Any = adapt(super().source("train", train=True), by_class=True) if first else None
+        if self.trainer is not None:
+            adaptation = self.trainer.strategy.broadcast(adaptation)
+        for line in [adaptation.symmetry_line(), *self.augment.adapt(adaptation)]:
+            rank_zero_only(print)(line, flush=True)
 
     def source(self, split: str, train: bool = False) -> ClipSource:
         """Return the tokens of one split, in evaluation those of the context; without the cache its clips."""

@@ -6,6 +6,8 @@ import numpy as np
 
 from trajvq.data.storage.clips import Clips
 from trajvq.data.synthetic.extrapolate import extrapolate_paths
+from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.presets import OOD
 
 
 def test_it_is_the_stored_path_within_the_clip_and_never_returns_into_the_picture(dataset: Path) -> None:
@@ -13,11 +15,23 @@ def test_it_is_the_stored_path_within_the_clip_and_never_returns_into_the_pictur
     rows = np.array([3, 1, 10])
     path = extrapolate_paths(clips, rows, 40)
     assert path is not None
-    assert path.shape == (3, 40, 2)
-    np.testing.assert_allclose(path[:, :8], clips.columns["pixel"][:, :, 0].numpy()[rows], atol=2e-3)
+    assert path.shape == (3, 40, 1, 2)
+    np.testing.assert_allclose(path[:, :8], clips.columns["pixel"].numpy()[rows], atol=2e-3)
     outside = np.asarray(np.isnan(path).any(axis=-1))
     assert (np.diff(outside.astype(int), axis=1) >= 0).all()
     assert outside[:, -1].any()  # a thrown ball does not come back
+
+
+def test_every_object_of_a_scene_has_its_own_path(tmp_path: Path) -> None:
+    sizes = dict.fromkeys(OOD, 0) | {"train": 0, "val": 0, "test": 8}
+    generate(tmp_path / "scenes", sizes, preset="scenes", frames=8, size=64, progress=False)
+    clips = Clips(tmp_path / "scenes", "test")
+    stored, path = clips.columns["pixel"].numpy(), extrapolate_paths(clips, np.arange(8), 8)
+    assert path is not None
+    assert path.shape == stored.shape
+    both = np.isfinite(path) & np.isfinite(stored)
+    assert both[:, :, 1].any()
+    np.testing.assert_allclose(path[both], stored[both], atol=2e-3)
 
 
 def test_without_labels_there_is_no_true_path(dataset: Path) -> None:

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from trajvq.augment import PathSymmetries
 from trajvq.data.synthetic.motion import FAMILIES
 from trajvq.data.synthetic.presets import preset_named
 from trajvq.data.synthetic.scene import lay_out
@@ -40,7 +42,7 @@ def test_baselines_use_no_frame_beyond_the_context(baselines: Baselines) -> None
     }
     again = baselines.predictions("test", replace(test, **later), 8, 8)
     assert list(predictions) == [
-        *("blank", "copy_last", "velocity_2_points", "constant_velocity", "quadratic", "nearest_clip"),
+        *("velocity_2_points", "constant_velocity", "quadratic", "nearest_clip"),
         *("best_family_tracked", "best_family_reconstructed", "true_family_tracked", "true_family_reconstructed"),
     ]
     for name, predicted in predictions.items():
@@ -52,20 +54,39 @@ def test_more_knowledge_gives_a_lower_error(baselines: Baselines) -> None:
     test = paths("test", 40, 0.2)
     truth, valid = test.truth[:, 8:], test.valid[:, 8:]
     error = {
-        name: forecast_figures_by_class(truth, valid, predicted, test.label, CLASSES, test.identifiable)
+        name: forecast_figures_by_class(truth, valid, predicted, np.arange(40), test.label, CLASSES, test.identifiable)
         for name, predicted in baselines.predictions("test", test, 8, 8).items()
     }
     ade = {name: figures["ade"]["value"] for name, figures in error.items()}
-    assert ade["true_family_tracked"] < ade["true_family_reconstructed"] < ade["nearest_clip"] < ade["copy_last"]
+    assert (
+        ade["true_family_tracked"] < ade["true_family_reconstructed"] < ade["nearest_clip"] < ade["constant_velocity"]
+    )
     assert ade["best_family_tracked"] < ade["quadratic"]
-    assert error["copy_last"]["per_class"].keys() == set(CLASSES)
-    assert ade["copy_last"] < ade["blank"] == pytest.approx(32)
+    assert error["quadratic"]["per_class"].keys() == set(CLASSES)
 
 
 def test_clips_of_another_source_have_no_oracle(baselines: Baselines) -> None:
     predictions = replace(baselines, ranges={}).predictions("test", paths("test", 4, 0.2), 8, 8)
     assert "best_family_tracked" in predictions
     assert not any(name.startswith("true_family") for name in predictions)
+
+
+def test_the_nearest_clip_is_found_under_every_symmetry_that_a_forecaster_is_trained_with() -> None:
+    train = np.random.default_rng(0).standard_normal((50, 10, 2)).cumsum(axis=1) / 20
+    torch.manual_seed(0)
+    moved = PathSymmetries().paths(torch.from_numpy(train), 64, 64).numpy()
+    np.testing.assert_allclose(nearest_clip(moved[:, :6], 4, train), moved[:, 6:], atol=1e-6)
+    assert np.abs(moved - train).max(axis=(1, 2)).min() > 0.01  # the paths did move
+
+
+def test_symmetries_are_those_of_a_square_where_the_picture_is_none() -> None:
+    train = np.random.default_rng(0).standard_normal((50, 10, 2)).cumsum(axis=1) / 20
+    torch.manual_seed(0)
+    moved = PathSymmetries().paths(torch.from_numpy(train), 32, 96).numpy()
+    half = np.array([48.0, 16.0])
+    clips = Paths((1 + moved) * half, np.ones((50, 10), bool), (1 + moved) * half, None)
+    baselines = Baselines((1 + train) * half, None, CLASSES, {}, (32, 96), 10)
+    np.testing.assert_allclose(baselines.predictions("test", clips, 6, 4)["nearest_clip"], clips.truth[:, 6:])
 
 
 def test_the_nearest_clip_is_recognized_at_any_position() -> None:

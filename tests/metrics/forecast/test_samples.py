@@ -14,7 +14,7 @@ def random_figures(scale: float, clips: int = 400, count: int = 20) -> dict[str,
     rng = np.random.default_rng(0)
     truth = np.cumsum(rng.standard_normal((clips, 4, 2)), axis=1)
     samples = scale * np.cumsum(rng.standard_normal((clips, count, 4, 2)), axis=2)
-    return sample_forecast_figures(truth, np.ones((clips, 4), bool), samples)
+    return sample_forecast_figures(truth, np.ones((clips, 4), bool), samples, np.arange(clips))
 
 
 def test_samples_of_the_true_distribution_contain_nine_of_ten_paths_and_score_best() -> None:
@@ -31,8 +31,8 @@ def test_samples_that_are_all_alike_score_their_ade() -> None:
     truth, single = rng.standard_normal((2, 30, 5, 2))
     valid = rng.random((30, 5)) < 0.7
     valid[0] = False
-    figures = sample_forecast_figures(truth, valid, np.repeat(single[:, None], 3, axis=1))
-    alone = forecast_figures(truth, valid, single)["ade"]["value"]
+    figures = sample_forecast_figures(truth, valid, np.repeat(single[:, None], 3, axis=1), np.arange(30))
+    alone = forecast_figures(truth, valid, single, np.arange(30))["ade"]["value"]
     for name in ("ade_samples", "energy_score", "min_ade_3"):
         assert figures[name]["value"] == pytest.approx(alone)
 
@@ -41,7 +41,7 @@ def test_a_sample_without_an_object_costs_and_is_not_left_out() -> None:
     truth = np.zeros((2, 3, 2))
     samples = np.zeros((2, 4, 3, 2))
     samples[:, 0] = np.nan
-    figures = sample_forecast_figures(truth, np.ones((2, 3), bool), samples)
+    figures = sample_forecast_figures(truth, np.ones((2, 3), bool), samples, np.arange(2))
     assert figures["ade_samples"]["value"] == pytest.approx(MISSING_ERROR / 4)
     assert figures["min_ade_4"]["value"] == 0
 

@@ -19,8 +19,9 @@ def extrapolate_paths(clips: Clips, rows: NDArray[np.int64], frames: int) -> Flo
         frames: Number of frames, counted from the first.
 
     Returns:
-        ``(N, frames, 2)`` px; NaN from the first frame on in which the center is outside the picture. None if the split
-        has no labels, equations or cameras, or if one of its classes is no registered motion family.
+        ``(N, frames, K, 2)`` px; NaN from the first frame on in which the center is outside the picture, and where a
+        clip has fewer objects. None if the split has no labels, equations or cameras, or if one of its classes is no
+        registered motion family.
     """
     columns = {name: read_column(clips.folder, clips.manifest, clips.split, name) for name in ("params", "camera")}
     families = {motion.name: motion for motion in FAMILIES}
@@ -30,13 +31,15 @@ def extrapolate_paths(clips: Clips, rows: NDArray[np.int64], frames: int) -> Flo
     if any(name not in families for name in clips.manifest.classes):
         return None
     params, camera = (np.asarray(column, dtype=np.float64)[rows] for column in columns.values())
-    params = params[:, 0]
+    count, objects = params.shape[:2]
+    params, camera = params.reshape(count * objects, -1), camera.repeat(objects, axis=0)
     time = np.arange(frames) / (clips.manifest.frames - 1)
-    path = np.empty((len(rows), frames, 2))
+    path, family = np.empty((len(params), frames, 2)), label.numpy()[rows].repeat(objects)
     for number, name in enumerate(clips.manifest.classes):
-        own = np.flatnonzero(label.numpy()[rows] == number)
+        own = np.flatnonzero(family == number)
         motion = families[name]
         path[own] = project(motion.position(params[own][:, : len(motion.parameters())], time), camera[own])[0]
     inside = ((path >= 0) & (path <= [clips.manifest.width, clips.manifest.height])).all(axis=-1)
     outside = np.maximum.accumulate(~inside, axis=1)
-    return np.where(outside[..., None], np.nan, path)
+    path = np.where(outside[..., None], np.nan, path)
+    return path.reshape(count, objects, frames, 2).swapaxes(1, 2)

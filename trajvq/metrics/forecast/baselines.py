@@ -1,6 +1,6 @@
-"""Baselines of forecasting: no object, polynomials, the most similar clip, fitted motion families and the oracle.
+"""Baselines that continue tracked paths: polynomials, the most similar clip, fitted motion families and the oracle.
 
-N clips of T frames, n frames of context, M predicted frames.
+N objects of clips of T frames, n frames of context, M predicted frames.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,15 +23,15 @@ SOURCES = ("tracked", "reconstructed")
 
 @dataclass(frozen=True)
 class Paths:
-    """True and tracked positions of the object of N clips: ``(N, T, 2)`` px, NaN where there is none.
+    """True and tracked positions of N objects: ``(N, T, 2)`` px, NaN where there is none.
 
     Attributes:
         truth: Stored positions, or tracked ones where none are stored.
         valid: bool ``(N, T)``: frames in which the object is visible.
-        tracked: Tracked in the clips themselves.
+        tracked: Matched objects, tracked in the clips themselves.
         reconstructed: Tracked in what the clips' tokens decode to; None without tokens.
-        label: ``(N,)`` classes; None for a dataset without labels.
-        identifiable: bool ``(N,)``: clips whose motion determines their class; None for a dataset without the column.
+        label: ``(N,)`` classes of their clips; None for a dataset without labels.
+        identifiable: bool ``(N,)``: objects whose motion determines their class; None for a dataset without the column.
     """
 
     truth: Floats
@@ -47,7 +47,7 @@ class Baselines:
     """Predict the continuation of paths by every baseline.
 
     Attributes:
-        train_paths: ``(K, T, 2)`` px, paths of training clips.
+        train_paths: ``(L, T, 2)`` px, paths of objects of training clips.
         val: Calibration clips, on which the noise of each source is measured; None leaves out the fitted families.
         classes: Names of the classes.
         ranges: The ``ranges`` of the dataset's manifest. The oracle is left out if they name no regions, or if a class
@@ -77,7 +77,10 @@ class Baselines:
         predicted = {name: predict(contexts["tracked"], horizon) for name, predict in PATH_PREDICTORS.items()}
         complete = self.train_paths[np.isfinite(self.train_paths).all(axis=(1, 2))]
         if len(complete) and complete.shape[1] >= context + horizon:
-            predicted["nearest_clip"] = nearest_clip(contexts["tracked"], horizon, complete)
+            picture = np.array(self.size[::-1], dtype=np.float64)  # a forecaster's symmetries are those of a square
+            predicted["nearest_clip"] = picture * nearest_clip(
+                contexts["tracked"] / picture, horizon, complete / picture
+            )
         if self.val is not None:
             for source, positions in contexts.items():
                 sigma = noise_of(getattr(self.val, source), self.val.truth)

@@ -1,6 +1,6 @@
-"""Forecast figures of one predicted path a clip, and the simple predictors that every forecast is compared with.
+"""Forecast figures of one predicted path an object, and the simple predictors that every forecast is compared with.
 
-N clips, n frames of context, M predicted frames.
+N objects, n frames of context, M predicted frames.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,29 +10,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajvq.io.arrays import Floats
-from trajvq.metrics.intervals import bootstrap, wilson
+from trajvq.metrics.intervals import bootstrap_objects, wilson_objects
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 
 MISS_DISTANCE = 2.0  # px, the final error above which a forecast is a miss
 
 
-def forecast_figures(truth: Floats, valid: NDArray[np.bool_], predicted: Floats) -> dict[str, Any]:
+def forecast_figures(
+    truth: Floats, valid: NDArray[np.bool_], predicted: Floats, clip: NDArray[np.int64]
+) -> dict[str, Any]:
     """Compare predicted with true positions. A missing object counts as `MISSING_ERROR` px; none is left out.
 
     Args:
         truth: ``(N, M, 2)`` true positions, px.
         valid: ``(N, M)`` frames in which the object is visible; others are ignored.
         predicted: ``(N, M, 2)`` px; NaN where no object is predicted.
+        clip: ``(N,)`` numbers of their clips, which intervals are over.
 
     Returns:
-        ``ade`` (average displacement error, px), ``fde`` (of the last valid frame) and ``miss_2px`` (share of clips
-        with an ``fde`` over 2 px), each with its interval; ``velocity_error``, px a frame; and ``horizon``, the mean
-        error of every frame.
+        ``ade`` (average displacement error, px), ``fde`` (of the last valid frame) and ``miss_2px`` (share of objects
+        with an ``fde`` over 2 px), each with its interval; ``horizon``, the mean error of every frame; and, where two
+        frames in a row are valid, ``velocity_error``, px a frame. Empty if no frame is valid.
     """
+    if not valid.any():
+        return {}
     error = np.linalg.norm(predicted - truth, axis=-1)
     error = np.where(np.isfinite(error), np.minimum(error, MISSING_ERROR), MISSING_ERROR)
     rows = valid.any(axis=1)
-    error, valid, truth, predicted = error[rows], valid[rows], truth[rows], predicted[rows]
+    error, valid, truth, predicted, clip = error[rows], valid[rows], truth[rows], predicted[rows], clip[rows]
     mean = (error * valid).sum(axis=1) / valid.sum(axis=1)
     last = valid.shape[1] - 1 - valid[:, ::-1].argmax(axis=1)
     final = error[np.arange(len(error)), last]
@@ -40,19 +45,20 @@ def forecast_figures(truth: Floats, valid: NDArray[np.bool_], predicted: Floats)
     steps = np.where(np.isfinite(steps), np.minimum(steps, MISSING_ERROR), MISSING_ERROR)
     both = valid[:, 1:] & valid[:, :-1]
     clips = np.maximum(valid.sum(axis=0), 1)
-    return {
-        "ade": bootstrap(mean),
-        "fde": bootstrap(final),
-        "miss_2px": wilson(float((final > MISS_DISTANCE).sum()), len(final)),
-        "velocity_error": float(steps[both].mean()) if both.any() else 0.0,
+    figures: dict[str, Any] = {
+        "ade": bootstrap_objects(mean, clip),
+        "fde": bootstrap_objects(final, clip),
+        "miss_2px": wilson_objects(final > MISS_DISTANCE, clip),
         "horizon": ((error * valid).sum(axis=0) / clips).tolist(),
     }
+    return figures | ({"velocity_error": float(steps[both].mean())} if both.any() else {})
 
 
 def forecast_figures_by_class(
     truth: Floats,
     valid: NDArray[np.bool_],
     predicted: Floats,
+    clip: NDArray[np.int64],
     label: NDArray[np.int64] | None,
     classes: Sequence[str],
     identifiable: NDArray[np.bool_] | None,
@@ -63,52 +69,58 @@ def forecast_figures_by_class(
         truth: See `forecast_figures`.
         valid: See `forecast_figures`.
         predicted: See `forecast_figures`.
-        label: ``(N,)`` classes; None for a dataset without labels.
+        clip: See `forecast_figures`.
+        label: ``(N,)`` classes of their clips; None for a dataset without labels.
         classes: Names of the classes.
-        identifiable: bool ``(N,)``: clips whose motion determines their class; None for a dataset without the column.
+        identifiable: bool ``(N,)``: objects whose motion determines their class; None for a dataset without the column.
     """
-    figures = forecast_figures(truth, valid, predicted)
-    if label is not None:
+    figures = forecast_figures(truth, valid, predicted, clip)
+    if label is not None and figures:
         rows = {name: (label == k) & valid.any(axis=1) for k, name in enumerate(classes)}
         figures["per_class"] = {
-            name: forecast_figures(truth[members], valid[members], predicted[members])
+            name: forecast_figures(truth[members], valid[members], predicted[members], clip[members])
             for name, members in rows.items()
             if members.any()
         }
     if identifiable is not None and (identifiable & valid.any(axis=1)).any():
-        subset = forecast_figures(truth[identifiable], valid[identifiable], predicted[identifiable])
+        subset = forecast_figures(truth[identifiable], valid[identifiable], predicted[identifiable], clip[identifiable])
         figures["ade_identifiable"] = subset["ade"]
     return figures
 
 
 def nearest_clip(context: Floats, frames: int, paths: Floats) -> Floats:
-    """Predict the continuation of the most similar path of a collection.
+    """Predict the continuation of the most similar path of a collection, under the symmetries of `PathSymmetries`.
 
-    Paths are compared, and the continuation is placed, relative to the last position in the context.
+    A path of the collection may be mirrored, played backwards, rotated by any angle and moved anywhere, as in the
+    training of `trajvq.tasks.Forecast`. Paths are compared, and the continuation is placed, relative to the last
+    position in the context.
 
     Args:
-        context: ``(N, n, 2)`` positions, px; NaN where there is no object.
+        context: ``(N, n, 2)`` positions; NaN where there is no object.
         frames: M.
-        paths: ``(K, T, 2)`` complete paths of other clips, T at least n + M.
+        paths: ``(L, T, 2)`` complete paths of other clips, T at least n + M.
 
     Returns:
-        ``(N, M, 2)``; NaN for a clip without any position.
+        ``(N, M, 2)``; NaN for an object without any position.
     """
     predicted = np.full((len(context), frames, 2), np.nan)
     start = context.shape[1]
+    flat = paths[..., 0] + 1j * paths[..., 1]
+    flat = np.concatenate([flat, flat[:, ::-1]])
+    flat = np.concatenate([flat, flat.conj()])
     for row, path in enumerate(context):
         times = np.flatnonzero(np.isfinite(path).all(axis=-1))
         if len(times):
-            shift = path[times[-1]] - paths[:, times[-1]]
-            distance = np.square(paths[:, times] + shift[:, None] - path[times]).sum(axis=(1, 2))
-            best = int(np.nanargmin(distance))
-            predicted[row] = paths[best, start : start + frames] + shift[best]
+            points = path[:, 0] + 1j * path[:, 1]
+            last = points[times[-1]]
+            shape, others = points[times] - last, flat[:, times] - flat[:, times[-1:]]
+            cross = others.conj() @ shape
+            distance = np.square(np.abs(others)).sum(axis=1) - 2 * np.abs(cross)  # after the best rotation
+            best = int(distance.argmin())
+            turn = np.exp(1j * np.angle(cross[best]))
+            later = turn * (flat[best, start : start + frames] - flat[best, times[-1]]) + last
+            predicted[row] = np.stack([later.real, later.imag], axis=-1)
     return predicted
-
-
-def copy_last(context: Floats, frames: int) -> Floats:
-    """Predict the last position. Takes ``(N, n, 2)``, returns ``(N, frames, 2)``."""
-    return _polynomial(0, 1)(context, frames)
 
 
 def _polynomial(degree: int, points: int | None = None) -> Callable[[Floats, int], Floats]:
@@ -129,15 +141,8 @@ def _polynomial(degree: int, points: int | None = None) -> Callable[[Floats, int
     return predict
 
 
-def blank(context: Floats, frames: int) -> Floats:
-    """Predict no object. Takes ``(N, n, 2)``, returns ``(N, frames, 2)``, all NaN."""
-    return np.full((len(context), frames, 2), np.nan)
-
-
 # Predictors from tracked positions of the context, by the name of their row.
 PATH_PREDICTORS: dict[str, Callable[[Floats, int], Floats]] = {
-    "blank": blank,
-    "copy_last": copy_last,
     "velocity_2_points": _polynomial(1, 2),
     "constant_velocity": _polynomial(1),
     "quadratic": _polynomial(2),

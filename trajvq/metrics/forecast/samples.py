@@ -1,6 +1,6 @@
-"""Figures of K sampled forecasts of each clip: how accurate they are, and whether their variety is calibrated.
+"""Figures of K sampled forecasts of each object: how accurate they are, and whether their variety is calibrated.
 
-The distance of two paths is their mean distance over valid frames, px. N clips, K samples, M predicted frames.
+The distance of two paths is their mean distance over valid frames, px. N objects, K samples, M predicted frames.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from trajvq.io.arrays import Floats
-from trajvq.metrics.intervals import bootstrap, wilson
+from trajvq.metrics.intervals import bootstrap_objects, wilson_objects
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 from trajvq.optim.geometric_median import geometric_median
 
@@ -19,23 +19,28 @@ MEDIAN_ROUNDS = 20
 LEAST_DISTANCE = 1e-3  # px, of the geometric median to a sample
 
 
-def sample_forecast_figures(truth: Floats, valid: NDArray[np.bool_], samples: Floats) -> dict[str, Any]:
-    """Compare K samples of each clip with the truth. A missing object counts as `MISSING_ERROR` px.
+def sample_forecast_figures(
+    truth: Floats, valid: NDArray[np.bool_], samples: Floats, clip: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Compare K samples of each object with the truth. A missing object counts as `MISSING_ERROR` px.
 
     Args:
         truth: ``(N, M, 2)`` true positions, px.
         valid: ``(N, M)`` frames in which the object is visible; others are ignored.
         samples: ``(N, K, M, 2)`` px, K at least 2; NaN where no object is predicted.
+        clip: ``(N,)`` numbers of their clips, which intervals are over.
 
     Returns:
         ``ade_samples``: average displacement error over samples; ``min_ade_K``: of the best of K samples;
         ``energy_score``: E|X - y| - E|X - X'| / 2 (Gneiting and Raftery, 2007), for a single path its ``ade``;
-        ``calibration``: share of clips whose true path is no farther from the samples than 90 % of these are from each
-        other; and ``calibration_ideal``: its expectation, close to 0.9, if truth and samples have the same
-        distribution.
+        ``calibration``: share of objects whose true path is no farther from the samples than 90 % of these are from
+        each other; and ``calibration_ideal``: its expectation, close to 0.9, if truth and samples have the same
+        distribution. Empty if no frame is valid.
     """
     rows = valid.any(axis=1)
-    truth, valid, samples = truth[rows], valid[rows], samples[rows]
+    if not rows.any():
+        return {}
+    truth, valid, samples, clip = truth[rows], valid[rows], samples[rows], clip[rows]
     count = samples.shape[1]
     paths = np.concatenate([samples, truth[:, None]], axis=1)
     distance = np.stack([path_distance(paths, paths[:, k : k + 1], valid[:, None]) for k in range(count + 1)], axis=1)
@@ -46,10 +51,10 @@ def sample_forecast_figures(truth: Floats, valid: NDArray[np.bool_], samples: Fl
     rank = 1 + (total[:, :count] < total[:, count:]).sum(axis=1)
     allowed = round(REGION * (count + 1))
     return {
-        "ade_samples": bootstrap(error.mean(axis=1)),
-        f"min_ade_{count}": bootstrap(error.min(axis=1)),
-        "energy_score": bootstrap(error.mean(axis=1) - mean_between / 2),
-        "calibration": wilson(float((rank <= allowed).sum()), len(rank)),
+        "ade_samples": bootstrap_objects(error.mean(axis=1), clip),
+        f"min_ade_{count}": bootstrap_objects(error.min(axis=1), clip),
+        "energy_score": bootstrap_objects(error.mean(axis=1) - mean_between / 2, clip),
+        "calibration": wilson_objects(rank <= allowed, clip),
         "calibration_ideal": allowed / (count + 1),
     }
 

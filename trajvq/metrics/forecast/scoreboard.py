@@ -10,9 +10,12 @@ from trajvq.io.arrays import Floats
 from trajvq.metrics.forecast.baselines import Baselines, Paths
 from trajvq.metrics.forecast.budget import error_budget
 from trajvq.metrics.forecast.errors import forecast_figures_by_class
+from trajvq.metrics.forecast.predictions import FRAME_ROWS, OBJECT_SUMS, PICTURE
 from trajvq.metrics.forecast.samples import median_path, sample_forecast_figures
 from trajvq.metrics.intervals import bootstrap_ratio, wilson
 from trajvq.metrics.reconstruction.metric import psnr
+
+LAST_ROWS = ("tokenizer", "samples_middle", "model")
 
 
 def pad_or_cut(array: NDArray[Any], frames: int, fill: float = np.nan) -> NDArray[Any]:
@@ -25,7 +28,9 @@ def pad_or_cut(array: NDArray[Any], frames: int, fill: float = np.nan) -> NDArra
 def forecast_rows(
     baselines: Baselines, split: str, predictions: Mapping[str, NDArray[Any]], context: int
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Floats]]:
-    """Return the figures of every row, the model's last, and the predicted positions ``(N, M, 2)`` of each.
+    """Return the figures of every row, the model's last, and the predicted positions ``(R, M, 2)`` of R objects.
+
+    Figures of objects are left out if none is in a predicted frame; `forecast_remarks` says so.
 
     Args:
         baselines: Of the dataset.
@@ -44,37 +49,66 @@ def forecast_rows(
     )
     samples = predictions["samples"].astype(np.float64) if "samples" in predictions else None
     truth, valid = paths.truth[:, context:], paths.valid[:, context:]
-    horizon = truth.shape[1]
-    positions = baselines.predictions(split, paths, context, horizon)
-    reconstructed = paths.reconstructed if context + horizon <= baselines.frames else None
-    if reconstructed is not None:
-        positions["tokenizer"] = reconstructed[:, context:]
+    horizon, clip = truth.shape[1], predictions["clip"]
+    tracked = {row: predictions[f"{row}/pixel"] for row in FRAME_ROWS if f"{row}/pixel" in predictions}
+    positions = {row: tracked[row] for row in tracked if row not in LAST_ROWS}
+    positions |= baselines.predictions(split, paths, context, horizon)
     if samples is not None:
-        positions["samples_middle"] = median_path(samples)
-    positions["model"] = predictions["pixel"].astype(np.float64)
+        tracked["samples_middle"] = median_path(samples)
+    positions |= {row: tracked[row] for row in LAST_ROWS if row in tracked}
     rows = {
-        name: forecast_figures_by_class(truth, valid, predicted, paths.label, baselines.classes, paths.identifiable)
+        name: forecast_figures_by_class(
+            truth, valid, predicted, clip, paths.label, baselines.classes, paths.identifiable
+        )
+        | _frame_figures(predictions, name, valid)
         for name, predicted in positions.items()
     }
-    rows["model"] |= _picture_intervals(predictions, valid)
     if samples is not None:
-        rows["model"] |= sample_forecast_figures(truth, valid, samples)
-    if reconstructed is not None:
-        visible = valid.all(axis=1)
-        steps = (truth, paths.tracked[:, context:], reconstructed[:, context:], positions["model"])
+        rows["model"] |= sample_forecast_figures(truth, valid, samples, clip)
+    visible = valid.all(axis=1)
+    if paths.reconstructed is not None and context + horizon <= baselines.frames and visible.any():
+        steps = (truth, paths.tracked[:, context:], paths.reconstructed[:, context:], positions["model"])
         rows["model"]["budget"] = error_budget(*(step[visible] for step in steps))
     return rows, positions
 
 
-def _picture_intervals(predictions: Mapping[str, NDArray[Any]], valid: NDArray[np.bool_]) -> dict[str, Any]:
-    """Return ``visible`` and ``object_psnr`` with their intervals, over valid frames ``(N, M)``."""
-    frames = valid.sum(axis=1)
-    visible = (predictions["visible"] * valid).sum(axis=1)
-    clips = int((frames > 0).sum())
-    figures: dict[str, Any] = {"visible": wilson(float(visible.sum() / max(frames.sum(), 1)) * clips, clips)}
-    error, pixels = (
-        (predictions[name] * valid).sum(axis=1).astype(np.float64) for name in ("object_square_error", "object_pixels")
-    )
+def forecast_remarks(predictions: Mapping[str, NDArray[Any]], context: int) -> list[str]:
+    """Return what a scoreboard leaves out, a line each.
+
+    Args:
+        predictions: See `forecast_rows`.
+        context: Frames of context.
+    """
+    valid, remarks = predictions["valid"], []
+    later = int(predictions["later"].sum()) if "later" in predictions else 0
+    if not valid[:, context:].any():
+        remarks.append(
+            f"ade and all other figures of objects are left out: no clip has an object both in the {context} frames of "
+            "its context and after them"
+        )
+    if later:
+        remarks.append(f"{later} objects that are in no frame of their context are not charged")
+    return remarks
+
+
+def _frame_figures(predictions: Mapping[str, NDArray[Any]], row: str, valid: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return the figures of a row's predicted frames; none for a row without frames.
+
+    ``visible``, with its interval, is that of objects in valid frames ``(R, M)``, and ``object_psnr`` that of frames
+    with any; ``mse``, ``psnr`` and ``ssim`` are those of all frames that the clips have.
+    """
+    if f"{row}/visible" not in predictions:
+        return {}
+    columns = {name: predictions[f"{row}/{name}"].astype(np.float64) for name in ("visible", *OBJECT_SUMS, *PICTURE)}
+    figures: dict[str, Any] = {}
+    stored = np.isfinite(columns["square_error"])
+    if stored.any():
+        mse = float(columns["square_error"][stored].mean())
+        figures |= {"mse": mse, "psnr": psnr(mse), "ssim": float(columns["similarity"][stored].mean())}
+    if valid.any():
+        clips = len(np.unique(predictions["clip"][valid.any(axis=1)]))  # the trials; the frames of a clip fail together
+        figures["visible"] = wilson(float((columns["visible"] * valid).sum() / valid.sum()) * clips, clips)
+    error, pixels = ((columns[name] * predictions["occupied"]).sum(axis=1) for name in OBJECT_SUMS)
     if pixels.sum() > 0:
         ratio = bootstrap_ratio(error, pixels)
         figures["object_psnr"] = {

@@ -9,9 +9,11 @@ from trajvq.data.storage.clips import Clips
 from trajvq.errors import DataError
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.forecast.baselines import Baselines, Paths
-from trajvq.metrics.forecast.predictions import picture_figures, track_against
-from trajvq.metrics.forecast.scoreboard import forecast_rows
-from trajvq.metrics.reconstruction.truth import truth_of
+from trajvq.metrics.forecast.frames import continue_frames
+from trajvq.metrics.forecast.objects import Objects, identities, labels_of, paths_of
+from trajvq.metrics.forecast.predictions import compare_frames, tracked_objects
+from trajvq.metrics.forecast.scoreboard import forecast_remarks, forecast_rows
+from trajvq.metrics.reconstruction.truth import background_of, truth_of
 from trajvq.metrics.submissions.submission import BATCH, Submission
 
 
@@ -32,33 +34,34 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
         )
     parts, submission = [], Submission(path, clips)
     for batch, forecast, _ in submission.batches():
-        truth = truth_of(batch)
-        arrays = {"truth": truth.pixel[:, :, 0], "valid": truth.valid[:, :, 0]}
-        arrays["tracked"] = track_against(truth, truth.video).pixel[:, :, 0]
-        if "label" in batch:
-            arrays["label"] = batch["label"].numpy()
-        if "identifiable" in batch:
-            arrays["identifiable"] = batch["identifiable"][:, 0].numpy()
-        parts.append(arrays | picture_figures(truth, to_uint8(forecast), truth.pixel[:, :, 0], context))
+        truth, first = truth_of(batch), batch["video"][:, :, :context]
+        positions, valid = identities(truth)
+        rows = continue_frames(first, background_of(batch | {"video": first}), clips.shape[0] - context)
+        rows["model"] = to_uint8(forecast[:, :, context:])
+        objects = Objects.in_context(positions, context)
+        arrays = {"tracked": objects.take(tracked_objects(truth, positions, truth.video)), **labels_of(objects, batch)}
+        number = batch["index"].numpy()
+        parts.append(arrays | compare_frames(truth, positions, valid, rows, context, number))
     predictions = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    rows, _ = forecast_rows(_baselines(clips), clips.split, predictions, context)
-    truth_source = "stored" if "pixel" in clips.columns else "tracked"
-    return {"clips": len(clips), "truth": truth_source, "rows": rows, "remarks": submission.remarks()}
+    board, _ = forecast_rows(_baselines(clips), clips.split, predictions, context)
+    remarks = [*forecast_remarks(predictions, context), *submission.remarks()]
+    truth_is = "stored" if "pixel" in clips.columns else "tracked"
+    return {"clips": len(clips), "truth": truth_is, "rows": board, "remarks": remarks}
 
 
 def _baselines(clips: Clips) -> Baselines:
     """Return the baselines of a dataset: true paths of ``train``, and the tracker's noise on ``val``."""
     manifest, train_paths, val = clips.manifest, np.zeros((0, 0, 2)), None
-    train = Clips(clips.folder, "train").columns if "train" in manifest.splits else {}
-    if "pixel" in train:
-        train_paths = train["pixel"][:, :, 0].numpy().astype(np.float64)
+    if "train" in manifest.splits:
+        train_paths = paths_of(Clips(clips.folder, "train"))
     if "val" in manifest.splits:
-        loader = Clips(clips.folder, "val").loader(BATCH)
-        truths = [truth_of(batch | {"video": to_float(batch["video"])}) for batch in loader]
-        parts = [
-            (truth.pixel[:, :, 0], truth.valid[:, :, 0], track_against(truth, truth.video).pixel[:, :, 0])
-            for truth in truths
-        ]
+        parts = []
+        for batch in Clips(clips.folder, "val").loader(BATCH):
+            truth = truth_of(batch | {"video": to_float(batch["video"])})
+            positions, valid = identities(truth)
+            objects = Objects.in_context(positions, positions.shape[1])
+            arrays = (positions, valid, tracked_objects(truth, positions, truth.video))
+            parts.append([objects.take(array) for array in arrays])
         pixel, valid, tracked = (np.concatenate(part) for part in zip(*parts, strict=True))
         val = Paths(pixel, valid, tracked, reconstructed=None)
     size = (manifest.height, manifest.width)

@@ -1,0 +1,66 @@
+"""GeneratorTask: what the tasks that train a generator share: its parts, and whether a trajectory is one of them."""
+
+from typing import Any, Literal
+
+from lightning.pytorch.utilities import rank_zero_only
+from torch import nn
+
+from trajvq.models.generator import Generator
+from trajvq.tasks.token_task import TokenTask
+from trajvq.tasks.trajectory_choice import look_at
+from trajvq.tokens.protocol import spec_of
+
+
+class GeneratorTask(TokenTask):
+    """A task that trains a `trajvq.models.Generator`.
+
+    Args:
+        tokenizer_ckpt: Checkpoint of the tokenizer.
+        network: The generator.
+        trajectory: ``auto`` leaves the trajectory and appearance models out where the object of the training clips is
+            not tracked reliably, and says so; ``always`` keeps them.
+        settings: The other arguments of `TokenTask`.
+    """
+
+    def __init__(
+        self, tokenizer_ckpt: str, network: Generator, trajectory: Literal["auto", "always"], **settings: Any
+    ) -> None:
+        super().__init__(tokenizer_ckpt, network, **settings)
+        self.trajectory = trajectory
+        self.adapted: list[str] = []
+
+    @property
+    def generator(self) -> Generator:
+        """The network."""
+        assert isinstance(self.network, Generator)
+        return self.network
+
+    def configure_model(self) -> None:
+        """Choose whether to model a trajectory, before the layers are created; see `TokenTask.configure_model`.
+
+        A run that continues chooses again, by the same clips.
+        """
+        training = self._trainer is not None and self.trainer.state.fn == "fit"
+        if self.trajectory == "auto" and training and self.layout is None and self.generator.trajectory is not None:
+            choice = look_at(self.data, self.tokenizer) if self.trainer.is_global_zero else None
+            choice = self.trainer.strategy.broadcast(choice)
+            assert choice is not None
+            self.adapted = [str(choice)]
+            rank_zero_only(print)(choice, flush=True)
+            if not choice.modeled:
+                self._leave_out_trajectory()
+        super().configure_model()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave out what the training left out; see `TokenTask.on_load_checkpoint`."""
+        spec = checkpoint.get("hyper_parameters", {}).get("network") or {}
+        left_out = spec.get("init_args", {}).get("trajectory", spec) is None
+        if self.trajectory == "auto" and left_out and self.generator.trajectory is not None:
+            self._leave_out_trajectory()
+            if self.layout is not None:
+                self.build(self.layout, self.classes)
+        super().on_load_checkpoint(checkpoint)
+
+    def _leave_out_trajectory(self) -> None:
+        self.network: nn.Module = Generator(self.generator.tokens)
+        self.hparams["network"] = spec_of(self.network)

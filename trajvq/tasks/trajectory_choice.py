@@ -1,0 +1,83 @@
+"""Whether the trajectory of one object can be modeled: how many objects training clips show, and how steadily.
+
+N clips, T frames.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from trajvq.io.arrays import Floats
+from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
+from trajvq.tokens.datamodule import TokenDataModule
+from trajvq.tokens.frozen import FrozenTokenizer
+
+CLIPS = 64  # training clips looked at, spread over the split
+BATCH = 8
+SINGLE = 0.9  # share of frames that must show exactly one object
+STEADY = 0.98  # share of its positions that must be steady
+JUMP = 1 / 8  # of the picture's shorter side; a steady position is no further from the middle of its neighbors in time
+
+
+@dataclass(frozen=True)
+class TrajectoryChoice:
+    """Whether to model a trajectory, and why.
+
+    Attributes:
+        clips: N.
+        single: Share of frames with exactly one object.
+        steady: Share of the largest object's positions that do not jump; 0 where there are none.
+    """
+
+    clips: int
+    single: float
+    steady: float
+
+    @property
+    def modeled(self) -> bool:
+        """Whether tracks are reliable enough."""
+        return self.single >= SINGLE and self.steady >= STEADY
+
+    def __str__(self) -> str:
+        choice = "modeled" if self.modeled else "left out, clips are modeled by tokens alone"
+        return (
+            f"trajectory: {choice}; in {self.clips} decoded training clips {self.single:.0%} of the frames show one "
+            f"object ({SINGLE:.0%} are enough) and {self.steady:.0%} of its positions are steady ({STEADY:.0%})"
+        )
+
+
+def choose_trajectory(tracks: Tracks, height: int, width: int) -> TrajectoryChoice:
+    """Judge tracks by how many objects there are and by how far they jump.
+
+    Args:
+        tracks: Of N clips.
+        height: Height of the picture in pixels.
+        width: Width of the picture in pixels.
+    """
+    jump = _distance_from_middle(tracks.pixel[:, :, 0])
+    jump = jump[np.isfinite(jump)]
+    steady = float((jump <= JUMP * min(height, width)).mean()) if len(jump) else 0.0
+    return TrajectoryChoice(len(tracks.count), float((tracks.count == 1).mean()), steady)
+
+
+def look_at(data: TokenDataModule, tokenizer: FrozenTokenizer) -> TrajectoryChoice:
+    """Track a sample of the training clips, decoded from their tokens. The same clips give the same answer.
+
+    Args:
+        data: Of the run.
+        tokenizer: Of the run.
+    """
+    clips = data.tokens("train", train=True).tokens[:, 0]
+    rows = torch.linspace(0, len(clips) - 1, min(len(clips), CLIPS)).long()
+    parts = [
+        track_clips(tokenizer.decode(clips[batch].long()), data.tracker)
+        for batch in rows.split(BATCH)  # type: ignore[no-untyped-call]
+    ]
+    return choose_trajectory(join_tracks(parts), data.manifest.height, data.manifest.width)
+
+
+def _distance_from_middle(positions: Floats) -> Floats:
+    """Return ``(N, T - 2)`` px: how far positions ``(N, T, 2)`` lie from the middle of those before and after."""
+    middle = (positions[:, :-2] + positions[:, 2:]) / 2
+    return np.asarray(np.linalg.norm(positions[:, 1:-1] - middle, axis=-1))
