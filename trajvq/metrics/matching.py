@@ -113,6 +113,7 @@ def link(tracks: Tracks, limit: float = MATCH_DISTANCE) -> Tracks:
     count, frames, most = tracks.pixel.shape[:3]
     number = np.full((count, frames, most), -1)
     appearance = np.concatenate([COLOR_PENALTY * tracks.color, RADIUS_PENALTY * tracks.radius[..., None]], axis=-1)
+    appearance = np.nan_to_num(appearance)  # a tracker of the user's own may know no color
     for clip in range(count):
         number[clip] = _numbers(tracks.pixel[clip], appearance[clip], limit)
     return _renumbered(tracks, number)
@@ -130,8 +131,8 @@ def _numbers(pixel: Floats, appearance: Floats, limit: float) -> NDArray[np.int6
     last, speed, mean, seen = np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((0, 4)), np.zeros(0)
     for frame, points in enumerate(pixel):
         real = np.flatnonzero(np.isfinite(points).all(axis=-1))
-        points, shown = points[real], appearance[frame, real]
-        penalty = np.abs(mean[:, None] - shown).sum(axis=-1)
+        points, features = points[real], appearance[frame, real]
+        penalty = np.abs(mean[:, None] - features).sum(axis=-1)
         index = assign(last + speed, points, limit, penalty)
         old = np.flatnonzero(index >= 0)
         chosen = index[old]
@@ -139,10 +140,10 @@ def _numbers(pixel: Floats, appearance: Floats, limit: float) -> NDArray[np.int6
         speed[old] = points[chosen] - last[old]
         last[old] = points[chosen]
         seen[old] += 1
-        mean[old] += (shown[chosen] - mean[old]) / seen[old, None]
+        mean[old] += (features[chosen] - mean[old]) / seen[old, None]
         new = np.setdiff1d(np.arange(len(real)), chosen)
         numbers[frame, real[new]] = len(last) + np.arange(len(new))
-        last, mean = np.concatenate([last, points[new]]), np.concatenate([mean, shown[new]])
+        last, mean = np.concatenate([last, points[new]]), np.concatenate([mean, features[new]])
         speed = np.concatenate([speed, np.zeros((len(new), 2))])
         seen = np.concatenate([seen, np.ones(len(new))])
     order = np.argsort(-seen, kind="stable")

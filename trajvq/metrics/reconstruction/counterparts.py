@@ -69,8 +69,8 @@ def find_counterparts(truth: Truth, video: Bytes) -> Counterparts:
         reference, size = center.reshape(reference.shape), radius.reshape(size.shape)
     center, radius = _measure(stack, window, limit.size)
     center, area = center.reshape(reference.shape), truth.pixels
-    member = member.reshape(area.shape)
-    matched = (member >= np.maximum(SHARE * area, 1)) & (member <= np.maximum(area / SHARE, LARGE))
+    covered = member.reshape(area.shape)
+    matched = (covered >= np.maximum(SHARE * area, 1)) & (covered <= np.maximum(area / SHARE, LARGE))
     matched &= np.linalg.norm(center - reference, axis=-1) <= MATCH_DISTANCE
     pixel = np.where(matched[..., None], center, np.nan)
     radius = np.where(matched, radius.reshape(size.shape), 0.0)

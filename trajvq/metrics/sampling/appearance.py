@@ -35,9 +35,9 @@ def matching_appearance(samples: Floats, real: Floats) -> NDArray[np.bool_]:
         samples: ``(M, 4)`` of samples; see `mean_appearance`.
         real: ``(N, 4)`` of reconstructed real clips.
     """
-    shown = real[real[:, 0] > 0]
-    if not len(shown):
+    visible = real[real[:, 0] > 0]
+    if not len(visible):
         return np.zeros(len(samples), dtype=bool)
-    low, high = np.quantile(shown, TAILS, axis=0)
+    low, high = np.quantile(visible, TAILS, axis=0)
     within = (samples >= low - TOLERANCE) & (samples <= high + TOLERANCE)
     return np.asarray(within.all(axis=1) & (samples[:, 0] > 0))
