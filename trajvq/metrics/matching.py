@@ -128,7 +128,7 @@ def _numbers(pixel: Floats, appearance: Floats, limit: float) -> NDArray[np.int6
         limit: See `link`.
     """
     numbers = np.full(pixel.shape[:2], -1)
-    last, speed, mean, seen = np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((0, 4)), np.zeros(0)
+    last, speed, mean, sightings = np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((0, 4)), np.zeros(0)
     for frame, points in enumerate(pixel):
         real = np.flatnonzero(np.isfinite(points).all(axis=-1))
         points, features = points[real], appearance[frame, real]
@@ -139,14 +139,14 @@ def _numbers(pixel: Floats, appearance: Floats, limit: float) -> NDArray[np.int6
         numbers[frame, real[chosen]] = old
         speed[old] = points[chosen] - last[old]
         last[old] = points[chosen]
-        seen[old] += 1
-        mean[old] += (features[chosen] - mean[old]) / seen[old, None]
+        sightings[old] += 1
+        mean[old] += (features[chosen] - mean[old]) / sightings[old, None]
         new = np.setdiff1d(np.arange(len(real)), chosen)
         numbers[frame, real[new]] = len(last) + np.arange(len(new))
         last, mean = np.concatenate([last, points[new]]), np.concatenate([mean, features[new]])
         speed = np.concatenate([speed, np.zeros((len(new), 2))])
-        seen = np.concatenate([seen, np.ones(len(new))])
-    order = np.argsort(-seen, kind="stable")
+        sightings = np.concatenate([sightings, np.ones(len(new))])
+    order = np.argsort(-sightings, kind="stable")
     rank = np.empty(len(last) + 1, dtype=np.int64)
     rank[order], rank[-1] = np.arange(len(last)), -1
     return np.asarray(rank[numbers])

@@ -46,8 +46,8 @@ def ssim(picture: Tensor, target: Tensor, target_moments: Moments | None = None)
     Returns:
         ``(N,)``.
     """
-    known = target_moments or moments(target)
-    parts = (torch.split(values, BATCH) for values in (picture, target, *known))
+    reference = target_moments or moments(target)
+    parts = (torch.split(values, BATCH) for values in (picture, target, *reference))
     return torch.cat([_similarity(first, second, Moments(*m)) for first, second, *m in zip(*parts, strict=True)])
 
 
