@@ -1,5 +1,7 @@
 """Objects found are assigned to true ones one to one and within reach, and keep their identity over time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -64,3 +66,21 @@ def test_identities_survive_shuffled_entries_crossing_paths_and_gaps(seed: int) 
     np.testing.assert_array_equal(linked.pixel[0], true)
     assert (linked.count == np.isfinite(true[..., 0]).sum(axis=1)).all()
     assert link(tracks_at(np.full((2, 4, 1, 2), np.nan))).pixel.shape == (2, 4, 1, 2)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_objects_that_turn_back_where_they_meet_are_told_apart_by_color(seed: int) -> None:
+    time = np.arange(16)
+    away = 3.0 * np.abs(time - 7.5)
+    true = np.stack(
+        [np.stack([32 - away, 30 + 0 * away], axis=1), np.stack([32 + away, 31 + 0 * away], axis=1)], axis=1
+    )
+    color = np.array([[0.8, 0.1, 0.1], [0.1, 0.1, 0.8]])
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(2) for _ in time]
+    tracks = tracks_at(np.stack([frame[order] for frame, order in zip(true, orders, strict=True)])[None])
+    colored = replace(tracks, color=np.stack([color[order] for order in orders])[None])
+    linked = link(colored)
+    first = int(np.argmin(np.abs(linked.color[0, 0] - color[0]).sum(axis=-1)))
+    np.testing.assert_array_equal(linked.pixel[0, :, [first, 1 - first]].swapaxes(0, 1), true)
+    np.testing.assert_array_equal(linked.color[0, :, first], np.tile(color[0], (16, 1)))

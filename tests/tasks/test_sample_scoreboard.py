@@ -139,8 +139,17 @@ def test_val_is_not_judged_by_a_judge_that_it_calibrated(folder: Path, board: Sa
     assert not {"class_match", "coverage", "appearance_match"} & rows["reconstructed"].keys()
     assert not {"of_ceiling", "coverage_of_real"} & rows["model"].keys()
     assert "class_match" in rows["model"]
-    assert any("calibrated on val" in remark for remark in board.remarks("val"))
-    assert not any("lacks" in remark for remark in board.remarks("test"))
+    assert any("calibrated on val" in remark for remark in board.remarks(val))
+    assert not any("lacks" in remark for remark in board.remarks(clips_of(folder, "test")))
+
+
+def test_a_split_of_one_clip_has_no_coverage_and_says_so(folder: Path, board: SampleScoreboard, tmp_path: Path) -> None:
+    generate(tmp_path / "one", {"train": 0, "val": 0, "test": 1, **dict.fromkeys(OOD, 0)}, progress=False)
+    real = clips_of(tmp_path / "one", "test")
+    rows = board.compute(real, {"model": clips_of(folder, "test").tracked})
+    assert not {"coverage", "density", "coverage_of_real"} & (rows["model"].keys() | rows["reconstructed"].keys())
+    assert "class_match" in rows["model"]
+    assert any("one clip" in remark for remark in board.remarks(real))
 
 
 def test_the_shift_of_training_is_that_of_its_augmentation() -> None:

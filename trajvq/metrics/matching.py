@@ -14,6 +14,8 @@ from trajvq.io.arrays import Floats
 from trajvq.metrics.tracking import Tracks
 
 MATCH_DISTANCE = 8.0  # px, the largest distance at which an object counts as the true one
+COLOR_PENALTY = 60.0  # px by which a pair seems farther apart for each unit of a channel of color that differs
+RADIUS_PENALTY = 1.0  # the same for each px of radius
 FORBIDDEN = 1e6  # cost of a pair that is no match; higher than all matches of a frame together
 
 
@@ -61,13 +63,16 @@ def match(tracks: Tracks, pixel: Floats) -> Matches:
     return Matches(in_order, matched, tracks.count - matched.sum(axis=2))
 
 
-def assign(first: Floats, second: Floats, limit: float = MATCH_DISTANCE) -> NDArray[np.int64]:
+def assign(
+    first: Floats, second: Floats, limit: float = MATCH_DISTANCE, penalty: Floats | None = None
+) -> NDArray[np.int64]:
     """Return for each first position the number of the second position assigned to it, -1 without any.
 
     Args:
         first: ``(..., K, 2)`` positions in pixels; NaN where there is none.
         second: ``(..., M, 2)``.
         limit: Largest distance of a pair in pixels.
+        penalty: ``(..., K, M)`` px to add to the distances of pairs that are near enough; None for none.
 
     Returns:
         int64 ``(..., K)``.
@@ -79,11 +84,12 @@ def assign(first: Floats, second: Floats, limit: float = MATCH_DISTANCE) -> NDAr
     first, second = first.reshape(frames, shape[-1], 2), second.reshape(frames, columns, 2)
     distance = np.linalg.norm(first[:, :, None] - second[:, None], axis=-1)
     near = distance <= limit  # false for NaN
+    cost = distance if penalty is None else distance + penalty.reshape(distance.shape)
     # A pair that has no alternative needs no search.
     clear = near & (near.sum(axis=2, keepdims=True) == 1) & (near.sum(axis=1, keepdims=True) == 1)
     index = np.where(clear.any(axis=2), clear.argmax(axis=2), -1)
     for row in np.flatnonzero((near & ~clear).any(axis=(1, 2))):
-        rows, chosen = linear_sum_assignment(np.where(near[row], distance[row], FORBIDDEN))
+        rows, chosen = linear_sum_assignment(np.where(near[row], cost[row], FORBIDDEN))
         kept = near[row][rows, chosen]
         index[row, rows[kept]] = chosen[kept]
     return index.reshape(shape)
@@ -93,7 +99,8 @@ def link(tracks: Tracks, limit: float = MATCH_DISTANCE) -> Tracks:
     """Give the objects of clips an identity over time.
 
     From frame to frame objects keep the number of the object assigned to them, which was last seen at most ``limit``
-    px away and is expected to go on as it last moved. An object that is new gets a new number.
+    px away and is expected to go on as it last moved. Where several could be meant, as where objects cross, color
+    and radius count, too. An object that is new gets a new number.
 
     Args:
         tracks: Of N clips of T frames.
@@ -105,29 +112,41 @@ def link(tracks: Tracks, limit: float = MATCH_DISTANCE) -> Tracks:
     """
     count, frames, most = tracks.pixel.shape[:3]
     number = np.full((count, frames, most), -1)
+    appearance = np.concatenate([COLOR_PENALTY * tracks.color, RADIUS_PENALTY * tracks.radius[..., None]], axis=-1)
+    appearance = np.nan_to_num(appearance)  # a tracker of the user's own may know no color
     for clip in range(count):
-        number[clip] = _numbers(tracks.pixel[clip], limit)
+        number[clip] = _numbers(tracks.pixel[clip], appearance[clip], limit)
     return _renumbered(tracks, number)
 
 
-def _numbers(pixel: Floats, limit: float) -> NDArray[np.int64]:
-    """Return ``(T, K)`` numbers of the objects of a clip ``(T, K, 2)``, -1 for none, the most frequent object first."""
+def _numbers(pixel: Floats, appearance: Floats, limit: float) -> NDArray[np.int64]:
+    """Return ``(T, K)`` numbers of the objects of a clip, -1 for none, the most frequent object first.
+
+    Args:
+        pixel: ``(T, K, 2)`` px.
+        appearance: ``(T, K, 4)`` px; a difference is a penalty.
+        limit: See `link`.
+    """
     numbers = np.full(pixel.shape[:2], -1)
-    last, speed = np.zeros((0, 2)), np.zeros((0, 2))
+    last, speed, mean, sightings = np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((0, 4)), np.zeros(0)
     for frame, points in enumerate(pixel):
         real = np.flatnonzero(np.isfinite(points).all(axis=-1))
-        expected = last + speed
-        index = assign(expected, points[real], limit)
+        points, features = points[real], appearance[frame, real]
+        penalty = np.abs(mean[:, None] - features).sum(axis=-1)
+        index = assign(last + speed, points, limit, penalty)
         old = np.flatnonzero(index >= 0)
-        numbers[frame, real[index[old]]] = old
-        speed[old] = points[real[index[old]]] - last[old]
-        last[old] = points[real[index[old]]]
-        new = np.setdiff1d(np.arange(len(real)), index[old])
+        chosen = index[old]
+        numbers[frame, real[chosen]] = old
+        speed[old] = points[chosen] - last[old]
+        last[old] = points[chosen]
+        sightings[old] += 1
+        mean[old] += (features[chosen] - mean[old]) / sightings[old, None]
+        new = np.setdiff1d(np.arange(len(real)), chosen)
         numbers[frame, real[new]] = len(last) + np.arange(len(new))
-        last = np.concatenate([last, points[real[new]]])
+        last, mean = np.concatenate([last, points[new]]), np.concatenate([mean, features[new]])
         speed = np.concatenate([speed, np.zeros((len(new), 2))])
-    frames = np.bincount(numbers[numbers >= 0], minlength=len(last))
-    order = np.argsort(-frames, kind="stable")
+        sightings = np.concatenate([sightings, np.ones(len(new))])
+    order = np.argsort(-sightings, kind="stable")
     rank = np.empty(len(last) + 1, dtype=np.int64)
     rank[order], rank[-1] = np.arange(len(last)), -1
     return np.asarray(rank[numbers])

@@ -216,7 +216,7 @@ class Sample(GeneratorTask):
         judge = {"judge": physics.judge.as_json()} if physics else {}
         settings = ", ".join(f"{name} {value:g}" for name, value in vars(self.sampling).items())
         own = ["model_at_1 samples the model's own distribution, with all of these at 1; nll_bits belongs to it"]
-        remarks = [f"model is sampled at {settings}", *(own if len(samples) > 1 else []), *scoreboard.remarks(split)]
+        remarks = [f"model is sampled at {settings}", *(own if len(samples) > 1 else []), *scoreboard.remarks(real)]
         return {"truth": "judged", "rows": rows, **judge, "remarks": remarks}
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:

@@ -79,7 +79,7 @@ class SampleScoreboard:
             rows[name] = {
                 **(self.physics.figures(objects[name], clips[name].label) if self.physics is not None else {}),
                 "visible": visible_frames(clips[name].tracks.count, self.val.matched.most),
-                **density_and_coverage(features["reconstructed"], compared)._asdict(),
+                **self._coverage(features["reconstructed"], compared),
                 "appearance_match": self._appearance_match(features[name], objects[name]),
             }
         for name, each in samples.items():
@@ -93,17 +93,24 @@ class SampleScoreboard:
             rows["model"]["description_bits"] = description
         return {name: row for name, row in rows.items() if row}
 
+    @staticmethod
+    def _coverage(real: Features, samples: Features) -> Figures:
+        """Return density and coverage; nothing for a single real object, which has no neighbors."""
+        return density_and_coverage(real, samples)._asdict() if len(real.path) > 1 else {}
+
     def objects_of(self, samples: TrackedClips) -> Objects:
         """Return the objects of samples."""
         return Objects.of_samples(samples.tracks, self.val.matched.most, self.size)
 
-    def remarks(self, split: str) -> list[str]:
+    def remarks(self, real: RealClips) -> list[str]:
         """Return what a reader of a split's figures must know, in lines of a scoreboard."""
         on_val = "the row reconstructed lacks what would compare val with itself: the judge is calibrated on val"
+        alone = "coverage and density are left out: a split of one clip has no neighborhoods"
         single = "gan_train and gan_test are left out: they need two classes"
         return [
             *(self.physics.remarks if self.physics else ["no class match and no physics residual: no classes"]),
-            *([on_val] if split == "val" else []),
+            *([on_val] if real.clips.split == "val" else []),
+            *([alone] if len(real.tracked.label) < 2 else []),
             *([single] if len(self.classes) < 2 else []),
         ]
 

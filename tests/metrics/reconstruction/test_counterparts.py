@@ -126,3 +126,34 @@ def test_an_object_that_is_occluded_is_neither_charged_nor_surplus() -> None:
     truth = truth_of(columns | {"video": to_float(columns["video"])})
     assert not truth.valid.any()
     assert find_counterparts(truth, truth.video).surplus.sum() == 0
+
+
+@pytest.mark.parametrize("level", [0, 128])
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_picture_of_one_color_shows_no_object(level: int, stored: bool) -> None:
+    columns = scene(4, 2, frames=4)
+    batch = columns | {"video": to_float(columns["video"])}
+    truth = truth_of(batch if stored else {name: batch[name] for name in ("video", "background")})
+    counterparts = find_counterparts(truth, np.full_like(truth.video, level))
+    assert not counterparts.matched[truth.valid].any()
+    assert (counterparts.surplus >= 1).all()
+
+
+def test_a_still_trail_shows_no_object() -> None:
+    target = np.concatenate([discs((x, 24)) for x in (10, 16, 22, 28, 34)], axis=1)
+    truth, counterparts = compared(target, np.repeat(target.min(axis=1, keepdims=True), target.shape[1], axis=1))
+    assert not counterparts.matched[truth.valid].any()
+    assert (counterparts.surplus[:, [0, 1, -2, -1]] == 1).all()
+
+
+@pytest.mark.parametrize(("side", "matched"), [(12, True), (15, False)])
+def test_an_object_of_more_than_its_area_divided_by_30_percent_is_not_matched(side: int, matched: bool) -> None:
+    target, square = discs((24, 24), radius=4), discs()
+    square[..., 24 - side // 2 : 24 + side - side // 2, 24 - side // 2 : 24 + side - side // 2] = 0
+    assert compared(target, square)[1].matched.all() == matched
+
+
+@pytest.mark.parametrize(("shift", "matched"), [(7, True), (9, False)])
+def test_an_object_that_covers_its_place_is_matched_within_8_px_only(shift: int, matched: bool) -> None:
+    target = discs((16, 24), radius=10)
+    assert compared(target, discs((16 + shift, 24), radius=10))[1].matched.all() == matched

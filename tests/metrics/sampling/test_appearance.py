@@ -39,3 +39,13 @@ def test_real_clips_match_and_a_bad_one_among_them_admits_nothing_else(real: np.
     assert matching_appearance(real, real).mean() > 0.99
     bad = np.concatenate([real, [[20.0, 1.0, 1.0, 1.0]]])
     assert not matching_appearance(np.array([[6.0, 0.9, 0.9, 0.9]]), bad).any()
+
+
+def test_a_sample_without_object_never_matches_whatever_reconstructions_lose(real: np.ndarray) -> None:
+    lost = np.concatenate([real, np.zeros((30, 4))])
+    assert matching_appearance(np.array([[0.0] * 4, [0.2, 0.05, 0.05, 0.05], [2.5, 0.4, 0.4, 0.4]]), lost).tolist() == [
+        False,
+        False,
+        True,
+    ]
+    assert not matching_appearance(np.zeros((2, 4)), np.zeros((3, 4))).any()

@@ -15,7 +15,7 @@ from trajvq.io.arrays import Bytes, Floats
 from trajvq.metrics.forecast.objects import Objects, follow
 from trajvq.metrics.matching import match
 from trajvq.metrics.reconstruction.objects import clip_figures
-from trajvq.metrics.reconstruction.ssim import ssim
+from trajvq.metrics.reconstruction.ssim import pictures_of, ssim
 from trajvq.metrics.reconstruction.truth import Truth
 from trajvq.metrics.tracking import Tracks, track
 
@@ -111,10 +111,8 @@ def frame_figures(
             compared = clip_figures(later, video[:, :frames])
             for name in (*OBJECT_SUMS, "square_error"):
                 columns[name][:, :frames] = compared[name]
-            pictures = (
-                torch.from_numpy(clips).flatten(0, 1).float() / 255 for clips in (video[:, :frames], later.video)
-            )
-            columns["similarity"][:, :frames] = ssim(*pictures).view(len(video), frames).numpy()
+            similarity = ssim(pictures_of(video[:, :frames]), *later.pictures)
+            columns["similarity"][:, :frames] = similarity.view(len(video), frames).numpy()
         columns |= {"visible": objects.take(visible), "pixel": objects.take(follow(tracks, future))}
         figures |= {f"{row}/{name}": column for name, column in columns.items()}
     return figures

@@ -66,8 +66,9 @@ def color_difference(difference: NDArray[np.floating], area: NDArray[np.bool_]) 
         The mean over channels of the absolute difference of the means, in the unit of ``difference``.
     """
     shape, total = area.shape[:3], int(np.prod(area.shape[:3]))
-    clip, frame, item, row, column = np.nonzero(area)
-    member = np.ravel_multi_index((clip, frame, item), shape)
+    at = np.flatnonzero(area)  # several times as fast as np.nonzero
+    clip, frame, _, row, column = np.unravel_index(at, area.shape)
+    member = at // (area.shape[3] * area.shape[4])
     pixels = np.maximum(np.bincount(member, minlength=total), 1)
     channels = difference[clip, frame, :, row, column].T
     sums = [np.bincount(member, channel, total) for channel in channels]

@@ -2,7 +2,8 @@
 
 An object is looked for where the target has it, at 30 % of its own contrast. What a reconstruction shows elsewhere is
 surplus only if it is clearer than that: it must stand out from the background and from the target alike. So the target
-itself has no surplus, nor have its noisy copies.
+itself has no surplus, nor have its noisy copies. What covers an object is its counterpart only if it is about as large
+and in its place: a picture that is black everywhere shows no object.
 
 N clips, T frames, K objects; F = N T frames in a stack.
 """
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from trajvq.io.arrays import Bytes, Floats
-from trajvq.metrics.matching import assign
+from trajvq.metrics.matching import MATCH_DISTANCE, assign
 from trajvq.metrics.reconstruction.areas import OBJECT_MARGIN
 from trajvq.metrics.reconstruction.truth import Truth
 from trajvq.metrics.tracking import IN_FRAME, NOISE, SHARE, contrast_of, positive_minimum
@@ -30,7 +31,8 @@ class Counterparts:
     """The counterparts of the true objects.
 
     Attributes:
-        matched: bool ``(N, T, K)``: whether at least 30 % of an object's contrast and area are there.
+        matched: bool ``(N, T, K)``: whether at least 30 % of an object's contrast and area are there, at most 8 px off,
+            and no more than the area divided by 30 %, which a blurred disc has at 30 % of its contrast, or 12 px.
         distance: ``(N, T, K)`` px between the object and its counterpart; NaN where it is not matched.
         pixel: ``(N, T, K, 2)`` centroid (x, y) of the counterpart, pixels; NaN where the object is not matched.
         radius: ``(N, T, K)`` radius of the counterpart, pixels; 0 where the object is not matched.
@@ -66,8 +68,11 @@ def find_counterparts(truth: Truth, video: Bytes) -> Counterparts:
         center, radius = _measure(target, window, limit.size)
         reference, size = center.reshape(reference.shape), radius.reshape(size.shape)
     center, radius = _measure(stack, window, limit.size)
-    matched = (member >= np.maximum(SHARE * truth.pixels.reshape(limit.shape), 1)).reshape(truth.radius.shape)
-    pixel = np.where(matched[..., None], center.reshape(reference.shape), np.nan)
+    center, area = center.reshape(reference.shape), truth.pixels
+    covered = member.reshape(area.shape)
+    matched = (covered >= np.maximum(SHARE * area, 1)) & (covered <= np.maximum(area / SHARE, LARGE))
+    matched &= np.linalg.norm(center - reference, axis=-1) <= MATCH_DISTANCE
+    pixel = np.where(matched[..., None], center, np.nan)
     radius = np.where(matched, radius.reshape(size.shape), 0.0)
     return Counterparts(
         matched=matched,
@@ -93,7 +98,7 @@ def _bodies(truth: Truth, stack: NDArray[np.float32], limit: Floats) -> NDArray[
     frames, objects = limit.shape
     lowest = positive_minimum(limit, np.full(frames, np.inf))
     labels, total = ndimage.label(stack >= lowest[:, None, None], IN_FRAME)
-    frame, row, column = np.nonzero(labels)
+    frame, row, column = np.unravel_index(np.flatnonzero(labels), labels.shape)
     component, true = labels[frame, row, column], truth.numbers[frame, row, column]
     pairs, overlap = np.unique(component[true > 0] * np.int64(limit.size + 1) + true[true > 0], return_counts=True)
     first, second = pairs // (limit.size + 1), pairs % (limit.size + 1)
@@ -172,7 +177,7 @@ def _measure(stack: NDArray[np.float32], window: NDArray[np.int32], total: int) 
         total: Number of objects.
     """
     wider = np.where(window > 0, window, ndimage.maximum_filter(window, (1, 3, 3)))  # with the faint edge
-    frame, row, column = np.nonzero(wider)
+    frame, row, column = np.unravel_index(np.flatnonzero(wider), wider.shape)
     member, weight = wider[frame, row, column] - 1, stack[frame, row, column].astype(np.float64)
     mass, peak = np.bincount(member, weight, total), np.zeros(total)
     np.maximum.at(peak, member, weight)
@@ -182,14 +187,17 @@ def _measure(stack: NDArray[np.float32], window: NDArray[np.int32], total: int) 
 
 
 def _surplus(truth: Truth, video: Bytes, stack: NDArray[np.float32], body: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return ``(F,)`` numbers of components that are clear of the background, of the target and of every object."""
+    """Return ``(F,)`` numbers of components that are clear of the background, of the target and of every object.
+
+    What is connected to an object is clear of it farther than 8 px away.
+    """
     frames = truth.radius.shape[1]
     contrast = positive_minimum(truth.contrast, np.full(len(truth.contrast), UNKNOWN_CONTRAST))
     area = positive_minimum(truth.pixels.reshape(len(contrast), -1), np.full(len(contrast), LARGE))
     least = np.clip(SHARE * area, 1.0, LARGE)
     threshold = np.repeat(np.maximum(SHARE * contrast, CLEAR), frames)[:, None, None]
     window = 2 * int(OBJECT_MARGIN) + 1
-    clear = (stack >= threshold) & (body == 0)
+    clear = (stack >= threshold) & ((body == 0) | ~truth.surroundings)
     clear &= ndimage.maximum_filter(truth.numbers, (1, window, window)) == 0
     number = np.zeros(len(stack), dtype=np.int64)
     rows = np.flatnonzero(clear.any(axis=(1, 2)))

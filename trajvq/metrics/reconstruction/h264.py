@@ -4,11 +4,14 @@ x264 works in full-range Y'CbCr 4:4:4, at the preset `veryslow`, tuned for PSNR,
 and without assembly, so that the same clip gives the same bits everywhere.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from trajvq.io.arrays import Bytes, Floats
 
@@ -58,7 +61,7 @@ class H264:
             video: uint8 ``(N, T, 3, H, W)``.
             background: uint8 ``(N, 1, 3, H, W)``.
         """
-        streams = [_stream(clip, self.crf) for clip in video]
+        streams = _streams(video, self.crf)
         bits = np.array([_bits(stream) for stream in streams])
         still: dict[bytes, int] = {}
         for picture in background:  # many clips share a background
@@ -102,7 +105,7 @@ def choose_setting(video: Bytes, bits: float) -> H264:
     """
 
     def mean(step: int) -> float:
-        return float(np.mean([_bits(_stream(clip, FINEST + STEP * step)) for clip in video]))
+        return float(np.mean([_bits(stream) for stream in _streams(video, FINEST + STEP * step)]))
 
     low, high = 0, round((COARSEST - FINEST) / STEP)  # finest with at most the target: bits fall with the CRF
     needed: dict[int, float] = {}
@@ -114,6 +117,12 @@ def choose_setting(video: Bytes, bits: float) -> H264:
         needed[low] = mean(low)
     nearest = min(needed, key=lambda step: (abs(needed[step] - bits), step))
     return H264(FINEST + STEP * nearest, bits, len(video))
+
+
+def _streams(video: Bytes, crf: float) -> list[list[bytes]]:
+    """Return `_stream` of N clips, each in a thread of its own: the encoder takes most of the time of a scoreboard."""
+    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        return list(threads.map(_stream, video, repeat(crf)))
 
 
 def _stream(clip: Bytes, crf: float) -> list[bytes]:

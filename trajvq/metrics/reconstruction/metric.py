@@ -16,7 +16,7 @@ from torchmetrics.utilities import dim_zero_cat
 from trajvq.io.arrays import Bytes, Floats
 from trajvq.metrics.intervals import Interval, bootstrap, bootstrap_ratio, wilson
 from trajvq.metrics.reconstruction.objects import clip_figures, moving_figures
-from trajvq.metrics.reconstruction.ssim import WINDOW, ssim
+from trajvq.metrics.reconstruction.ssim import WINDOW, pictures_of, ssim
 from trajvq.metrics.reconstruction.truth import Truth
 
 LEAST_SQUARE_ERROR = 1e-10  # mean square error at which PSNR stops rising, 100 dB
@@ -72,8 +72,8 @@ class ReconstructionFigures(Metric):
         if self.full:
             figures |= moving_figures(truth, video)
             if min(video.shape[-2:]) >= WINDOW:
-                pictures = (torch.from_numpy(v).flatten(0, 1).float() / 255 for v in (video, truth.video))
-                self.similarity.append(ssim(*pictures).view(video.shape[:2]).to(self.device))
+                similarity = ssim(pictures_of(video), *truth.pictures)
+                self.similarity.append(similarity.view(video.shape[:2]).to(self.device))
         for name, value in figures.items():
             getattr(self, name).append(torch.from_numpy(value).to(self.device, torch.float32))
         if own_values is not None:

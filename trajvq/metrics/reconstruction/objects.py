@@ -55,7 +55,7 @@ def moving_figures(truth: Truth, video: Bytes) -> dict[str, Floats]:
         truth: Of N clips.
         video: uint8 ``(N, T, 3, H, W)``, the reconstructions.
     """
-    clip, frame, row, column = np.nonzero(truth.moving)
+    clip, frame, row, column = np.unravel_index(np.flatnonzero(truth.moving), truth.moving.shape)
     picture = clip * video.shape[1] + frame
     compared = (v[clip, frame, :, row, column].astype(np.float32) / 255 for v in (video, truth.video))
     square_error = np.square(np.subtract(*compared)).mean(axis=1)

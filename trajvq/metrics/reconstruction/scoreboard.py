@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from trajvq.metrics.reconstruction.h264 import H264, choose_setting, is_availabl
 from trajvq.metrics.reconstruction.ideal import TokenCounts
 from trajvq.metrics.reconstruction.metric import ReconstructionFigures, skill
 from trajvq.metrics.reconstruction.ssim import WINDOW
-from trajvq.metrics.reconstruction.truth import Truth, background_of, truth_of
+from trajvq.metrics.reconstruction.truth import background_of, truth_of
 from trajvq.metrics.scoreboard import TARGET
 
 COUNTS = ("clips", "still_clips", "empty_clips")
@@ -81,32 +82,35 @@ class ReconstructionScoreboard(nn.Module):
         truth = truth_of(batch)
         self.tracked = "pixel" not in batch
         video, background = batch["video"], background_of(batch)
-        stored = to_uint8(reconstruction)
-        self.model.update(truth, stored, batch.get("index"), self._own_values(stored, video, background))
+        rows = [(self.model, to_uint8(reconstruction))]
         if self.target is not None:
-            self.target.update(truth, truth.video, own_values=self._own_values(truth.video, video, background))
+            rows.append((self.target, truth.video))
         self.window = min(video.shape[-2:])
         for name, baseline in TRIVIAL.items():
             trivial, figures = baseline(video, background), self.rows[name]
             if isinstance(figures, ReconstructionFigures):
-                stored = to_uint8(trivial)
-                figures.update(truth, stored, own_values=self._own_values(stored, video, background))
+                rows.append((figures, to_uint8(trivial)))
             elif isinstance(figures, MeanMetric):
                 figures.update(_mean_square_error(video, trivial)[torch.from_numpy(truth.moves).to(video.device)])
         if self.h264 is not None:
-            self._update_h264(self.h264, truth, video, background)
+            figures, coded = self.rows["h264"], self.h264.encode(truth.video, truth.background)
+            assert isinstance(figures, ReconstructionFigures)
+            rows.append((figures, coded.video))
+            self._add_lengths({"bits": coded.bits, "bits_beyond_still": coded.bits_beyond_still})
+        numbers = [batch.get("index"), *[None] * (len(rows) - 1)]  # only the model has figures by clip
+        own = [self._own_values(clips, video, background) for _, clips in rows]
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:  # NumPy and PyTorch leave others the lock
+            updates = [
+                threads.submit(figures.update, truth, clips, index, values)
+                for (figures, clips), index, values in zip(rows, numbers, own, strict=True)
+            ]
+        for update in updates:
+            update.result()
         if self.train_counts is not None and indices is not None:
             self._add_lengths({"bits_ideal": self.train_counts.code_length(indices)})
         if self.codes is not None and indices is not None:
             self.cells = indices.shape[-3:].numel()
             self.codes.update(indices, torch.from_numpy(truth.pixel).to(indices.device))
-
-    def _update_h264(self, encoder: H264, truth: Truth, video: Tensor, background: Tensor) -> None:
-        coded = encoder.encode(truth.video, truth.background)
-        figures = self.rows["h264"]
-        assert isinstance(figures, ReconstructionFigures)
-        figures.update(truth, coded.video, own_values=self._own_values(coded.video, video, background))
-        self._add_lengths({"bits": coded.bits, "bits_beyond_still": coded.bits_beyond_still})
 
     def _add_lengths(self, lengths: Mapping[str, Floats]) -> None:
         """Add lengths of clips, ``(B,)`` bits each."""

@@ -6,13 +6,16 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 
 from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import to_uint8
 from trajvq.metrics.background import estimate_background, stored_background
+from trajvq.metrics.matching import MATCH_DISTANCE
 from trajvq.metrics.reconstruction.areas import LEAST_RADIUS, color_difference, disc_mask, object_area
 from trajvq.metrics.reconstruction.moving import moving_pixels
+from trajvq.metrics.reconstruction.ssim import Moments, moments, pictures_of
 from trajvq.metrics.tracking import contrast_of, find_objects
 
 OBJECT_QUANTILE = 0.999  # of a clip's differences from a textured background, taken as the object's contrast
@@ -63,6 +66,12 @@ class Truth:
         return np.bincount(numbers, minlength=self.radius.size).reshape(self.radius.shape).astype(np.float64)
 
     @cached_property
+    def surroundings(self) -> NDArray[np.bool_]:
+        """``(N T, H, W)``: pixels within 8 px of an object, along rows and columns."""
+        window = 2 * int(MATCH_DISTANCE) + 1
+        return np.asarray(ndimage.maximum_filter(self.numbers > 0, (1, window, window)))
+
+    @cached_property
     def area(self) -> NDArray[np.bool_]:
         """``(N, T, K, H, W)``: pixels of the objects, as `object_area` finds them; computed once for all rows."""
         return object_area(self.video, self.background, self.pixel, self.radius, self.contrast)
@@ -72,6 +81,12 @@ class Truth:
         """``(N, T, K)`` difference between the mean colors of target and background over `area`, in [0, 1]."""
         difference = (self.video.astype(np.float32) - self.background) / 255
         return color_difference(difference, self.area)
+
+    @cached_property
+    def pictures(self) -> tuple[Tensor, Moments]:
+        """Frames float ``(N T, 3, H, W)`` in [0, 1], and their moments for SSIM; computed once for all rows."""
+        pictures = pictures_of(self.video)
+        return pictures, moments(pictures)
 
     @cached_property
     def moving(self) -> NDArray[np.bool_]:
@@ -135,7 +150,9 @@ def _disc_labels(pixel: Floats, radius: Floats, height: int, width: int) -> NDAr
 
 def _object_contrast(video: Bytes, background: Bytes, color: Floats) -> Floats:
     """Return ``(N, K)`` contrasts of objects of ``(N, K, 3)`` colors with their backgrounds."""
-    if background.std(axis=(3, 4)).any():
-        strongest = np.quantile(contrast_of(video, background), OBJECT_QUANTILE, axis=(1, 2, 3)).astype(np.float64)
-        return np.repeat(strongest[:, None], color.shape[1], axis=1)
-    return np.asarray(np.abs(color - (background / 255.0)[:, :, :, 0, 0]).mean(axis=-1))
+    flat = np.asarray(np.abs(color - (background / 255.0)[:, :, :, 0, 0]).mean(axis=-1))
+    textured = np.flatnonzero((background != background[..., :1, :1]).any(axis=(1, 2, 3, 4)))
+    if len(textured):
+        difference = contrast_of(video[textured], background[textured])
+        flat[textured] = np.quantile(difference, OBJECT_QUANTILE, axis=(1, 2, 3))[:, None]
+    return flat

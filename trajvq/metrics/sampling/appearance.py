@@ -28,11 +28,16 @@ def mean_appearance(radius: Floats, color: Floats) -> Floats:
 def matching_appearance(samples: Floats, real: Floats) -> NDArray[np.bool_]:
     """Return ``(M,)``: whether radius and every channel of the color lie within those of real clips.
 
-    These are the 1 to 99 % of the real clips, wider by 0.3 px and by 10 of 255 levels.
+    These are the 1 to 99 % of the real clips that show an object, wider by 0.3 px and by 10 of 255 levels. A sample
+    without object (radius 0) never matches, whatever real clips lose.
 
     Args:
         samples: ``(M, 4)`` of samples; see `mean_appearance`.
         real: ``(N, 4)`` of reconstructed real clips.
     """
-    low, high = np.quantile(real, TAILS, axis=0)
-    return np.asarray(((samples >= low - TOLERANCE) & (samples <= high + TOLERANCE)).all(axis=1))
+    visible = real[real[:, 0] > 0]
+    if not len(visible):
+        return np.zeros(len(samples), dtype=bool)
+    low, high = np.quantile(visible, TAILS, axis=0)
+    within = (samples >= low - TOLERANCE) & (samples <= high + TOLERANCE)
+    return np.asarray(within.all(axis=1) & (samples[:, 0] > 0))
