@@ -73,6 +73,21 @@ def test_a_panning_texture_has_no_surplus(script: ModuleType) -> None:
     assert all(row.get("visible", 1.0) >= 0.99 for row in rows.values())
 
 
+def test_faint_and_soft_objects_beside_a_bright_one(script: ModuleType) -> None:
+    """Tracked at 30 % of the clip's contrast, a faint object is a few pixels; at 30 % of its own it is many."""
+    time = np.arange(8)[:, None, None]
+    y, x = np.mgrid[:48, :48] + 0.5
+    spots = [(230.0, 2.0, 10 + time, 12.0), (78.0, 3.5, 36.0 - time, 34.0), (76.0, 4.0, 12.0 + time, 36.0)]
+    light = sum(
+        peak * np.exp(-((x - right) ** 2 + (y - down) ** 2) / (2 * size**2)) for peak, size, right, down in spots
+    )
+    video = torch.from_numpy(np.rint(light)).byte()[None, :, None].expand(1, 8, 3, 48, 48)
+    background = torch.zeros(1, 3, dtype=torch.uint8)
+    truth = truth_from({"video": video, "background": background}, stored=False)
+    assert truth.valid.sum() == 24
+    check(script, truth)
+
+
 @pytest.mark.skipif(not SETS, reason="TRAJVQ_CLIPS names no folder of clips")
 @pytest.mark.parametrize("path", SETS, ids=lambda path: path.name)
 def test_clips_of_ones_own(script: ModuleType, path: Path, tmp_path: Path) -> None:

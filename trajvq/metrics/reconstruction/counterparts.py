@@ -32,7 +32,8 @@ class Counterparts:
 
     Attributes:
         matched: bool ``(N, T, K)``: whether at least 30 % of an object's contrast and area are there, at most 8 px off,
-            and no more than the area divided by 30 %, which a blurred disc has at 30 % of its contrast, or 12 px.
+            and no more than the area divided by 30 %, which a blurred disc has at 30 % of its contrast, or 12 px. The
+            area of a tracked object is then that in the target at 30 % of its contrast.
         distance: ``(N, T, K)`` px between the object and its counterpart; NaN where it is not matched.
         pixel: ``(N, T, K, 2)`` centroid (x, y) of the counterpart, pixels; NaN where the object is not matched.
         radius: ``(N, T, K)`` radius of the counterpart, pixels; 0 where the object is not matched.
@@ -70,7 +71,11 @@ def find_counterparts(truth: Truth, video: Bytes) -> Counterparts:
     center, radius = _measure(stack, window, limit.size)
     center, area = center.reshape(reference.shape), truth.pixels
     covered = member.reshape(area.shape)
-    matched = (covered >= np.maximum(SHARE * area, 1)) & (covered <= np.maximum(area / SHARE, LARGE))
+    most = np.maximum(area / SHARE, LARGE)
+    if truth.tracked and (covered > most).any():  # a faint object is larger at 30 % of its contrast than as tracked
+        own = np.bincount(_bodies(truth, target, limit).ravel(), minlength=limit.size + 1)[1:]
+        most = np.maximum(most, own.reshape(area.shape) / SHARE)
+    matched = (covered >= np.maximum(SHARE * area, 1)) & (covered <= most)
     matched &= np.linalg.norm(center - reference, axis=-1) <= MATCH_DISTANCE
     pixel = np.where(matched[..., None], center, np.nan)
     radius = np.where(matched, radius.reshape(size.shape), 0.0)
