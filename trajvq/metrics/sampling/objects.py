@@ -50,7 +50,7 @@ class Objects:
         linked = tracks if most == 1 else link(tracks)
         pixel = np.where(few[..., None], linked.pixel, np.nan)
         present = shown_in(pixel)  # (N, T, K)
-        valid = np.ones_like(present) if most == 1 else ~_excused(pixel, linked.radius, size)
+        valid = np.ones_like(present) if most == 1 else ~excused(pixel, linked.radius, size)
         kept = (present.mean(axis=1) >= BRIEF) & objects_to_see(valid) & (np.arange(pixel.shape[2]) < most)
         kept[:, 0] |= ~kept.any(axis=1)
         color = np.where(present[..., None], linked.color, np.nan)
@@ -106,12 +106,17 @@ def flat(values: Floats, valid: NDArray[np.bool_]) -> Floats:
     return np.asarray(values[clip, :, number])
 
 
-def _excused(pixel: Floats, radius: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
+def excused(pixel: Floats, radius: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
     """Return ``(N, T, K)``: frames in which an object cannot be seen alone, or as a whole.
 
     It touches the edge of the picture, or is expected to be beyond it; or it touches another object: one of the two is
     then missing. A missing object is expected on the line between its positions before and after, and before the first
     and after the last one where its speed there takes it.
+
+    Args:
+        pixel: ``(N, T, K, 2)`` px, of objects that are linked over time; NaN where they are not shown.
+        radius: ``(N, T, K)`` px.
+        size: Height and width of the picture in pixels.
     """
     excused = np.zeros(pixel.shape[:-1], dtype=bool)
     edge, present = np.array([size[1], size[0]]), shown_in(pixel)
