@@ -155,3 +155,26 @@ def test_a_split_of_one_clip_has_no_coverage_and_says_so(folder: Path, board: Sa
 def test_the_shift_of_training_is_that_of_its_augmentation() -> None:
     assert shift_of(ClipSymmetries(shift=3)) == 3
     assert shift_of(None) == 0
+
+
+def test_samples_without_object_are_wrong_to_every_classifier(
+    folder: Path, board: SampleScoreboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def always_first(*arguments: Any) -> Any:
+        return {name: torch.eye(arguments[2])[[0] * len(target)] for name, target in arguments[4].items()}
+
+    monkeypatch.setattr(sample_scoreboard, "classify_tracks", always_first)
+    real = clips_of(folder, "test")
+    samples = {}
+    for name, share in (("model", 0.0), ("half", 0.5), ("blank", 1.0), ("flicker", 0.0)):
+        pixel, count = real.tracked.tracks.pixel.copy(), real.tracked.tracks.count.copy()
+        pixel[: int(share * EACH)], count[: int(share * EACH)] = np.nan, 0
+        if name == "flicker":
+            pixel[:, ::4], count[:, ::4] = np.nan, 0
+        tracks = replace(real.tracked.tracks, pixel=pixel, count=count)
+        samples[name] = TrackedClips(real.tracked.tokens, np.zeros(EACH, dtype=np.int64), tracks)
+    rows = board.compute(real, samples)
+    right = {name: value_of(rows[name]["gan_test"]) for name in samples}
+    assert right == {"model": 1.0, "half": 0.5, "blank": 0.0, "flicker": 0.0}
+    assert value_of(rows["blank"]["gan_train"]) == 0
+    assert value_of(rows["model"]["gan_train"]) == pytest.approx(0.25)  # of the real clips, a quarter is of the class

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajvq.io.arrays import Floats
+from trajvq.metrics.judge import NEEDED
 from trajvq.metrics.matching import link, match
 from trajvq.metrics.tracking import Tracks
 
@@ -85,6 +86,11 @@ class Objects:
             clip=clip,
         )
 
+    def shown(self) -> NDArray[np.bool_]:
+        """Return ``(M,)``: whether 13 of 16 frames in which an object can be seen show it, as the judge demands."""
+        count = (shown_in(self.pixel) & self.valid).sum(axis=1)
+        return np.asarray((count >= NEEDED * self.valid.sum(axis=1)) & (count > 0))
+
     def first(self) -> NDArray[np.int64]:
         """Return ``(N,)``: the number of the first object of each clip that has any."""
         return np.asarray(np.unique(self.clip, return_index=True)[1])
@@ -93,6 +99,22 @@ class Objects:
 def shown_in(pixel: Floats) -> NDArray[np.bool_]:
     """Return in which frames objects are shown, ``(...)``, from positions ``(..., 2)`` px, NaN where they are not."""
     return np.asarray(np.isfinite(pixel).all(axis=-1))
+
+
+def without_gaps(paths: Floats, size: tuple[int, int]) -> Floats:
+    """Return paths ``(M, T, 2)`` px with missing positions (NaN) on straight lines between those that there are.
+
+    Before the first and after the last position the object rests. A path without positions rests in the middle of the
+    picture, whose height and width are ``size`` px.
+    """
+    filled, frames = paths.copy(), np.arange(paths.shape[1])
+    present = shown_in(paths)
+    filled[~present.any(axis=1)] = size[1] / 2, size[0] / 2
+    for row in np.flatnonzero(present.any(axis=1) & ~present.all(axis=1)):
+        there = present[row]
+        for axis in range(2):
+            filled[row, :, axis] = np.interp(frames, frames[there], paths[row, there, axis])
+    return filled
 
 
 def objects_to_see(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
