@@ -14,7 +14,7 @@ from trajvq.metrics.sampling.appearance import matching_appearance
 from trajvq.metrics.sampling.description import parameter_bits
 from trajvq.metrics.sampling.memorization import Nearest, memorization, nearest_paths, nearest_tokens
 from trajvq.metrics.sampling.objects import Objects, without_gaps
-from trajvq.metrics.sampling.physics import Physics, visible_frames
+from trajvq.metrics.sampling.physics import Physics, object_count, visible_frames
 from trajvq.metrics.sampling.prdc import Features, density_and_coverage
 from trajvq.metrics.sampling.real import RealObjects
 from trajvq.metrics.scoreboard import value_of
@@ -82,6 +82,8 @@ class SampleScoreboard:
                 **self._coverage(features["reconstructed"], compared),
                 "appearance_match": self._appearance_match(features[name], objects[name]),
             }
+        for name, each in clips.items():
+            rows[name] = rows.get(name, {}) | object_count(each.tracks.count, self.val.matched.most)
         for name, each in samples.items():
             nearest = self._nearest(each)
             self.nearest_paths[name] = nearest["path"]

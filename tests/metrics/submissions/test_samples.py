@@ -108,3 +108,17 @@ def test_no_sample_may_lack_a_class(
         np.savez(tmp_path / "samples.npz", video=truth["video"], **change)
         assert main(["score", str(tmp_path / "samples.npz"), "--data", str(folder), "--task", "sample"]) == 2
         assert words in capsys.readouterr().err
+
+
+def test_single_objects_in_place_of_several_are_counted(tmp_path: Path) -> None:
+    sizes = {"train": 0, "val": 20, "test": 8, **dict.fromkeys(OOD, 0)}
+    generate(tmp_path / "scenes", sizes, preset="scenes", progress=False)
+    clips = Clips(tmp_path / "scenes", "test").batch(list(range(8)))
+    video, label = clips["video"].numpy(), clips["label"].numpy()
+    true = score(tmp_path, tmp_path / "scenes", video, label=label)["rows"]
+    assert true["val"]["objects"]["low"] < value_of(true["model"]["objects"]) < true["val"]["objects"]["high"]
+    single = np.full_like(video, 255)
+    single[:, :, :, 30:34, 30:34] = 0
+    rows = score(tmp_path, tmp_path / "scenes", single, label=label)["rows"]
+    assert value_of(rows["model"]["visible"]) == value_of(rows["model"]["objects"]) == 1
+    assert rows["model"]["objects"]["high"] < rows["val"]["objects"]["low"]

@@ -13,7 +13,7 @@ from trajvq.data.storage.clips import Clips
 from trajvq.errors import DataError
 from trajvq.io.video import to_float
 from trajvq.metrics.sampling.objects import Objects
-from trajvq.metrics.sampling.physics import Physics, visible_frames
+from trajvq.metrics.sampling.physics import Physics, object_count, visible_frames
 from trajvq.metrics.sampling.real import real_objects
 from trajvq.metrics.submissions.submission import BATCH, ClampedLevels, Submission, read_videos
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
@@ -44,7 +44,7 @@ def score_samples(
     counts = np.bincount(target, minlength=len(classes))
     if count is not None:
         _check_counts(counts, classes, count, path)
-    physics, most = _calibrated(val, reconstructed, classes)
+    physics, most, real_count = _calibrated(val, reconstructed, classes)
     parts: list[Tracks] = []
     for first in range(0, len(videos), BATCH):
         clips = [video.read() for video in videos[first : first + BATCH]]
@@ -57,7 +57,12 @@ def score_samples(
     rows, rotated = {}, physics.rotated(target)
     if rotated is not None:
         rows["classes_rotated"] = physics.figures(objects, rotated)
-    rows["model"] = physics.figures(objects, target) | {"visible": visible_frames(tracks.count, most)}
+    rows["val"] = object_count(real_count, most)
+    rows["model"] = {
+        **physics.figures(objects, target),
+        "visible": visible_frames(tracks.count, most),
+        **object_count(tracks.count, most),
+    }
     by_class = ", ".join(f"{name} {number}" for name, number in zip(classes, counts.tolist(), strict=True))
     remarks = [f"samples by class: {by_class}", *physics.remarks, *levels.remarks()]
     return {
@@ -76,8 +81,10 @@ def _check_counts(counts: NDArray[np.int64], classes: Sequence[str], count: int,
             raise DataError(f"{path} has {number} samples of class {name} instead of --count {count}; give all samples")
 
 
-def _calibrated(val: Clips, reconstructed: Path | None, classes: tuple[str, ...]) -> tuple[Physics, int]:
-    """Return the judges, calibrated on ``val``, and the largest number of objects of its clips."""
+def _calibrated(
+    val: Clips, reconstructed: Path | None, classes: tuple[str, ...]
+) -> tuple[Physics, int, NDArray[np.int64]]:
+    """Return the judges, calibrated on ``val``, the largest number of objects of its clips, and that of each frame."""
     submission = Submission(reconstructed, val) if reconstructed else None
     parts = []
     for batch in val.loader(BATCH):
@@ -85,6 +92,8 @@ def _calibrated(val: Clips, reconstructed: Path | None, classes: tuple[str, ...]
         if submission is not None:
             video = to_float(torch.from_numpy(submission.clips_for(batch["index"].tolist())))
         parts.append(track_clips(video))
-    real = real_objects(val, join_tracks(parts))
+    tracks = join_tracks(parts)
+    real = real_objects(val, tracks)
     tracked = "pixel" not in val.columns
-    return Physics.calibrated(real.objects, real.paths, val.columns["label"].numpy(), classes, tracked), real.most
+    physics = Physics.calibrated(real.objects, real.paths, val.columns["label"].numpy(), classes, tracked)
+    return physics, real.most, tracks.count
