@@ -122,3 +122,15 @@ def test_single_objects_in_place_of_several_are_counted(tmp_path: Path) -> None:
     rows = score(tmp_path, tmp_path / "scenes", single, label=label)["rows"]
     assert value_of(rows["model"]["visible"]) == value_of(rows["model"]["objects"]) == 1
     assert rows["model"]["objects"]["high"] < rows["val"]["objects"]["low"]
+
+
+@pytest.mark.parametrize("change", ["size", "frames"])
+def test_samples_of_another_size_are_one_line(
+    tmp_path: Path, folder: Path, truth: dict[str, np.ndarray], change: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = truth["video"][..., :48] if change == "size" else truth["video"][:, :12]
+    np.savez(tmp_path / "samples.npz", video=video, label=truth["label"])
+    assert main(["score", str(tmp_path / "samples.npz"), "--data", str(folder), "--task", "sample"]) == 2
+    size = "16 frames of 48x64" if change == "size" else "12 frames of 64x64"
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert f"clips are {size}, but those of {folder} are 16 of 64x64" in line

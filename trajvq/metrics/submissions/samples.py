@@ -32,8 +32,8 @@ def score_samples(
         count: Samples that every class must have; None for any number.
 
     Raises:
-        DataError: If the split has no classes, clips differ in size, a label is no class of the dataset, or a class
-            has not as many samples as it must.
+        DataError: If the split has no classes, clips are not of its frames and size, a label is no class of the
+            dataset, or a class has not as many samples as it must.
     """
     classes = tuple(val.manifest.classes)
     if not classes or "label" not in val.columns:
@@ -48,8 +48,7 @@ def score_samples(
     parts: list[Tracks] = []
     for first in range(0, len(videos), BATCH):
         clips = [video.read() for video in videos[first : first + BATCH]]
-        if len({clip.shape for clip in clips}) > 1:
-            raise DataError(f"{path}: clips differ in frames or size; give all the same shape")
+        _check_shapes([clip.shape for clip in clips], val, path)
         batch = torch.from_numpy(np.stack(clips).transpose(0, 1, 4, 2, 3))
         parts.append(track_clips(to_float(batch)))
     tracks = join_tracks(parts)
@@ -72,6 +71,17 @@ def score_samples(
         "remarks": remarks,
         "rows": {name: row for name, row in rows.items() if row},
     }
+
+
+def _check_shapes(shapes: Sequence[tuple[int, ...]], val: Clips, path: Path) -> None:
+    """Check that clips ``(T, H, W, 3)`` have the frames and the size of the dataset's."""
+    frames, _, height, width = val.shape
+    for shape in shapes:
+        if shape[:3] != (frames, height, width):
+            size = f"{shape[0]} frames of {shape[2]}x{shape[1]}"
+            raise DataError(
+                f"{path}: clips are {size}, but those of {val.folder} are {frames} of {width}x{height}; give the same"
+            )
 
 
 def _check_counts(counts: NDArray[np.int64], classes: Sequence[str], count: int, path: Path) -> None:
