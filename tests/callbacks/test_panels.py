@@ -19,7 +19,7 @@ def test_an_offline_run_holds_every_panel(recon_run: Path, dataset: Path) -> Non
     assert history["media/clips/_type"] == ["videos"] * 2
     for split in ("test", "ood_size"):
         assert history[f"{split}/scoreboard/_type"] == ["table-file"]
-        assert history[f"{split}/scoreboard/nrows"] == [6]
+        assert history[f"{split}/scoreboard/nrows"] == [7]
         assert f"{split}/skill" in content["summary"]
     assert content["summary"]["val/skill"]["max"] == max(history["val/skill"])
     assert content["summary"]["val/mse"]["min"] == min(history["val/mse"])

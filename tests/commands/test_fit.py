@@ -245,7 +245,8 @@ def test_a_film_of_one_clip_is_tested_predicted_and_scored(here: Path) -> None:
     assert main(["data", "import-videos", "film.npy", "--out", "film", "--frames=8"]) == 0
     arguments = options("recon", Path("film"))
     assert main(["test", *arguments]) == 0
-    assert scoreboard(here / "runs/recon/a")["clips"] == 1
+    board = json.loads((here / "runs/recon/a/scoreboards/film/test.json").read_text())
+    assert board["clips"] == 1
     assert main(["predict", *arguments]) == 0
     (predictions,) = here.glob("runs/recon/a/**/predictions.h5")
     assert main(["score", str(predictions), "--data", "film"]) == 0
