@@ -72,8 +72,8 @@ def table(results: list[dict[str, Any]]) -> None:
         row = cell["test"]
         digits = {"visible": 4, "object_psnr": 1, "color_error": 1, "codes_used": 0}
         figures = " | ".join(f"{row[name]:.{digits.get(name, 3)}f}" for name in columns)
-        known = "probe_accuracy" in row  # left out where true positions say nothing of the class
-        probe = f"{row['probe_accuracy'] / row['probe_accuracy_true']:.2f}" if known else "–"
+        readable = "probe_accuracy" in row  # left out where true positions say nothing of the class
+        probe = f"{row['probe_accuracy'] / row['probe_accuracy_true']:.2f}" if readable else "–"
         print(
             f"| {row['bits']:,.0f} | {cell['quantizer']} | {cell['seed']} | {cell['seconds']} | {figures} | {probe} |"
         )

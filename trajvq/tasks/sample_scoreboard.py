@@ -161,7 +161,7 @@ class SampleScoreboard:
         rows[real]["gan_train"] = rows[real]["gan_test"]
         for name in clips.keys() - {real}:
             samples, label = tests[name]
-            taught = samples.shown().any()  # samples without objects teach nothing, not even chance
+            taught = samples.complete().any()  # samples without objects teach nothing, not even chance
             accuracy = self._accuracies(samples.pixel, label, {real: tests[real]})[real] if taught else 0.0
             rows[name]["gan_train"] = wilson(accuracy * counts[real], counts[real])
 
@@ -186,7 +186,7 @@ class SampleScoreboard:
             self.size,
         )
         return {
-            name: float(((probability[name].argmax(dim=1).numpy() == labels) & each.shown()).mean())
+            name: float(((probability[name].argmax(dim=1).numpy() == labels) & each.complete()).mean())
             for name, (each, labels) in tests.items()
         }
 

@@ -158,10 +158,10 @@ def probe_figures(
     if positions is not None:
         positions = positions[0].nan_to_num(), positions[1].nan_to_num()
         true = linear_probe(positions[0].flatten(1), label[0], positions[1].flatten(1), label[1])
-        chance = float(label[1].bincount().max()) / len(label[1])
-        if wilson(true * len(label[1]), len(label[1]))["low"] <= chance:
+        floor = float(label[1].bincount().max()) / len(label[1])
+        if wilson(true * len(label[1]), len(label[1]))["low"] <= floor:
             remark = f"probe_accuracy is left out: the same probe reads {true:.3f} of the classes from true positions"
-            return {}, [f"{remark}, near chance ({chance:.3f})"]
+            return {}, [f"{remark}, near chance ({floor:.3f})"]
         features["probe_accuracy_true"] = positions
     return {
         name: linear_probe(first.flatten(1), label[0], other.flatten(1), label[1])

@@ -86,7 +86,7 @@ class Objects:
             clip=clip,
         )
 
-    def shown(self) -> NDArray[np.bool_]:
+    def complete(self) -> NDArray[np.bool_]:
         """Return ``(M,)``: whether 13 of 16 frames in which an object can be seen show it, as the judge demands."""
         count = (shown_in(self.pixel) & self.valid).sum(axis=1)
         return np.asarray((count >= NEEDED * self.valid.sum(axis=1)) & (count > 0))
