@@ -72,7 +72,8 @@ def table(results: list[dict[str, Any]]) -> None:
         row = cell["test"]
         digits = {"visible": 4, "object_psnr": 1, "color_error": 1, "codes_used": 0}
         figures = " | ".join(f"{row[name]:.{digits.get(name, 3)}f}" for name in columns)
-        probe = f"{row['probe_accuracy'] / row['probe_accuracy_true']:.2f}"
+        readable = "probe_accuracy" in row  # left out where true positions say nothing of the class
+        probe = f"{row['probe_accuracy'] / row['probe_accuracy_true']:.2f}" if readable else "–"
         print(
             f"| {row['bits']:,.0f} | {cell['quantizer']} | {cell['seed']} | {cell['seconds']} | {figures} | {probe} |"
         )
@@ -105,7 +106,9 @@ def plot(results: list[dict[str, Any]], data: Path, path: Path) -> None:
     for axis, (name, title) in zip(axes, panels, strict=True):
         for quantizer in QUANTIZERS:
             own = [cell["test"] for cell in results if cell["quantizer"] == quantizer]
-            axis.plot([r["bits"] for r in own], [r[name] for r in own], "o-", label=quantizer, alpha=0.8)
+            axis.plot(
+                [r["bits"] for r in own], [r.get(name, float("nan")) for r in own], "o-", label=quantizer, alpha=0.8
+            )
         axis.set(xscale="log", xlabel="bits per clip", ylabel=title)
         axis.grid(alpha=0.3)
     errors = [0.05, 0.1, 0.2, 0.4, 0.8]

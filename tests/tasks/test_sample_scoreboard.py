@@ -13,8 +13,9 @@ from trajvq.augment import ClipSymmetries
 from trajvq.data.storage.clips import Clips
 from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import OOD
+from trajvq.io.video import to_float
 from trajvq.metrics.scoreboard import value_of
-from trajvq.metrics.tracking import Tracks
+from trajvq.metrics.tracking import Tracks, track_clips
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks import sample_scoreboard
 from trajvq.tasks.sample_scoreboard import SampleScoreboard, closest
@@ -137,6 +138,7 @@ def test_val_is_not_judged_by_a_judge_that_it_calibrated(folder: Path, board: Sa
     val = clips_of(folder, "val")
     rows = board.compute(val, {"model": clips_of(folder, "test").tracked})
     assert not {"class_match", "coverage", "appearance_match"} & rows["reconstructed"].keys()
+    assert "objects" not in rows["model"]  # every real clip has one
     assert not {"of_ceiling", "coverage_of_real"} & rows["model"].keys()
     assert "class_match" in rows["model"]
     assert any("calibrated on val" in remark for remark in board.remarks(val))
@@ -155,3 +157,44 @@ def test_a_split_of_one_clip_has_no_coverage_and_says_so(folder: Path, board: Sa
 def test_the_shift_of_training_is_that_of_its_augmentation() -> None:
     assert shift_of(ClipSymmetries(shift=3)) == 3
     assert shift_of(None) == 0
+
+
+def test_samples_without_object_are_wrong_to_every_classifier(
+    folder: Path, board: SampleScoreboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def always_first(*arguments: Any) -> Any:
+        return {name: torch.eye(arguments[2])[[0] * len(target)] for name, target in arguments[4].items()}
+
+    monkeypatch.setattr(sample_scoreboard, "classify_tracks", always_first)
+    real = clips_of(folder, "test")
+    samples = {}
+    for name, share in (("model", 0.0), ("half", 0.5), ("blank", 1.0), ("flicker", 0.0)):
+        pixel, count = real.tracked.tracks.pixel.copy(), real.tracked.tracks.count.copy()
+        pixel[: int(share * EACH)], count[: int(share * EACH)] = np.nan, 0
+        if name == "flicker":
+            pixel[:, ::4], count[:, ::4] = np.nan, 0
+        tracks = replace(real.tracked.tracks, pixel=pixel, count=count)
+        samples[name] = TrackedClips(real.tracked.tokens, np.zeros(EACH, dtype=np.int64), tracks)
+    rows = board.compute(real, samples)
+    right = {name: value_of(rows[name]["gan_test"]) for name in samples}
+    assert right == {"model": 1.0, "half": 0.5, "blank": 0.0, "flicker": 0.0}
+    assert value_of(rows["blank"]["gan_train"]) == 0
+    assert value_of(rows["model"]["gan_train"]) == pytest.approx(0.25)  # of the real clips, a quarter is of the class
+
+
+def test_objects_are_counted_beside_those_of_real_clips(tmp_path: Path) -> None:
+    sizes = {"train": 8, "val": 8, "test": 8, **dict.fromkeys(OOD, 0)}
+    generate(tmp_path / "scenes", sizes, preset="scenes", progress=False)
+    real = {}
+    for split in ("train", "val"):
+        clips = Clips(tmp_path / "scenes", split)
+        tracks = track_clips(to_float(clips.batch(list(range(8)))["video"]))
+        tokens = torch.zeros(8, 2, 2, 2, dtype=torch.int64)
+        real[split] = RealClips(clips, TrackedClips(tokens, clips.columns["label"].numpy(), tracks))
+    first = real["train"].tracked
+    train = TrainingClips(first.tokens[:, None], first.label, first.tracks.pixel[:, None, :, 0])
+    count = np.ones_like(first.tracks.count)
+    single = replace(first, tracks=replace(first.tracks, pixel=first.tracks.pixel[:, :, :1], count=count))
+    rows = SampleScoreboard(train, real["val"], LAYOUT, None).compute(real["val"], {"model": single})
+    assert value_of(rows["model"]["objects"]) == value_of(rows["model"]["visible"]) == 1
+    assert value_of(rows["reconstructed"]["objects"]) == real["val"].tracked.tracks.count.mean() > 1.5

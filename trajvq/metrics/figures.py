@@ -252,6 +252,13 @@ for _figure in (
         display="note",
     ),
     Figure("calibration_ideal", "calibration of as many ideal samples", heading="of ideal samples", display="note"),
+    Figure(
+        "objects",
+        "objects a frame, to compare with those of real clips",
+        heading="objects per frame",
+        digits=2,
+        display="note",
+    ),
     Figure("clips_per_second", "clips per second", "higher", digits=0, display="note"),
     Figure(
         "memorization_path",

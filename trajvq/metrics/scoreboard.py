@@ -11,7 +11,8 @@ from trajvq.metrics.figures import BUILT_IN, Figure, find, key_of, lookup, regis
 
 Rows = Mapping[str, Mapping[str, Any]]
 TARGET = "target"  # row of the target as its own reconstruction, with which no other row competes
-NOTED_ROWS = ("h264", "copies", "reconstructed", "model_at_1")  # rows other than models whose notes tables show, too
+# Rows whose notes tables show beside those of models.
+NOTED_ROWS = ("h264", "copies", "reconstructed", "val", "model_at_1")
 
 
 def scoreboard_content(

@@ -18,7 +18,7 @@ from trajvq.errors import UserError
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_keep
-from trajvq.metrics.reconstruction.codes import linear_probe
+from trajvq.metrics.reconstruction.codes import probe_figures
 from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard, scoreboard_for
 from trajvq.metrics.scoreboard import add_ood_ratios
 from trajvq.optim.sharding import shard
@@ -83,6 +83,7 @@ class Reconstruct(Task):
         self.val_board = self._board(full=False)
         self.test_boards = nn.ModuleDict()
         self.probe: dict[str, float] = {}  # of the last test
+        self.probe_remarks: list[str] = []
 
     def configure_callbacks(self) -> list[L.Callback]:
         return [PredictionFile()]
@@ -208,7 +209,7 @@ class Reconstruct(Task):
 
     def on_test_epoch_start(self) -> None:
         data = self._data()
-        train_tokens, self.probe = self._train_tokens_and_probe()
+        train_tokens, self.probe, self.probe_remarks = self._train_tokens_and_probe()
         settings = (self.network.codebook_size, self.network.strides, self.figures, train_tokens)
         boards = {split: scoreboard_for(data.clips(split), *settings) for split in data.test_splits}
         self.test_boards = nn.ModuleDict(boards).to(self.device)
@@ -227,6 +228,7 @@ class Reconstruct(Task):
         for split, scoreboard in self.scoreboards.items():
             scoreboard["details"] = self._details(split, scoreboard)
             scoreboard["rows"]["model"] |= self.probe
+            scoreboard["remarks"] = [*scoreboard["remarks"], *self.probe_remarks]
             for name, value in scoreboard["rows"]["model"].items():
                 self.log(f"{split}/{name}", value)
 
@@ -261,28 +263,23 @@ class Reconstruct(Task):
         assert isinstance(data, TrajectoryDataModule)
         return data
 
-    def _train_tokens_and_probe(self) -> tuple[Tensor | None, dict[str, float]]:
-        """Return the tokens ``(N, t, h, w)`` of ``train``, and how well linear probes read classes on ``val``.
+    def _train_tokens_and_probe(self) -> tuple[Tensor | None, dict[str, float], list[str]]:
+        """Return the tokens ``(N, t, h, w)`` of ``train``, how well linear probes read classes on ``val``, and remarks.
 
         One probe reads codes, the other true positions; both are fitted on ``train``.
         """
         data = self._data()
         if "train" not in data.manifest.splits:
-            return None, {}
+            return None, {}, []
         train = data.clips("train")
         encoder = SplitEncoder(self.network, self.device, data.eval_batch_size)
         with_probe = "val" in data.manifest.splits and "label" in train.columns
         tokens, codes = encoder.encode(train, with_codes=with_probe)
         if codes is None:
-            return tokens, {}
+            return tokens, {}, []
         val = data.clips("val")
         _, val_codes = encoder.encode(val, with_codes=True)
         assert val_codes is not None
-        features = {"probe_accuracy": (codes, val_codes)}
-        if "pixel" in train.columns:
-            features["probe_accuracy_true"] = (train.columns["pixel"][:, :, 0], val.columns["pixel"][:, :, 0])
-        label, val_label = train.columns["label"], val.columns["label"]
-        return tokens, {
-            name: linear_probe(first.flatten(1), label, other.flatten(1), val_label)
-            for name, (first, other) in features.items()
-        }
+        stored = "pixel" in train.columns
+        positions = (train.columns["pixel"][:, :, 0], val.columns["pixel"][:, :, 0]) if stored else None
+        return tokens, *probe_figures((codes, val_codes), positions, (train.columns["label"], val.columns["label"]))

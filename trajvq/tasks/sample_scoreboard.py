@@ -13,8 +13,8 @@ from trajvq.metrics.intervals import Interval, wilson
 from trajvq.metrics.sampling.appearance import matching_appearance
 from trajvq.metrics.sampling.description import parameter_bits
 from trajvq.metrics.sampling.memorization import Nearest, memorization, nearest_paths, nearest_tokens
-from trajvq.metrics.sampling.objects import Objects
-from trajvq.metrics.sampling.physics import Physics, visible_frames
+from trajvq.metrics.sampling.objects import Objects, without_gaps
+from trajvq.metrics.sampling.physics import Physics, object_count, visible_frames
 from trajvq.metrics.sampling.prdc import Features, density_and_coverage
 from trajvq.metrics.sampling.real import RealObjects
 from trajvq.metrics.scoreboard import value_of
@@ -82,6 +82,8 @@ class SampleScoreboard:
                 **self._coverage(features["reconstructed"], compared),
                 "appearance_match": self._appearance_match(features[name], objects[name]),
             }
+        for name, each in clips.items():
+            rows[name] = rows.get(name, {}) | object_count(each.tracks.count, self.val.matched.most)
         for name, each in samples.items():
             nearest = self._nearest(each)
             self.nearest_paths[name] = nearest["path"]
@@ -151,40 +153,45 @@ class SampleScoreboard:
         self, rows: dict[str, Figures], clips: Mapping[str, TrackedClips], objects: Mapping[str, Objects]
     ) -> None:
         """Add ``gan_train``, of classifiers taught by a row's paths, and ``gan_test``, of one taught by real ones."""
-        tests = {name: (each.pixel, clips[name].label[each.clip]) for name, each in objects.items()}
+        tests = {name: (each, clips[name].label[each.clip]) for name, each in objects.items()}
         counts = {name: len(each.label) for name, each in clips.items()}
         for name, accuracy in self._accuracies(self.train.paths[:, 0], self.train.label, tests).items():
             rows[name]["gan_test"] = wilson(accuracy * counts[name], counts[name])
         real = "reconstructed"
         rows[real]["gan_train"] = rows[real]["gan_test"]
         for name in clips.keys() - {real}:
-            accuracy = self._accuracies(*tests[name], {real: tests[real]})[real]
+            samples, label = tests[name]
+            taught = samples.complete().any()  # samples without objects teach nothing, not even chance
+            accuracy = self._accuracies(samples.pixel, label, {real: tests[real]})[real] if taught else 0.0
             rows[name]["gan_train"] = wilson(accuracy * counts[real], counts[real])
 
     def _accuracies(
         self,
         path: Floats,
         label: NDArray[np.int64],
-        tests: Mapping[str, tuple[Floats, NDArray[np.int64]]],
+        tests: Mapping[str, tuple[Objects, NDArray[np.int64]]],
     ) -> dict[str, float]:
-        """Return accuracies of the classify task's network trained on paths ``(M, T, 2)`` and their labels ``(M,)``."""
+        """Return accuracies of the classify task's network trained on paths ``(M, T, 2)`` and their labels ``(M,)``.
+
+        An object that is missing from too many frames counts as wrong.
+        """
         probability = classify_tracks(
             TokenClassifier(hidden=128),
             self.layout,
             len(self.classes),
             (self._normalized(path), torch.from_numpy(label)),
-            {name: self._normalized(points) for name, (points, _) in tests.items()},
+            {name: self._normalized(each.pixel) for name, (each, _) in tests.items()},
             GAN,
             self.augment,
             self.size,
         )
         return {
-            name: float((probability[name].argmax(dim=1).numpy() == labels).mean())
-            for name, (_, labels) in tests.items()
+            name: float(((probability[name].argmax(dim=1).numpy() == labels) & each.complete()).mean())
+            for name, (each, labels) in tests.items()
         }
 
     def _normalized(self, path: Floats) -> Tensor:
-        return normalized(torch.from_numpy(np.nan_to_num(path, nan=0.0)).float(), *self.size)
+        return normalized(torch.from_numpy(without_gaps(path, self.size)).float(), *self.size)
 
     def _description_bits(self, real: RealClips) -> float | None:
         """Return the bits of a clip's true parameters; None without stored truth, or where nothing is tracked."""

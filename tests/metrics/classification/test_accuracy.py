@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from trajvq.data.storage.clips import Clips
+from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.presets import OOD
 from trajvq.metrics.classification.accuracy import ClassPredictions, class_figures
-from trajvq.metrics.classification.baselines import ClassificationBaselines, nearest
+from trajvq.metrics.classification.baselines import ClassificationBaselines, nearest, vote
 
 CLASSES = ["a", "b", "c"]
 
@@ -64,3 +67,27 @@ def test_every_baseline_has_a_row_and_the_judge_on_true_points_is_mostly_right(d
     assert rows["judge_true"]["accuracy"]["value"] >= 0.5  # of 8 frames some arcs are none
     few = ClassificationBaselines(clips, test.manifest.classes, train_clips=4)
     assert len(few.label) == 4
+
+
+def test_the_judge_judges_every_object(tmp_path: Path) -> None:
+    sizes = {"train": 8, "val": 30, "test": 30, **dict.fromkeys(OOD, 0)}
+    generate(tmp_path / "scenes", sizes, preset="scenes", progress=False)
+    clips = {split: Clips(tmp_path / "scenes", split) for split in ("train", "val", "test")}
+    label = clips["test"].columns["label"]
+    targets = {"test": {"index": torch.arange(30), "label": label, "identifiable": torch.ones(30, dtype=torch.bool)}}
+    baselines = ClassificationBaselines(clips, clips["test"].manifest.classes)
+    rows = baselines.compute(targets)["test"]
+    for name in ("judge_true", "judge_tracked"):
+        assert rows[name]["accuracy"]["value"] >= 0.95
+    for part in clips.values():
+        for name in ("pixel", "radius", "color", "occluded"):
+            part.columns.pop(name)
+    without_truth = baselines.compute(targets)["test"]
+    assert "judge_true" not in without_truth
+    assert without_truth["judge_tracked"]["accuracy"]["value"] >= 0.95
+
+
+def test_the_class_of_a_clip_is_that_of_most_of_its_objects() -> None:
+    judged = np.array([2, 1, 1, -1, -1, 3, 0, 3, 2, 0])
+    clip = np.array([0, 0, 0, 1, 2, 2, 2, 3, 4, 4])
+    assert vote(judged, clip, 6).tolist() == [1, -1, 3, 3, 2, -1]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from trajvq.metrics.reconstruction.codes import CodeUsage, bits, linear_probe
+from trajvq.metrics.reconstruction.codes import CodeUsage, bits, linear_probe, probe_figures
 
 
 def test_bits_of_the_default_grid() -> None:
@@ -65,3 +65,19 @@ def test_the_probe_reads_linear_features_only() -> None:
     with torch.inference_mode():
         accuracy = linear_probe(features[:400], label[:400], features[400:], label[400:])
     assert accuracy > 0.95
+
+
+@pytest.mark.parametrize("gap", [0.0, 6.0])
+def test_the_probe_is_left_out_where_true_positions_say_nothing_of_the_class(gap: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    positions, label = torch.randn(600, 4, 2, generator=generator), torch.randint(0, 3, (600,), generator=generator)
+    positions[:, 0, 0] += gap * label
+    positions[::5, 1] = torch.nan  # frames without object
+    codes = torch.randn(600, 5, generator=generator)
+    codes[:, 0] += 6.0 * label
+    both = [(values[:400], values[400:]) for values in (codes, positions, label)]
+    figures, remarks = probe_figures(*both)
+    assert figures.keys() == ({"probe_accuracy", "probe_accuracy_true"} if gap else set())
+    assert [line.startswith("probe_accuracy is left out") for line in remarks] == ([] if gap else [True])
+    unstored, _ = probe_figures(both[0], None, both[2])
+    assert unstored["probe_accuracy"] > 0.95

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.metrics.sampling.paths import straight_paths
-from trajvq.metrics.sampling.objects import Objects, flat, shown_in
+from trajvq.metrics.sampling.objects import Objects, flat, shown_in, without_gaps
 from trajvq.metrics.tracking import Tracks
 
 SIZE = (64, 64)
@@ -95,3 +95,14 @@ def test_real_objects_follow_the_truth_and_surplus_hides_them() -> None:
     present = shown_in(objects.pixel)
     assert np.flatnonzero(~present[0]).tolist() == [5]
     np.testing.assert_array_equal(objects.pixel[present], flat(truth, valid)[present])
+
+
+def test_gaps_are_bridged_by_lines_and_no_object_rests_in_the_middle() -> None:
+    line = np.linspace([4.0, 8.0], [34.0, 38.0], 16)
+    paths = np.stack([line, line, line])
+    paths[1, 5:8] = paths[1, 0] = paths[2] = np.nan
+    full = without_gaps(paths, (40, 60))
+    np.testing.assert_allclose(full[0], line)
+    np.testing.assert_allclose(full[1, 1:], line[1:])
+    np.testing.assert_allclose(full[1, 0], line[1])
+    assert np.unique(full[2], axis=0).tolist() == [[30.0, 20.0]]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.metrics.sampling.paths import objects_of, straight_paths
-from trajvq.metrics.sampling.physics import Physics, visible_frames
+from trajvq.metrics.sampling.physics import Physics, object_count, visible_frames
 from trajvq.metrics.scoreboard import value_of
 
 CLASSES = ("dancing", "linear", "parabolic")
@@ -88,3 +88,10 @@ def test_frames_with_too_many_objects_are_not_visible() -> None:
     count = np.array([[1, 2, 0, 1], [1, 1, 1, 3]])
     assert visible_frames(count, 1)["value"] == 5 / 8
     assert visible_frames(count, 2)["value"] == 6 / 8
+
+
+def test_a_generator_of_single_objects_shows_fewer_than_real_clips() -> None:
+    real, single = np.random.default_rng(0).integers(1, 5, (100, 1)).repeat(16, axis=1), np.ones((100, 16), np.int64)
+    assert visible_frames(single, 4)["value"] == 1  # which is why the count is another figure
+    assert object_count(single, 4)["objects"]["high"] < object_count(real, 4)["objects"]["low"]
+    assert object_count(single, 1) == {}

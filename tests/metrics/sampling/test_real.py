@@ -8,7 +8,7 @@ from trajvq.data.storage.clips import Clips
 from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import OOD
 from trajvq.io.video import to_float
-from trajvq.metrics.judge import Judge
+from trajvq.metrics.judge import Judge, calibrate
 from trajvq.metrics.sampling.real import real_objects
 from trajvq.metrics.tracking import Tracks, track_clips
 
@@ -43,4 +43,7 @@ def test_without_stored_truth_it_is_tracked(clips: Clips, tracks: Tracks, monkey
     monkeypatch.setattr(clips, "columns", columns)
     real = real_objects(clips, tracks)
     assert 1 < real.most <= 4
-    np.testing.assert_allclose(real.objects.pixel, np.where(real.objects.valid[..., None], real.paths, np.nan))
+    np.testing.assert_allclose(real.objects.pixel, real.paths)
+    classes, label = tuple(clips.manifest.classes), columns["label"].numpy()[real.objects.clip]
+    judge = calibrate(real.objects.pixel, real.paths, label, classes, real.objects.valid, tracked=True)
+    assert judge.sigma < 0.1  # frames in which objects touch do not count

@@ -73,12 +73,12 @@ def test_order_type_and_axes_do_not_matter(tmp_path: Path, folder: Path) -> None
     assert main(["score", str(tmp_path / "made.h5"), "--data", str(folder)]) == 0
 
 
-def test_tokens_add_bits_usage_and_a_probe(tmp_path: Path, folder: Path) -> None:
+def test_tokens_add_bits_and_usage(tmp_path: Path, folder: Path) -> None:
     indices = np.arange(CLIPS * 256).reshape(CLIPS, 4, 8, 8) % 500
     row = score(tmp_path, folder, truth(folder), indices=indices, codebook_size=1000)
     assert row["bits"] == pytest.approx(2551.2, abs=0.1)
     assert row["codes_used"] == 500
-    assert 0 <= row["probe_accuracy"] <= 1
+    assert "probe_accuracy" not in row  # of eight clips, even true positions tell nothing
     assert "bits_ideal" not in row
 
 

@@ -108,3 +108,29 @@ def test_no_sample_may_lack_a_class(
         np.savez(tmp_path / "samples.npz", video=truth["video"], **change)
         assert main(["score", str(tmp_path / "samples.npz"), "--data", str(folder), "--task", "sample"]) == 2
         assert words in capsys.readouterr().err
+
+
+def test_single_objects_in_place_of_several_are_counted(tmp_path: Path) -> None:
+    sizes = {"train": 0, "val": 20, "test": 8, **dict.fromkeys(OOD, 0)}
+    generate(tmp_path / "scenes", sizes, preset="scenes", progress=False)
+    clips = Clips(tmp_path / "scenes", "test").batch(list(range(8)))
+    video, label = clips["video"].numpy(), clips["label"].numpy()
+    true = score(tmp_path, tmp_path / "scenes", video, label=label)["rows"]
+    assert true["val"]["objects"]["low"] < value_of(true["model"]["objects"]) < true["val"]["objects"]["high"]
+    single = np.full_like(video, 255)
+    single[:, :, :, 30:34, 30:34] = 0
+    rows = score(tmp_path, tmp_path / "scenes", single, label=label)["rows"]
+    assert value_of(rows["model"]["visible"]) == value_of(rows["model"]["objects"]) == 1
+    assert rows["model"]["objects"]["high"] < rows["val"]["objects"]["low"]
+
+
+@pytest.mark.parametrize("change", ["size", "frames"])
+def test_samples_of_another_size_are_one_line(
+    tmp_path: Path, folder: Path, truth: dict[str, np.ndarray], change: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = truth["video"][..., :48] if change == "size" else truth["video"][:, :12]
+    np.savez(tmp_path / "samples.npz", video=video, label=truth["label"])
+    assert main(["score", str(tmp_path / "samples.npz"), "--data", str(folder), "--task", "sample"]) == 2
+    size = "16 frames of 48x64" if change == "size" else "12 frames of 64x64"
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert f"clips are {size}, but those of {folder} are 16 of 64x64" in line

@@ -40,7 +40,7 @@ def test_tokens_of_a_causal_residual_tokenizer_are_scored(tmp_path: Path, folder
     row = board["rows"]["model"]
     assert row["bits"] == pytest.approx(2 * 3 * 4 * 4 * 36)
     assert row["codes_used"] == 14  # seven of each codebook
-    assert 0 <= row["probe_accuracy"] <= 1
+    assert any(remark.startswith("probe_accuracy is left out") for remark in board["remarks"])
     assert any("(N, q, t, h, w): 2 codebooks" in remark for remark in board["remarks"])
 
 

@@ -1,10 +1,11 @@
 """Baselines of classification: the commonest class, classifiers of pixels, and the judge on the path."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -13,9 +14,11 @@ from trajvq.data.synthetic.motion import families_named
 from trajvq.io.arrays import Floats
 from trajvq.io.video import to_float
 from trajvq.metrics.classification.accuracy import class_figures
-from trajvq.metrics.judge import calibrate
+from trajvq.metrics.judge import NONE, calibrate
+from trajvq.metrics.matching import link
 from trajvq.metrics.reconstruction.codes import fit_linear_probe
 from trajvq.metrics.reconstruction.truth import truth_of
+from trajvq.metrics.sampling.objects import Objects, excused, flat, shown_in
 from trajvq.metrics.tracking import track
 
 SIDE = 16  # rows and columns that frames are averaged to, so that a shift by one pixel changes little
@@ -88,7 +91,7 @@ class ClassificationBaselines:
         return figures
 
     def _judge(self, split: str, index: Tensor) -> dict[str, Tensor]:
-        """Return the judge's classes from true and from tracked points.
+        """Return the judge's classes from true and from tracked points, by vote of the objects of a clip.
 
         Empty without motion families, and for ``val``, on which the judge is calibrated. Where no truth is stored, the
         tracked ``val`` stands for it.
@@ -96,22 +99,62 @@ class ClassificationBaselines:
         if split == "val" or not families_named(self.classes):
             return {}
         val, stored = self.clips["val"], "pixel" in self.clips["val"].columns
-        calibration, target = _points(val, torch.arange(len(val))), _points(self.clips[split], index)
-        label, classes = val.columns["label"].numpy(), tuple(self.classes)
-        judges = {
-            source: calibrate(calibration[source], calibration["true"], label, classes, tracked=not stored)
-            for source in (("true", "tracked") if stored else ("tracked",))
-        }
-        return {f"judge_{source}": torch.from_numpy(judge.classify(target[source])) for source, judge in judges.items()}
+        calibration, target = _paths(val, torch.arange(len(val))), _paths(self.clips[split], index)
+        label, classes = val.columns["label"].numpy()[calibration.clip], tuple(self.classes)
+        judged = {}
+        for source in ("true", "tracked") if stored else ("tracked",):
+            points = getattr(calibration, source)
+            judge = calibrate(points, calibration.true, label, classes, calibration.valid, tracked=not stored)
+            votes = judge.classify(getattr(target, source), target.valid)
+            judged[f"judge_{source}"] = torch.from_numpy(vote(votes, target.clip, len(index)))
+        return judged
 
 
-def _points(clips: Clips, rows: Tensor) -> dict[str, Floats]:
-    """Return the true and the tracked paths of N clips, ``(N, T, 2)`` px each."""
-    true, tracked = [], []
-    for part in torch.split(rows, BATCH):
+def vote(judged: NDArray[np.int64], clip: NDArray[np.int64], clips: int) -> NDArray[np.int64]:
+    """Return the class ``(N,)`` that most objects of each clip have, of several the one of the first object.
+
+    Args:
+        judged: ``(M,)`` classes of objects; those that are `NONE` do not vote.
+        clip: ``(M,)`` numbers of their clips, ascending.
+        clips: N. A clip without votes is `NONE`.
+    """
+    judged, clip = judged[judged != NONE], clip[judged != NONE]
+    votes = np.zeros((clips, int(judged.max(initial=0)) + 1))
+    np.add.at(votes, (clip, judged), 1)
+    first = np.unique(clip, return_index=True)[1]
+    votes[clip[first], judged[first]] += 0.5
+    return np.where(votes.any(axis=1), votes.argmax(axis=1), NONE)
+
+
+class _Paths(NamedTuple):
+    """The paths of M objects of N clips, clip by clip.
+
+    Attributes:
+        true: ``(M, T, 2)`` px.
+        tracked: ``(M, T, 2)`` px; NaN where the object is not found.
+        valid: ``(M, T)`` frames in which it can be seen.
+        clip: ``(M,)`` number of its clip.
+    """
+
+    true: Floats
+    tracked: Floats
+    valid: NDArray[np.bool_]
+    clip: NDArray[np.int64]
+
+
+def _paths(clips: Clips, rows: Tensor) -> _Paths:
+    """Return the paths of the objects of N clips that can be seen in enough of their frames."""
+    parts = []
+    for number, part in enumerate(torch.split(rows, BATCH)):
         batch = clips.batch(part.tolist())
         truth = truth_of(batch | {"video": to_float(batch["video"])})
-        true.append(truth.pixel[:, :, 0])
-        tracks = track(truth.video, truth.background, truth.contrast, np.pi * truth.radius**2)
-        tracked.append(tracks.pixel[:, :, 0])
-    return {"true": np.concatenate(true), "tracked": np.concatenate(tracked)}
+        pixel, valid = truth.pixel, truth.valid
+        if truth.tracked:
+            tracks = link(track(truth.video, truth.background))
+            pixel = tracks.pixel
+            valid = shown_in(pixel) & ~excused(pixel, tracks.radius, clips.shape[2:])
+        else:
+            tracks = track(truth.video, truth.background, truth.contrast, np.pi * truth.radius**2)
+        objects = Objects.of_real(tracks, pixel, valid)
+        parts.append((flat(pixel, valid), objects.pixel, objects.valid, number * BATCH + objects.clip))
+    return _Paths(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))

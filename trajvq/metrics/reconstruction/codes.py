@@ -10,6 +10,8 @@ from torch.nn import functional as F
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from trajvq.metrics.intervals import wilson
+
 LARGEST_HISTOGRAM = 2**20  # codes; counts of a larger codebook are not listed code by code
 
 
@@ -133,6 +135,38 @@ def linear_probe(
     classes = int(max(train_label.max(), test_label.max())) + 1
     (logits,) = fit_linear_probe(train, train_label, [test], classes, penalty, steps)
     return float((logits.argmax(dim=-1) == test_label).double().mean())
+
+
+def probe_figures(
+    codes: tuple[Tensor, Tensor], positions: tuple[Tensor, Tensor] | None, label: tuple[Tensor, Tensor]
+) -> tuple[dict[str, float], list[str]]:
+    """Return the accuracy of a linear probe on codes and on true positions, and remarks on what is left out.
+
+    Where the probe on true positions is near chance, it says nothing of codes either: both are left out. Chance is the
+    share of the commonest class; near it is where the Wilson interval reaches it.
+
+    Args:
+        codes: float ``(N, ...)`` of the clips to fit on and ``(M, ...)`` of those to score.
+        positions: ``(N, T, 2)`` and ``(M, T, 2)`` true positions of the same clips, NaN where there is
+            no object; None if they are not stored.
+        label: int64 ``(N,)`` and ``(M,)``.
+
+    Returns:
+        ``probe_accuracy`` and, with positions, ``probe_accuracy_true``; and lines of a scoreboard.
+    """
+    features = {"probe_accuracy": codes}
+    if positions is not None:
+        positions = positions[0].nan_to_num(), positions[1].nan_to_num()
+        true = linear_probe(positions[0].flatten(1), label[0], positions[1].flatten(1), label[1])
+        floor = float(label[1].bincount().max()) / len(label[1])
+        if wilson(true * len(label[1]), len(label[1]))["low"] <= floor:
+            remark = f"probe_accuracy is left out: the same probe reads {true:.3f} of the classes from true positions"
+            return {}, [f"{remark}, near chance ({floor:.3f})"]
+        features["probe_accuracy_true"] = positions
+    return {
+        name: linear_probe(first.flatten(1), label[0], other.flatten(1), label[1])
+        for name, (first, other) in features.items()
+    }, []
 
 
 def fit_linear_probe(

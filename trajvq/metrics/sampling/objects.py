@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajvq.io.arrays import Floats
+from trajvq.metrics.judge import NEEDED
 from trajvq.metrics.matching import link, match
 from trajvq.metrics.tracking import Tracks
 
@@ -50,7 +51,7 @@ class Objects:
         linked = tracks if most == 1 else link(tracks)
         pixel = np.where(few[..., None], linked.pixel, np.nan)
         present = shown_in(pixel)  # (N, T, K)
-        valid = np.ones_like(present) if most == 1 else ~_excused(pixel, linked.radius, size)
+        valid = np.ones_like(present) if most == 1 else ~excused(pixel, linked.radius, size)
         kept = (present.mean(axis=1) >= BRIEF) & objects_to_see(valid) & (np.arange(pixel.shape[2]) < most)
         kept[:, 0] |= ~kept.any(axis=1)
         color = np.where(present[..., None], linked.color, np.nan)
@@ -85,6 +86,11 @@ class Objects:
             clip=clip,
         )
 
+    def complete(self) -> NDArray[np.bool_]:
+        """Return ``(M,)``: whether 13 of 16 frames in which an object can be seen show it, as the judge demands."""
+        count = (shown_in(self.pixel) & self.valid).sum(axis=1)
+        return np.asarray((count >= NEEDED * self.valid.sum(axis=1)) & (count > 0))
+
     def first(self) -> NDArray[np.int64]:
         """Return ``(N,)``: the number of the first object of each clip that has any."""
         return np.asarray(np.unique(self.clip, return_index=True)[1])
@@ -93,6 +99,22 @@ class Objects:
 def shown_in(pixel: Floats) -> NDArray[np.bool_]:
     """Return in which frames objects are shown, ``(...)``, from positions ``(..., 2)`` px, NaN where they are not."""
     return np.asarray(np.isfinite(pixel).all(axis=-1))
+
+
+def without_gaps(paths: Floats, size: tuple[int, int]) -> Floats:
+    """Return paths ``(M, T, 2)`` px with missing positions (NaN) on straight lines between those that there are.
+
+    Before the first and after the last position the object rests. A path without positions rests in the middle of the
+    picture, whose height and width are ``size`` px.
+    """
+    filled, frames = paths.copy(), np.arange(paths.shape[1])
+    present = shown_in(paths)
+    filled[~present.any(axis=1)] = size[1] / 2, size[0] / 2
+    for row in np.flatnonzero(present.any(axis=1) & ~present.all(axis=1)):
+        there = present[row]
+        for axis in range(2):
+            filled[row, :, axis] = np.interp(frames, frames[there], paths[row, there, axis])
+    return filled
 
 
 def objects_to_see(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -106,12 +128,17 @@ def flat(values: Floats, valid: NDArray[np.bool_]) -> Floats:
     return np.asarray(values[clip, :, number])
 
 
-def _excused(pixel: Floats, radius: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
+def excused(pixel: Floats, radius: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
     """Return ``(N, T, K)``: frames in which an object cannot be seen alone, or as a whole.
 
     It touches the edge of the picture, or is expected to be beyond it; or it touches another object: one of the two is
     then missing. A missing object is expected on the line between its positions before and after, and before the first
     and after the last one where its speed there takes it.
+
+    Args:
+        pixel: ``(N, T, K, 2)`` px, of objects that are linked over time; NaN where they are not shown.
+        radius: ``(N, T, K)`` px.
+        size: Height and width of the picture in pixels.
     """
     excused = np.zeros(pixel.shape[:-1], dtype=bool)
     edge, present = np.array([size[1], size[0]]), shown_in(pixel)

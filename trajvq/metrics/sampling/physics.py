@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajvq.io.arrays import Floats
-from trajvq.metrics.intervals import Interval, wilson
+from trajvq.metrics.intervals import Interval, bootstrap, wilson
 from trajvq.metrics.judge import FIXED_SIGMA, NONE, Judge, calibrate, confusion, fit_families, own_residuals
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 from trajvq.metrics.sampling.objects import Objects
@@ -113,6 +113,19 @@ def visible_frames(count: NDArray[np.int64], most: int) -> Interval:
         most: Largest number of objects of a real clip; 1 asks for exactly one.
     """
     return wilson(float(((count >= 1) & (count <= most)).mean()) * len(count), len(count))
+
+
+def object_count(count: NDArray[np.int64], most: int) -> dict[str, Interval]:
+    """Return ``objects``, the mean number of objects a frame with its bootstrap interval; nothing where it must be 1.
+
+    `visible_frames` accepts any number up to ``most``: a generator of single objects is found out only by this figure,
+    which is lower than that of real clips.
+
+    Args:
+        count: ``(N, T)`` objects of each frame.
+        most: Largest number of objects of a real clip.
+    """
+    return {"objects": bootstrap(count.mean(axis=1))} if most > 1 else {}
 
 
 def _rate(hits: NDArray[np.bool_], clip: NDArray[np.int64]) -> Interval:

@@ -12,7 +12,7 @@ from trajvq.data.storage.clips import Clips
 from trajvq.io.arrays import Floats
 from trajvq.io.video import to_float
 from trajvq.metrics.matching import link
-from trajvq.metrics.sampling.objects import Objects, flat, shown_in
+from trajvq.metrics.sampling.objects import Objects, excused, flat, shown_in
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
 
 BATCH = 50
@@ -72,4 +72,5 @@ def _stored(clips: Clips) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
 def _tracked(clips: Clips) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
     """Return the same of the objects that the tracker finds in the clips."""
     tracks = link(join_tracks([track_clips(to_float(batch["video"])) for batch in clips.loader(BATCH)]))
-    return tracks.pixel, tracks.radius, tracks.color, shown_in(tracks.pixel)
+    valid = shown_in(tracks.pixel) & ~excused(tracks.pixel, tracks.radius, clips.shape[2:])
+    return tracks.pixel, tracks.radius, tracks.color, valid

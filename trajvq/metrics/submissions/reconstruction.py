@@ -1,5 +1,6 @@
 """Score reconstructions of any program against a dataset split, with the figures of the package's own models."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.shards import read_column
 from trajvq.data.synthetic.chart import PRESET as CHART
 from trajvq.io.video import to_uint8
-from trajvq.metrics.reconstruction.codes import linear_probe
+from trajvq.metrics.reconstruction.codes import probe_figures
 from trajvq.metrics.reconstruction.scoreboard import scoreboard_for
 from trajvq.metrics.reconstruction.truth import truth_of
 from trajvq.metrics.submissions.chart import EyeChartFigures
@@ -40,17 +41,24 @@ def score_reconstructions(path: Path, clips: Clips) -> dict[str, Any]:
         params = read_column(clips.folder, clips.manifest, clips.split, "params")
         assert params is not None
         scoreboard["chart"] = chart.compute(params[:, 0])
+    remarks: list[str] = []
     if tokens is not None and "label" in clips.columns:
-        scoreboard["rows"]["model"]["probe_accuracy"] = _probe(tokens, clips.columns["label"])
-    scoreboard["remarks"] = [*submission.remarks(), *scoreboard.get("remarks", ())]
+        probe, remarks = _probe(tokens, clips.columns)
+        scoreboard["rows"]["model"] |= probe
+    scoreboard["remarks"] = [*submission.remarks(), *scoreboard.get("remarks", ()), *remarks]
     return scoreboard
 
 
-def _probe(tokens: SubmittedTokens, label: Tensor) -> float:
-    """Return the accuracy of a linear probe on random vectors of the codes, fitted on half of the clips."""
+def _probe(tokens: SubmittedTokens, columns: Mapping[str, Tensor]) -> tuple[dict[str, float], list[str]]:
+    """Return figures of a linear probe on random vectors of the codes, fitted on half of the clips, and remarks."""
     indices, count = tokens.numbered()
     table = torch.randn(count, CODE_WIDTH, generator=torch.Generator().manual_seed(0))
     codes = table[torch.from_numpy(indices)].flatten(1)
     half = torch.randperm(len(codes), generator=torch.Generator().manual_seed(0))
     train, test = half[: len(half) // 2], half[len(half) // 2 :]
-    return linear_probe(codes[train], label[train], codes[test], label[test])
+    positions = None
+    if "pixel" in columns:
+        path = columns["pixel"][:, :, 0]
+        positions = path[train], path[test]
+    label = columns["label"]
+    return probe_figures((codes[train], codes[test]), positions, (label[train], label[test]))

@@ -13,7 +13,7 @@ from trajvq.data.storage.clips import Clips
 from trajvq.errors import DataError
 from trajvq.io.video import to_float
 from trajvq.metrics.sampling.objects import Objects
-from trajvq.metrics.sampling.physics import Physics, visible_frames
+from trajvq.metrics.sampling.physics import Physics, object_count, visible_frames
 from trajvq.metrics.sampling.real import real_objects
 from trajvq.metrics.submissions.submission import BATCH, ClampedLevels, Submission, read_videos
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
@@ -32,8 +32,8 @@ def score_samples(
         count: Samples that every class must have; None for any number.
 
     Raises:
-        DataError: If the split has no classes, clips differ in size, a label is no class of the dataset, or a class
-            has not as many samples as it must.
+        DataError: If the split has no classes, clips are not of its frames and size, a label is no class of the
+            dataset, or a class has not as many samples as it must.
     """
     classes = tuple(val.manifest.classes)
     if not classes or "label" not in val.columns:
@@ -44,12 +44,11 @@ def score_samples(
     counts = np.bincount(target, minlength=len(classes))
     if count is not None:
         _check_counts(counts, classes, count, path)
-    physics, most = _calibrated(val, reconstructed, classes)
+    physics, most, real_count = _calibrated(val, reconstructed, classes)
     parts: list[Tracks] = []
     for first in range(0, len(videos), BATCH):
         clips = [video.read() for video in videos[first : first + BATCH]]
-        if len({clip.shape for clip in clips}) > 1:
-            raise DataError(f"{path}: clips differ in frames or size; give all the same shape")
+        _check_shapes([clip.shape for clip in clips], val, path)
         batch = torch.from_numpy(np.stack(clips).transpose(0, 1, 4, 2, 3))
         parts.append(track_clips(to_float(batch)))
     tracks = join_tracks(parts)
@@ -57,7 +56,12 @@ def score_samples(
     rows, rotated = {}, physics.rotated(target)
     if rotated is not None:
         rows["classes_rotated"] = physics.figures(objects, rotated)
-    rows["model"] = physics.figures(objects, target) | {"visible": visible_frames(tracks.count, most)}
+    rows["val"] = object_count(real_count, most)
+    rows["model"] = {
+        **physics.figures(objects, target),
+        "visible": visible_frames(tracks.count, most),
+        **object_count(tracks.count, most),
+    }
     by_class = ", ".join(f"{name} {number}" for name, number in zip(classes, counts.tolist(), strict=True))
     remarks = [f"samples by class: {by_class}", *physics.remarks, *levels.remarks()]
     return {
@@ -69,6 +73,17 @@ def score_samples(
     }
 
 
+def _check_shapes(shapes: Sequence[tuple[int, ...]], val: Clips, path: Path) -> None:
+    """Check that clips ``(T, H, W, 3)`` have the frames and the size of the dataset's."""
+    frames, _, height, width = val.shape
+    for shape in shapes:
+        if shape[:3] != (frames, height, width):
+            size = f"{shape[0]} frames of {shape[2]}x{shape[1]}"
+            raise DataError(
+                f"{path}: clips are {size}, but those of {val.folder} are {frames} of {width}x{height}; give the same"
+            )
+
+
 def _check_counts(counts: NDArray[np.int64], classes: Sequence[str], count: int, path: Path) -> None:
     """Check that every class has as many samples as it must."""
     for name, number in zip(classes, counts.tolist(), strict=True):
@@ -76,8 +91,10 @@ def _check_counts(counts: NDArray[np.int64], classes: Sequence[str], count: int,
             raise DataError(f"{path} has {number} samples of class {name} instead of --count {count}; give all samples")
 
 
-def _calibrated(val: Clips, reconstructed: Path | None, classes: tuple[str, ...]) -> tuple[Physics, int]:
-    """Return the judges, calibrated on ``val``, and the largest number of objects of its clips."""
+def _calibrated(
+    val: Clips, reconstructed: Path | None, classes: tuple[str, ...]
+) -> tuple[Physics, int, NDArray[np.int64]]:
+    """Return the judges, calibrated on ``val``, the largest number of objects of its clips, and that of each frame."""
     submission = Submission(reconstructed, val) if reconstructed else None
     parts = []
     for batch in val.loader(BATCH):
@@ -85,6 +102,8 @@ def _calibrated(val: Clips, reconstructed: Path | None, classes: tuple[str, ...]
         if submission is not None:
             video = to_float(torch.from_numpy(submission.clips_for(batch["index"].tolist())))
         parts.append(track_clips(video))
-    real = real_objects(val, join_tracks(parts))
+    tracks = join_tracks(parts)
+    real = real_objects(val, tracks)
     tracked = "pixel" not in val.columns
-    return Physics.calibrated(real.objects, real.paths, val.columns["label"].numpy(), classes, tracked), real.most
+    physics = Physics.calibrated(real.objects, real.paths, val.columns["label"].numpy(), classes, tracked)
+    return physics, real.most, tracks.count
