@@ -15,10 +15,10 @@ from trajvq.io.arrays import Floats
 from trajvq.io.video import to_float
 from trajvq.metrics.classification.accuracy import class_figures
 from trajvq.metrics.judge import NONE, calibrate
-from trajvq.metrics.matching import link
+from trajvq.metrics.matching import link, match
 from trajvq.metrics.reconstruction.codes import fit_linear_probe
 from trajvq.metrics.reconstruction.truth import truth_of
-from trajvq.metrics.sampling.objects import Objects, excused, flat, shown_in
+from trajvq.metrics.sampling.objects import excused, objects_to_see, shown_in
 from trajvq.metrics.tracking import track
 
 SIDE = 16  # rows and columns that frames are averaged to, so that a shift by one pixel changes little
@@ -142,8 +142,15 @@ class _Paths(NamedTuple):
     clip: NDArray[np.int64]
 
 
+def _to_judge(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return ``(N, K)``: the objects that can be seen in half of the frames ``(N, T, K)``, else the one most seen."""
+    count, enough = valid.sum(axis=1), objects_to_see(valid)
+    most = (count == count.max(axis=1, keepdims=True)) & (count > 0)
+    return np.asarray(enough | (most & ~enough.any(axis=1, keepdims=True)))
+
+
 def _paths(clips: Clips, rows: Tensor) -> _Paths:
-    """Return the paths of the objects of N clips that can be seen in enough of their frames."""
+    """Return the paths of the objects of N clips by which they are judged."""
     parts = []
     for number, part in enumerate(torch.split(rows, BATCH)):
         batch = clips.batch(part.tolist())
@@ -155,6 +162,8 @@ def _paths(clips: Clips, rows: Tensor) -> _Paths:
             valid = shown_in(pixel) & ~excused(pixel, tracks.radius, clips.shape[2:])
         else:
             tracks = track(truth.video, truth.background, truth.contrast, np.pi * truth.radius**2)
-        objects = Objects.of_real(tracks, pixel, valid)
-        parts.append((flat(pixel, valid), objects.pixel, objects.valid, number * BATCH + objects.clip))
+        matches = match(tracks, pixel)
+        points = np.where((matches.surplus == 0)[..., None, None], matches.tracks.pixel, np.nan)
+        clip, k = np.nonzero(_to_judge(valid))
+        parts.append((pixel[clip, :, k], points[clip, :, k], valid[clip, :, k], number * BATCH + clip))
     return _Paths(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
