@@ -79,6 +79,11 @@ def test_the_judge_judges_every_object(tmp_path: Path) -> None:
     rows = baselines.compute(targets)["test"]
     for name in ("judge_true", "judge_tracked"):
         assert rows[name]["accuracy"]["value"] >= 0.95
+    occluded = clips["test"].columns["occluded"]
+    before = occluded.clone()
+    occluded[:, 7:] = True  # nothing is seen in half of the frames
+    assert baselines.compute(targets)["test"]["judge_true"]["accuracy"]["value"] >= 0.5
+    occluded[:] = before
     for part in clips.values():
         for name in ("pixel", "radius", "color", "occluded"):
             part.columns.pop(name)
