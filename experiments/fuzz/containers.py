@@ -6,13 +6,10 @@ A file is cut, has bytes flipped, or has a header of absurd numbers. Each must b
 without a traceback, without running code, without leaving a part of a dataset, in less than 2 GB of memory.
 """
 
-import argparse
 import io
 import os
 import pickle
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import av
 import h5py
@@ -153,21 +150,5 @@ def damaged(seed: int) -> tuple[str, bytes]:
     return ending, change(raw, rng)
 
 
-def main() -> int:
-    """Run the trials; the exit code is 1 if there was a fault."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=200, help="number of files (default: 200)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the first file (default: 0)")
-    parser.add_argument("--keep", type=Path, help="folder for copies of the files that made a fault")
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        sources = []
-        for seed in range(args.seed, args.seed + args.count):
-            ending, content = damaged(seed)
-            sources.append(Path(folder) / f"{seed}.{ending}")
-            sources[-1].write_bytes(content)
-        return int(trial.run(COMMAND, sources, Path(folder) / "dataset", args.keep) > 0)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(trial.run_script(__doc__, COMMAND, damaged))

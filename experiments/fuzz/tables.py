@@ -6,11 +6,8 @@ A table is cut, has bytes flipped, cells or rows exchanged, columns shuffled, or
 or be refused in one line: without a traceback, without leaving a part of a dataset, in less than 2 GB of memory.
 """
 
-import argparse
 import io
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -135,21 +132,5 @@ def damaged(seed: int) -> tuple[str, bytes]:
     return ending, change(kinds[ending](rng), rng)
 
 
-def main() -> int:
-    """Run the trials; the exit code is 1 if there was a fault."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=100, help="number of files (default: 100)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the first file (default: 0)")
-    parser.add_argument("--keep", type=Path, help="folder for copies of the files that made a fault")
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        sources = []
-        for seed in range(args.seed, args.seed + args.count):
-            ending, content = damaged(seed)
-            sources.append(Path(folder) / f"{seed}.{ending}")
-            sources[-1].write_bytes(content)
-        return int(trial.run(COMMAND, sources, Path(folder) / "dataset", args.keep) > 0)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(trial.run_script(__doc__, COMMAND, damaged))

@@ -1,5 +1,6 @@
 """Run a command of trajvq on a damaged file, in a process of its own, and judge how it ends."""
 
+import argparse
 import contextlib
 import io
 import os
@@ -7,7 +8,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trajvq.cli import main
@@ -81,3 +82,25 @@ def remove(folder: Path) -> None:
         for file in sorted(folder.rglob("*"), reverse=True):
             file.rmdir() if file.is_dir() else file.unlink()
         folder.rmdir()
+
+
+def run_script(text: str, command: Sequence[str], damaged: Callable[[int], tuple[str, bytes]]) -> int:
+    """Try a command on as many files as the command line asks for; the exit code is 1 if there was a fault.
+
+    Args:
+        text: What ``--help`` says.
+        command: As for `fault`.
+        damaged: Returns the ending and the content of the file of a seed.
+    """
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=200, help="number of files (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first file (default: %(default)s)")
+    parser.add_argument("--keep", type=Path, help="folder for copies of the files that made a fault")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        sources = []
+        for seed in range(args.seed, args.seed + args.count):
+            ending, content = damaged(seed)
+            sources.append(Path(folder) / f"{seed}.{ending}")
+            sources[-1].write_bytes(content)
+        return int(run(command, sources, Path(folder) / "dataset", args.keep) > 0)
