@@ -2,8 +2,9 @@
 
     python experiments/gpu/measure.py [--out gpu.json] [--minutes 6] [--only speed,profile] [--toy]
 
-The parts run one after the other. A part that fails is noted with its error, one for which no time is left is left out,
-and the others go on. `--toy` measures a small network on the CPU for a moment, to try the script.
+Speed and profile are measured first, with nothing beside them; the other parts then run several at a time. A part that
+fails is noted with its error, one for which no time is left is left out, and the others go on. `--toy` measures a small
+network on the CPU for a moment, to try the script.
 """
 
 import argparse
@@ -14,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -101,29 +104,47 @@ class Measurement:
         """The tests that name a device."""
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(TESTS[:1] if self.toy else TESTS)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        lines = (done.stdout + done.stderr).strip().splitlines()
-        return {"exit_code": done.returncode, "summary": lines[-1] if lines else ""}
+        lines = [line for line in done.stdout.splitlines() if " in " in line and ("passed" in line or "failed" in line)]
+        failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+        return {"exit_code": done.returncode, "summary": lines[-1] if lines else done.stderr[-200:], "failed": failed}
 
 
-PARTS = ("speed", "profile", "tokens", "training", "killed", "strategies", "samples", "forecasts", "tests")
+IDLE = ("speed", "profile")  # measured with nothing beside them
+PARTS = (*IDLE, "training", "tests", "killed", "strategies", "samples", "forecasts", "tokens")  # the longest first
+CORES = 4  # of each part that runs beside others
 
 
-def run_parts(names: list[str], measurement: Any, minutes: float) -> dict[str, Any]:
-    """Return the figures of each part, an ``error``, or the reason why it is ``left_out``."""
+def run_parts(names: Sequence[str], measurement: Any, minutes: float, out: Path | None = None) -> dict[str, Any]:
+    """Return the figures of each part, an ``error``, or the reason why it is ``left_out``.
+
+    Args:
+        names: Of the parts.
+        measurement: Has a method for each part.
+        minutes: No part starts later than this.
+        out: A JSON file, written anew after each part, so that a measurement that is cut off leaves what it has.
+    """
     results: dict[str, Any] = {}
     end = time.monotonic() + 60 * minutes
-    for name in names:
+
+    def run(name: str) -> None:
         if time.monotonic() > end:
             results[name] = {"left_out": f"no time left of {minutes:g} minutes"}
-            continue
+            return
         start, part = time.monotonic(), getattr(measurement, name)
         print(f"{name}: {part.__doc__.splitlines()[0]}", flush=True)
         try:
-            results[name] = part()
+            figures = part()
         except Exception as error:  # a part that fails must not lose the others
-            results[name] = {"error": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
-        results[name]["part_seconds"] = round(time.monotonic() - start, 1)
-    return results
+            figures = {"error": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
+        results[name] = figures | {"part_seconds": round(time.monotonic() - start, 1)}
+        if out is not None:
+            out.write_text(json.dumps(results, indent=1))
+
+    for name in (name for name in names if name in IDLE):
+        run(name)
+    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // CORES)) as pool:
+        list(pool.map(run, (name for name in names if name not in IDLE)))
+    return {name: results[name] for name in names}
 
 
 def lines_of(figures: Any, prefix: str = "") -> list[tuple[str, str]]:
@@ -150,7 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_float32_matmul_precision("high")  # as `trajvq fit` does
     device = platform.processor() or platform.machine() if args.toy else torch.cuda.get_device_name()
     with tempfile.TemporaryDirectory() as folder:
-        results = run_parts(args.only.split(","), Measurement(Path(folder), args.toy), args.minutes)
+        results = run_parts(args.only.split(","), Measurement(Path(folder), args.toy), args.minutes, args.out)
     content = {"device": device, "toy": args.toy, "torch": torch.__version__, "parts": results}
     args.out.write_text(json.dumps(content, indent=1))
     table = Table(title=f"{device} · torch {torch.__version__}", title_justify="left")

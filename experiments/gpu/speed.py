@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from trajvq.tasks import Reconstruct
 
 CONFIG = Path(__file__).parents[2] / "configs" / "recon.yaml"
 KERNELS = 10  # of the profile
+PROFILED = 5  # steps
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,13 @@ def matmul_peak(device: torch.device, dtype: torch.dtype, scale: Scale) -> float
     return rate(lambda: torch.mm(a, b), device, scale.seconds) * 2 * scale.matmul**3
 
 
+def copy_peak(device: torch.device, scale: Scale) -> float:
+    """Return the bytes per second, read and written, of a large copy on the device."""
+    source = torch.randn(scale.matmul**2, device=device)
+    target = torch.empty_like(source)
+    return rate(lambda: target.copy_(source), device, scale.seconds) * 2 * source.nbytes
+
+
 class Step:
     """One training step of the default tokenizer, as the shipped config trains it.
 
@@ -98,20 +106,40 @@ class Step:
         self.clips = Clips(folder, "train").batch(list(range(scale.batch)))["video"].to(device)
 
     def __call__(self) -> None:
-        with torch.no_grad():
-            video = self.network.normalization(to_float(self.clips))
-            windows, background = self.augment(video, estimate_background(video), 0.0)
+        """Take one step."""
+        for _, work in self.phases():
+            work()
+
+    def phases(self) -> list[tuple[str, Callable[[], None]]]:
+        """Return the parts of a step by name, to be done in this order."""
+        return [
+            ("augment", self._augment),
+            ("forward", self._forward),
+            ("backward", self._backward),
+            ("optimizer", self._update),
+        ]
+
+    @torch.no_grad()
+    def _augment(self) -> None:
+        video = self.network.normalization(to_float(self.clips))
+        self.windows, self.background = self.augment(video, estimate_background(video), 0.0)
+
+    def _forward(self) -> None:
         with self.autocast:
-            loss = self.module.loss(self.reconstruct(windows), windows, background)
+            self.loss = self.module.loss(self.reconstruct(self.windows), self.windows, self.background)
+
+    def _backward(self) -> None:
         self.optimizer.zero_grad()
-        loss.backward()
+        self.loss.backward()
+
+    def _update(self) -> None:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
 
 
 def measure_speed(folder: Path, device: torch.device, scale: Scale) -> dict[str, dict[str, float]]:
     """Return clips per second, memory and the share of the device's own peak, by precision."""
-    rows = {}
+    rows: dict[str, dict[str, float]] = {"copy": {"peak_gb_per_s": copy_peak(device, scale) / 1e9}}
     modes = [("float32", False, False), ("bf16", True, False), ("bf16, compiled", True, True)]
     for name, bf16, compiled in modes if scale.compiled else modes[:2]:
         if device.type == "cuda":
@@ -124,12 +152,16 @@ def measure_speed(folder: Path, device: torch.device, scale: Scale) -> dict[str,
         steps = rate(step, device, scale.seconds)
         rows[name] = {
             "train_clips_per_s": steps * scale.batch,
+            "step_ms": 1000 / steps,
+            "step_ms_batch_8": 1000
+            / rate(Step(folder, device, replace(scale, batch=8), bf16, compiled), device, scale.seconds),
             "peak_tflops": peak / 1e12,
             "share_of_peak": counter.get_total_flops() * steps / peak,
             **_coding(step, folder, device, scale),
         }
         if device.type == "cuda":
             rows[name]["memory_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
+        print(f"  {name}: {rows[name]}", flush=True)
     return rows
 
 
@@ -152,11 +184,18 @@ def measure_profile(folder: Path, device: torch.device, scale: Scale) -> dict[st
     for _ in range(3):
         step()
     synchronize(device)
+    phases = {name: 0.0 for name, _ in step.phases()}
+    for _ in range(PROFILED):
+        for name, work in step.phases():
+            start = time.perf_counter()
+            work()
+            synchronize(device)
+            phases[name] += 1000 / PROFILED * (time.perf_counter() - start)
     on_device = device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_device else [])]
     start = time.perf_counter()
     with profile(activities=activities) as profiler:
-        for _ in range(5):
+        for _ in range(PROFILED):
             step()
         synchronize(device)
     wall = time.perf_counter() - start
@@ -167,4 +206,4 @@ def measure_profile(folder: Path, device: torch.device, scale: Scale) -> dict[st
     busy = sum(times.values())
     top = sorted(times.items(), key=lambda item: -item[1])[:KERNELS]
     kernels = [{"kernel": name[:80], "share": seconds / busy} for name, seconds in top]
-    return {"host_share": max(1 - busy / wall, 0.0), "kernels": kernels}
+    return {"host_share": max(1 - busy / wall, 0.0), "milliseconds": phases, "kernels": kernels}

@@ -18,7 +18,7 @@ class ChannelNorm(nn.Module):
         self.gain = nn.Parameter(torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.gain.shape, self.gain, 1e-6)
+        return F.rms_norm(x, self.gain.shape, self.gain.to(x.dtype), 1e-6)  # one dtype: fused under autocast, too
 
 
 class CausalDepthwise(nn.Module):
