@@ -2,7 +2,7 @@
 
     python experiments/gpu/measure.py [--out gpu.json] [--minutes 6] [--only speed,profile] [--toy]
 
-Speed and profile are measured first, with nothing beside them; the other parts then run several at a time. A part that
+Speeds are measured first, with nothing beside them; the other parts then run several at a time. A part that
 fails is noted with its error, one for which no time is left is left out, and the others go on. `--toy` measures a small
 network on the CPU for a moment, to try the script.
 """
@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ import torch  # noqa: E402
 from agreement import compare_files, sample_agreement, tokenizer_agreement  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
-from speed import Scale, measure_profile, measure_speed  # noqa: E402
+from speed import COMPILED, MODES, Scale, measure_profile, measure_speed  # noqa: E402
 from trainings import (  # noqa: E402
+    THREADS,
     Trainings,
     against_cpu,
     by_strategy,
@@ -58,7 +60,7 @@ class Measurement:
 
     def __init__(self, folder: Path, toy: bool) -> None:
         self.toy, self.device = toy, torch.device("cpu" if toy else "cuda")
-        self.scale = Scale(0.01, 4, 4, 128, 16, compiled=False) if toy else Scale()
+        self.scale = Scale(0.01, 4, 4, 128, 16) if toy else Scale()
         self.data = folder / "data"
         counts = TOY_COUNTS if toy else COUNTS
         generate(self.data, counts, workers=1, progress=False)
@@ -66,11 +68,15 @@ class Measurement:
 
     def speed(self) -> Any:
         """Clips per second, memory and share of the peak."""
-        return measure_speed(self.data, self.device, self.scale)
+        return measure_speed(self.data, self.device, self.scale, MODES[:2] if self.toy else MODES)
+
+    def compiled(self) -> Any:
+        """The same of a compiled network, which takes long to compile."""
+        return measure_speed(self.data, self.device, self.scale, [] if self.toy else COMPILED)
 
     def profile(self) -> Any:
         """The kernels of a training step, and the share of its time in which the device waits for the host."""
-        return measure_profile(self.data, self.device, self.scale)
+        return measure_profile(self.data, self.device, replace(self.scale, batch=4 if self.toy else 8))
 
     def tokens(self) -> Any:
         """The default weights on the device and on the CPU."""
@@ -103,15 +109,15 @@ class Measurement:
     def tests(self) -> Any:
         """The tests that name a device."""
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(TESTS[:1] if self.toy else TESTS)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        env = os.environ | {"OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
         lines = [line for line in done.stdout.splitlines() if " in " in line and ("passed" in line or "failed" in line)]
         failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
         return {"exit_code": done.returncode, "summary": lines[-1] if lines else done.stderr[-200:], "failed": failed}
 
 
-IDLE = ("speed", "profile")  # measured with nothing beside them
+IDLE = ("speed", "profile", "compiled")  # measured with nothing beside them
 PARTS = (*IDLE, "training", "tests", "killed", "strategies", "samples", "forecasts", "tokens")  # the longest first
-CORES = 4  # of each part that runs beside others
 
 
 def run_parts(names: Sequence[str], measurement: Any, minutes: float, out: Path | None = None) -> dict[str, Any]:
@@ -142,7 +148,7 @@ def run_parts(names: Sequence[str], measurement: Any, minutes: float, out: Path 
 
     for name in (name for name in names if name in IDLE):
         run(name)
-    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // CORES)) as pool:
+    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // THREADS)) as pool:
         list(pool.map(run, (name for name in names if name not in IDLE)))
     return {name: results[name] for name in names}
 

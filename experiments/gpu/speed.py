@@ -1,8 +1,8 @@
 """Speed of the default tokenizer on one device: training, encoding, decoding, memory, and where the time goes."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,32 @@ PROFILED = 5  # steps
 
 
 @dataclass(frozen=True)
+class Mode:
+    """How a step is computed.
+
+    Attributes:
+        name: Its name in the table.
+        bf16: In bfloat16 where autocast does.
+        recorded: As CUDA graphs.
+        compiled: By `torch.compile`.
+    """
+
+    name: str
+    bf16: bool = False
+    recorded: bool = False
+    compiled: bool = False
+
+
+MODES = (
+    Mode("float32"),
+    Mode("bf16", bf16=True),
+    Mode("float32, CUDA graphs", recorded=True),
+    Mode("bf16, CUDA graphs", bf16=True, recorded=True),
+)
+COMPILED = (Mode("bf16, compiled", bf16=True, compiled=True),)
+
+
+@dataclass(frozen=True)
 class Scale:
     """How much is measured.
 
@@ -35,15 +61,13 @@ class Scale:
         eval_batch: Clips encoded and decoded at a time.
         matmul: Side of the matrices of the peak.
         width: Width of the tokenizer; None for the default.
-        compiled: Measure a compiled network, too.
     """
 
-    seconds: float = 3.0
+    seconds: float = 1.5
     batch: int = 64
     eval_batch: int = 256
     matmul: int = 8192
     width: int | None = None
-    compiled: bool = True
 
 
 def synchronize(device: torch.device) -> None:
@@ -85,11 +109,10 @@ class Step:
         folder: The dataset.
         device: Where to train.
         scale: How much.
-        bf16: Compute in bfloat16 where autocast does.
-        compiled: Compile the network.
+        mode: How.
     """
 
-    def __init__(self, folder: Path, device: torch.device, scale: Scale, bf16: bool, compiled: bool) -> None:
+    def __init__(self, folder: Path, device: torch.device, scale: Scale, mode: Mode) -> None:
         init = yaml.safe_load(CONFIG.read_text())["model"]["init_args"]
         settings = init["tokenizer"]["init_args"] | ({"width": scale.width} if scale.width else {})
         torch.manual_seed(0)
@@ -98,11 +121,14 @@ class Step:
         self.augment = ObjectWindows(**init["augment"]["init_args"])
         self.augment.adapt(adaptation)
         rates = {name: init[name] for name in ("learning_rate", "matrix_learning_rate")}
-        self.module = Reconstruct(self.network, BalancedLoss(**init["loss"]["init_args"]), 1000, self.augment, **rates)
+        loss = BalancedLoss(**init["loss"]["init_args"])
+        self.module = Reconstruct(self.network, loss, 1000, self.augment, cuda_graphs=mode.recorded, **rates)
         self.module.to(device)
         self.optimizer = self.module.configure_optimizers()["optimizer"]
-        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
-        self.reconstruct: Any = torch.compile(self.network.reconstruct) if compiled else self.network.reconstruct
+        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=mode.bf16)
+        self.measure: Any = self.module.recorded if mode.recorded else self.module.training_loss[0]
+        if mode.compiled:
+            self.measure = torch.compile(self.measure)
         self.clips = Clips(folder, "train").batch(list(range(scale.batch)))["video"].to(device)
 
     def __call__(self) -> None:
@@ -126,7 +152,7 @@ class Step:
 
     def _forward(self) -> None:
         with self.autocast:
-            self.loss = self.module.loss(self.reconstruct(self.windows), self.windows, self.background)
+            self.loss, _ = self.measure(self.windows, self.background)
 
     def _backward(self) -> None:
         self.optimizer.zero_grad()
@@ -137,31 +163,30 @@ class Step:
         self.optimizer.step()
 
 
-def measure_speed(folder: Path, device: torch.device, scale: Scale) -> dict[str, dict[str, float]]:
-    """Return clips per second, memory and the share of the device's own peak, by precision."""
+def measure_speed(
+    folder: Path, device: torch.device, scale: Scale, modes: Sequence[Mode]
+) -> dict[str, dict[str, float]]:
+    """Return clips per second, memory and the share of the device's own peak, by mode."""
     rows: dict[str, dict[str, float]] = {"copy": {"peak_gb_per_s": copy_peak(device, scale) / 1e9}}
-    modes = [("float32", False, False), ("bf16", True, False), ("bf16, compiled", True, True)]
-    for name, bf16, compiled in modes if scale.compiled else modes[:2]:
+    for mode in modes:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        peak = matmul_peak(device, torch.bfloat16 if bf16 else torch.float32, scale)
-        step = Step(folder, device, scale, bf16, compiled)
-        step.network.train()
+        peak = matmul_peak(device, torch.bfloat16 if mode.bf16 else torch.float32, scale)
         with FlopCounterMode(display=False) as counter:
-            step() if not compiled else Step(folder, device, scale, bf16, False)()
+            Step(folder, device, scale, Mode("", mode.bf16))()
+        step = Step(folder, device, scale, mode)
+        step.network.train()
         steps = rate(step, device, scale.seconds)
-        rows[name] = {
+        rows[mode.name] = {
             "train_clips_per_s": steps * scale.batch,
             "step_ms": 1000 / steps,
-            "step_ms_batch_8": 1000
-            / rate(Step(folder, device, replace(scale, batch=8), bf16, compiled), device, scale.seconds),
             "peak_tflops": peak / 1e12,
             "share_of_peak": counter.get_total_flops() * steps / peak,
             **_coding(step, folder, device, scale),
         }
         if device.type == "cuda":
-            rows[name]["memory_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
-        print(f"  {name}: {rows[name]}", flush=True)
+            rows[mode.name]["memory_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
+        print(f"  {mode.name}: {rows[mode.name]}", flush=True)
     return rows
 
 
@@ -178,19 +203,11 @@ def _coding(step: Step, folder: Path, device: torch.device, scale: Scale) -> dic
 
 
 def measure_profile(folder: Path, device: torch.device, scale: Scale) -> dict[str, Any]:
-    """Return the kernels that take most of a training step, and the share of its time in which the device waits."""
-    step = Step(folder, device, scale, bf16=True, compiled=False)
-    step.network.train()
-    for _ in range(3):
-        step()
-    synchronize(device)
-    phases = {name: 0.0 for name, _ in step.phases()}
-    for _ in range(PROFILED):
-        for name, work in step.phases():
-            start = time.perf_counter()
-            work()
-            synchronize(device)
-            phases[name] += 1000 / PROFILED * (time.perf_counter() - start)
+    """Return where the time of a default training step goes: its parts, its kernels, and the wait for the host."""
+    step = Step(folder, device, scale, Mode("float32"))
+    figures: dict[str, Any] = {"milliseconds": phases(step, device)}
+    if device.type == "cuda":
+        figures["milliseconds, CUDA graphs"] = phases(Step(folder, device, scale, Mode("", recorded=True)), device)
     on_device = device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_device else [])]
     start = time.perf_counter()
@@ -206,4 +223,19 @@ def measure_profile(folder: Path, device: torch.device, scale: Scale) -> dict[st
     busy = sum(times.values())
     top = sorted(times.items(), key=lambda item: -item[1])[:KERNELS]
     kernels = [{"kernel": name[:80], "share": seconds / busy} for name, seconds in top]
-    return {"host_share": max(1 - busy / wall, 0.0), "milliseconds": phases, "kernels": kernels}
+    return figures | {"host_share": max(1 - busy / wall, 0.0), "kernels": kernels}
+
+
+def phases(step: Step, device: torch.device) -> dict[str, float]:
+    """Return the milliseconds of each part of a step, with a wait for the device after each."""
+    step.network.train()
+    for _ in range(3):
+        step()
+    times = {name: 0.0 for name, _ in step.phases()}
+    for _ in range(PROFILED):
+        for name, work in step.phases():
+            start = time.perf_counter()
+            work()
+            synchronize(device)
+            times[name] += 1000 / PROFILED * (time.perf_counter() - start)
+    return times

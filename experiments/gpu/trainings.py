@@ -13,6 +13,7 @@ import torch
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ("val/skill", "val/visible", "val/centroid_error", "val/mse")
+THREADS = 4  # of each training; several run beside each other, and threads that wait for work take time from them
 CSV_ONLY = [
     "--trainer.logger=trajvq.runs.loggers.AppendingCSVLogger",
     "--trainer.logger.name=",
@@ -41,7 +42,7 @@ class Trainings:
         done = subprocess.run(
             [sys.executable, "-m", "trajvq", *arguments, *device, f"--data.path={self.dataset}"],
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": path, "WANDB_MODE": "disabled"},
+            env=os.environ | {"PYTHONPATH": path, "WANDB_MODE": "disabled", "OMP_NUM_THREADS": str(THREADS)},
             capture_output=True,
             text=True,
             check=False,

@@ -1,27 +1,30 @@
 """Tokenizers load from checkpoints as plain data; everything else is refused in one line."""
 
+import importlib
 import pickle
+import pkgutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import torch
 from torch import Tensor
 
+import trajvq
 from trajvq.errors import UserError
 from trajvq.losses import PlainLoss
 from trajvq.models import CausalTokenizer
 from trajvq.tasks import Reconstruct
-from trajvq.tokens import Tokenizer, load_tokenizer
+from trajvq.tokens import load_tokenizer
 from trajvq.tokens.loading import trained_for
-from trajvq.tokens.protocol import build, check_tokenizer, spec_of
+from trajvq.tokens.protocol import build, check_tokenizer, is_normalized, spec_of
 
 
 def test_a_trained_tokenizer_comes_back_frozen_and_the_same(recon_run: Path) -> None:
     path = recon_run / "checkpoints/best.ckpt"
     content = torch.load(path, weights_only=True)
     tokenizer = load_tokenizer(path)
-    assert isinstance(tokenizer, Tokenizer)
+    check_tokenizer(tokenizer)
     assert not tokenizer.training
     assert not any(weight.requires_grad for weight in tokenizer.parameters())
     for name, value in tokenizer.state_dict().items():
@@ -30,6 +33,24 @@ def test_a_trained_tokenizer_comes_back_frozen_and_the_same(recon_run: Path) -> 
     video = torch.rand(1, 3, 8, 32, 32)
     with torch.no_grad():
         assert torch.equal(tokenizer.encode(video), again.tokenizer.encode(video))  # type: ignore[operator]
+
+
+def test_a_network_with_normalization_is_recognized() -> None:
+    assert is_normalized(CausalTokenizer(width=8))
+    assert not is_normalized(torch.nn.Linear(1, 1))
+
+
+def test_protocols_checked_at_runtime_name_no_submodules() -> None:
+    """``isinstance`` does not see them from Python 3.12 on."""
+    names = [name for _, name, _ in pkgutil.walk_packages(trajvq.__path__, "trajvq.") if not name.endswith("__main__")]
+    classes = {
+        each for name in names for each in vars(importlib.import_module(name)).values() if isinstance(each, type)
+    }
+    checked = [each for each in classes if getattr(each, "_is_runtime_protocol", False)]
+    assert len(checked) > 5
+    for protocol in checked:
+        for name, hint in get_type_hints(protocol).items():
+            assert not (isinstance(hint, type) and issubclass(hint, torch.nn.Module)), f"{protocol.__name__}.{name}"
 
 
 def test_specs_rebuild_the_network_they_describe() -> None:

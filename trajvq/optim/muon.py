@@ -4,12 +4,14 @@ Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks"
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.adamw import adamw
+
+from trajvq.optim.graphs import Recorded
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of a quintic that drives singular values to about 1
 ITERATIONS = 5
@@ -34,6 +36,14 @@ def orthogonalize(matrices: Tensor) -> Tensor:
     return x
 
 
+def _orthogonalize_all(*stacks: Tensor) -> list[Tensor]:
+    return [orthogonalize(stack) for stack in stacks]
+
+
+def _wide(matrix: Tensor) -> Tensor:
+    return matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix
+
+
 def is_matrix(weight: Tensor) -> bool:
     """Return whether Muon updates a weight: it maps many channels to many, unlike depthwise kernels and biases."""
     return weight.ndim > 1 and weight.shape[1] > 1 and weight.shape[0] > 1
@@ -50,6 +60,7 @@ class Muon(torch.optim.Optimizer):
         matrix_learning_rate: Learning rate of the matrices: the size of a step relative to their singular values.
         betas: Decay rates of AdamW's running averages.
         weight_decay: Decoupled weight decay of the matrices. Other weights do not decay.
+        cuda_graphs: Record the kernels that orthogonalize, and launch them together; the weights are on a GPU then.
     """
 
     def __init__(
@@ -59,6 +70,7 @@ class Muon(torch.optim.Optimizer):
         matrix_learning_rate: float,
         betas: tuple[float, float],
         weight_decay: float,
+        cuda_graphs: bool = False,
     ) -> None:
         trained = [p for p in parameters if p.requires_grad]
         matrices, others = [p for p in trained if is_matrix(p)], [p for p in trained if not is_matrix(p)]
@@ -68,6 +80,9 @@ class Muon(torch.optim.Optimizer):
         ]
         defaults = {"betas": betas, "weight_decay": weight_decay}
         super().__init__([group for group in groups if group["params"]], defaults)
+        self.orthogonalize: Callable[..., Sequence[Tensor]] = _orthogonalize_all
+        if cuda_graphs:
+            self.orthogonalize = Recorded(lambda stacks: _orthogonalize_all(*stacks))
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -92,22 +107,24 @@ class Muon(torch.optim.Optimizer):
                 state["step"] = state["step"].to(weight.device)
 
     def _matrices(self, weights: list[nn.Parameter], group: dict[str, Any]) -> None:
-        by_shape = defaultdict(list)  # matrices of one shape are orthogonalized together
         for weight in weights:
-            assert weight.grad is not None
-            state = self.state[weight]
-            if not state:
-                state["momentum"] = torch.zeros_like(weight)
-            state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
-            update = weight.grad.lerp(state["momentum"], MOMENTUM).flatten(1)  # Nesterov
-            wide = update.mT if update.shape[0] > update.shape[1] else update
-            by_shape[wide.shape].append((weight, wide))
-        for same_shape in by_shape.values():
-            steps = orthogonalize(torch.stack([wide for _, wide in same_shape]))
-            for (weight, _), step in zip(same_shape, steps, strict=True):
-                ratio = weight.shape[0] ** 2 / weight.numel()  # rows per column
+            if not self.state[weight]:
+                self.state[weight]["momentum"] = torch.zeros_like(weight)
+        gradients: list[Any] = [weight.grad for weight in weights]
+        momenta = [self.state[weight]["momentum"] for weight in weights]
+        torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
+        updates = torch._foreach_lerp(gradients, momenta, MOMENTUM)  # Nesterov
+        by_shape = defaultdict(list)  # matrices of one shape are orthogonalized together
+        for weight, update in zip(weights, updates, strict=True):
+            update = update.flatten(1)
+            by_shape[tuple(sorted(update.shape))].append((weight, update))
+        stacks = [torch.stack([_wide(update) for _, update in pairs]) for pairs in by_shape.values()]
+        steps = self.orthogonalize(*stacks)
+        torch._foreach_mul_(list(weights), 1 - group["lr"] * group["weight_decay"])
+        for pairs, same_shape in zip(by_shape.values(), steps, strict=True):
+            for (weight, update), step in zip(pairs, same_shape, strict=True):
+                ratio = update.shape[0] / update.shape[1]
                 step = (step.mT if ratio > 1 else step).reshape(weight.shape)
-                weight.mul_(1 - group["lr"] * group["weight_decay"])
                 weight.add_(step, alpha=-group["lr"] * max(1.0, ratio) ** 0.5)
 
     def _vectors(self, weights: list[nn.Parameter], group: dict[str, Any]) -> None:

@@ -45,6 +45,7 @@ def muon(
     total_steps: int,
     betas: tuple[float, float],
     weight_decay: float,
+    cuda_graphs: bool = False,
 ) -> dict[str, Any]:
     """Return `Muon` and its schedule in the form of Lightning's ``configure_optimizers``.
 
@@ -56,8 +57,9 @@ def muon(
         total_steps: Steps until both learning rates are 0.
         betas: Decay rates of AdamW's running averages, for the weights that are not matrices.
         weight_decay: Decoupled weight decay of the matrices.
+        cuda_graphs: See `Muon`.
     """
-    optimizer = Muon(parameters, learning_rate, matrix_learning_rate, betas, weight_decay)
+    optimizer = Muon(parameters, learning_rate, matrix_learning_rate, betas, weight_decay, cuda_graphs)
     return _scheduled(optimizer, warmup_steps, total_steps)
 
 

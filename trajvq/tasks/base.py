@@ -73,6 +73,11 @@ class Task(L.LightningModule):
         self.initial_weights: dict[str, str] | None = None
 
     @property
+    def records(self) -> bool:
+        """Whether the training records CUDA graphs; see `trajvq.optim.graphs`."""
+        return False
+
+    @property
     def begins(self) -> bool:
         """Whether a new training begins: no checkpoint gives the weights."""
         return self._trainer is not None and self.trainer.state.fn == "fit" and not self.resumed
@@ -109,7 +114,7 @@ class Task(L.LightningModule):
         settings = (self.warmup_steps, self.total_steps, self.betas, self.weight_decay)
         if self.matrix_learning_rate is None:
             return adamw(self.parameters(), self.learning_rate, *settings)
-        return muon(self.parameters(), self.learning_rate, self.matrix_learning_rate, *settings)
+        return muon(self.parameters(), self.learning_rate, self.matrix_learning_rate, *settings, self.records)
 
     def checked(self, loss: Tensor) -> Tensor:
         """Return a loss that is finite.

@@ -1,7 +1,7 @@
 """Reconstruct: train a tokenizer to reconstruct clips, and measure what it keeps of the object."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import lightning as L
 import numpy as np
@@ -21,14 +21,39 @@ from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_keep
 from trajvq.metrics.reconstruction.codes import probe_figures
 from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard, scoreboard_for
 from trajvq.metrics.scoreboard import add_ood_ratios
+from trajvq.optim.graphs import RecordedModule
 from trajvq.optim.sharding import shard
 from trajvq.tasks.base import Batch, Task
 from trajvq.tasks.encoding import SplitEncoder
-from trajvq.tokens.protocol import NormalizedTokenizer, Tokenizer, check_tokenizer
+from trajvq.tokens.protocol import Tokenizer, check_tokenizer, is_normalized
 from trajvq.tokens.weights import Weights, read_tokenizer
 
 USAGE = ("codes_used", "perplexity", "object_perplexity")
 LOGGED = ("mse", "psnr", "skill", "visible", "surplus", "centroid_error", "codes_used")
+
+
+class ReconstructionLoss(nn.Module):
+    """The loss of a tokenizer on clips, with the quantizer's own, if it has one.
+
+    Args:
+        tokenizer: The network; a `trajvq.tokens.Tokenizer`.
+        loss: See `Reconstruct`.
+    """
+
+    def __init__(self, tokenizer: nn.Module, loss: nn.Module) -> None:
+        super().__init__()
+        self.tokenizer, self.loss = tokenizer, loss
+
+    def forward(self, video: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss and the mean squared error, without gradients, of clips as the network sees them."""
+        network: Any = self.tokenizer
+        reconstruction = network.reconstruct(video) if is_normalized(network) else network(video)
+        loss: Tensor = self.loss(reconstruction, video, background)
+        auxiliary_loss: Any = getattr(network, "auxiliary_loss", None)
+        auxiliary = auxiliary_loss() if auxiliary_loss is not None else None
+        if auxiliary is not None:
+            loss = loss + auxiliary
+        return loss, (reconstruction.detach() - video).square().mean()
 
 
 class Reconstruct(Task):
@@ -53,6 +78,9 @@ class Reconstruct(Task):
         weight_decay: Decoupled weight decay.
         init_from: Weights of the same tokenizer to start from: a checkpoint, its fsspec URL, an exported folder, or
             ``default``.
+        cuda_graphs: On one GPU, record forward pass, backward pass and orthogonalization once for each shape of batch,
+            and replay them: the same kernels, launched together. The tokenizer must suit `RecordedModule`, as
+            `trajvq.models.CausalTokenizer` with FSQ does.
     """
 
     task: ClassVar[str] = "recon"
@@ -72,11 +100,14 @@ class Reconstruct(Task):
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.01,
         init_from: str | None = None,
+        cuda_graphs: bool = False,
     ) -> None:
         check_tokenizer(tokenizer)
         super().__init__(total_steps, learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate, init_from)
         self.tokenizer, self.loss, self.augment = tokenizer, loss, augment
-        self.figures = list(figures)
+        self.figures, self.cuda_graphs = list(figures), cuda_graphs
+        self.training_loss = (ReconstructionLoss(tokenizer, loss),)  # in a tuple, so that weights have one name each
+        self.recorded = RecordedModule(self.training_loss[0])
         self.adaptation: Adaptation | None = None  # checkpoints keep it
         self.adapted: list[str] = []
         self.code_usage: dict[str, Any] = {}  # of the last validation
@@ -91,8 +122,7 @@ class Reconstruct(Task):
     @property
     def network(self) -> Tokenizer:
         """The tokenizer, as its protocol sees it."""
-        assert isinstance(self.tokenizer, Tokenizer)
-        return self.tokenizer
+        return cast(Tokenizer, self.tokenizer)  # `check_tokenizer` has seen it
 
     def _board(self, full: bool) -> ReconstructionScoreboard:
         return ReconstructionScoreboard(self.network.codebook_size, self.network.strides, full, self.figures)
@@ -127,13 +157,13 @@ class Reconstruct(Task):
             for line in self.adapted:
                 rank_zero_only(print)(line, flush=True)
         if self.device_mesh is not None:
-            own = ("reconstruct",) if isinstance(self.tokenizer, NormalizedTokenizer) else ()
+            own = ("reconstruct",) if is_normalized(self.tokenizer) else ()
             shard(self.tokenizer, self.device_mesh["data_parallel"], ("encode", "decode", "quantize", *own))
 
     def _use(self, adaptation: Adaptation) -> None:
         """Normalize and augment as suits the training clips."""
         self.adaptation = adaptation
-        if isinstance(self.tokenizer, NormalizedTokenizer):
+        if is_normalized(self.tokenizer):
             self.tokenizer.normalization.fit(adaptation.background, adaptation.contrast)
             self.adapted = [adaptation.normalization_line()]
         else:
@@ -164,24 +194,23 @@ class Reconstruct(Task):
         reconstruction: Tensor = self.tokenizer(video)
         return reconstruction
 
+    @property
+    def records(self) -> bool:
+        alone = self._trainer is None or self._trainer.world_size == 1
+        return self.cuda_graphs and alone and self.device.type == "cuda"
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         network, video = self.network, batch["video"]
-        normalized = network if isinstance(network, NormalizedTokenizer) else None
         with torch.no_grad():
-            if normalized is not None:
-                video = normalized.normalization(video)
+            if is_normalized(network):
+                video = network.normalization(video)
             background = estimate_background(video)
             if self.augment is not None:
                 video, background = self.augment(video, background, self.global_step / self.total_steps)
-        reconstruction = self(video) if normalized is None else normalized.reconstruct(video)
-        loss: Tensor = self.loss(reconstruction, video, background)
-        auxiliary_loss: Any = getattr(self.tokenizer, "auxiliary_loss", None)
-        auxiliary = auxiliary_loss() if auxiliary_loss is not None else None
-        if auxiliary is not None:
-            loss = loss + auxiliary
+        loss, error = (self.recorded if self.records else self.training_loss[0])(video, background)
         self.log("train/loss", self.checked(loss), prog_bar=True)
-        scale = 1.0 if normalized is None else normalized.normalization.contrast.square()
-        self.log("train/mse", scale * (reconstruction.detach() - video).square().mean())
+        scale = network.normalization.contrast.square() if is_normalized(network) else 1.0
+        self.log("train/mse", scale * error.detach())
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:

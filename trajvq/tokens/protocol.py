@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard
 
 from torch import Tensor, nn
 
@@ -11,7 +11,6 @@ from trajvq.errors import UserError
 from trajvq.models.normalization import ClipNormalization
 
 
-@runtime_checkable
 class Tokenizer(Protocol):
     """Clips to tokens and back. Any `torch.nn.Module` with these members will do.
 
@@ -44,7 +43,6 @@ class Tokenizer(Protocol):
         ...
 
 
-@runtime_checkable
 class NormalizedTokenizer(Tokenizer, Protocol):
     """A `Tokenizer` that is trained on clips normalized by their own data, so that faint clips train like any others.
 
@@ -59,6 +57,14 @@ class NormalizedTokenizer(Tokenizer, Protocol):
     def reconstruct(self, normalized: Tensor) -> Tensor:
         """Reconstruct normalized clips, or windows of them, float ``(B, 3, T, H, W)``, with gradients."""
         ...
+
+
+def is_normalized(network: Any) -> TypeGuard[NormalizedTokenizer]:
+    """Return whether a network is a `NormalizedTokenizer`.
+
+    ``isinstance`` cannot tell: from Python 3.12 on it does not see the submodules of a `torch.nn.Module`.
+    """
+    return isinstance(getattr(network, "normalization", None), ClipNormalization) and hasattr(network, "reconstruct")
 
 
 def check_tokenizer(module: nn.Module) -> None:
