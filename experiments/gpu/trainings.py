@@ -96,6 +96,9 @@ def against_cpu(trainings: Trainings, seconds: float, trial: int) -> dict[str, A
     for accelerator in dict.fromkeys(("cpu", trainings.accelerator)):
         run, _, taken = trainings.fit(f"steps-{accelerator}", steps, accelerator=accelerator)
         figures[accelerator] = {"seconds": taken, **last_figures(run)}
+    if trainings.accelerator != "cpu":
+        run, _, taken = trainings.fit("recorded", steps, "--model.cuda_graphs=true")
+        figures["CUDA graphs"] = {"seconds": taken, **last_figures(run)}
     return figures
 
 
