@@ -13,7 +13,7 @@ import torch
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ("val/skill", "val/visible", "val/centroid_error", "val/mse")
-THREADS = 4  # of each training; several run beside each other, and threads that wait for work take time from them
+THREADS = 2  # of each training; several run beside each other, and threads that wait for work take time from them
 CSV_ONLY = [
     "--trainer.logger=trajvq.runs.loggers.AppendingCSVLogger",
     "--trainer.logger.name=",

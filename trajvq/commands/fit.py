@@ -27,6 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         UserError: If the user made a mistake or the disk is full.
     """
     torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.deterministic = True  # or a run that is continued ends with other weights
     torch.set_flush_denormal(True)  # numbers close to 0 slow a CPU down tenfold
     silence_warnings()
     for argument in arguments:

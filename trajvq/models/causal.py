@@ -3,8 +3,6 @@
 B clips, t frames, h rows, w columns, C channels. Channels come last, since most layers are matrices over channels.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -35,20 +33,30 @@ class CausalDepthwise(nn.Module):
 
     def __init__(self, channels: int, kernel: int = 3, back: bool = True) -> None:
         super().__init__()
-        edge: dict[str, Any] = {"padding": kernel // 2, "padding_mode": "replicate", "groups": channels}
-        self.now = nn.Conv2d(channels, channels, kernel, **edge)
-        self.before = nn.Conv2d(channels, channels, kernel, bias=False, **edge) if back else None
+        self.border = kernel // 2
+        self.now = nn.Conv2d(channels, channels, kernel, groups=channels)
+        self.before = nn.Conv2d(channels, channels, kernel, groups=channels, bias=False) if back else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve ``(B, t, h, w, C)``; returns the same shape."""
         clips, frames = x.shape[:2]
         x = x.permute(0, 1, 4, 2, 3)
-        convolved = self.now(x.flatten(0, 1)).unflatten(0, (clips, frames))
+        convolved = self.now(_with_border(x.flatten(0, 1), self.border)).unflatten(0, (clips, frames))
         if self.before is not None and frames > 1:
-            back = self.before(x[:, :-1].flatten(0, 1)).unflatten(0, (clips, frames - 1))
+            back = self.before(_with_border(x[:, :-1].flatten(0, 1), self.border)).unflatten(0, (clips, frames - 1))
             convolved = convolved + F.pad(back, (0, 0, 0, 0, 0, 0, 1, 0))
         channels_last: Tensor = convolved.permute(0, 1, 3, 4, 2)
         return channels_last
+
+
+def _with_border(pictures: Tensor, border: int) -> Tensor:
+    """Repeat the border of pictures ``(N, C, h, w)``."""
+    if not pictures.is_cuda:
+        return F.pad(pictures, (border,) * 4, mode="replicate")
+    for dim in (2, 3):  # on a GPU the gradient of `F.pad` differs from call to call
+        first, last = pictures.narrow(dim, 0, 1), pictures.narrow(dim, pictures.shape[dim] - 1, 1)
+        pictures = torch.cat([*[first] * border, pictures, *[last] * border], dim=dim)
+    return pictures
 
 
 class ResidualBlock(nn.Module):

@@ -103,7 +103,8 @@ class CellDecoder(nn.Module):
     def forward(self, codes: Tensor) -> Tensor:
         """Return normalized clips ``(B, 3, T, H, W)`` of codes ``(B, latent, t, h, w)``."""
         p, q, r = self.strides
-        cells = self.outward(self.blocks(self.inward(rearrange(codes, "b c t h w -> b t h w c"))))
+        codes = rearrange(codes, "b c t h w -> b t h w c").contiguous()  # products on a GPU depend on the layout
+        cells = self.outward(self.blocks(self.inward(codes)))
         frame = self.frame(rearrange(cells, "b t h w (p n) -> b (t p) h w n", p=p))
         ground = self.ground(frame).unflatten(-1, (3, q * r))
         mask, color = self.mask(frame).sigmoid()[..., None, :], self.color(frame)[..., None]

@@ -107,24 +107,22 @@ class Muon(torch.optim.Optimizer):
                 state["step"] = state["step"].to(weight.device)
 
     def _matrices(self, weights: list[nn.Parameter], group: dict[str, Any]) -> None:
-        for weight in weights:
-            if not self.state[weight]:
-                self.state[weight]["momentum"] = torch.zeros_like(weight)
-        gradients: list[Any] = [weight.grad for weight in weights]
-        momenta = [self.state[weight]["momentum"] for weight in weights]
-        torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
-        updates = torch._foreach_lerp(gradients, momenta, MOMENTUM)  # Nesterov
         by_shape = defaultdict(list)  # matrices of one shape are orthogonalized together
-        for weight, update in zip(weights, updates, strict=True):
-            update = update.flatten(1)
+        for weight in weights:
+            assert weight.grad is not None
+            state = self.state[weight]
+            if not state:
+                state["momentum"] = torch.zeros_like(weight)
+            state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
+            update = weight.grad.lerp(state["momentum"], MOMENTUM).flatten(1)  # Nesterov
             by_shape[tuple(sorted(update.shape))].append((weight, update))
         stacks = [torch.stack([_wide(update) for _, update in pairs]) for pairs in by_shape.values()]
         steps = self.orthogonalize(*stacks)
-        torch._foreach_mul_(list(weights), 1 - group["lr"] * group["weight_decay"])
         for pairs, same_shape in zip(by_shape.values(), steps, strict=True):
             for (weight, update), step in zip(pairs, same_shape, strict=True):
                 ratio = update.shape[0] / update.shape[1]
                 step = (step.mT if ratio > 1 else step).reshape(weight.shape)
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
                 weight.add_(step, alpha=-group["lr"] * max(1.0, ratio) ** 0.5)
 
     def _vectors(self, weights: list[nn.Parameter], group: dict[str, Any]) -> None:
