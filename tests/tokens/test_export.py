@@ -15,6 +15,7 @@ from trajvq.cli import main
 from trajvq.commands import export
 from trajvq.commands.export import read_chart
 from trajvq.errors import UserError
+from trajvq.metrics.scoreboard import value_of
 from trajvq.report.card import tokenizer_card
 from trajvq.tokens import load_tokenizer
 from trajvq.tokens.weights import read_tokenizer
@@ -79,7 +80,8 @@ def test_a_model_repository_is_the_folder_with_metadata_on_its_card(
     assert result["dataset"] == {"type": "small", "name": "small", "split": "test"}
     row = json.loads((finished / "scoreboards/test.json").read_text())["rows"]["model"]
     values = {metric["type"]: metric["value"] for metric in result["metrics"]}
-    assert values["visible"] == pytest.approx(row["visible"]["value"], abs=1e-6)
+    assert values["visible"] == pytest.approx(row["visible"]["value"], rel=1e-5)
+    assert values["mse"] == pytest.approx(value_of(row["mse"]), rel=1e-5)
     assert {"skill", "centroid_error", "psnr"} <= values.keys()
     hub = use_hub(monkeypatch, {"me/dots": Path("repository")})
     assert read_tokenizer("hf://me/dots").sha256 == read_tokenizer("repository").sha256

@@ -79,7 +79,7 @@ def hub_metadata(name: str, board: Mapping[str, Any] | None, license_name: str) 
     if board:
         row, dataset = board["rows"]["model"], Path(board.get("dataset", {}).get("path", "dataset")).name
         metrics = [
-            {"type": figure.name, "name": _heading(figure), "value": round(value_of(row[figure.name]), 6)}
+            {"type": figure.name, "name": _heading(figure), "value": float(f"{value_of(row[figure.name]):.6g}")}
             for figure in _columns(board)
         ]
         result = {
