@@ -1,9 +1,11 @@
-"""Remote stores: moto's S3 server on the loopback interface, and fsspec's store in memory."""
+"""Remote stores: moto's S3 server on the loopback interface, fsspec's store in memory, and a Hugging Face Hub."""
 
 import itertools
+import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import fsspec
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from trajvq.io import retries
 
 _numbers = itertools.count()
+Call = tuple[str, str | None, list[str]]  # repository, revision and files
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDNOBODYSHOULDSEE", "AWS_SECRET_ACCESS_KEY": "SecretNobodyShouldSee/+x"}
 
 
@@ -63,3 +66,17 @@ def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Retry almost at once, and use a cache of the test's own."""
     monkeypatch.setattr(retries, "FIRST", 0.002)
     monkeypatch.setenv("TRAJVQ_CACHE", str(tmp_path / "cache"))
+
+
+def use_hub(monkeypatch: pytest.MonkeyPatch, repositories: Mapping[str, Path]) -> list[Call]:
+    """Let huggingface_hub be a stand-in that knows some repositories; returns the list of its calls."""
+    calls: list[Call] = []
+
+    def snapshot_download(repo_id: str, *, revision: str | None, allow_patterns: list[str]) -> str:
+        calls.append((repo_id, revision, allow_patterns))
+        if repo_id not in repositories:
+            raise OSError(f"404 Client Error.\n\nRepository Not Found for {repo_id}")
+        return str(repositories[repo_id])
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(snapshot_download=snapshot_download))
+    return calls

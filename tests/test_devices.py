@@ -27,7 +27,14 @@ SETTINGS = [
 
 
 class Gradients(L.Callback):
-    """Saves the gradients of the first step, as the optimizer receives them, and how each process normalizes clips."""
+    """Saves the gradients of the first step, as the optimizer receives them, and how each process normalizes clips.
+
+    Also writes the clips of every step, a line for each.
+    """
+
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, *_: Any) -> None:
+        with Path(f"clips-{trainer.global_rank}.txt").open("a") as file:
+            print(trainer.global_step, *batch["index"].tolist(), file=file)
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         if trainer.global_step == 0:
@@ -58,6 +65,16 @@ def two_processes(folder: Path, data: str, config: str, *extra: str) -> None:
     assert fit_together(folder, 2, *devices, *SETTINGS, data, *extra) == [0, 0]
 
 
+def clips(folder: Path) -> dict[int, list[int]]:
+    """Return the clips of each step that a run took, of all processes."""
+    steps: dict[int, list[int]] = {}
+    for path in folder.glob("clips-*.txt"):
+        for line in path.read_text().splitlines():
+            step, *indices = map(int, line.split())
+            steps.setdefault(step, []).extend(indices)
+    return steps
+
+
 def rows(folder: Path) -> list[dict[str, str]]:
     with (folder / "runs/recon/a/metrics.csv").open(newline="") as file:
         return list(csv.DictReader(file))
@@ -71,15 +88,22 @@ def pair(uneven: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_two_processes_are_one_with_twice_the_batch(uneven: str, pair: Path, here: Path) -> None:
-    one_process(here, uneven)
-    alone, together = (torch.load(folder / "gradients.pt", weights_only=True) for folder in (here, pair))
+@pytest.fixture(scope="module")
+def single(uneven: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run trained by one process. Do not change it."""
+    folder = tmp_path_factory.mktemp("single")
+    one_process(folder, uneven)
+    return folder
+
+
+def test_two_processes_are_one_with_twice_the_batch(single: Path, pair: Path) -> None:
+    alone, together = (torch.load(folder / "gradients.pt", weights_only=True) for folder in (single, pair))
     assert alone.keys() == together.keys()
     for name, gradient in alone.items():
         assert (together[name] - gradient).abs().max() <= 1e-5 * gradient.abs().max(), name
     trained = sum(bool(gradient.any()) for gradient in alone.values())
     assert trained > len(alone) / 3  # within the blocks all gradients are 0 in the first step
-    first, second = (next(row for row in rows(folder) if row["val/mse"]) for folder in (here, pair))
+    first, second = (next(row for row in rows(folder) if row["val/mse"]) for folder in (single, pair))
     for name in ("val/mse", "val/skill", "val/visible", "val/centroid_error", "val/codes_used"):
         assert float(second[name]) == pytest.approx(float(first[name]), rel=1e-4), name
 
@@ -92,16 +116,29 @@ def test_every_process_normalizes_alike(pair: Path) -> None:
     assert (pair / "output.txt").read_text().count("normalization: ") == 1
 
 
-def test_one_process_writes_the_run_folder_and_the_run_goes_on_with_fewer(uneven: str, pair: Path, here: Path) -> None:
+def test_one_process_writes_the_run_folder(pair: Path) -> None:
     run = pair / "runs/recon/a"
     assert {path.name for path in (pair / "runs/recon").iterdir()} == {"a", "latest"}
     assert {path.name for path in (run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt", "last-1.ckpt"}
     steps = [(row["step"], bool(row["val/mse"])) for row in rows(pair)]
     assert len(steps) == len(set(steps))
-    shutil.copytree(pair, here, symlinks=True, dirs_exist_ok=True)
-    (here / "runs/recon/a/complete.json").unlink()
-    one_process(here, uneven, "--trainer.max_steps=6")
-    assert torch.load(here / "runs/recon/a/checkpoints/last.ckpt", weights_only=True)["global_step"] == 6
+
+
+def test_a_run_of_one_process_goes_on_with_two_and_one_again(uneven: str, single: Path, here: Path) -> None:
+    shutil.copytree(single, here, symlinks=True, dirs_exist_ok=True)
+    complete = here / "runs/recon/a/complete.json"
+    complete.unlink()
+    two_processes(here, uneven, "ddp", "--data.batch_size=3", "--trainer.max_steps=7")
+    complete.unlink()
+    one_process(here, uneven, "--data.batch_size=7", "--trainer.max_steps=9")
+    steps = clips(here)
+    assert [len(steps[step]) for step in range(9)] == [8, 8, 8, 8, 6, 6, 6, 7, 7]
+    for epoch in (range(4), range(4, 9)):
+        assert sorted(k for step in epoch for k in steps[step]) == list(range(32))
+    output = (here / "output.txt").read_text()
+    assert output.count("the order of the clips goes on after") == 2
+    assert "processes 1 -> 2, clips per batch 8 -> 6: the order of the clips goes on after the 32 read" in output
+    assert "processes 2 -> 1, clips per batch 6 -> 7: the order of the clips goes on after the 50 read" in output
 
 
 def test_sharded_weights_end_in_one_plain_checkpoint(uneven: str, here: Path) -> None:

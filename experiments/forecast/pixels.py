@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trajvq.augment import ClipSymmetries
-from trajvq.data.order import TrainingOrder
+from trajvq.data.order import Batching, TrainingOrder
 from trajvq.data.storage.clips import Clips
 from trajvq.io.video import to_float, to_uint8
 from trajvq.losses import BalancedLoss
@@ -115,7 +115,7 @@ def main() -> None:
     loss_of, augment = BalancedLoss(), ClipSymmetries(["columns", "rows", "transpose", "reverse", "colors"], shift=2)
     optimizer = adamw(network.parameters(), 2e-3, 1, args.steps, (0.9, 0.99), 0.01)["optimizer"]
     start, step, next_report = time.process_time(), 0, 60.0
-    for rows in TrainingOrder(len(train), BATCH, args.steps, seed=args.seed):
+    for rows in TrainingOrder(len(train), Batching(1, BATCH), args.steps, seed=args.seed):
         progress = (time.process_time() - start) / args.seconds
         if progress >= 1:
             break

@@ -67,15 +67,52 @@ def test_training_says_which_splits_a_dataset_lacks_and_what_to_do(
     data.setup("test")
 
 
-@pytest.mark.parametrize(("split", "train"), [("train", True), ("test", False)])
-def test_two_processes_read_every_clip_once(dataset: Path, split: str, train: bool) -> None:
-    indices = []
-    for rank in range(2):
-        data = TrajectoryDataModule(dataset, batch_size=4)
-        trainer = SimpleNamespace(world_size=2, global_rank=rank, max_steps=4, accumulate_grad_batches=1)
+def processes(
+    dataset: Path, world: int, batch_size: int, stop: int, start: int = 0, state: dict[str, int] | None = None
+) -> list[TrajectoryDataModule]:
+    """Return the data modules of all processes of a run from batch ``start`` to ``stop``, as a trainer resumes them."""
+    modules = [TrajectoryDataModule(dataset, batch_size=batch_size) for _ in range(world)]
+    for rank, data in enumerate(modules):
+        trainer = SimpleNamespace(world_size=world, global_rank=rank, max_steps=stop, accumulate_grad_batches=1)
         trainer.fit_loop = SimpleNamespace(
-            epoch_loop=SimpleNamespace(batch_progress=SimpleNamespace(total=SimpleNamespace(ready=0)))
+            epoch_loop=SimpleNamespace(batch_progress=SimpleNamespace(total=SimpleNamespace(ready=start)))
         )
         data.trainer = trainer  # type: ignore[assignment]
-        indices += order(data, split, train)
+        if state:
+            data.load_state_dict(state)
+    return modules
+
+
+@pytest.mark.parametrize(("split", "train"), [("train", True), ("test", False)])
+def test_two_processes_read_every_clip_once(dataset: Path, split: str, train: bool) -> None:
+    indices = [k for data in processes(dataset, 2, 4, 4) for k in order(data, split, train)]
     assert sorted(indices) == list(range(32 if train else 12))
+
+
+def test_one_process_two_and_one_again_read_every_clip_once_per_epoch(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = order(processes(dataset, 1, 8, 8)[0], "train", True)
+    indices: list[int] = []
+    state: dict[str, int] = {}
+    printed = []
+    for world, batch_size, start, stop in ((1, 4, 0, 3), (2, 4, 3, 6), (2, 4, 6, 7), (1, 5, 7, 9), (1, 5, 9, 11)):
+        modules = processes(dataset, world, batch_size, stop, start, state)
+        batches = [[batch["index"] for batch in data.loader("train", True)] for data in modules]
+        indices += [int(k) for parts in zip(*batches, strict=True) for row in zip(*parts, strict=True) for k in row]
+        state = modules[0].state_dict()
+        printed.append(capsys.readouterr().out.splitlines()[:1])
+    assert indices == alone[: len(indices)]
+    assert sorted(indices[:32]) == list(range(32))
+    assert len(indices) == 64
+    assert [len(lines) for lines in printed] == [0, 1, 0, 1, 0]
+    words = "the order of the clips goes on after the"
+    assert printed[1][0].startswith(f"processes 1 -> 2, clips per batch 4 -> 8: {words} 12 read so far")
+    assert printed[3][0].startswith(f"processes 2 -> 1, clips per batch 8 -> 5: {words} 44 read so far")
+
+
+def test_a_checkpoint_without_batching_and_a_new_training_count_batches(dataset: Path) -> None:
+    alone = order(processes(dataset, 1, 8, 8)[0], "train", True)
+    assert order(processes(dataset, 1, 8, 8, 2)[0], "train", True) == alone[16:]
+    (data,) = processes(dataset, 1, 8, 8, 0, {"processes": 2, "batch_size": 8, "offset": -5})
+    assert order(data, "train", True) == alone

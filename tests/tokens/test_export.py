@@ -1,17 +1,21 @@
 """An exported tokenizer is the tokenizer, read without Lightning; its card says what it keeps."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
+from tests.stores import use_hub
 from trajvq.cli import main
 from trajvq.commands import export
 from trajvq.commands.export import read_chart
 from trajvq.errors import UserError
+from trajvq.metrics.scoreboard import value_of
 from trajvq.report.card import tokenizer_card
 from trajvq.tokens import load_tokenizer
 from trajvq.tokens.weights import read_tokenizer
@@ -59,17 +63,54 @@ def test_the_card_holds_the_eye_chart_of_the_tokenizer(here: Path, monkeypatch: 
     assert chart.thresholds["radius"]["value"] < 1
     about = {"strides": [4, 8, 8], "clip": [16, 64, 64], "weights": 0, "bits": 2551.0, "codebook_size": 1000, "step": 1}
     named = about | {"name": "same", "class_path": "x.Same", "dataset": "d", "checkpoint": "c"}
-    assert "| shift | 0.0" in tokenizer_card(named, None, chart.thresholds)
+    assert "| shift | 0.0" in tokenizer_card(named, None, chart.thresholds, "THIS_FOLDER")
+
+
+def test_a_model_repository_is_the_folder_with_metadata_on_its_card(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "--hub=repository", "--no-chart", "--name=me/dots", "--license=mit"]) == 0
+    assert "upload: hf upload me/dots repository\n" in capsys.readouterr().out
+    assert {path.name for path in Path("repository").iterdir()} == {"README.md", "config.json", "model.safetensors"}
+    _, head, card = Path("repository/README.md").read_text().split("---\n", 2)
+    assert 'load_tokenizer("hf://me/dots")' in card
+    metadata = yaml.safe_load(head)
+    assert (metadata["license"], metadata["library_name"]) == ("mit", "trajvq")
+    (result,) = metadata["model-index"][0]["results"]
+    assert result["dataset"] == {"type": "small", "name": "small", "split": "test"}
+    row = json.loads((finished / "scoreboards/test.json").read_text())["rows"]["model"]
+    values = {metric["type"]: metric["value"] for metric in result["metrics"]}
+    assert values["visible"] == pytest.approx(row["visible"]["value"], rel=1e-5)
+    assert values["mse"] == pytest.approx(value_of(row["mse"]), rel=1e-5)
+    assert {"skill", "centroid_error", "psnr"} <= values.keys()
+    hub = use_hub(monkeypatch, {"me/dots": Path("repository")})
+    assert read_tokenizer("hf://me/dots").sha256 == read_tokenizer("repository").sha256
+    assert hub == [("me/dots", None, ["config.json", "model.safetensors"])]
+
+
+@pytest.mark.usefixtures("finished")
+def test_a_card_claims_neither_a_license_nor_figures_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree("runs/recon/a/scoreboards")
+    assert main(["export", "--hub=repository", "--no-chart"]) == 0
+    metadata = yaml.safe_load(Path("repository/README.md").read_text().split("---\n", 2)[1])
+    assert metadata["license"] == "unknown"
+    assert "model-index" not in metadata
+    assert "upload: hf upload OWNER/a repository; the card says no license" in capsys.readouterr().out
+    assert main(["export", "--out=shared", "--license=mit"]) == 2
+    assert "write one with --hub" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("finished")
 def test_a_damaged_folder_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "--out=shared", "--no-chart"]) == 0
-    whole = Path("shared/tokenizer.safetensors").read_bytes()
+    whole = Path("shared/model.safetensors").read_bytes()
     for damage, words in ((b"", "cannot be read"), (whole[:-9], "cannot be read")):
-        Path("shared/tokenizer.safetensors").write_bytes(damage)
+        Path("shared/model.safetensors").write_bytes(damage)
         with pytest.raises(UserError, match=words):
             load_tokenizer("shared")
+    Path("shared/model.safetensors").rename("shared/tokenizer.safetensors")
+    with pytest.raises(UserError, match=r"no model.safetensors; rename tokenizer.safetensors, which an older trajvq"):
+        load_tokenizer("shared")
     Path("shared/config.json").unlink()
     with pytest.raises(UserError, match=r"there is no config.json"):
         load_tokenizer("shared")

@@ -100,6 +100,15 @@ def test_no_stored_code_is_run(here: Path) -> None:
     assert not (here / "pwned").exists()
 
 
+@pytest.mark.usefixtures("here")
+def test_only_networks_are_built() -> None:
+    command = {"class_path": "subprocess.run", "init_args": {"args": ["touch", "pwned"]}}
+    for spec in (command, {"class_path": "trajvq.models.CausalTokenizer", "init_args": {"quantizer": command}}):
+        with pytest.raises(UserError, match=r"cannot build subprocess.run: it is no torch.nn.Module"):
+            build(spec)
+    assert not Path("pwned").exists()
+
+
 def test_missing_damaged_and_foreign_checkpoints_are_one_line(here: Path) -> None:
     with pytest.raises(UserError, match="there is no checkpoint"):
         load_tokenizer(here / "no.ckpt")

@@ -90,18 +90,18 @@ def test_the_hash_of_a_folder_is_that_of_its_network(tokenizer: Path, here: Path
 
 
 def test_whoever_reads_the_card_can_read_the_weights(default: Path) -> None:
-    modes = {(default / name).stat().st_mode for name in ("config.json", "tokenizer.safetensors")}
+    modes = {(default / name).stat().st_mode for name in ("config.json", "model.safetensors")}
     assert len(modes) == 1
 
 
 def test_damaged_and_missing_weights_are_one_line(
     default: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    file = default / "tokenizer.safetensors"
+    file = default / "model.safetensors"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    with pytest.raises(UserError, match=r"cannot be read: the SHA-256 of tokenizer.safetensors is not the one"):
+    with pytest.raises(UserError, match=r"cannot be read: the SHA-256 of model.safetensors is not the one"):
         trajvq.load_tokenizer("default")
     monkeypatch.setattr(weights, "FOLDER", tmp_path / "none")
     with pytest.raises(UserError, match=r"this trajvq has no default weights .*make_default.py"):

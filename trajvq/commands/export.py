@@ -23,7 +23,7 @@ from trajvq.metrics.reconstruction.codes import bits
 from trajvq.metrics.reconstruction.truth import truth_of
 from trajvq.metrics.scoreboard import is_number, value_of
 from trajvq.metrics.submissions.chart import EyeChart, EyeChartFigures
-from trajvq.report.card import tokenizer_card
+from trajvq.report.card import hub_metadata, tokenizer_card
 from trajvq.report.eye_chart import plot_eye_chart
 from trajvq.runs.provenance import PROVENANCE
 from trajvq.tokens.export import write_folder
@@ -44,10 +44,18 @@ def main(arguments: Sequence[str]) -> int:
     """
     parser = Parser(prog="trajvq export", description="Write a tokenizer as safetensors, config and card.")
     parser.add_argument("--ckpt_path", default=str(DEFAULT), help=f"checkpoint, or its URL (default: {DEFAULT})")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--name", help="name on the card (default: the run's)")
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("--out", type=Path, help="folder to write")
+    target.add_argument(
+        "--hub", type=Path, metavar="DIR", help="the same as a model repository of the Hugging Face Hub, to upload"
+    )
+    parser.add_argument("--name", help="name on the card, with --hub perhaps OWNER/NAME (default: the run's)")
+    parser.add_argument("--license", help="with --hub: license of the weights, such as mit (default: unknown)")
     parser.add_argument("--no-chart", action="store_true", help="leave out the eye chart, which takes some seconds")
     args = parser.parse_args(arguments)
+    if args.license and not args.hub:
+        raise UserError("--license is written on cards for the Hugging Face Hub only; write one with --hub")
+    out = args.hub or args.out
     content, weights = read_checkpoint(args.ckpt_path), read_tokenizer(args.ckpt_path)
     network, path = network_of(weights), local_copy(args.ckpt_path)
     run = path.parent.parent
@@ -55,17 +63,24 @@ def main(arguments: Sequence[str]) -> int:
     scoreboard = run / "scoreboards" / "test.json"
     board = json.loads(scoreboard.read_text()) if scoreboard.exists() else None
     about_test = {} if board is None else {"test": _figures(board)}
-    write_folder(network, spec_of(network), {"skill": weights.skill, "about": about, **about_test}, args.out)
+    write_folder(network, spec_of(network), {"skill": weights.skill, "about": about, **about_test}, out)
     thresholds: dict[str, Any] = {}
     if not args.no_chart:
         if any(size % stride for size, stride in zip(CLIP, about["strides"], strict=True)):
             raise UserError(f"the clips of the eye chart, {CLIP}, do not divide into tokens; add --no-chart")
-        thresholds = dict(read_chart(network, args.out / "eye_chart.png", about["name"]).thresholds)
+        thresholds = dict(read_chart(network, out / "eye_chart.png", about["name"]).thresholds)
     if board is None:
         print(f"the card has no scoreboard, because there is no {scoreboard}; run `trajvq test` first")
-    write_text(args.out / "README.md", tokenizer_card(about, board, thresholds))
+    name = about["name"]
+    repository = name if "/" in name else f"OWNER/{name}"
+    head = hub_metadata(name, board, args.license or "unknown") if args.hub else ""
+    card = tokenizer_card(about, board, thresholds, f"hf://{repository}" if args.hub else "THIS_FOLDER")
+    write_text(out / "README.md", head + card)
     bits_per_clip = f"{about['bits']:,.0f} bits per clip"
-    print(f"{args.out}: {about['weights']:,} weights, {bits_per_clip}; card: {args.out / 'README.md'}")
+    print(f"{out}: {about['weights']:,} weights, {bits_per_clip}; card: {out / 'README.md'}")
+    if args.hub:
+        unknown = "" if args.license else "; the card says no license, set one with --license"
+        print(f"upload: hf upload {repository} {out}{unknown}")
     return 0
 
 

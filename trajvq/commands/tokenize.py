@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         "--tokenizer",
         dest="ckpt_path",
         default=argparse.SUPPRESS,
-        help="the same, or an exported folder, or `default`, the tokenizer that comes with trajvq",
+        help="the same, or an exported folder, hf://OWNER/NAME, or `default`, the tokenizer that comes with trajvq",
     )
     parser.add_argument("--splits", nargs="+", metavar="SPLIT", help="splits to write (default: all)")
     parser.add_argument("--token_folder", type=Path, default=ROOT, help="folder of token caches (default: %(default)s)")

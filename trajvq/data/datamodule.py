@@ -5,10 +5,11 @@ from typing import Any, Literal
 
 import lightning as L
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from trajvq.data.order import Share, TrainingOrder
+from trajvq.data.order import Batching, Share, TrainingOrder
 from trajvq.data.storage.clips import Clips, ClipSource, FirstClips, batch_loader
 from trajvq.data.storage.manifest import MANIFEST, Manifest, read_manifest
 from trajvq.data.storage.remote import fetch_dataset
@@ -26,8 +27,8 @@ class TrajectoryDataModule(L.LightningDataModule):
 
     A batch is a dictionary: ``video`` float32 ``(B, 3, T, H, W)`` in [0, 1] and the other columns of
     `trajvq.data.storage.clips.Clips`. The video is uint8 until it is on the device. The order of the training clips
-    depends on ``seed`` alone, not on the number of workers, and a resumed run continues it. For the trainer, a whole
-    run of ``max_steps`` is one epoch.
+    depends on ``seed`` alone, not on the number of workers, and a resumed run continues it, also with another number of
+    processes or another batch size. For the trainer, a whole run of ``max_steps`` is one epoch.
 
     Args:
         path: Dataset folder, or its fsspec URL, from which the dataset is copied to the local cache first.
@@ -62,6 +63,7 @@ class TrajectoryDataModule(L.LightningDataModule):
         self.test_splits, self.predict_split = test_splits or ["test"], predict_split
         self.train_clips = train_clips
         self._clips: dict[str, Clips] = {}
+        self._batching: Batching | None = None  # of the training run; at first the checkpoint's
 
     @property
     def manifest(self) -> Manifest:
@@ -130,16 +132,41 @@ class TrajectoryDataModule(L.LightningDataModule):
         )
 
     def _training_order(self, count: int, world: int, rank: int) -> TrainingOrder:
-        global_size = world * self.batch_size
-        if count < global_size:
-            raise DataError(f"{self.path} has {count} training clips, fewer than a batch of {global_size}")
-        batches, start = count // global_size, 0
+        batching, start = Batching(world, self.batch_size), 0
+        if count < batching.clips:
+            raise DataError(f"{self.path} has {count} training clips, fewer than a batch of {batching.clips}")
+        batches = count // batching.clips
         if self.trainer:
             if self.trainer.max_steps < 1:
                 raise DataError(f"set trainer.max_steps; one pass over {self.path} has {batches} batches")
             batches = self.trainer.max_steps * self.trainer.accumulate_grad_batches
             start = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
-        return TrainingOrder(count, self.batch_size, batches, start, self.seed, world, rank)
+            batching = self._batching = self._resumed(batching, start)
+        return TrainingOrder(count, batching, batches, start, self.seed, rank)
+
+    def _resumed(self, batching: Batching, start: int) -> Batching:
+        """Let the batches from number ``start`` on follow those of the checkpoint; print what differs from them."""
+        before = self._batching
+        if before is None or not start:
+            return batching
+        pairs = {"processes": (before.processes, batching.processes), "clips per batch": (before.clips, batching.clips)}
+        differences = [f"{name} {old} -> {new}" for name, (old, new) in pairs.items() if old != new]
+        if differences:
+            rank_zero_only(print)(
+                f"{', '.join(differences)}: the order of the clips goes on after the {before.position(start):,} read "
+                "so far; random numbers and rounding differ from now on, so the run is not bit-identical to one that "
+                "was not interrupted",
+                flush=True,
+            )
+        return before.resumed_at(start, batching.processes, batching.batch_size)
+
+    def state_dict(self) -> dict[str, int]:
+        """Return what a run needs to go on with another number of processes; part of the checkpoint."""
+        return {} if self._batching is None else self._batching._asdict()
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Take over the batching of a checkpoint."""
+        self._batching = Batching(**state_dict)
 
     def train_dataloader(self) -> DataLoader[Any]:
         return self.loader("train", train=True)

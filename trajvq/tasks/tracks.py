@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from trajvq.augment import PathAugmentation
 from trajvq.callbacks import StepSeeds
-from trajvq.data.order import TrainingOrder
+from trajvq.data.order import Batching, TrainingOrder
 from trajvq.models.classifier import Classifier
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.base import Batch, Task
@@ -155,7 +155,8 @@ def classify_tracks(
         float ``(M, classes)`` for each of the targets.
     """
     tracks, label = (part.clone() for part in train)
-    order = TrainingOrder(len(tracks), min(training.batch_size, len(tracks)), training.steps, seed=training.seed)
+    batching = Batching(1, min(training.batch_size, len(tracks)))
+    order = TrainingOrder(len(tracks), batching, training.steps, seed=training.seed)
     loader = DataLoader(Tracks(tracks, label), sampler=order, batch_size=None)
     callbacks: list[L.Callback] = [StepSeeds(training.seed)]
     if training.average is not None:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from trajvq.errors import UserError
 from trajvq.io.files import file_sha256, whole_file, write_text
 
-WEIGHTS, CONFIG = "tokenizer.safetensors", "config.json"
+WEIGHTS, CONFIG = "model.safetensors", "config.json"  # as in model repositories of the Hugging Face Hub
+OLD_WEIGHTS = "tokenizer.safetensors"  # their name in 0.1.0
 FORMAT = "trajvq-tokenizer"
 
 
@@ -53,11 +54,15 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], str]:
         content = json.loads((folder / CONFIG).read_text())
         if content["format"] != FORMAT:
             raise KeyError(FORMAT)
-        spec, state, weights = content["tokenizer"], load_file(folder / WEIGHTS), file_sha256(folder / WEIGHTS)
+        spec, weights = content["tokenizer"], file_sha256(folder / WEIGHTS)
         if content.get("weights_sha256", weights) != weights:
             raise ValueError(f"the SHA-256 of {WEIGHTS} is not the one in {CONFIG}; export it again")
+        state = load_file(folder / WEIGHTS)
     except FileNotFoundError as error:
-        raise UserError(f"{folder} holds no exported tokenizer: there is no {Path(str(error.filename)).name}") from None
+        missing = Path(str(error.filename)).name
+        older = missing == WEIGHTS and (folder / OLD_WEIGHTS).exists()
+        remedy = f"; rename {OLD_WEIGHTS}, which an older trajvq wrote, to {WEIGHTS}" if older else ""
+        raise UserError(f"{folder} holds no exported tokenizer: there is no {missing}{remedy}") from None
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise UserError(f"the tokenizer in {folder} cannot be read: {str(error).splitlines()[0]}") from None
     identity = json.dumps({"tokenizer": spec, "weights_sha256": weights}, sort_keys=True)

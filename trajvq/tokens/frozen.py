@@ -27,7 +27,8 @@ class FrozenTokenizer:
 
     Args:
         checkpoint: Path or fsspec URL of a checkpoint written by ``trajvq fit --config configs/recon.yaml``, a folder
-            written by ``trajvq export``, or ``default`` for the tokenizer that comes with the package.
+            written by ``trajvq export``, ``hf://OWNER/NAME`` for one on the Hugging Face Hub, or ``default`` for the
+            tokenizer that comes with the package.
 
     Attributes:
         path: ``default``, the URL, or the path with links resolved, since ``latest`` changes.

@@ -18,7 +18,8 @@ def load_tokenizer(path: str | Path) -> nn.Module:
 
     Args:
         path: ``default`` for the tokenizer that comes with the package; a checkpoint written by ``trajvq fit --config
-            configs/recon.yaml``, its fsspec URL, or a folder written by ``trajvq export``.
+            configs/recon.yaml``, its fsspec URL, a folder written by ``trajvq export``, or ``hf://OWNER/NAME`` for such
+            a folder on the Hugging Face Hub.
 
     Returns:
         The network, a `trajvq.tokens.Tokenizer`.

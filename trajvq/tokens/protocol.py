@@ -120,16 +120,17 @@ def module_of(spec: Mapping[str, Any]) -> nn.Module:
     """Create a network with fresh weights from class path and arguments; the inverse of `spec_of`.
 
     Raises:
-        UserError: If there is no such class or it does not take these arguments.
+        UserError: If there is no such class, it is no network, or it does not take these arguments.
     """
     path = str(spec["class_path"])
     module, _, name = path.rpartition(".")
     settings = spec.get("init_args", {})
     arguments = {k: module_of(v) if isinstance(v, Mapping) and "class_path" in v else v for k, v in settings.items()}
     try:
-        network = getattr(import_module(module), name)(**arguments)
+        network_class = getattr(import_module(module), name)
+        # Before it is called: a config from elsewhere may name any function.
+        if not (isinstance(network_class, type) and issubclass(network_class, nn.Module)):
+            raise TypeError("it is no torch.nn.Module")
+        return network_class(**arguments)
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise UserError(f"cannot build {path}: {error}") from None
-    if not isinstance(network, nn.Module):
-        raise UserError(f"cannot build {path}: it is no torch.nn.Module")
-    return network

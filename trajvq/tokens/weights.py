@@ -1,4 +1,4 @@
-"""Weights of a trained network, read from a checkpoint, a URL, an exported folder or the package itself."""
+"""Weights of a trained network: from a checkpoint, a URL, an exported folder, the Hugging Face Hub or the package."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ from trajvq.errors import UserError
 from trajvq.io.cache import local_copy
 from trajvq.io.checkpoint import read_checkpoint
 from trajvq.io.files import file_sha256
+from trajvq.io.hub import hub_folder, is_hub
 from trajvq.io.urls import is_remote
 from trajvq.models.normalization import match_backgrounds
-from trajvq.tokens.export import read_folder
+from trajvq.tokens.export import CONFIG, WEIGHTS, read_folder
 from trajvq.tokens.protocol import module_of, spec_of
 
 DEFAULT = "default"  # the tokenizer of the default data, which comes with the package
@@ -73,13 +74,16 @@ def read_tokenizer(source: str | Path) -> Weights:
 
     Args:
         source: ``default`` for the tokenizer that comes with the package (``./default`` for a folder of that name), a
-            folder written by ``trajvq export``, or a checkpoint of ``recon`` or its fsspec URL.
+            folder written by ``trajvq export``, ``hf://OWNER/NAME`` for one on the Hugging Face Hub, or a checkpoint of
+            ``recon`` or its fsspec URL.
 
     Raises:
         UserError: If it cannot be read or holds no tokenizer.
     """
     if str(source) == DEFAULT:
         return _of_folder(FOLDER, DEFAULT)
+    if is_hub(source):
+        return _of_folder(hub_folder(source, (CONFIG, WEIGHTS)), str(source))
     if not is_remote(source) and Path(source).is_dir():
         return _of_folder(Path(source), str(Path(source).resolve()))
     content, local = read_checkpoint(source), local_copy(source)
