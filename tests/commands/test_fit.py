@@ -12,12 +12,13 @@ import pytest
 import torch
 import yaml
 
-from tests.conftest import Run
+from tests.conftest import SIZES, Run
 from tests.toy_runs import copy_run, options
 from trajvq.cli import main
 from trajvq.data.storage.clips import Clips
 from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import PRESETS
+from trajvq.io.video import to_float, to_uint8
 from trajvq.tokens import load_tokenizer
 
 NETWORK = '''
@@ -184,6 +185,21 @@ def test_predict_writes_what_the_scoreboard_scored(finished: Path, dataset: Path
     target = Clips(dataset, "test").batch(list(range(12)))["video"].float() / 255
     mse = float((prediction - target).square().mean())
     assert scoreboard(finished)["rows"]["model"]["mse"] == pytest.approx(mse, rel=1e-4)
+
+
+def test_predictions_of_clips_that_end_within_a_token_have_their_length(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generate(Path("odd"), dict.fromkeys(SIZES, 0) | {"test": 3}, frames=10, size=32, progress=False)
+    assert main(["predict", *options("recon", Path("odd"))]) == 0
+    assert "the last frame is repeated up to 12" in capsys.readouterr().out
+    network: Any = load_tokenizer(finished / "checkpoints/best.ckpt")
+    video = to_float(Clips(Path("odd"), "test").batch([0, 1, 2])["video"])
+    padded = torch.cat([video, video[:, :, -1:], video[:, :, -1:]], dim=2)
+    with h5py.File(finished / "predictions.h5") as file:
+        assert set(file) == {"index", "video"}
+        np.testing.assert_array_equal(file["video"][:], to_uint8(network(padded))[:, :10])
+    assert main(["score", str(finished / "predictions.h5"), "--data", "odd"]) == 0
 
 
 MISTAKES: dict[str, tuple[list[str], str]] = {

@@ -7,10 +7,14 @@ import h5py
 import pytest
 import torch
 
+from tests.conftest import SIZES
 from trajvq.cli import main
+from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.manifest import read_manifest
 from trajvq.data.storage.shards import read_column
-from trajvq.tokens import FrozenTokenizer
+from trajvq.data.synthetic.generate import generate
+from trajvq.io.video import to_float
+from trajvq.tokens import FrozenTokenizer, load_tokenizer
 
 
 def test_both_formats_have_the_same_content_and_decode(
@@ -40,6 +44,24 @@ def test_both_formats_have_the_same_content_and_decode(
     truth = read_column(dataset, manifest, "test", "label")
     assert truth is not None
     assert [line["label"] for line in lines if line["split"] == "test"] == truth.tolist()
+
+
+def test_clips_that_end_within_a_token_are_padded_and_that_is_said(
+    tokenizer: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generate(here / "odd", dict.fromkeys(SIZES, 0) | {"test": 3}, frames=10, size=32, progress=False)
+    for out in ("t.h5", "t.jsonl"):
+        assert main(["tokenize", "odd", "--out", out, f"--ckpt_path={tokenizer}"]) == 0
+        assert "clips of 10 frames: a token covers 4, so the last frame is repeated up to 12" in capsys.readouterr().out
+    line = json.loads(Path("t.jsonl").read_text().splitlines()[2])
+    assert (line["frames"], line["grid"]) == (10, [3, 4, 4])
+    with h5py.File("t.h5") as file:
+        assert file.attrs["frames"] == 10
+        tokens = torch.from_numpy(file["test/tokens"][:])
+    assert tokens[2].flatten().tolist() == line["tokens"]
+    video = to_float(Clips(here / "odd", "test").batch([0, 1, 2])["video"])
+    padded = torch.cat([video, video[:, :, -1:], video[:, :, -1:]], dim=2)
+    assert torch.equal(tokens.long(), load_tokenizer(tokenizer).encode(padded))  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(

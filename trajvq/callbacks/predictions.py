@@ -18,9 +18,9 @@ from trajvq.io.video import to_uint8
 class PredictionFile(BasePredictionWriter):
     """Append every batch to ``predictions.h5`` in the run folder.
 
-    ``predict_step`` returns a dictionary of tensors with one entry per clip. The file has a dataset for each;
-    ``video`` is stored as uint8 ``(N, T, 3, H, W)``. Of several processes each writes its own file
-    ``predictions-RANK.h5``.
+    ``predict_step`` returns a dictionary of tensors with one entry per clip. The file has a dataset for each; ``video``
+    is stored as uint8 ``(N, T, 3, H, W)``, which ``predict_step`` may return instead of float ``(B, 3, T, H, W)``. Of
+    several processes each writes its own file ``predictions-RANK.h5``.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,8 @@ class PredictionFile(BasePredictionWriter):
             )
         assert self.file is not None
         for name, value in prediction.items():
-            array: np.ndarray[Any, Any] = to_uint8(value) if name == "video" else value.cpu().numpy()
+            floats = name == "video" and value.is_floating_point()
+            array: np.ndarray[Any, Any] = to_uint8(value) if floats else value.cpu().numpy()
             if name not in self.file:
                 self.file.create_dataset(
                     name,

@@ -191,6 +191,10 @@ class TrajvqCLI(LightningCLI):
                 check_dataset(self.content, self.run_folder, data.path, data.manifest.sha256)
         write_text(self.run_folder / "config.yaml", text)
 
+    def before_predict(self) -> None:
+        """Keep no predictions in memory: callbacks write each batch to a file."""
+        self.config_init["predict"]["return_predictions"] = False
+
     def after_fit(self) -> None:
         """Mark the run as complete and print where it is."""
         if self.trainer.interrupted or not self.trainer.is_global_zero or getattr(self.trainer, "fast_dev_run", False):

@@ -63,7 +63,9 @@ def main(arguments: Sequence[str]) -> int:
         raise DataError(f"{args.path} has no split {unknown[0]!r}; it has: {', '.join(manifest.splits)}")
     tokenizer = FrozenTokenizer(args.ckpt_path)
     print(f"tokenizer: {tokenizer}", flush=True)
-    layout, cache = tokenizer.layout(manifest), TokenCache(tokenizer, args.token_folder)
+    layout, cache = tokenizer.layout(manifest, padded=True), TokenCache(tokenizer, args.token_folder)
+    for line in tokenizer.remarks(manifest):
+        print(line, flush=True)
     columns_by_split: dict[str, Columns] = {}
     for split in splits:
         columns: Columns = {"tokens": cache.tokens(Clips(args.path, split))[:, 0].numpy()}
@@ -72,7 +74,12 @@ def main(arguments: Sequence[str]) -> int:
             if column is not None:
                 columns[name] = column
         columns_by_split[split] = columns
-    attributes = {"tokenizer": tokenizer.sha256, "dataset": manifest.sha256, "classes": manifest.classes}
+    attributes = {
+        "tokenizer": tokenizer.sha256,
+        "dataset": manifest.sha256,
+        "classes": manifest.classes,
+        "frames": manifest.frames,
+    }
     with writing(args.out), whole_file(args.out) as partial:
         (_write_h5 if args.out.suffix == ".h5" else _write_jsonl)(partial, columns_by_split, layout, attributes)
     clips = sum(len(columns["tokens"]) for columns in columns_by_split.values())
@@ -100,5 +107,6 @@ def _write_jsonl(path: Path, splits: dict[str, Columns], layout: TokenLayout, at
                     line["label"] = int(columns["label"][index])
                     line["class"] = classes[line["label"]]
                 line |= {name: by_object(columns[name][index]) for name in TEXT if name in columns}
-                line |= {"grid": layout.grid, "tokens": np.asarray(tokens).flatten().tolist()}
+                line |= {"frames": attributes["frames"], "grid": layout.grid}
+                line |= {"tokens": np.asarray(tokens).flatten().tolist()}
                 out.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -41,6 +41,10 @@ class TrajectoryDataModule(L.LightningDataModule):
         test_splits: Splits for ``test``, each with its own scoreboard. The default is ``test``.
         predict_split: Split for ``predict``.
         train_clips: Number of training clips to use, from the first on; all by default.
+
+    Attributes:
+        stored: If set, by a task before its loaders are created, batches of prediction hold ``video`` as it is stored,
+            uint8 ``(B, T, 3, H, W)``, and of long or large clips fewer than ``eval_batch_size``.
     """
 
     def __init__(
@@ -61,7 +65,7 @@ class TrajectoryDataModule(L.LightningDataModule):
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.num_workers, self.start_method, self.seed = num_workers, start_method, seed
         self.test_splits, self.predict_split = test_splits or ["test"], predict_split
-        self.train_clips = train_clips
+        self.train_clips, self.stored = train_clips, False
         self._clips: dict[str, Clips] = {}
         self._batching: Batching | None = None  # of the training run; at first the checkpoint's
 
@@ -122,6 +126,8 @@ class TrajectoryDataModule(L.LightningDataModule):
         order: dict[str, Any] = {"size": self.eval_batch_size, "sampler": Share(len(clips), world, rank)}
         if train:
             order = {"batch_sampler": self._training_order(len(clips), world, rank)}
+        elif self.stored:
+            order["size"] = self.clips(split).fitting(self.eval_batch_size)
         return batch_loader(
             clips,
             **order,
@@ -181,4 +187,4 @@ class TrajectoryDataModule(L.LightningDataModule):
         return self.loader(self.predict_split)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        return batch | {"video": to_float(batch["video"])}
+        return batch if self.stored else batch | {"video": to_float(batch["video"])}

@@ -22,12 +22,22 @@ def height_and_width(size: Size) -> tuple[int, int]:
 
 def to_float(video: Tensor) -> Tensor:
     """Convert stored clips, uint8 ``(B, T, 3, H, W)``, to float32 ``(B, 3, T, H, W)`` in [0, 1] on the same device."""
-    return video.transpose(1, 2).float() / 255
+    return bytes_to_float(video.transpose(1, 2))
 
 
 def to_uint8(video: Tensor) -> Bytes:
     """Clip float clips ``(B, 3, T, H, W)`` to [0, 1] and convert them to stored clips, uint8 ``(B, T, 3, H, W)``."""
-    return np.asarray((video.clamp(0, 1) * 255).round().byte().transpose(1, 2).cpu().numpy())
+    return np.asarray(float_to_bytes(video).transpose(1, 2).cpu().numpy())
+
+
+def bytes_to_float(video: Tensor) -> Tensor:
+    """Convert uint8 values to float32 in [0, 1], with the same axes; floats keep their values."""
+    return video.float() if video.is_floating_point() else video.float() / 255
+
+
+def float_to_bytes(video: Tensor) -> Tensor:
+    """Clip floats to [0, 1] and convert them to uint8, with the same axes."""
+    return (video.clamp(0, 1) * 255).round().byte()
 
 
 def array_to_uint8(video: NDArray[np.floating[Any]]) -> Bytes:

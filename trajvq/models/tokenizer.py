@@ -130,6 +130,10 @@ class CausalTokenizer(nn.Module):
         quantizer: A `trajvq.models.quantizer.Quantizer` to use instead of FSQ, such as those of
             `trajvq.models.quantizers`; ``levels`` and ``digits`` are then unused.
 
+    Attributes:
+        encoder_context: Latent frames before its own that a token depends on.
+        decoder_context: Latent frames before its own that a decoded frame depends on.
+
     Raises:
         ValueError: If strides, receptive field or quantizer are impossible.
     """
@@ -155,6 +159,7 @@ class CausalTokenizer(nn.Module):
         self.levels, self.digits = list(levels), None if digits is None else list(digits)
         self.width, self.patch_channels, self.frame_channels = width, patch_channels, frame_channels
         self.blocks, self.receptive_field = blocks, receptive_field
+        self.encoder_context, self.decoder_context = 0, blocks  # each block of the decoder looks back one latent frame
         module = FSQ(levels, digits) if quantizer is None else quantizer
         check_quantizer(module)
         self.quantizer = cast(Quantizer, module)

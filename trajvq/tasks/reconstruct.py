@@ -26,6 +26,7 @@ from trajvq.optim.sharding import shard
 from trajvq.tasks.base import Batch, Task
 from trajvq.tasks.encoding import SplitEncoder
 from trajvq.tokens.protocol import Tokenizer, check_tokenizer, is_normalized
+from trajvq.tokens.streaming import decode, encode, remarks
 from trajvq.tokens.weights import Weights, read_tokenizer
 
 USAGE = ("codes_used", "perplexity", "object_perplexity")
@@ -133,15 +134,21 @@ class Reconstruct(Task):
         return indices, self.network.decode(indices)
 
     def setup(self, stage: str) -> None:
-        """Check that the dataset's clips divide into whole tokens.
+        """Check that the dataset's clips divide into whole tokens; in prediction their length need not.
 
         Raises:
             UserError: If they do not.
         """
         data, strides = self._data(), self.network.strides
-        manifest = data.manifest
+        manifest, data.stored = data.manifest, stage == "predict"
         sizes = (manifest.frames, manifest.height, manifest.width)
-        if any(size % stride for size, stride in zip(sizes, strides, strict=True)):
+        if data.stored:
+            lines = remarks(self.network, *sizes, self.trainer.strategy.root_device)
+            if manifest.frames % strides[0]:
+                lines.append("predictions hold no indices, whose grid would not fit; `trajvq tokenize` writes them")
+            for line in lines:
+                rank_zero_only(print)(line, flush=True)
+        if any(size % stride for size, stride in list(zip(sizes, strides, strict=True))[data.stored :]):
             raise UserError(
                 f"clips of {data.path} are {sizes[0]} frames of {sizes[1]}x{sizes[2]} (height x width), "
                 f"no multiples of the tokenizer's strides {list(strides)}; set model.tokenizer.strides or other clips"
@@ -284,8 +291,10 @@ class Reconstruct(Task):
         return details
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        indices, reconstruction = self.tokenize(batch["video"])
-        return {"index": batch["index"], "video": reconstruction, "indices": indices}
+        frames = batch["video"].shape[1]
+        indices = encode(self.network, batch["video"].transpose(1, 2))
+        prediction = {"index": batch["index"], "video": decode(self.network, indices, stored=True)[:, :frames]}
+        return prediction if frames % self.network.strides[0] else prediction | {"indices": indices}
 
     def _data(self) -> TrajectoryDataModule:
         data = self.trainer.datamodule  # type: ignore[attr-defined]

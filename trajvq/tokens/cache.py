@@ -24,7 +24,7 @@ from trajvq.errors import UserError, first_line
 from trajvq.io.files import whole_file
 from trajvq.io.locks import locked
 from trajvq.io.progress import progress
-from trajvq.io.video import to_float
+from trajvq.io.video import bytes_to_float
 from trajvq.metrics.background import estimate_background
 from trajvq.metrics.tracking import Tracker, track
 from trajvq.tokens.frozen import FrozenTokenizer
@@ -32,7 +32,7 @@ from trajvq.tokens.protocol import spec_of
 from trajvq.tokens.tracks import tracks_in
 
 ROOT = Path("runs/tokens")
-BATCH = 50  # clips encoded at a time, always: another batch size may round differently
+BATCH = 50  # most clips read at a time
 REMEDY = "set data.token_folder"
 
 
@@ -91,7 +91,7 @@ class TokenCache:
         for version in range(versions):
             recipe = _Recipe(version, augment if version else None)
             tokens = self._tokens(clips, recipe, device)
-            parts.append(self._stored("tracks", clips, recipe, partial(self._track, tokens, device)))
+            parts.append(self._stored("tracks", clips, recipe, partial(self._track, clips, tokens, device)))
         return torch.stack(parts, dim=1)
 
     def _tokens(self, clips: Clips, recipe: "_Recipe", device: torch.device | None) -> Tensor:
@@ -128,23 +128,23 @@ class TokenCache:
     def _encode(self, clips: Clips, recipe: "_Recipe", device: torch.device | None) -> Tensor:
         batches = []
         with progress("encoding", len(clips)) as advance:
-            for first in range(0, len(clips), BATCH):
-                rows = list(range(first, min(first + BATCH, len(clips))))
-                video = to_float(clips.batch(rows)["video"].to(device or self.tokenizer.device))
-                if recipe.frames is not None:
-                    video = video[:, :, : recipe.frames].contiguous()
+            size = clips.fitting(BATCH)
+            for first in range(0, len(clips), size):
+                rows = list(range(first, min(first + size, len(clips))))
+                video = clips.batch(rows)["video"][:, : recipe.frames].transpose(1, 2)
                 if recipe.augment is not None:
+                    video = bytes_to_float(video.to(device or self.tokenizer.device))
                     generators = [torch.Generator().manual_seed(row << 16 | recipe.version) for row in rows]
                     video, _ = recipe.augment(video, estimate_background(video), generators=generators)
-                tokens = self.tokenizer.encode(video)
+                tokens = self.tokenizer.encode(video, device or self.tokenizer.device)
                 batches.append(tokens.to(_integer_type(self.tokenizer.codebook_size)).cpu())
                 advance(len(rows))
         return torch.cat(batches)
 
-    def _track(self, tokens: Tensor, device: torch.device | None) -> Tensor:
+    def _track(self, clips: Clips, tokens: Tensor, device: torch.device | None) -> Tensor:
         batches = []
         with progress("tracking", len(tokens)) as advance:
-            for batch in torch.split(tokens, BATCH):
+            for batch in torch.split(tokens, clips.fitting(BATCH)):
                 video = self.tokenizer.decode(batch.long().to(device or self.tokenizer.device))
                 batches.append(tracks_in(video, self.tracker).cpu())
                 advance(len(batch))

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from trajvq.data.storage.manifest import Manifest
 from trajvq.errors import UserError
@@ -14,6 +15,8 @@ from trajvq.io.urls import is_remote
 from trajvq.models.quantizer import levels_of
 from trajvq.models.transformer import TokenLayout
 from trajvq.tokens.loading import network_of
+from trajvq.tokens.protocol import Tokenizer
+from trajvq.tokens.streaming import decode, encode, remarks
 from trajvq.tokens.weights import DEFAULT, SCORE, read_tokenizer
 
 LOWEST = 0.05  # skill below which tokens do not hold the object
@@ -75,8 +78,12 @@ class FrozenTokenizer:
         assert isinstance(size, int)
         return size
 
-    def layout(self, manifest: Manifest) -> TokenLayout:
+    def layout(self, manifest: Manifest, padded: bool = False) -> TokenLayout:
         """Return the layout of the tokens of a dataset's clips.
+
+        Args:
+            manifest: The dataset's manifest.
+            padded: Accept clips that end within a token, as `encode` does.
 
         Raises:
             UserError: If the clips do not divide into whole tokens, or the quantizer contradicts itself.
@@ -84,7 +91,7 @@ class FrozenTokenizer:
         strides = self.network.strides
         assert isinstance(strides, tuple)
         sizes = (manifest.frames, manifest.height, manifest.width)
-        if any(size % stride for size, stride in zip(sizes, strides, strict=True)):
+        if any(size % stride for size, stride in list(zip(sizes, strides, strict=True))[padded:]):
             raise UserError(
                 f"clips of {sizes[0]} frames of {sizes[1]}x{sizes[2]} (height x width) are no multiples of the "
                 f"strides {list(strides)} of the tokenizer {self.path}; choose another tokenizer or other clips"
@@ -93,23 +100,27 @@ class FrozenTokenizer:
             levels = levels_of(getattr(self.network, "quantizer", None), self.codebook_size)
         except ValueError as error:
             raise UserError(f"the tokenizer {self.path} cannot be used: {error}") from None
-        t, h, w = (size // stride for size, stride in zip(sizes, strides, strict=True))
+        t, h, w = (ceil(size / stride) for size, stride in zip(sizes, strides, strict=True))
         return TokenLayout(self.codebook_size, levels, (t, h, w), strides[0])
 
-    def encode(self, video: Tensor) -> Tensor:
-        """Return tokens int64 ``(B, t, h, w)`` of clips float ``(B, 3, T, H, W)`` in [0, 1], without gradients.
+    def encode(self, video: Tensor, device: torch.device | None = None) -> Tensor:
+        """Return tokens int64 ``(B, t, h, w)`` of clips, without gradients, in constant memory.
 
-        Always in float32, so that tokens from the cache and tokens of augmented clips agree.
+        Always in float32, so that tokens from the cache and tokens of augmented clips agree. Arguments as for
+        `trajvq.tokens.streaming.encode`.
         """
-        with torch.no_grad(), torch.autocast(video.device.type, enabled=False):
-            tokens: Tensor = self._on(video.device).encode(video.float())  # type: ignore[operator]
-        return tokens
+        device = device or video.device
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
+            return encode(self._on(device), video, device)
 
     def decode(self, tokens: Tensor) -> Tensor:
         """Return clips float32 ``(B, 3, T, H, W)`` of tokens int64 ``(B, t, h, w)``, without gradients."""
         with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):
-            video: Tensor = self._on(tokens.device).decode(tokens)  # type: ignore[operator]
-        return video
+            return decode(self._on(tokens.device), tokens)
+
+    def remarks(self, manifest: Manifest) -> list[str]:
+        """Return what a user should know before a dataset's clips are encoded; see `trajvq.tokens.streaming`."""
+        return remarks(self._on(self.device), manifest.frames, manifest.height, manifest.width, self.device)
 
     def fingerprint(self) -> str:
         """Return a hash of weights, buffers and modes, to prove that training a task leaves them unchanged."""
@@ -140,8 +151,8 @@ class FrozenTokenizer:
                 "set model.tokenizer_ckpt to the first"
             )
 
-    def _on(self, device: torch.device) -> nn.Module:
+    def _on(self, device: torch.device) -> Tokenizer:
         if device != self.device:
             self.network.to(device)
             self.device = device
-        return self.network
+        return cast(Tokenizer, self.network)  # `check_tokenizer` has seen it

@@ -67,6 +67,26 @@ def is_normalized(network: Any) -> TypeGuard[NormalizedTokenizer]:
     return isinstance(getattr(network, "normalization", None), ClipNormalization) and hasattr(network, "reconstruct")
 
 
+class StreamingTokenizer(Tokenizer, Protocol):
+    """A `Tokenizer` that says how far its layers look back, so that long clips go through it a piece at a time.
+
+    Tokens and frames of latent frame k depend on latent frames ``k - context`` to k alone, and not on k itself. Before
+    the first frame a piece is padded like a clip. Other tokenizers get whole clips; see `trajvq.tokens.streaming`.
+
+    Attributes:
+        encoder_context: Latent frames before its own that a token depends on; 0 if it sees its own frames alone.
+        decoder_context: The same of the frames that tokens decode to.
+    """
+
+    encoder_context: int
+    decoder_context: int
+
+
+def is_streaming(network: Any) -> TypeGuard[StreamingTokenizer]:
+    """Return whether a network is a `StreamingTokenizer`."""
+    return hasattr(network, "encoder_context") and hasattr(network, "decoder_context")
+
+
 def check_tokenizer(module: nn.Module) -> None:
     """Check that a network has all members of a `Tokenizer`.
 

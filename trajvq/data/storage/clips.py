@@ -18,6 +18,7 @@ from trajvq.errors import DataError, first_line
 
 # Small columns, kept in memory. `trajvq.data.storage.shards.read_column` reads the others.
 COLUMNS = ("label", "pixel", "radius", "color", "occluded", "identifiable")
+BATCH_PIXELS = 50 * 16 * 64 * 64  # of clips that are read at a time where memory must not grow with their size
 
 
 class Clips(Dataset[dict[str, Tensor]]):
@@ -95,6 +96,11 @@ class Clips(Dataset[dict[str, Tensor]]):
         if background is not None:
             batch["background"] = torch.from_numpy(background)
         return batch | {name: column[rows] for name, column in self.columns.items()}
+
+    def fitting(self, most: int) -> int:
+        """Return how many clips, at most so many and at least one, have up to `BATCH_PIXELS` pixels together."""
+        frames, _, height, width = self.shape
+        return min(most, max(BATCH_PIXELS // (frames * height * width), 1))
 
     def loader(self, size: int = 1, **options: Any) -> DataLoader[Any]:
         """Return a loader of batches, in the order of the clips unless the options contain a sampler.
