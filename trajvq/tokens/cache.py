@@ -131,15 +131,17 @@ class TokenCache:
             size = clips.fitting(BATCH)
             for first in range(0, len(clips), size):
                 rows = list(range(first, min(first + size, len(clips))))
-                video = clips.batch(rows)["video"][:, : recipe.frames].transpose(1, 2)
-                if recipe.augment is not None:
-                    video = bytes_to_float(video.to(device or self.tokenizer.device))
-                    generators = [torch.Generator().manual_seed(row << 16 | recipe.version) for row in rows]
-                    video, _ = recipe.augment(video, estimate_background(video), generators=generators)
-                tokens = self.tokenizer.encode(video, device or self.tokenizer.device)
-                batches.append(tokens.to(_integer_type(self.tokenizer.codebook_size)).cpu())
+                batches.append(self._encode_rows(clips, rows, recipe, device or self.tokenizer.device))
                 advance(len(rows))
         return torch.cat(batches)
+
+    def _encode_rows(self, clips: Clips, rows: list[int], recipe: "_Recipe", device: torch.device) -> Tensor:
+        video = clips.batch(rows)["video"][:, : recipe.frames].transpose(1, 2)
+        if recipe.augment is not None:
+            video = bytes_to_float(video.to(device))
+            generators = [torch.Generator().manual_seed(row << 16 | recipe.version) for row in rows]
+            video, _ = recipe.augment(video, estimate_background(video), generators=generators)
+        return self.tokenizer.encode(video, device).to(_integer_type(self.tokenizer.codebook_size)).cpu()
 
     def _track(self, clips: Clips, tokens: Tensor, device: torch.device | None) -> Tensor:
         batches = []

@@ -15,7 +15,7 @@ from trajvq.io.video import bytes_to_float, float_to_bytes
 from trajvq.tokens.protocol import Tokenizer, is_streaming
 
 CPU_PIXELS = 2**18  # of a piece: 64 frames of 64 x 64. Larger ones take more memory and are no faster.
-DEVICE_PIXELS = 2**22  # of a piece on other devices, which small pieces do not keep busy
+DEVICE_PIXELS = 2**22  # of a piece on other devices: 64 clips of 16 x 64 x 64, to keep them busy
 
 
 class _Piece(NamedTuple):
