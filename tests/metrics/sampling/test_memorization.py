@@ -29,7 +29,7 @@ def test_copies_are_recognized_up_to_the_shift_of_training() -> None:
     nearest = nearest_paths(copies, train, shift=2.0)
     assert nearest.distance.max() < 0.05
     assert (nearest.index == np.arange(50)).mean() > 0.9
-    far = nearest_paths(train[:50] + [5.0, 0.0], train[:50], shift=2.0)
+    far = nearest_paths(train[:50] + np.array([5.0, 0.0]), train[:50], shift=2.0)
     assert far.distance.max() == pytest.approx(3.0, abs=0.01)  # no farther than training shifts
 
 
