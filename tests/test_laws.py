@@ -142,8 +142,8 @@ def test_what_a_reconstruction_shows_is_outlined_in_its_place(script: ModuleType
         columns["color"][:, 1].numpy(),
     )
     near = torch.arange(64)[:, None].expand(64, 64) >= 32
-    _, seen, missed = script.reconstructed(truth_from(columns, stored=True), Blind())
-    assert (seen[:, :, 16, 16] == 1).all()
+    _, in_place, missed = script.reconstructed(truth_from(columns, stored=True), Blind())
+    assert (in_place[:, :, 16, 16] == 1).all()
     assert (missed[:, :, 48, 48] == 2).all()
-    assert not seen[:, :, 32:].any()
+    assert not in_place[:, :, 32:].any()
     assert not missed[:, :, :32].any()

@@ -76,14 +76,14 @@ def laws(truths: list[Truth]) -> dict[str, dict[str, float]]:
     return rows
 
 
-def spread(clips: Clips, count: int) -> list[int]:
+def evenly_spaced(clips: Clips, count: int) -> list[int]:
     """Return numbers of clips spread evenly over a split."""
     return np.unique(np.linspace(0, len(clips) - 1, min(count, len(clips))).astype(int)).tolist()
 
 
 def truths_of(clips: Clips, count: int = CLIPS) -> list[Truth]:
-    """Return the truth of some clips of a split; see `spread`."""
-    numbers = spread(clips, count)
+    """Return the truth of some clips of a split; see `evenly_spaced`."""
+    numbers = evenly_spaced(clips, count)
     batches = [clips.batch(numbers[first : first + BATCH]) for first in range(0, len(numbers), BATCH)]
     return [truth_of(batch | {"video": to_float(batch["video"])}) for batch in batches]
 
@@ -119,12 +119,12 @@ def reconstructed(truth: Truth, tokenizer: FrozenTokenizer) -> tuple[Bytes, np.n
     decoded = to_uint8(tokenizer.decode(tokenizer.encode(video)))
     own, number = find_counterparts(truth, decoded), np.arange(1, truth.valid.shape[2] + 1)[:, None, None]
     visible = own.matched & (own.surplus == 0)[..., None]
-    places = (
+    centers = (
         np.where((visible & truth.valid)[..., None], own.pixel, np.nan),
         np.where((~visible & truth.valid)[..., None], truth.pixel, np.nan),
     )
     sizes = np.where(visible, own.radius, truth.radius)
-    kinds = [(disc_mask(pixel, sizes + 1, *decoded.shape[-2:]) * number).max(axis=2) for pixel in places]
+    kinds = [(disc_mask(pixel, sizes + 1, *decoded.shape[-2:]) * number).max(axis=2) for pixel in centers]
     return decoded, kinds[0], kinds[1]
 
 
@@ -136,7 +136,7 @@ def save_frames(clips: Clips, count: int, path: Path, tokenizer: FrozenTokenizer
     Returns:
         Split, clip and frame of each; with a tokenizer also how many of its objects are visible, of how many.
     """
-    names, pictures, numbers = [], [], spread(clips, count)
+    names, pictures, numbers = [], [], evenly_spaced(clips, count)
     for truth, clip in zip(truths_of(clips, count), range(0, count, BATCH), strict=False):
         decoded = None if tokenizer is None else reconstructed(truth, tokenizer)
         for row in range(len(truth.video)):
@@ -145,9 +145,9 @@ def save_frames(clips: Clips, count: int, path: Path, tokenizer: FrozenTokenizer
             if decoded is None:
                 pictures.append(outlined(truth.video[row, frame], truth.labels[row, frame]))
                 continue
-            video, seen, missed = (each[row, frame] for each in decoded)
-            names[-1] += f": {len(np.unique(seen)) - 1} of {truth.valid[row, frame].sum()}"
-            pictures.append(outlined(video, seen, missed, above=truth.video[row, frame]))
+            video, in_place, missed = (each[row, frame] for each in decoded)
+            names[-1] += f": {len(np.unique(in_place)) - 1} of {truth.valid[row, frame].sum()}"
+            pictures.append(outlined(video, in_place, missed, above=truth.video[row, frame]))
     width, height = pictures[0].size
     sheet = Image.new("RGB", (COLUMNS * width, -(-len(pictures) // COLUMNS) * height))
     for number, picture in enumerate(pictures):

@@ -228,23 +228,17 @@ def test_every_object_of_a_clip_is_searched_for_copies_taught_and_counted(
         return guess(*arguments)
 
     monkeypatch.setattr(sample_scoreboard, "classify_tracks", record)
-    largest = replace(val.tracked.tracks, pixel=val.tracked.tracks.pixel.copy())
-    single = replace(
-        first,
-        tracks=Tracks(
-            *(each[:, :, :1] for each in (largest.pixel, largest.radius, largest.color)), np.ones((12, 16), int)
-        ),
-    )
+    new, old = val.tracked.tracks, first.tracks
+    one = Tracks(new.pixel[:, :, :1], new.radius[:, :, :1], new.color[:, :, :1], np.ones((12, 16), np.int64))
     # A new object in front of those of a training clip, in every frame the largest.
-    new, old = largest.pixel[:, :, :1], first.tracks
     behind = Tracks(
-        np.concatenate([new, old.pixel], axis=2),
+        np.concatenate([one.pixel, old.pixel], axis=2),
         np.concatenate([np.full((12, 16, 1), 9.0), old.radius], axis=2),
         np.concatenate([np.ones((12, 16, 1, 3)), old.color], axis=2),
         old.count + 1,
     )
     board = SampleScoreboard(train, val, LAYOUT, None)
-    rows = board.compute(val, {"model": single, "copies_behind": replace(first, tracks=behind)})
+    rows = board.compute(val, {"model": replace(first, tracks=one), "copies_behind": replace(first, tracks=behind)})
     assert value_of(rows["model"]["objects"]) == value_of(rows["model"]["visible"]) == 1
     assert value_of(rows["reconstructed"]["objects"]) == val.tracked.tracks.count.mean() > 1.5
     objects = np.isfinite(clips.columns["pixel"].numpy()).any(axis=(1, 3)).sum()

@@ -48,11 +48,11 @@ def real_objects(clips: Clips, tracks: Tracks) -> RealObjects:
         tracks: Of its N clips after decoding.
     """
     pixel, radius, color, valid = _stored(clips) if "pixel" in clips.columns else _tracked(clips)
-    seen = objects_to_see(valid).sum(axis=1)
-    least, most = int(seen.min(initial=1)), int(valid.any(axis=1).sum(axis=1).max(initial=1))
+    number = objects_to_see(valid).sum(axis=1)
+    least, most = min(number.tolist(), default=1), int(valid.any(axis=1).sum(axis=1).max(initial=1))
     if "pixel" not in clips.columns:
         together = np.median(valid.sum(axis=2), axis=1)  # objects that are seen one after the other may be one
-        least = int(np.quantile(seen, 1 - SHARE, method="higher"))
+        least = int(np.quantile(number, 1 - SHARE, method="higher"))
         most = max(int(np.quantile(together, SHARE, method="lower")), 1)
     least = min(max(least, 1), most)
     objects = Objects.of_real(tracks, pixel, valid)
