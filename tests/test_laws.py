@@ -15,10 +15,12 @@ from trajvq.data.imports.tracks import import_tracks
 from trajvq.data.imports.videos import import_videos
 from trajvq.data.storage.clips import Clips
 from trajvq.data.synthetic.presets import PRESETS
+from trajvq.data.synthetic.render import render_discs
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.errors import DataError
 from trajvq.io.video import to_float
 from trajvq.metrics.reconstruction.truth import Truth, truth_of
+from trajvq.tokens import FrozenTokenizer
 
 TRACKER_ERROR = 0.03  # px, on true renders
 SETS = sorted(Path(os.environ["TRAJVQ_CLIPS"]).iterdir()) if "TRAJVQ_CLIPS" in os.environ else []
@@ -100,7 +102,48 @@ def test_clips_of_ones_own(script: ModuleType, path: Path, tmp_path: Path) -> No
         check(script, truth, 0.0 if truth.tracked else TRACKER_ERROR)
 
 
-def test_frames_are_shown_with_their_objects(script: ModuleType, dataset: Path, tmp_path: Path) -> None:
-    names = script.save_frames(Clips(dataset, "test"), 12, tmp_path / "frames.png")
+def test_frames_are_shown_with_their_objects(
+    script: ModuleType, dataset: Path, tokenizer: Path, tmp_path: Path
+) -> None:
+    clips = Clips(dataset, "test")
+    names = script.save_frames(clips, 12, tmp_path / "frames.png")
     assert len(set(names)) == 12
     assert (tmp_path / "frames.png").stat().st_size > 0
+    assert script.save_frames(clips, 2, tmp_path / "two.png") == ["test 0 0", "test 11 7"]
+    names = script.save_frames(clips, 12, tmp_path / "frames.png", FrozenTokenizer(str(tokenizer)))
+    assert all(name.endswith((": 0 of 1", ": 1 of 1")) for name in names)
+
+
+def test_what_a_reconstruction_shows_is_outlined_in_its_place(script: ModuleType) -> None:
+    class Blind:
+        """Decodes to the target without the last object."""
+
+        def encode(self, video: torch.Tensor) -> torch.Tensor:
+            return video
+
+        def decode(self, video: torch.Tensor) -> torch.Tensor:
+            return torch.where(near, 1.0, video)
+
+    columns = scene(2, 2, seed=3, frames=4)
+    columns["occluded"][:] = False
+    columns["pixel"][:] = torch.tensor([[16.0, 16.0], [48.0, 48.0]])
+    columns["radius"][:] = 3.0
+    columns["video"][:] = 255
+    render_discs(
+        columns["video"].numpy(),
+        columns["pixel"][:, :, 0].numpy(),
+        np.full((2, 4), 3.0),
+        columns["color"][:, 0].numpy(),
+    )
+    render_discs(
+        columns["video"].numpy(),
+        columns["pixel"][:, :, 1].numpy(),
+        np.full((2, 4), 3.0),
+        columns["color"][:, 1].numpy(),
+    )
+    near = torch.arange(64)[:, None].expand(64, 64) >= 32
+    _, in_place, missed = script.reconstructed(truth_from(columns, stored=True), Blind())
+    assert (in_place[:, :, 16, 16] == 1).all()
+    assert (missed[:, :, 48, 48] == 2).all()
+    assert not in_place[:, :, 32:].any()
+    assert not missed[:, :, :32].any()

@@ -54,7 +54,8 @@ def main() -> None:
     network, classes = loaded.network, list(range(len(clips.manifest.classes)))
     tracked = reconstructed(loaded, clips)
     real = RealClips(clips, tracked)
-    train = TrainingClips(tracked.tokens[:, None], tracked.label, tracked.tracks.pixel[:, None, :, 0])  # stands in
+    path = tracked.tracks.pixel[:, None, :, 0]
+    train = TrainingClips.of_single(tracked.tokens[:, None], tracked.label, path)  # stands in
     augment = ClipSymmetries(["columns", "rows", "transpose", "reverse", "colors"], shift=2)
     scoreboard = SampleScoreboard(train, real, network.layout, augment)
     names = ["temperature", "noise_scale", "guidance", "class match", "lowest", *FIGURES, "colors"]

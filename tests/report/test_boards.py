@@ -55,6 +55,24 @@ def test_runs_that_differ_by_their_seed_alone_have_a_mean_and_a_standard_deviati
     assert merge([runs["a"], runs["c"]])[0].seeds == []
 
 
+def test_runs_on_several_tokenizers_have_a_mean_only_with_seeds_of_their_own_and_it_says_so(tmp_path: Path) -> None:
+    def over_seeds(runs: dict[str, tuple[int, str]]) -> list[str]:
+        records = []
+        for name, (seed, tokenizer) in runs.items():
+            record = read_run(write_run(tmp_path / f"{len(list(tmp_path.iterdir()))}/{name}"))
+            # The config says `latest` in all of them.
+            record.config = f"seed_everything: {seed}\nmodel: {{init_args: {{tokenizer_ckpt: latest.ckpt}}}}\n"
+            record.commands.append({"tokenizer": {"path": f"{tokenizer}.ckpt", "sha256": tokenizer * 12}})
+            records.append(record)
+        return [names for names, _ in merge(records)[0].seeds]
+
+    assert over_seeds({"a": (0, "x"), "b": (1, "x"), "c": (2, "y")}) == ["a, b"]
+    assert over_seeds({"a": (0, "x"), "b": (0, "y")}) == []
+    assert over_seeds({"a": (0, "x"), "b": (1, "y")}) == [
+        "a, b, each on a tokenizer of its own: x.ckpt (sha256 xxxxxxxxxxxx), y.ckpt (sha256 yyyyyyyyyyyy)"
+    ]
+
+
 def test_every_figure_of_a_row_is_a_column_or_a_note(tmp_path: Path) -> None:
     (board,) = merge([read_run(write_run(tmp_path / "recon/a"))])
     assert [figure.name for figure in board.columns] == ["skill", "visible", "mse", "sharpness"]

@@ -15,10 +15,10 @@ from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import OOD
 from trajvq.io.video import to_float
 from trajvq.metrics.scoreboard import value_of
-from trajvq.metrics.tracking import Tracks, track_clips
+from trajvq.metrics.tracking import Tracks
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks import sample_scoreboard
-from trajvq.tasks.sample_scoreboard import SampleScoreboard, closest
+from trajvq.tasks.sample_scoreboard import SampleScoreboard
 from trajvq.tasks.tracked_clips import RealClips, TrackedClips, TrainingClips, shift_of
 from trajvq.tasks.tracks import TrackTraining, classify_tracks
 
@@ -50,7 +50,7 @@ def train(folder: Path) -> TrainingClips:
     clips = clips_of(folder, "train").tracked
     path = clips.tracks.pixel[:, :, 0]
     tokens = torch.stack([clips.tokens, clips.tokens.flip(0)], dim=1)
-    return TrainingClips(
+    return TrainingClips.of_single(
         tokens, clips.label, np.stack([path, (path - 32) @ [[0.8, 0.6], [-0.6, 0.8]] + 32], axis=1), shift=2.0
     )
 
@@ -98,7 +98,7 @@ def test_copies_of_any_version_cry_out_and_copies_of_val_do_not(
 ) -> None:
     real, val, samples = clips_of(folder, "test"), clips_of(folder, "val").tracked, {}
     for version, name in enumerate(("first", "second")):
-        path = train.paths[:, version] + np.random.default_rng(version).uniform(-2, 2, (EACH, 1, 2))
+        path = train.paths[train.version == version] + np.random.default_rng(version).uniform(-2, 2, (EACH, 1, 2))
         tracks = replace(val.tracks, pixel=path[:, :, None])
         samples[name] = TrackedClips(train.tokens[:, version], train.label, tracks)
     rows = board.compute(real, {"model": val, **samples})
@@ -106,8 +106,10 @@ def test_copies_of_any_version_cry_out_and_copies_of_val_do_not(
         assert rows[name]["memorization_path"] < 0.05
         assert rows[name]["memorization_tokens"] == 0
         assert value_of(rows[name]["nearer_path"]) == value_of(rows[name]["nearer_tokens"]) == 1
-    nearest = board.nearest_paths["second"]
-    assert nearest.index[closest(nearest)].tolist() == closest(nearest)
+    samples_closest, clip, version_of = board.closest("second")
+    assert samples_closest.tolist() == clip.tolist()
+    assert len(set(clip.tolist())) == 8
+    assert (version_of == 1).all()
     assert rows["model"]["memorization_path"] == rows["model"]["memorization_tokens"] == pytest.approx(1)
 
 
@@ -182,19 +184,64 @@ def test_samples_without_object_are_wrong_to_every_classifier(
     assert value_of(rows["model"]["gan_train"]) == pytest.approx(0.25)  # of the real clips, a quarter is of the class
 
 
-def test_objects_are_counted_beside_those_of_real_clips(tmp_path: Path) -> None:
-    sizes = {"train": 8, "val": 8, "test": 8, **dict.fromkeys(OOD, 0)}
+def test_a_second_object_in_every_frame_hides_no_copy(
+    folder: Path, board: SampleScoreboard, train: TrainingClips
+) -> None:
+    copies = train.paths[train.version == 0]
+    pixel = np.stack([copies, np.full_like(copies, 4.0)], axis=2)
+    tracks = Tracks(pixel, np.ones(pixel.shape[:3]), np.full((*pixel.shape[:3], 3), 0.5), np.full(pixel.shape[:2], 2))
+    row = board.compute(clips_of(folder, "test"), {"model": TrackedClips(train.tokens[:, 0], train.label, tracks)})[
+        "model"
+    ]
+    assert value_of(row["visible"]) == 0
+    assert row["memorization_path"] < 0.05
+
+
+class Picture:
+    """Stand for a tokenizer whose tokens are numbers of clips ``(N, 3, T, H, W)``."""
+
+    def __init__(self, video: Tensor) -> None:
+        self.video = video
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        return self.video[tokens[:, 0, 0, 0]]
+
+
+def test_every_object_of_a_clip_is_searched_for_copies_taught_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {"train": 12, "val": 12, "test": 0, **dict.fromkeys(OOD, 0)}
     generate(tmp_path / "scenes", sizes, preset="scenes", progress=False)
-    real = {}
+    decoded: dict[str, Any] = {}
     for split in ("train", "val"):
         clips = Clips(tmp_path / "scenes", split)
-        tracks = track_clips(to_float(clips.batch(list(range(8)))["video"]))
-        tokens = torch.zeros(8, 2, 2, 2, dtype=torch.int64)
-        real[split] = RealClips(clips, TrackedClips(tokens, clips.columns["label"].numpy(), tracks))
-    first = real["train"].tracked
-    train = TrainingClips(first.tokens[:, None], first.label, first.tracks.pixel[:, None, :, 0])
-    count = np.ones_like(first.tracks.count)
-    single = replace(first, tracks=replace(first.tracks, pixel=first.tracks.pixel[:, :, :1], count=count))
-    rows = SampleScoreboard(train, real["val"], LAYOUT, None).compute(real["val"], {"model": single})
+        tokenizer: Any = Picture(to_float(clips.batch(list(range(12)))["video"]))
+        tokens = torch.arange(12)[:, None, None, None]
+        decoded[split] = clips, tokenizer, TrackedClips.decoded(tokenizer, tokens, clips.columns["label"])
+    clips, tokenizer, first = decoded["train"]
+    val = RealClips(decoded["val"][0], decoded["val"][2])
+    train = TrainingClips.decoded(tokenizer, first.tokens[:, None], first.label, val.matched.most)
+    taught = []
+
+    def record(*arguments: Any) -> Any:
+        taught.append(arguments[3][0])
+        return guess(*arguments)
+
+    monkeypatch.setattr(sample_scoreboard, "classify_tracks", record)
+    new, old = val.tracked.tracks, first.tracks
+    one = Tracks(new.pixel[:, :, :1], new.radius[:, :, :1], new.color[:, :, :1], np.ones((12, 16), np.int64))
+    # A new object in front of those of a training clip, in every frame the largest.
+    behind = Tracks(
+        np.concatenate([one.pixel, old.pixel], axis=2),
+        np.concatenate([np.full((12, 16, 1), 9.0), old.radius], axis=2),
+        np.concatenate([np.ones((12, 16, 1, 3)), old.color], axis=2),
+        old.count + 1,
+    )
+    board = SampleScoreboard(train, val, LAYOUT, None)
+    rows = board.compute(val, {"model": replace(first, tracks=one), "copies_behind": replace(first, tracks=behind)})
     assert value_of(rows["model"]["objects"]) == value_of(rows["model"]["visible"]) == 1
-    assert value_of(rows["reconstructed"]["objects"]) == real["val"].tracked.tracks.count.mean() > 1.5
+    assert value_of(rows["reconstructed"]["objects"]) == val.tracked.tracks.count.mean() > 1.5
+    objects = np.isfinite(clips.columns["pixel"].numpy()).any(axis=(1, 3)).sum()
+    assert objects - 3 <= len(taught[0]) <= objects + 3
+    assert rows["copies"]["memorization_path"] < 0.05
+    assert value_of(rows["copies_behind"]["nearer_path"]) > 0.4 > value_of(rows["model"]["nearer_path"])

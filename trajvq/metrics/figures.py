@@ -174,6 +174,7 @@ for _figure in (
         digits=2,
     ),
     Figure("none", "share of samples that fit no class", "lower"),
+    Figure("at_rest", "share of samples whose object does not move, which follow no law", "lower", display="note"),
     Figure(
         "coverage",
         "share of real clips with a sample among their nearest neighbors, by path, appearance or both, the lowest",

@@ -39,6 +39,17 @@ def wilson(hits: float, count: int) -> Interval:
     }
 
 
+def rate_of_objects(hits: NDArray[np.bool_], clip: NDArray[np.int64]) -> Interval:
+    """Return a rate over objects with the interval of as many trials as there are clips.
+
+    Args:
+        hits: ``(M,)``.
+        clip: ``(M,)`` numbers of their clips.
+    """
+    clips = len(np.unique(clip))
+    return wilson(float(hits.mean()) * clips, clips)
+
+
 def bootstrap(clips: Floats, seed: int = 0) -> Interval:
     """Return the mean of a figure ``(N,)`` of N clips with its percentile bootstrap interval over clips."""
     rows = np.random.default_rng(seed).integers(0, len(clips), (RESAMPLES, len(clips)))

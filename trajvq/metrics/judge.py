@@ -58,6 +58,11 @@ class Fits:
         """``(N, F)`` RMS distance of the points from each family in px."""
         return np.asarray(np.sqrt(self.square / np.maximum(self.points, 1)[:, None]))
 
+    @property
+    def still(self) -> NDArray[np.bool_]:
+        """``(N,)``: whether a track with enough points is at rest. Every family fits it, and it follows none."""
+        return np.asarray((self.extent < STILL) & np.isfinite(self.square).any(axis=1))
+
 
 @dataclass(frozen=True)
 class Judge:
@@ -101,7 +106,7 @@ class Judge:
         rows = np.arange(len(best))
         limits = np.array([self.limits.get(name, np.inf) for name in fits.families])
         fits_well = np.isfinite(criterion[rows, best]) & (fits.rms[rows, best] <= limits[best])
-        fits_well &= fits.extent >= STILL
+        fits_well &= ~fits.still
         label = np.array([self.classes.index(name) if name in self.classes else NONE for name in fits.families])
         return np.asarray(np.where(fits_well, label[best], NONE), dtype=np.int64)
 
@@ -173,11 +178,14 @@ def calibrate(
 
 
 def own_residuals(fits: Fits, labels: NDArray[np.int64], classes: Sequence[str]) -> Floats:
-    """Return ``(N,)`` RMS distances in px of tracks from the family of their class; NaN where it is none."""
+    """Return ``(N,)`` RMS distances in px of tracks from the family of their class; NaN where it is none.
+
+    Infinite for a track that is not fitted, and for one at rest.
+    """
     column = np.array([fits.families.index(name) if name in fits.families else NONE for name in classes])[labels]
     residuals = np.full(len(labels), np.nan)
     rows = np.flatnonzero(column != NONE)
-    residuals[rows] = fits.rms[rows, column[rows]]
+    residuals[rows] = np.where(fits.still[rows], np.inf, fits.rms[rows, column[rows]])
     return residuals
 
 

@@ -87,7 +87,8 @@ class Board:
         dataset: Path of the dataset, if the runs use several.
         columns: Figures of the columns.
         rows: Name, whether it is a model, and cells of each row.
-        seeds: Names of runs that differ by their seed alone, and cells with mean and standard deviation.
+        seeds: Names of runs that differ by their seed alone, with their tokenizers if they differ as well, and cells
+            with mean and standard deviation.
         notes: For each model, and for H.264, the figures below the table, with their texts.
         remarks: Lines about what is left out and how the rest was computed.
         classes: Figures by class.
@@ -145,8 +146,11 @@ def _merge_split(task: str, split: str, scored: Sequence[Scored]) -> Board:
     board.columns = [figure for figure in figures.values() if figure.display == "column"]
     board.rows = [(name, name in models, [_cell(figure, rows, name) for figure in board.columns]) for name in rows]
     board.seeds = [
-        (", ".join(names), [_over_seeds(figure, [rows[name] for name in names]) for figure in board.columns])
-        for names in runs_by_settings({name: one.run.config for name, one in zip(models, scored, strict=True)})
+        (
+            f"{', '.join(names)}, {remark}" if remark else ", ".join(names),
+            [_over_seeds(figure, [rows[name] for name in names]) for figure in board.columns],
+        )
+        for names, remark in runs_by_settings({name: one.run for name, one in zip(models, scored, strict=True)})
     ]
     notes = [figure for figure in figures.values() if figure.display == "note"]
     board.remarks = list(dict.fromkeys(remark for one in scored for remark in one.board.get("remarks", ())))

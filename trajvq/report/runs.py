@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from trajvq.metrics.details import ClipDetails
 from trajvq.metrics.scoreboard import figures_of
 from trajvq.runs.provenance import PROVENANCE
 
-NOT_COMPARED = ("seed", "seed_everything", "run_root")
+SEEDS = ("seed", "seed_everything")
+NOT_COMPARED = ("run_root", "tokenizer_ckpt")  # runs by themselves are compared by what their tokenizer is
 Curve = tuple[list[float], list[float]]  # steps and values
 
 
@@ -46,6 +47,11 @@ class RunRecord:
     def dataset(self) -> dict[str, str] | None:
         """``path`` and ``sha256`` of the dataset of the last command; None if it was not recorded."""
         return next((command["dataset"] for command in reversed(self.commands) if "dataset" in command), None)
+
+    @property
+    def tokenizer(self) -> dict[str, Any] | None:
+        """``path`` and ``sha256`` of the tokenizer of the last command; None if there is none."""
+        return next((command["tokenizer"] for command in reversed(self.commands) if "tokenizer" in command), None)
 
 
 def read_run(path: Path) -> RunRecord:
@@ -102,25 +108,48 @@ def _read_board(file: Path) -> dict[str, Any]:
     return board
 
 
-def runs_by_settings(configs: Mapping[str, str]) -> list[list[str]]:
-    """Return the names of runs that differ by their seed alone, two or more each.
+def runs_by_settings(runs: Mapping[str, RunRecord]) -> list[tuple[list[str], str]]:
+    """Return the names of runs that differ by their seed alone, two or more each, and a remark about tokenizers.
+
+    Runs on the same tokenizer belong together. So do runs each with a seed and a tokenizer of its own, as of pipelines
+    trained anew: the remark then names the tokenizers. Runs with one seed on several tokenizers are a comparison.
 
     Args:
-        configs: Text of ``config.yaml`` by name; runs without one are left out.
+        runs: By name; runs without a config are left out.
     """
     groups: dict[str, list[str]] = {}
-    for name, text in configs.items():
-        if text:
-            settings = json.dumps(_without_seeds(yaml.safe_load(text)), sort_keys=True)
-            groups.setdefault(settings, []).append(name)
-    return [names for names in groups.values() if len(names) > 1]
+    configs = {name: yaml.safe_load(run.config) for name, run in runs.items() if run.config}
+    for name, config in configs.items():
+        groups.setdefault(_settings(config, (*SEEDS, *NOT_COMPARED)), []).append(name)
+    repeats = []
+    for names in groups.values():
+        tokenizers: dict[str, list[str]] = {}
+        for name in names:
+            tokenizers.setdefault(_tokenizer_of(runs[name], configs[name]), []).append(name)
+        repeats += [(same, "") for same in tokenizers.values() if len(same) > 1]
+        seeds = {_settings(configs[name], NOT_COMPARED) for name in names}
+        if len(tokenizers) == len(seeds) == len(names) > 1:
+            repeats.append((names, f"each on a tokenizer of its own: {', '.join(tokenizers)}"))
+    return repeats
 
 
-def _without_seeds(settings: Any) -> Any:
-    """Return settings without seeds, and without the folder of the runs, which changes nothing."""
-    if isinstance(settings, dict):
-        return {name: _without_seeds(value) for name, value in settings.items() if name not in NOT_COMPARED}
-    return [_without_seeds(value) for value in settings] if isinstance(settings, list) else settings
+def _settings(config: Any, left_out: Sequence[str]) -> str:
+    """Return the settings of a config as text, without some of them."""
+
+    def kept(settings: Any) -> Any:
+        if isinstance(settings, dict):
+            return {name: kept(value) for name, value in settings.items() if name not in left_out}
+        return [kept(value) for value in settings] if isinstance(settings, list) else settings
+
+    return json.dumps(kept(config), sort_keys=True)
+
+
+def _tokenizer_of(run: RunRecord, config: Any) -> str:
+    """Return path and hash of a run's tokenizer, as far as they were recorded; empty without one."""
+    if run.tokenizer:
+        return f"{run.tokenizer['path']} (sha256 {run.tokenizer['sha256'][:12]})"
+    model = config.get("model") or {}
+    return str((model.get("init_args") or model).get("tokenizer_ckpt", ""))
 
 
 def read_curves(path: Path) -> dict[str, Curve]:

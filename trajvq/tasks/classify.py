@@ -11,8 +11,9 @@ from trajvq.callbacks import ConfusionPicture, PredictionTable
 from trajvq.errors import UserError
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.classification.accuracy import ClassPredictions, class_figures, confusion_matrix
-from trajvq.metrics.classification.baselines import ClassificationBaselines
+from trajvq.metrics.classification.baselines import ClassificationBaselines, of_clips, true_paths
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_keep
+from trajvq.metrics.judge import NONE
 from trajvq.metrics.scoreboard import add_ood_ratios
 from trajvq.models.classifier import Classifier
 from trajvq.models.transformer import TokenLayout
@@ -178,7 +179,7 @@ class Classify(TokenTask):
         collector.update(logits.softmax(dim=1), batch["label"], batch["index"], identifiable)
 
     def _figures(self, predictions: Predictions, probability: Tensor) -> dict[str, Any]:
-        predicted = probability.argmax(dim=1)
+        predicted = probability.argmax(dim=1).masked_fill((probability == 0).all(dim=1), NONE)
         return class_figures(predictions["label"], predicted, self.classes, predictions["identifiable"], probability)
 
     def _baselines(self, predictions: dict[str, Predictions]) -> dict[str, dict[str, Any]]:
@@ -204,19 +205,19 @@ class Classify(TokenTask):
             tracks_weight=self.tracks_weight if data.tracks else 0.0,
             seed=data.seed,
         )
+        paths, clip = true_paths(train, torch.arange(count))
+        targets = {split: true_paths(clips[split], part["index"]) for split, part in predictions.items()}
         probability = classify_tracks(
             self.classifier,
             self.layout,
             len(self.classes),
-            (normalized(train.columns["pixel"][:count, :, 0], height, width), train.columns["label"][:count]),
-            {
-                split: normalized(clips[split].columns["pixel"][part["index"]][:, :, 0], height, width)
-                for split, part in predictions.items()
-            },
+            (normalized(paths, height, width), train.columns["label"][clip]),
+            {split: normalized(target, height, width) for split, (target, _) in targets.items()},
             training,
             data.augment if data.versions > 1 or not data.cache_tokens else None,
             (height, width),
         )
         for split, part in predictions.items():
-            rows[split]["true_path"] = self._figures(part, probability[split])
+            answer = of_clips(probability[split], targets[split][1], len(part["index"]))
+            rows[split]["true_path"] = self._figures(part, answer)
         return rows

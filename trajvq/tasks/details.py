@@ -15,7 +15,7 @@ from trajvq.data.storage.clips import Clips
 from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_keep
-from trajvq.metrics.judge import Judge, fit_families
+from trajvq.metrics.judge import Judge, fit_families, own_residuals
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 
 JUDGED = 100  # samples of each class with figures of their own
@@ -115,11 +115,7 @@ def sample_details(
     if judge is not None:
         fits = fit_families(tracks, classes)
         facts["answer"] = judge.choose(fits)
-        misfit = np.full(len(rows), np.nan)  # a class that is no motion family has none
-        for column, name in enumerate(fits.families):
-            own = label == classes.index(name)
-            rms = fits.rms[own, column]
-            misfit[own] = np.where(np.isfinite(rms), np.minimum(rms, MISSING_ERROR), MISSING_ERROR)
+        misfit = np.minimum(own_residuals(fits, label, classes), MISSING_ERROR)
         judged = np.isfinite(misfit)
         if judged.any():
             wrong = np.where(judged, (facts["answer"] != label).astype(float), np.nan)

@@ -26,7 +26,7 @@ from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.base import Batch
 from trajvq.tasks.details import sample_details
 from trajvq.tasks.generator_task import GeneratorTask
-from trajvq.tasks.sample_scoreboard import SampleScoreboard, closest
+from trajvq.tasks.sample_scoreboard import SampleScoreboard
 from trajvq.tasks.tracked_clips import RealClips, TrackedClips, TrainingClips, shift_of
 from trajvq.tokens.sampling import sample_clips
 
@@ -181,7 +181,8 @@ class Sample(GeneratorTask):
         if self.sampling != OWN:
             rows["model_at_1"] = self._sample(OWN)[0]
         val = self._real("val")
-        scoreboard = SampleScoreboard(self._training_clips(), val, self._layout, self.data.augment)
+        training = self._training_clips(val.matched.most)
+        scoreboard = SampleScoreboard(training, val, self._layout, self.data.augment)
         self.samples_by_class = self._sheet(samples)
         objects = scoreboard.objects_of(samples)
         details = sample_details(
@@ -198,11 +199,9 @@ class Sample(GeneratorTask):
             self.scoreboards[split] = board | {"clips": len(samples.label), "details": details}
         own = "model_at_1" if "model_at_1" in rows else "model"
         add_ood_ratios({split: board["rows"][own] for split, board in self.scoreboards.items()}, "nll_bits")
-        nearest = scoreboard.nearest_paths["model"]
-        rows_closest = closest(nearest)
-        train = self.data.tokens("train", train=True).tokens
-        copied = train[nearest.index[rows_closest], nearest.version[rows_closest]].long()
-        self.closest_pairs = [self._decoded(samples, rows_closest), to_uint8(self.tokenizer.decode(copied))]
+        closest, clip, version = scoreboard.closest("model")
+        copied = to_uint8(self.tokenizer.decode(training.tokens[clip, version].long()))
+        self.closest_pairs = [self._decoded(samples, closest), copied]
 
     def _board(
         self, scoreboard: SampleScoreboard, real: RealClips, samples: Mapping[str, TrackedClips], nll: float
@@ -260,15 +259,16 @@ class Sample(GeneratorTask):
         tracked = TrackedClips.decoded(self.tokenizer, source.tokens[:, 0].long(), label)
         return RealClips(self.data.clips(split), tracked)
 
-    def _training_clips(self) -> TrainingClips:
-        """Return all versions of the clips that the generator trains on."""
-        source, shift = self.data.tokens("train", train=True), shift_of(self.data.augment)
-        label = source.columns.get("label", torch.full((len(source.tokens),), ANY))
-        if "tracks" not in source.versioned:
-            return TrainingClips.decoded(self.tokenizer, source.tokens, label)
+    def _training_clips(self, most: int) -> TrainingClips:
+        """Return all versions of the clips that the generator trains on, of which none has more objects than `most`."""
+        source = self.data.tokens("train", train=True)
+        label = source.columns.get("label", torch.full((len(source.tokens),), ANY)).numpy()
+        tracks = source.versioned.get("tracks")
+        shift = 0.0 if tracks is None else shift_of(self.data.augment)
+        if tracks is None or most > 1:  # the tracks of the training are those of the largest objects
+            return TrainingClips.decoded(self.tokenizer, source.tokens, label, most, shift)
         size = torch.tensor([self.data.manifest.width, self.data.manifest.height])
-        paths = (source.versioned["tracks"].double() + 1) / 2 * size
-        return TrainingClips(source.tokens, label.numpy(), paths.numpy(), shift)
+        return TrainingClips.of_single(source.tokens, label, ((tracks.double() + 1) / 2 * size).numpy(), shift)
 
     def _decoded(self, clips: TrackedClips, rows: NDArray[np.int64] | Sequence[int]) -> Bytes:
         return to_uint8(self.tokenizer.decode(clips.tokens[rows]))

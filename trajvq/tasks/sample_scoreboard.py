@@ -1,7 +1,7 @@
 """The scoreboard of samples: judged by physics, compared with real clips, and searched for copies of training clips."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trajvq.io.arrays import Floats
-from trajvq.metrics.intervals import Interval, wilson
+from trajvq.metrics.intervals import Interval, rate_of_objects, wilson
 from trajvq.metrics.sampling.appearance import matching_appearance
 from trajvq.metrics.sampling.description import parameter_bits
 from trajvq.metrics.sampling.memorization import Nearest, memorization, nearest_paths, nearest_tokens
@@ -27,6 +27,20 @@ GAN = TrackTraining(steps=600)  # of the classifiers that learn from samples and
 CLOSEST = 8  # pairs to look at
 COPIES = 200  # training clips that are scored as if they were samples
 Figures = dict[str, Any]
+
+
+class Neighbors(NamedTuple):
+    """The nearest training clips of N clips with M objects.
+
+    Attributes:
+        path: Of the objects, among those of `TrainingClips`.
+        clip: ``(M,)`` numbers of the clips of the objects.
+        tokens: Of the clips, among all versions.
+    """
+
+    path: Nearest
+    clip: NDArray[np.int64]
+    tokens: Nearest
 
 
 class SampleScoreboard:
@@ -55,7 +69,7 @@ class SampleScoreboard:
             self.physics = Physics.calibrated(val.matched.objects, val.matched.paths, label, self.classes, tracked)
         self.val_features = features_of(val.matched.objects)
         self.nearest_val = self._nearest(val.tracked)
-        self.nearest_paths: dict[str, Nearest] = {}  # by row of samples
+        self.nearest: dict[str, Neighbors] = {}  # by row of samples
 
     def compute(self, real: RealClips, samples: Mapping[str, TrackedClips]) -> dict[str, Figures]:
         """Return the rows ``classes_rotated``, ``reconstructed``, ``copies`` and those of samples.
@@ -78,22 +92,33 @@ class SampleScoreboard:
             compared = self.val_features if name == "reconstructed" else _shuffled(features[name])
             rows[name] = {
                 **(self.physics.figures(objects[name], clips[name].label) if self.physics is not None else {}),
-                "visible": visible_frames(clips[name].tracks.count, self.val.matched.most),
+                "visible": self._visible(objects[name], clips[name]),
                 **self._coverage(features["reconstructed"], compared),
                 "appearance_match": self._appearance_match(features[name], objects[name]),
             }
         for name, each in clips.items():
             rows[name] = rows.get(name, {}) | object_count(each.tracks.count, self.val.matched.most)
         for name, each in samples.items():
-            nearest = self._nearest(each)
-            self.nearest_paths[name] = nearest["path"]
-            rows[name] |= self._memorization(nearest) | _ratios(rows[name], rows["reconstructed"])
+            self.nearest[name] = self._nearest(each)
+            rows[name] |= self._memorization(self.nearest[name]) | _ratios(rows[name], rows["reconstructed"])
         if len(self.classes) > 1:
             self._add_classifiers(rows, clips, objects)
         description = self._description_bits(real)
         if description is not None:
             rows["model"]["description_bits"] = description
         return {name: row for name, row in rows.items() if row}
+
+    def closest(self, row: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return the samples with the objects closest to those of training clips, and these clips and versions."""
+        nearest = self.nearest[row]
+        order = np.argsort(nearest.path.distance, kind="stable")
+        first = np.sort(np.unique(nearest.clip[order], return_index=True)[1])[:CLOSEST]
+        index = nearest.path.index[order[first]]
+        return nearest.clip[order[first]], self.train.clip[index], self.train.version[index]
+
+    def _visible(self, objects: Objects, clips: TrackedClips) -> Interval:
+        real = self.val.matched
+        return visible_frames(objects, clips.tracks.count, real.least, real.most)
 
     @staticmethod
     def _coverage(real: Features, samples: Features) -> Figures:
@@ -118,36 +143,36 @@ class SampleScoreboard:
 
     def _copies(self) -> Figures:
         """Return what the search for copies says of training clips: random ones in random versions, shifted."""
-        rng = np.random.default_rng(0)
-        count, versions = self.train.paths.shape[:2]
+        rng, train = np.random.default_rng(0), self.train
+        count, versions = train.tokens.shape[:2]
         clip = rng.permutation(count)[:COPIES]
         version = rng.integers(versions, size=len(clip))
-        shift = rng.uniform(-self.train.shift, self.train.shift, size=(len(clip), 1, 2))
-        paths = self.train.paths[clip, version] + shift
-        return self._memorization(self._nearest_of(paths, self.train.tokens[clip, version]))
+        shift = rng.uniform(-train.shift, train.shift, size=(len(clip), 1, 2))
+        copy, row = np.nonzero((train.clip == clip[:, None]) & (train.version == version[:, None]))
+        return self._memorization(self._nearest_of(train.paths[row] + shift[copy], copy, train.tokens[clip, version]))
 
-    def _memorization(self, nearest: Mapping[str, Nearest]) -> Figures:
+    def _memorization(self, nearest: Neighbors) -> Figures:
         figures: Figures = {}
-        for space, neighbors in nearest.items():
-            ratio, share = memorization(neighbors, self.nearest_val[space])
-            count = len(neighbors.distance)
-            figures |= {f"memorization_{space}": ratio, f"nearer_{space}": wilson(share * count, count)}
+        for space, clip in (("path", nearest.clip), ("tokens", np.arange(len(nearest.tokens.distance)))):
+            ratio, nearer = memorization(getattr(nearest, space), getattr(self.nearest_val, space))
+            figures |= {f"memorization_{space}": ratio, f"nearer_{space}": rate_of_objects(nearer, clip)}
         return figures
 
-    def _nearest(self, clips: TrackedClips) -> dict[str, Nearest]:
-        return self._nearest_of(clips.tracks.pixel[:, :, 0], clips.tokens)
+    def _nearest(self, clips: TrackedClips) -> Neighbors:
+        """Return the nearest training clips. An object too many hides no copy: it is not `strict`."""
+        objects = Objects.of_samples(clips.tracks, self.val.matched.most, self.size, strict=False)
+        return self._nearest_of(objects.pixel, objects.clip, clips.tokens)
 
-    def _nearest_of(self, paths: Floats, tokens: Tensor) -> dict[str, Nearest]:
-        """Return the nearest training clips, by path and by tokens."""
-        return {
-            "path": nearest_paths(paths, self.train.paths, self.size, self.train.shift),
-            "tokens": nearest_tokens(tokens.numpy(), self.train.tokens.numpy()),
-        }
+    def _nearest_of(self, paths: Floats, clip: NDArray[np.int64], tokens: Tensor) -> Neighbors:
+        """Return the neighbors of objects ``(M, T, 2)`` px of clips, and of the tokens of these clips."""
+        return Neighbors(
+            nearest_paths(paths, self.train.paths, self.size, self.train.shift),
+            clip,
+            nearest_tokens(tokens.numpy(), self.train.tokens.flatten(0, 1).numpy()),
+        )
 
     def _appearance_match(self, features: Features, objects: Objects) -> Interval:
-        matching = matching_appearance(features.appearance, self.val_features.appearance)
-        clips = len(np.unique(objects.clip))
-        return wilson(float(matching.mean()) * clips, clips)
+        return rate_of_objects(matching_appearance(features.appearance, self.val_features.appearance), objects.clip)
 
     def _add_classifiers(
         self, rows: dict[str, Figures], clips: Mapping[str, TrackedClips], objects: Mapping[str, Objects]
@@ -155,7 +180,9 @@ class SampleScoreboard:
         """Add ``gan_train``, of classifiers taught by a row's paths, and ``gan_test``, of one taught by real ones."""
         tests = {name: (each, clips[name].label[each.clip]) for name, each in objects.items()}
         counts = {name: len(each.label) for name, each in clips.items()}
-        for name, accuracy in self._accuracies(self.train.paths[:, 0], self.train.label, tests).items():
+        first = self.train.version == 0
+        label = self.train.label[self.train.clip[first]]
+        for name, accuracy in self._accuracies(self.train.paths[first], label, tests).items():
             rows[name]["gan_test"] = wilson(accuracy * counts[name], counts[name])
         real = "reconstructed"
         rows[real]["gan_train"] = rows[real]["gan_test"]
@@ -200,11 +227,6 @@ class SampleScoreboard:
         errors = _errors(self.val.matched)
         label = real.tracked.label
         return parameter_bits(label, self.classes, float(self.size[1]), errors) if errors else None
-
-
-def closest(nearest: Nearest, count: int = CLOSEST) -> Sequence[int]:
-    """Return the numbers of the samples closest to training clips, the closest first."""
-    return [int(row) for row in np.argsort(nearest.distance, kind="stable")[:count]]
 
 
 def _shuffled(features: Features) -> Features:

@@ -47,27 +47,52 @@ class TrackedClips:
 
 @dataclass(frozen=True)
 class TrainingClips:
-    """The clips that the generator trains on, in all versions of each.
+    """The clips that the generator trains on, in all versions of each, and the M objects that they show.
 
     Attributes:
         tokens: Any integer type ``(K, V, t, h, w)``.
         label: int64 ``(K,)``; -1 for a clip whose label is not used.
-        paths: ``(K, V, T, 2)`` px of the largest object; NaN where there is none.
+        paths: ``(M, T, 2)`` px; NaN where the object is not shown.
+        clip: ``(M,)`` numbers of their clips.
+        version: ``(M,)`` numbers of the versions.
         shift: Largest shift in px by which training moves tracks once more.
     """
 
     tokens: Tensor
     label: NDArray[np.int64]
     paths: Floats
+    clip: NDArray[np.int64]
+    version: NDArray[np.int64]
     shift: float = 0.0
 
     @classmethod
-    def decoded(cls, tokenizer: FrozenTokenizer, tokens: Tensor, label: Tensor) -> "TrainingClips":
-        """Decode and track all versions of clips that were not tracked before."""
-        batches = torch.split(tokens.flatten(0, 1), BATCH)
-        parts = [track_clips(tokenizer.decode(part.long())).pixel[:, :, 0] for part in batches]
-        paths = np.concatenate(parts).reshape(*tokens.shape[:2], -1, 2)
-        return cls(tokens, label.numpy(), paths)
+    def of_single(cls, tokens: Tensor, label: NDArray[np.int64], paths: Floats, shift: float = 0.0) -> "TrainingClips":
+        """Return clips of one object each, whose paths are ``(K, V, T, 2)`` px."""
+        clip, version = np.indices(paths.shape[:2]).reshape(2, -1)
+        return cls(tokens, label, paths.reshape(-1, *paths.shape[2:]), clip, version, shift)
+
+    @classmethod
+    def decoded(
+        cls, tokenizer: FrozenTokenizer, tokens: Tensor, label: NDArray[np.int64], most: int, shift: float = 0.0
+    ) -> "TrainingClips":
+        """Decode and track all versions of clips.
+
+        Args:
+            tokenizer: Of the tokens.
+            tokens: See `TrainingClips`, as for ``label`` and ``shift``.
+            label: Of the K clips.
+            most: Largest number of objects of a real clip.
+            shift: In px.
+        """
+        paths, number = [], []
+        for batch, part in enumerate(torch.split(tokens.flatten(0, 1), BATCH)):
+            video = tokenizer.decode(part.long())
+            height, width = video.shape[-2:]
+            objects = Objects.of_samples(track_clips(video), most, (height, width), strict=False)
+            paths.append(objects.pixel)
+            number.append(BATCH * batch + objects.clip)
+        clip, version = np.divmod(np.concatenate(number), tokens.shape[1])
+        return cls(tokens, label, np.concatenate(paths), clip, version, shift)
 
 
 @dataclass(frozen=True)

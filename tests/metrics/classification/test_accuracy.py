@@ -10,7 +10,7 @@ from trajvq.data.storage.clips import Clips
 from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import OOD
 from trajvq.metrics.classification.accuracy import ClassPredictions, class_figures
-from trajvq.metrics.classification.baselines import ClassificationBaselines, nearest, vote
+from trajvq.metrics.classification.baselines import ClassificationBaselines, nearest, of_clips, true_paths, vote
 
 CLASSES = ["a", "b", "c"]
 
@@ -90,6 +90,28 @@ def test_the_judge_judges_every_object(tmp_path: Path) -> None:
     without_truth = baselines.compute(targets)["test"]
     assert "judge_true" not in without_truth
     assert without_truth["judge_tracked"]["accuracy"]["value"] >= 0.95
+
+
+def test_the_true_paths_of_a_clip_are_those_of_all_its_objects(tmp_path: Path) -> None:
+    generate(
+        tmp_path / "s", {"train": 12, "val": 0, "test": 0, **dict.fromkeys(OOD, 0)}, preset="scenes", progress=False
+    )
+    clips = Clips(tmp_path / "s", "train")
+    pixel = clips.columns["pixel"]
+    pixel[4] = np.nan  # nothing is to be seen
+    pixel[5, 3, 0] = np.nan  # once a gap
+    rows = torch.arange(11, 1, -1)
+    paths, clip = true_paths(clips, rows)
+    assert 20 < len(paths) <= np.isfinite(pixel[rows].numpy()).any(axis=(1, 3)).sum()
+    assert paths.isfinite().all()
+    assert len(np.unique(paths.flatten(1).numpy(), axis=0)) == len(paths)
+    assert set(clip.tolist()) == set(range(10)) - {7}
+    first = torch.stack([paths[clip == number][0] for number in (0, 9)])
+    assert torch.equal(first, pixel[[11, 2], :, 0])
+    probability = torch.rand(len(paths), 4)
+    means = of_clips(probability, clip, 10)
+    assert torch.allclose(means[0], probability[clip == 0].mean(dim=0))
+    assert not means[7].any()
 
 
 def test_the_class_of_a_clip_is_that_of_most_of_its_objects() -> None:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from tests.metrics.sampling.paths import objects_of, straight_paths
+from trajvq.metrics.sampling.objects import Objects
 from trajvq.metrics.sampling.physics import Physics, object_count, visible_frames
 from trajvq.metrics.scoreboard import value_of
+from trajvq.metrics.tracking import Tracks
 
 CLASSES = ("dancing", "linear", "parabolic")
 LINEAR = 1
@@ -84,14 +86,43 @@ def test_each_object_of_a_clip_counts_and_the_interval_is_of_clips(physics: Phys
     assert rate["high"] - rate["low"] > alone["high"] - alone["low"]
 
 
-def test_frames_with_too_many_objects_are_not_visible() -> None:
+def test_an_object_at_rest_obeys_no_law(physics: Physics) -> None:
+    still = 32 + np.random.default_rng(0).normal(0, 0.1, (40, 16, 2))
+    figures = physics.figures(objects_of(still), np.full(40, LINEAR))
+    assert value_of(figures["at_rest"]) == value_of(figures["none"]) == 1
+    assert 50 < figures["physics_residual"] < np.inf
+    assert value_of(physics.figures(objects_of(noisy_lines(40, 3)), np.full(40, LINEAR))["at_rest"]) < 0.05
+
+
+def visible_of(count: np.ndarray, least: int, most: int) -> float:
+    """Return the visible frames of clips with `count` objects a frame ``(N, T)``, all far from edge and each other."""
+    pixel = np.full((*count.shape, 4, 2), np.nan)
+    for number in range(4):
+        pixel[count > number, number] = [16 + 32 * (number % 2), 16 + 32 * (number // 2)]
+    radius = np.where(np.isfinite(pixel[..., 0]), 2.0, 0.0)
+    tracks = Tracks(pixel, radius, np.full((*radius.shape, 3), 0.5), count)
+    return visible_frames(Objects.of_samples(tracks, most, (64, 64)), count, least, most)["value"]
+
+
+def test_frames_with_too_many_or_too_few_objects_are_not_visible() -> None:
     count = np.array([[1, 2, 0, 1], [1, 1, 1, 3]])
-    assert visible_frames(count, 1)["value"] == 5 / 8
-    assert visible_frames(count, 2)["value"] == 6 / 8
+    assert visible_of(count, 1, 1) == 5 / 8
+    assert visible_of(count, 1, 2) == 6 / 8
+    assert visible_of(np.array([[1] * 4, [2] * 4, [3] * 4, [2, 2, 2, 1]]), 2, 2) == 7 / 16
+
+
+def test_an_object_that_leaves_or_is_hidden_is_not_missing() -> None:
+    pixel = np.full((1, 16, 2, 2), np.nan)
+    pixel[0, :, 0] = np.linspace([8.0, 20.0], [56.0, 20.0], 16)
+    pixel[0, :11, 1] = np.linspace([30.0, 40.0], [62.0, 40.0], 11)  # then it is outside
+    tracks = Tracks(
+        pixel, np.full((1, 16, 2), 2.0), np.full((1, 16, 2, 3), 0.5), np.isfinite(pixel[..., 0]).sum(axis=2)
+    )
+    assert visible_frames(Objects.of_samples(tracks, 2, (64, 64)), tracks.count, 2, 2)["value"] == 1
 
 
 def test_a_generator_of_single_objects_shows_fewer_than_real_clips() -> None:
     real, single = np.random.default_rng(0).integers(1, 5, (100, 1)).repeat(16, axis=1), np.ones((100, 16), np.int64)
-    assert visible_frames(single, 4)["value"] == 1  # which is why the count is another figure
+    assert visible_of(single, 1, 4) == 1  # which is why the count is another figure
     assert object_count(single, 4)["objects"]["high"] < object_count(real, 4)["objects"]["low"]
     assert object_count(single, 1) == {}

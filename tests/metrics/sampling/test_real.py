@@ -38,6 +38,19 @@ def test_every_object_that_can_be_seen_is_judged(clips: Clips, tracks: Tracks) -
         assert np.mean(judge.classify(path, objects.valid) == label) >= 0.95
 
 
+def test_the_fewest_objects_are_those_of_the_emptiest_clip(
+    clips: Clips, tracks: Tracks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert real_objects(clips, tracks).least == 1
+    pixel = torch.rand(16, 16, 3, 2) * 40 + 10
+    monkeypatch.setattr(clips, "columns", {"pixel": pixel})
+    real = real_objects(clips, tracks)
+    assert (real.least, real.most) == (3, 3)
+    pixel[5, :, 1] = torch.nan
+    real = real_objects(clips, tracks)
+    assert (real.least, real.most) == (2, 3)
+
+
 def test_without_stored_truth_it_is_tracked(clips: Clips, tracks: Tracks, monkeypatch: pytest.MonkeyPatch) -> None:
     columns: dict[str, torch.Tensor] = {"label": clips.columns["label"]}
     monkeypatch.setattr(clips, "columns", columns)

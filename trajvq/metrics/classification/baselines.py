@@ -18,7 +18,7 @@ from trajvq.metrics.judge import NONE, calibrate
 from trajvq.metrics.matching import link, match
 from trajvq.metrics.reconstruction.codes import fit_linear_probe
 from trajvq.metrics.reconstruction.truth import truth_of
-from trajvq.metrics.sampling.objects import excused, objects_to_see, shown_in
+from trajvq.metrics.sampling.objects import excused, objects_to_see, shown_in, without_gaps
 from trajvq.metrics.tracking import track
 
 SIDE = 16  # rows and columns that frames are averaged to, so that a shift by one pixel changes little
@@ -124,6 +124,36 @@ def vote(judged: NDArray[np.int64], clip: NDArray[np.int64], clips: int) -> NDAr
     first = np.unique(clip, return_index=True)[1]
     votes[clip[first], judged[first]] += 0.5
     return np.where(votes.any(axis=1), votes.argmax(axis=1), NONE)
+
+
+def true_paths(clips: Clips, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the stored paths of the objects by which N clips are judged, and the numbers of their clips.
+
+    Args:
+        clips: A split with ``pixel``.
+        rows: int64 ``(N,)`` numbers of clips.
+
+    Returns:
+        float32 ``(M, T, 2)`` px, gaps bridged by lines; and int64 ``(M,)``, ascending, 0 to N - 1.
+    """
+    pixel = clips.columns["pixel"][rows].numpy()
+    valid = shown_in(pixel)
+    if "occluded" in clips.columns:
+        valid &= ~clips.columns["occluded"][rows].numpy()
+    clip, k = np.nonzero(_to_judge(valid))
+    return torch.from_numpy(without_gaps(pixel[clip, :, k], clips.shape[2:])), torch.from_numpy(clip)
+
+
+def of_clips(probability: Tensor, clip: Tensor, clips: int) -> Tensor:
+    """Return the mean ``(N, classes)`` of the probabilities ``(M, classes)`` of each clip's objects; 0 without any.
+
+    Args:
+        probability: Of the objects.
+        clip: int64 ``(M,)`` numbers of their clips.
+        clips: N.
+    """
+    total = probability.new_zeros(clips, probability.shape[1]).index_add_(0, clip, probability)
+    return total / torch.bincount(clip, minlength=clips).clamp(min=1)[:, None]
 
 
 class _Paths(NamedTuple):

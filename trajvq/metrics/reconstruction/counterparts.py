@@ -149,7 +149,8 @@ def _adopt(
     alone = np.ones(limit.size + 1, dtype=bool)
     alone[owner] = False
     wanted = alone[1:].reshape(limit.shape) & np.isfinite(limit)
-    frame, row, column = np.nonzero((labels > 0) & np.asarray(wanted.any(axis=1))[:, None, None])
+    sought = (labels > 0) & np.asarray(wanted.any(axis=1))[:, None, None]
+    frame, row, column = np.unravel_index(np.flatnonzero(sought), labels.shape)
     component = labels[frame, row, column]
     free = owner[component] == 0
     if not free.any():
@@ -211,7 +212,7 @@ def _surplus(truth: Truth, video: Bytes, stack: NDArray[np.float32], body: NDArr
     change = ndimage.uniform_filter(reconstruction.astype(np.float32) - target, (1, 1, 3, 3))
     clear = clear[rows] & (np.abs(change).mean(axis=1) / 255 >= threshold[rows])
     labels, total = ndimage.label(clear, IN_FRAME)
-    frame, row, column = np.nonzero(labels)
+    frame, row, column = np.unravel_index(np.flatnonzero(labels), labels.shape)
     frame_of = np.zeros(total + 1, dtype=np.int64)
     frame_of[labels[frame, row, column]] = rows[frame]
     size = np.bincount(labels[frame, row, column], minlength=total + 1)[1:]

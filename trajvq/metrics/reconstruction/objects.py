@@ -55,10 +55,10 @@ def moving_figures(truth: Truth, video: Bytes) -> dict[str, Floats]:
         truth: Of N clips.
         video: uint8 ``(N, T, 3, H, W)``, the reconstructions.
     """
-    clip, frame, row, column = np.unravel_index(np.flatnonzero(truth.moving), truth.moving.shape)
+    clip, frame, row, column = truth.moving_at
     picture = clip * video.shape[1] + frame
-    compared = (v[clip, frame, :, row, column].astype(np.float32) / 255 for v in (video, truth.video))
-    square_error = np.square(np.subtract(*compared)).mean(axis=1)
+    own = video[clip, frame, :, row, column].astype(np.float32) / 255
+    square_error = np.square(own - truth.moving_colors).mean(axis=1)
     shape, count = video.shape[:2], video.shape[0] * video.shape[1]
     return {
         "moving_square_error": np.asarray(np.bincount(picture, square_error, count).reshape(shape), dtype=np.float64),

@@ -94,6 +94,17 @@ class Truth:
         return moving_pixels(self.video)
 
     @cached_property
+    def moving_at(self) -> tuple[NDArray[np.int64], ...]:
+        """Clips, frames, rows and columns ``(P,)`` of the P pixels that move; found once for all rows."""
+        return np.unravel_index(np.flatnonzero(self.moving), self.moving.shape)
+
+    @cached_property
+    def moving_colors(self) -> NDArray[np.float32]:
+        """``(P, 3)`` colors of the target there, in [0, 1]."""
+        clip, frame, row, column = self.moving_at
+        return np.asarray(self.video[clip, frame, :, row, column].astype(np.float32) / 255)
+
+    @cached_property
     def moves(self) -> NDArray[np.bool_]:
         """``(N,)``: whether anything moves in a clip."""
         return np.asarray(self.moving.any(axis=(1, 2, 3)))

@@ -1,8 +1,8 @@
 """Memorization: whether samples are copies of training clips, by the distance to the nearest one.
 
-The generator trains on several versions of each clip. Samples are compared with all of them.
+The generator trains on several versions of each clip. Samples are compared with all of them, object by object.
 
-N clips, K training clips in V versions, T frames.
+N clips or objects, M clips or objects of the training in all versions, T frames.
 """
 
 from dataclasses import dataclass
@@ -21,17 +21,15 @@ TAIL = 0.01  # share of unseen clips that come closer to a training clip than a 
 
 @dataclass(frozen=True)
 class Nearest:
-    """The nearest training clip of each of N clips.
+    """The nearest of M of the training, for each of N.
 
     Attributes:
         distance: ``(N,)``.
-        index: ``(N,)`` its number.
-        version: ``(N,)`` the number of its nearest version.
+        index: ``(N,)`` its number among the M.
     """
 
     distance: Floats
     index: NDArray[np.int64]
-    version: NDArray[np.int64]
 
 
 def nearest_paths(paths: Floats, train: Floats, size: tuple[int, int] = (64, 64), shift: float = 0.0) -> Nearest:
@@ -41,16 +39,15 @@ def nearest_paths(paths: Floats, train: Floats, size: tuple[int, int] = (64, 64)
 
     Args:
         paths: ``(N, T, 2)`` px; NaN where there is no object.
-        train: ``(K, V, T, 2)`` px.
+        train: ``(M, T, 2)`` px.
         size: Height and width of the picture in pixels.
         shift: Largest shift in px, along x and along y.
 
     Returns:
         The distance is RMS over frames, px.
     """
-    versions, frames = train.shape[1:3]
     center = np.array([size[1] / 2, size[0] / 2])
-    centered, flat = (np.nan_to_num(pixel, nan=ABSENT) - center for pixel in (paths, train.reshape(-1, frames, 2)))
+    centered, flat = (np.nan_to_num(pixel, nan=ABSENT) - center for pixel in (paths, train))
     square, index = np.full(len(paths), np.inf), np.zeros(len(paths), dtype=np.int64)
     for symmetry in range(SYMMETRIES):
         turned = flat * np.array([1 - 2 * (symmetry & 1), 1 - (symmetry & 2)])
@@ -59,7 +56,7 @@ def nearest_paths(paths: Floats, train: Floats, size: tuple[int, int] = (64, 64)
         for start in range(0, len(centered), BLOCK):
             rows = slice(start, start + BLOCK)
             _update(square[rows], index[rows], centered[rows], turned, shift)
-    return Nearest(np.sqrt(square), index // versions, index % versions)
+    return Nearest(np.sqrt(square), index)
 
 
 def _update(square: Floats, index: NDArray[np.int64], paths: Floats, train: Floats, shift: float) -> None:
@@ -98,27 +95,26 @@ def _squares(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray
 
 
 def nearest_tokens(tokens: NDArray[np.int64], train: NDArray[np.int64]) -> Nearest:
-    """Find for every clip the training clip of which a version shares most tokens.
+    """Find for every clip the one of the training that shares most tokens.
 
     Args:
         tokens: ``(N, ...)``.
-        train: ``(K, V, ...)``.
+        train: ``(M, ...)``.
 
     Returns:
         The distance is the share of tokens that differ.
     """
     kind = np.min_scalar_type(max(int(tokens.max(initial=0)), int(train.max(initial=0))))
-    versions, flat = train.shape[1], tokens.reshape(len(tokens), -1).astype(kind)
-    train_flat = train.reshape(len(train) * versions, -1).astype(kind)
+    flat, train_flat = (each.reshape(len(each), -1).astype(kind) for each in (tokens, train))
     distance, index = np.zeros(len(flat)), np.zeros(len(flat), dtype=np.int64)
     for row, clip in enumerate(flat):
         differing = (train_flat != clip).sum(axis=1, dtype=np.uint32)
         index[row] = differing.argmin()
         distance[row] = differing[index[row]] / flat.shape[1]
-    return Nearest(distance, index // versions, index % versions)
+    return Nearest(distance, index)
 
 
-def memorization(samples: Nearest, val: Nearest) -> tuple[float, float]:
+def memorization(samples: Nearest, val: Nearest) -> tuple[float, NDArray[np.bool_]]:
     """Compare how close samples and unseen clips come to training clips.
 
     Args:
@@ -127,7 +123,7 @@ def memorization(samples: Nearest, val: Nearest) -> tuple[float, float]:
 
     Returns:
         The median distance of samples over that of ``val`` (1 if nothing is copied, 0 if every sample is a copy);
-        and the share of samples that are closer than all but 1 % of ``val``.
+        and ``(N,)``: which samples are closer than all but 1 % of ``val``.
     """
     ratio = float(np.median(samples.distance) / max(float(np.median(val.distance)), 1e-9))
-    return ratio, float((samples.distance < np.quantile(val.distance, TAIL)).mean())
+    return ratio, np.asarray(samples.distance < np.quantile(val.distance, TAIL))

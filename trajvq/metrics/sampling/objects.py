@@ -39,15 +39,16 @@ class Objects:
     clip: NDArray[np.int64]
 
     @classmethod
-    def of_samples(cls, tracks: Tracks, most: int, size: tuple[int, int]) -> "Objects":
+    def of_samples(cls, tracks: Tracks, most: int, size: tuple[int, int], strict: bool = True) -> "Objects":
         """Return the objects of clips without truth. Every clip has at least one, if only one that is never seen.
 
         Args:
             tracks: Of N clips.
-            most: Largest number of objects of a real clip. Frames with more show none that counts.
+            most: Largest number of objects of a real clip.
             size: Height and width of the picture in pixels.
+            strict: Frames with more objects show none that counts; otherwise, as in the search for copies, they do.
         """
-        few = (tracks.count <= most)[..., None]
+        few = ((tracks.count <= most) | (not strict))[..., None]
         linked = tracks if most == 1 else link(tracks)
         pixel = np.where(few[..., None], linked.pixel, np.nan)
         present = shown_in(pixel)  # (N, T, K)
@@ -90,6 +91,12 @@ class Objects:
         """Return ``(M,)``: whether 13 of 16 frames in which an object can be seen show it, as the judge demands."""
         count = (shown_in(self.pixel) & self.valid).sum(axis=1)
         return np.asarray((count >= NEEDED * self.valid.sum(axis=1)) & (count > 0))
+
+    def hidden(self, clips: int) -> NDArray[np.int64]:
+        """Return ``(N, T)``: how many objects each frame of N clips does not show and need not show."""
+        number = np.zeros((clips, self.valid.shape[1]), dtype=np.int64)
+        np.add.at(number, self.clip, ~shown_in(self.pixel) & ~self.valid)
+        return number
 
     def first(self) -> NDArray[np.int64]:
         """Return ``(N,)``: the number of the first object of each clip that has any."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajvq.io.arrays import Floats
-from trajvq.metrics.intervals import Interval, bootstrap, wilson
+from trajvq.metrics.intervals import Interval, bootstrap, rate_of_objects, wilson
 from trajvq.metrics.judge import FIXED_SIGMA, NONE, Judge, calibrate, confusion, fit_families, own_residuals
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 from trajvq.metrics.sampling.objects import Objects
@@ -60,8 +60,9 @@ class Physics:
         Returns:
             Of the samples whose class is a motion family: ``class_match`` with its interval, the same for each class
             (``class_match_per_class``) and under a fixed noise (``class_match_at``); ``none``: share that fits no
-            family; ``physics_residual``: median over samples of the RMS residual under the target class, relative to
-            that of reconstructions; and ``confusion`` of target and judged classes. Nothing without such samples.
+            family; ``at_rest``: share that does not move; ``physics_residual``: median over samples of the RMS
+            residual under the target class, 32 px for a missing object and for one at rest, relative to that of
+            reconstructions; and ``confusion`` of target and judged classes. Nothing without such samples.
         """
         names = self.judge.classes
         unjudged = [names.index(name) for name in self.judge.unjudged]
@@ -72,15 +73,16 @@ class Physics:
         fits = fit_families(objects.pixel[rows], names, objects.valid[rows])
         judged, at = self.judge.choose(fits), self.fixed.choose(fits)
         per_class = {
-            name: _rate((judged == k)[labels == k], clip[labels == k])
+            name: rate_of_objects((judged == k)[labels == k], clip[labels == k])
             for k, name in enumerate(names)
             if (labels == k).any()
         }
         figures: dict[str, Any] = {
-            "class_match": _rate(judged == labels, clip),
-            "class_match_at": _rate(at == labels, clip),
+            "class_match": rate_of_objects(judged == labels, clip),
+            "class_match_at": rate_of_objects(at == labels, clip),
             "class_match_per_class": per_class,
-            "none": _rate(judged == NONE, clip),
+            "none": rate_of_objects(judged == NONE, clip),
+            "at_rest": rate_of_objects(fits.still, clip),
             "confusion": confusion(labels, judged, len(names)).tolist(),
         }
         residuals = np.minimum(own_residuals(fits, labels, names), MISSING_ERROR)
@@ -105,33 +107,30 @@ class Physics:
         return [*self.judge.remarks, *(single if families == 1 else [])]
 
 
-def visible_frames(count: NDArray[np.int64], most: int) -> Interval:
-    """Return the share of frames with at least one object and no more than there may be.
+def visible_frames(objects: Objects, count: NDArray[np.int64], least: int, most: int) -> Interval:
+    """Return the share of frames with at least one object, no more than there may be, and none missing.
 
     Args:
+        objects: Of N samples. One that is hidden or outside of the picture is not missing.
         count: ``(N, T)`` objects of each frame.
-        most: Largest number of objects of a real clip; 1 asks for exactly one.
+        least: Smallest number of objects of a real clip.
+        most: The largest; 1 asks for exactly one.
     """
-    return wilson(float(((count >= 1) & (count <= most)).mean()) * len(count), len(count))
+    visible = (count >= 1) & (count <= most) & (count + objects.hidden(len(count)) >= least)
+    return wilson(float(visible.mean()) * len(count), len(count))
 
 
 def object_count(count: NDArray[np.int64], most: int) -> dict[str, Interval]:
     """Return ``objects``, the mean number of objects a frame with its bootstrap interval; nothing where it must be 1.
 
-    `visible_frames` accepts any number up to ``most``: a generator of single objects is found out only by this figure,
-    which is lower than that of real clips.
+    `visible_frames` accepts every number that real clips have: where these differ, a generator of single objects is
+    found out only by this figure, which is lower than that of real clips.
 
     Args:
         count: ``(N, T)`` objects of each frame.
         most: Largest number of objects of a real clip.
     """
     return {"objects": bootstrap(count.mean(axis=1))} if most > 1 else {}
-
-
-def _rate(hits: NDArray[np.bool_], clip: NDArray[np.int64]) -> Interval:
-    """Return a rate over objects with the interval of as many trials as there are clips."""
-    clips = len(np.unique(clip))
-    return wilson(float(hits.mean()) * clips, clips)
 
 
 def _median(residuals: Floats) -> float:

@@ -12,11 +12,11 @@ from trajvq.data.storage.clips import Clips
 from trajvq.io.arrays import Floats
 from trajvq.io.video import to_float
 from trajvq.metrics.matching import link
-from trajvq.metrics.sampling.objects import Objects, excused, flat, shown_in
+from trajvq.metrics.sampling.objects import Objects, excused, flat, objects_to_see, shown_in
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
 
 BATCH = 50
-SHARE = 0.99  # of the clips of a split without truth, which have no more objects than samples may have
+SHARE = 0.99  # of the clips of a split without truth, which have no more, and no fewer, objects than samples may have
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,15 @@ class RealObjects:
         paths: ``(M, T, 2)`` true positions, px.
         radius: ``(M, T)`` true radii, px.
         color: ``(M, T, 3)`` true colors in [0, 1].
-        most: Largest number of objects of a clip.
+        least: Smallest number of objects of a clip, at least 1.
+        most: The largest.
     """
 
     objects: Objects
     paths: Floats
     radius: Floats
     color: Floats
+    least: int
     most: int
 
 
@@ -46,12 +48,15 @@ def real_objects(clips: Clips, tracks: Tracks) -> RealObjects:
         tracks: Of its N clips after decoding.
     """
     pixel, radius, color, valid = _stored(clips) if "pixel" in clips.columns else _tracked(clips)
-    most = int(valid.any(axis=1).sum(axis=1).max(initial=1))
+    number = objects_to_see(valid).sum(axis=1)
+    least, most = min(number.tolist(), default=1), int(valid.any(axis=1).sum(axis=1).max(initial=1))
     if "pixel" not in clips.columns:
         together = np.median(valid.sum(axis=2), axis=1)  # objects that are seen one after the other may be one
+        least = int(np.quantile(number, 1 - SHARE, method="higher"))
         most = max(int(np.quantile(together, SHARE, method="lower")), 1)
+    least = min(max(least, 1), most)
     objects = Objects.of_real(tracks, pixel, valid)
-    return RealObjects(objects, flat(pixel, valid), flat(radius, valid), flat(color, valid), most)
+    return RealObjects(objects, flat(pixel, valid), flat(radius, valid), flat(color, valid), least, most)
 
 
 def _stored(clips: Clips) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:

@@ -14,7 +14,7 @@ from trajvq.errors import DataError
 from trajvq.io.video import to_float
 from trajvq.metrics.sampling.objects import Objects
 from trajvq.metrics.sampling.physics import Physics, object_count, visible_frames
-from trajvq.metrics.sampling.real import real_objects
+from trajvq.metrics.sampling.real import RealObjects, real_objects
 from trajvq.metrics.submissions.submission import BATCH, ClampedLevels, Submission, read_videos
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
 
@@ -44,7 +44,7 @@ def score_samples(
     counts = np.bincount(target, minlength=len(classes))
     if count is not None:
         _check_counts(counts, classes, count, path)
-    physics, most, real_count = _calibrated(val, reconstructed, classes)
+    physics, real, real_count = _calibrated(val, reconstructed, classes)
     parts: list[Tracks] = []
     for first in range(0, len(videos), BATCH):
         clips = [video.read() for video in videos[first : first + BATCH]]
@@ -52,15 +52,15 @@ def score_samples(
         batch = torch.from_numpy(np.stack(clips).transpose(0, 1, 4, 2, 3))
         parts.append(track_clips(to_float(batch)))
     tracks = join_tracks(parts)
-    objects = Objects.of_samples(tracks, most, (val.manifest.height, val.manifest.width))
+    objects = Objects.of_samples(tracks, real.most, (val.manifest.height, val.manifest.width))
     rows, rotated = {}, physics.rotated(target)
     if rotated is not None:
         rows["classes_rotated"] = physics.figures(objects, rotated)
-    rows["val"] = object_count(real_count, most)
+    rows["val"] = object_count(real_count, real.most)
     rows["model"] = {
         **physics.figures(objects, target),
-        "visible": visible_frames(tracks.count, most),
-        **object_count(tracks.count, most),
+        "visible": visible_frames(objects, tracks.count, real.least, real.most),
+        **object_count(tracks.count, real.most),
     }
     by_class = ", ".join(f"{name} {number}" for name, number in zip(classes, counts.tolist(), strict=True))
     remarks = [f"samples by class: {by_class}", *physics.remarks, *levels.remarks()]
@@ -93,8 +93,8 @@ def _check_counts(counts: NDArray[np.int64], classes: Sequence[str], count: int,
 
 def _calibrated(
     val: Clips, reconstructed: Path | None, classes: tuple[str, ...]
-) -> tuple[Physics, int, NDArray[np.int64]]:
-    """Return the judges, calibrated on ``val``, the largest number of objects of its clips, and that of each frame."""
+) -> tuple[Physics, RealObjects, NDArray[np.int64]]:
+    """Return the judges, calibrated on ``val``, its objects, and their number in each frame."""
     submission = Submission(reconstructed, val) if reconstructed else None
     parts = []
     for batch in val.loader(BATCH):
@@ -106,4 +106,4 @@ def _calibrated(
     real = real_objects(val, tracks)
     tracked = "pixel" not in val.columns
     physics = Physics.calibrated(real.objects, real.paths, val.columns["label"].numpy(), classes, tracked)
-    return physics, real.most, tracks.count
+    return physics, real, tracks.count

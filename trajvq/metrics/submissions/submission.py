@@ -21,7 +21,7 @@ from trajvq.io.arrays import Bytes
 from trajvq.io.video import array_to_uint8, to_float
 from trajvq.metrics.submissions.tokens import SubmittedTokens, read_tokens
 
-BATCH = 50
+BATCH = 10  # clips scored at once, so that they stay in the processor's cache
 EXTRA = ("index", "indices", "codebook_size")  # arrays that a file may have beside its clips
 EXCESS = 0.5  # by which single values of a network's output may leave [0, 1]
 ROUNDING = 0.05  # by which any number of them may
