@@ -38,8 +38,8 @@ HEADLINES = {
     ),
     "classify": (Headline("accuracy", ("majority", "pixel_probe", "nearest_pixels"), ("judge_true", "judge_tracked")),),
     "sample": (
-        Headline("class_match", ("classes_rotated", "token_model"), ("real",)),
-        Headline("coverage", ("classes_rotated", "token_model"), ("real",)),
+        Headline("class_match", ("classes_rotated", "token_model"), ("reconstructed",)),
+        Headline("coverage", ("classes_rotated", "token_model"), ("reconstructed",)),
     ),
     "forecast": (
         Headline(
