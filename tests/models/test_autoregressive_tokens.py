@@ -1,4 +1,6 @@
-"""AutoregressiveTokens: what is sampled with a cache is what is learned without one; dropout acts in training alone."""
+"""AutoregressiveTokens: what is sampled with a cache is what is learned without one; random orders are annealed away."""
+
+import itertools
 
 import pytest
 import torch
@@ -11,6 +13,8 @@ from trajvq.models.token_model import Conditions
 from trajvq.models.transformer import TokenLayout
 
 LAYOUT = TokenLayout(12, (4, 3), (3, 2, 2), 2)
+PAIR = TokenLayout(3, (3,), (2, 1, 2), 2)  # two tokens in each of two latent frames
+PAIRS = torch.tensor(list(itertools.product(range(3), repeat=2))).view(-1, 1, 1, 2)  # all latent frames of PAIR
 
 
 def make(tracks: bool = False, dropout: float = 0.0) -> AutoregressiveTokens:
@@ -38,9 +42,39 @@ def test_logits_with_the_cache_are_those_without(tracks: bool, given: int) -> No
     with torch.no_grad():
         network.log_likelihood(sampled, conditions)
     handle.remove()
-    assert cached.shape == logits[0].shape
-    assert cached.shape[1] == 12 or tracks
-    assert torch.allclose(cached, logits[0], atol=1e-5)
+    whole = logits[0]
+    assert whole.shape[1] == 12 or tracks
+    assert (cached.shape[1] < whole.shape[1]) == bool(given)  # the prefix is read in one pass
+    assert torch.allclose(cached, whole[:, -cached.shape[1] :], atol=1e-5)
+
+
+@pytest.mark.parametrize("context", [0, 1])
+def test_random_orders_become_the_order_of_the_grid(context: int) -> None:
+    torch.manual_seed(0)
+    network = AutoregressiveTokens(width=16, depth=2, heads=2, random_orders_until=0.5)
+    network.build(PAIR, 0)
+    frame, repeats = PAIRS.repeat(200, 1, 1, 1), 200
+    clips = torch.cat([torch.ones_like(frame), frame], dim=1) if context else torch.cat([frame, frame], dim=1)
+
+    def likelihoods(progress: float) -> Tensor:
+        with torch.no_grad():
+            part = network.log_likelihood(clips, Conditions(context=context, progress=progress))["object"]
+        return ((part * 1e4).round() / 1e4).view(repeats, len(PAIRS))
+
+    exact = likelihoods(0.5)[0]
+    orders = 2 if context else 24
+    for progress, share in ((0.0, 1 / orders), (0.25, 0.5 + 0.5 / orders), (0.5, 1.0)):
+        estimates = likelihoods(progress)
+        in_order = (estimates - exact).abs() < 2e-4
+        assert abs(float(in_order.float().mean()) - share) < 0.06
+    if context:  # both orders are exact: their probabilities sum to one
+        estimates = likelihoods(0.0)
+        other = torch.stack([column[(column - e).abs().argmax()] for column, e in zip(estimates.T, exact, strict=True)])
+        assert exact.exp().sum() == pytest.approx(1, abs=1e-3)
+        assert other.exp().sum() == pytest.approx(1, abs=1e-3)
+        assert not torch.allclose(other, exact, atol=1e-2)
+    network.eval()
+    assert torch.equal(likelihoods(0.0)[0], exact)
 
 
 def test_dropout_acts_in_training_alone() -> None:

@@ -4,7 +4,8 @@ With tracks, a causal transformer models the tokens of the cells that the object
 order of the grid, each given those before it. All others (the background tokens) follow in parallel, given these.
 Without tracks every token is an object token: the plain raster order. Likelihoods are exact.
 
-Every part sees only its own latent frame and earlier ones, so the first frames of a clip can be given.
+Every part sees only its own latent frame and earlier ones, so the first frames of a clip can be given. Each input says
+which token is next, so training may begin with random orders (RAR: Yu et al., 2024); sampling follows the grid.
 
 B clips, T frames, N tokens of a clip in the order of the grid, L object tokens, D channels.
 """
@@ -20,7 +21,7 @@ from trajvq.models.background import ParallelHead
 from trajvq.models.cells import CellFeatures, gather_tokens, pad_tracks, token_positions
 from trajvq.models.codes import CodeHead, TokenEmbedding
 from trajvq.models.sampling import Sampling, uniforms
-from trajvq.models.token_model import Conditions
+from trajvq.models.token_model import Conditions, class_ids
 from trajvq.models.transformer import TokenLayout, TokenTransformer
 
 
@@ -37,6 +38,9 @@ class AutoregressiveTokens(nn.Module):
         background_depth: Its residual blocks.
         background_tokens: In training, estimate the likelihood of background tokens from so many random ones of each
             clip; None for all.
+        random_orders_until: Share of the training after which all clips are learned in the order of the grid. Until
+            then the probability of a random order, a new one for each clip and step, falls from 1 to 0. The context
+            comes first in any order. 0 for the order of the grid throughout.
     """
 
     def __init__(
@@ -49,11 +53,12 @@ class AutoregressiveTokens(nn.Module):
         background_width: int = 64,
         background_depth: int = 3,
         background_tokens: int | None = 48,
+        random_orders_until: float = 0.0,
     ) -> None:
         super().__init__()
         self.width, self.depth, self.heads, self.dropout, self.radius = width, depth, heads, dropout, radius
         self.background_width, self.background_depth = background_width, background_depth
-        self.background_tokens = background_tokens
+        self.background_tokens, self.random_orders_until = background_tokens, random_orders_until
 
     def build(self, layout: TokenLayout, classes: int, *, tracks: bool = False, appearance: bool = False) -> None:
         """Create the layers with fresh weights; see `TokenModel.build`."""
@@ -71,9 +76,9 @@ class AutoregressiveTokens(nn.Module):
 
         Without tracks all tokens are in ``object``.
         """
-        label = self._labels(conditions.label, len(tokens))
+        label = class_ids(conditions.label, len(tokens), self.classes, tokens.device)
         cells, object_mask = self.cells(len(tokens), conditions.tracks, conditions.appearance)
-        flat, positions = tokens.flatten(1), token_positions(object_mask)
+        flat, positions = tokens.flatten(1), self._ordered(token_positions(object_mask), conditions)
         code = gather_tokens(flat, positions)
         hidden = self.transformer(self._inputs(positions, code, cells, label))
         scored = self._scored(positions, conditions.context)
@@ -103,7 +108,7 @@ class AutoregressiveTokens(nn.Module):
     ) -> Tensor:
         """Return sampled clips, int64 ``(B, frames, h, w)``; see `TokenModel.generate`."""
         (t, h, w), total, count = self.layout.grid, self.layout.tokens, len(prefix)
-        label = self._labels(conditions.label, count)
+        label = class_ids(conditions.label, count, self.classes, prefix.device)
         uniform = uniforms(generators, total, prefix.device)
         cells, object_mask = self.cells(count, pad_tracks(conditions.tracks, self.layout), conditions.appearance)
         later = torch.arange(frames, t, device=prefix.device)
@@ -135,9 +140,13 @@ class AutoregressiveTokens(nn.Module):
             labels, cells = torch.cat([label, torch.full_like(label, self.classes)]), cells.repeat(2, 1, 1)
         tokens = F.pad(tokens, (0, 1))  # clips that have no object token left write there
         uniform = F.pad(uniform, (0, 1))
-        cache = self.transformer.cache(positions.shape[1])
-        previous: Tensor | None = None
-        for step in range(positions.shape[1]):
+        cache, previous = self.transformer.cache(positions.shape[1]), None
+        known = int((positions < start).sum(dim=1).amin())  # first object tokens that are given in all clips
+        if known:
+            given = positions[:, :known]
+            self.transformer(self._inputs(given, gather_tokens(tokens, given), cells, labels), cache)
+            previous = given[:, -1:]
+        for step in range(known, positions.shape[1]):
             current = positions[:, step : step + 1]
             code = gather_tokens(tokens, previous) if previous is not None else None
             hidden = self.transformer(self._input(current, previous, code, cells, labels), cache)
@@ -147,10 +156,17 @@ class AutoregressiveTokens(nn.Module):
             previous = current
         return tokens[:, :-1]
 
-    def _labels(self, label: Tensor | None, count: int) -> Tensor:
-        if label is None:
-            return torch.full((count,), self.classes, device=self.start.device)
-        return label.masked_fill(label < 0, self.classes)
+    def _ordered(self, positions: Tensor, conditions: Conditions) -> Tensor:
+        """Return positions ``(B, L)`` in the order to learn them in: early in training, some clips in a random one."""
+        share = 1 - conditions.progress / self.random_orders_until if self.random_orders_until else 0.0
+        if not self.training or share <= 0:
+            return positions
+        _, h, w = self.layout.grid
+        first, last = conditions.context * h * w, self.layout.tokens
+        chosen = torch.rand(len(positions), 1, device=positions.device) < share
+        anywhere = first + (last - first) * torch.rand(positions.shape, device=positions.device)
+        key = torch.where(chosen & self._scored(positions, conditions.context), anywhere, positions.float())
+        return positions.gather(1, key.argsort(dim=1, stable=True))
 
     def _scored(self, positions: Tensor, context: int) -> Tensor:
         """Return bool ``(B, L)``: positions that exist and lie after the context."""

@@ -7,6 +7,7 @@ B clips, T frames; t, h, w tokens over latent frames, rows and columns.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from trajvq.models.appearance import AppearanceModel
 from trajvq.models.autoregressive_tokens import AutoregressiveTokens
 from trajvq.models.cells import fill_gaps
 from trajvq.models.sampling import Sampling
-from trajvq.models.token_model import Conditions, Generated, TokenModel
+from trajvq.models.token_model import Conditions, Generated, TokenModel, class_ids
 from trajvq.models.trajectory_model import TrajectoryModel
 from trajvq.models.transformer import TokenLayout
 
@@ -86,24 +87,25 @@ class Generator(nn.Module):
             tracks = self.trajectory_model.snap(fill_gaps(_required(conditions.tracks, "tracks")))
         if self.appearance is not None:
             appearance = self.appearance.snap(_required(conditions.appearance, "appearance"))
-        snapped = Conditions(conditions.label, tracks, appearance, conditions.context)
-        return self.token_model.log_likelihood(tokens, snapped)
+        return self.token_model.log_likelihood(tokens, replace(conditions, tracks=tracks, appearance=appearance))
 
     def trajectory_log_likelihood(self, tracks: Tensor, label: Tensor | None) -> Tensor:
         """Return the log-likelihood ``(B,)`` of tracks ``(B, T, 2)``; gaps (NaN) are filled first."""
         assert self.trajectory_model is not None
-        labels = self._labels(label, len(tracks), tracks.device)
+        labels = class_ids(label, len(tracks), self.classes, tracks.device)
         return self.trajectory_model.log_probability(fill_gaps(tracks), labels).sum(dim=1)
 
     def trajectory_loss(self, tracks: Tensor, context: Tensor, label: Tensor | None = None) -> Tensor:
         """Return the trajectory model's score of the frames after the context; see `TrajectoryModel.loss`."""
         assert self.trajectory_model is not None
-        return self.trajectory_model.loss(tracks, context, self._labels(label, len(tracks), tracks.device))
+        labels = class_ids(label, len(tracks), self.classes, tracks.device)
+        return self.trajectory_model.loss(tracks, context, labels)
 
     def appearance_log_likelihood(self, appearance: Tensor, label: Tensor | None) -> Tensor:
         """Return the log-likelihood ``(B,)`` of appearances ``(B, 4)``."""
         assert self.appearance is not None
-        return self.appearance.log_probability(appearance, self._labels(label, len(appearance), appearance.device))
+        labels = class_ids(label, len(appearance), self.classes, appearance.device)
+        return self.appearance.log_probability(appearance, labels)
 
     def log_likelihood(self, tokens: Tensor, conditions: Conditions) -> dict[str, Tensor]:
         """Return the natural log-likelihood of clips in parts, each ``(B,)``; their sum is the clip's.
@@ -144,7 +146,7 @@ class Generator(nn.Module):
         length = self.layout.grid[0]
         if frames < 1:
             raise ValueError(f"a clip of {frames} latent frames cannot be sampled; give at least 1")
-        label, tokens = self._labels(conditions.label, len(generators), prefix.device), prefix
+        label, tokens = class_ids(conditions.label, len(generators), self.classes, prefix.device), prefix
         tracks = prefix.new_zeros((len(generators), 0, 2), dtype=torch.float32)
         appearance = None
         if prefix.shape[1]:
@@ -168,12 +170,6 @@ class Generator(nn.Module):
             sampled = self.token_model.generate(window, steps, window_conditions, sampling, generators)
             tokens = torch.cat([tokens, sampled[:, window.shape[1] :]], dim=1)
         return Generated(tokens, tracks if self.trajectory is not None else None, appearance)
-
-    def _labels(self, label: Tensor | None, count: int, device: torch.device) -> Tensor:
-        """Return int64 ``(B,)`` in which the number of classes stands for no class."""
-        if label is None:
-            return torch.full((count,), self.classes, device=device)
-        return label.to(device).masked_fill(label.to(device) < 0, self.classes)
 
 
 def _members(protocol: type) -> list[str]:

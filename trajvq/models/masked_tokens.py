@@ -19,7 +19,7 @@ from trajvq.models.appearance import NUMBERS
 from trajvq.models.cells import CellFeatures, gather_tokens, pad_tracks, token_positions
 from trajvq.models.codes import CodeHead, TokenEmbedding
 from trajvq.models.sampling import Sampling, uniforms
-from trajvq.models.token_model import Conditions
+from trajvq.models.token_model import Conditions, class_ids
 from trajvq.models.transformer import TokenLayout, TokenTransformer
 
 HIDDEN = -1  # the code of a hidden token
@@ -93,7 +93,7 @@ class MaskedTokens(nn.Module):
         latent frame of all; in evaluation from ``likelihood_passes`` fixed masks.
         """
         flat, (count, total) = tokens.flatten(1), (len(tokens), self.layout.tokens)
-        label, cells = self._labels(conditions.label, count), self._cells(count, conditions)
+        label, cells = class_ids(conditions.label, count, self.classes, tokens.device), self._cells(count, conditions)
         stages = self._stages(conditions.context, self.layout.grid[0])
         if self.training:
             stage = stages[int(torch.randint(len(stages), ()))]
@@ -123,7 +123,8 @@ class MaskedTokens(nn.Module):
         generators: Sequence[torch.Generator],
     ) -> Tensor:
         """Return sampled clips, int64 ``(B, frames, h, w)``; see `TokenModel.generate`."""
-        label, cells = self._labels(conditions.label, len(prefix)), self._cells(len(prefix), conditions)
+        label = class_ids(conditions.label, len(prefix), self.classes, prefix.device)
+        cells = self._cells(len(prefix), conditions)
         if sampling.guidance != 1:
             label, cells = torch.cat([label, torch.full_like(label, self.classes)]), cells.repeat(2, 1, 1)
         tokens = F.pad(prefix.flatten(1), (0, self.layout.tokens - prefix[0].numel()), value=HIDDEN)
@@ -141,10 +142,8 @@ class MaskedTokens(nn.Module):
         generators: Sequence[torch.Generator],
     ) -> Tensor:
         """Return tokens ``(B, N)`` in which those of a stage are sampled: all in each pass, the surest of them kept."""
-        count, positions = (
-            len(tokens),
-            torch.arange(stage.first, stage.last, device=tokens.device).expand(len(tokens), -1),
-        )
+        count = len(tokens)
+        positions = torch.arange(stage.first, stage.last, device=tokens.device).expand(count, -1)
         for step in range(1, self.passes + 1):
             hidden = positions.shape[1]
             later = min(int((stage.last - stage.first) * math.cos(math.pi / 2 * step / self.passes)), hidden - 1)
@@ -198,11 +197,6 @@ class MaskedTokens(nn.Module):
         embedded = (embedded + self.embedding.grid()[: stage.length]).repeat(len(label) // len(tokens), 1, 1)
         features: Tensor = self.transformer(embedded + cells + self.label(label)[:, None])
         return features
-
-    def _labels(self, label: Tensor | None, count: int) -> Tensor:
-        if label is None:
-            return torch.full((count,), self.classes, device=self.hidden.device)
-        return label.masked_fill(label < 0, self.classes)
 
     def _cells(self, count: int, conditions: Conditions) -> Tensor:
         """Return features of all cells ``(B, N, D)``."""

@@ -14,7 +14,7 @@ from trajvq.models.background import ParallelHead
 from trajvq.models.cells import CellFeatures, pad_tracks
 from trajvq.models.codes import TokenEmbedding
 from trajvq.models.sampling import Sampling, uniforms
-from trajvq.models.token_model import Conditions
+from trajvq.models.token_model import Conditions, class_ids
 from trajvq.models.transformer import TokenLayout
 
 
@@ -87,10 +87,7 @@ class ParallelTokens(nn.Module):
         cells: Tensor = self.cells(count, pad_tracks(conditions.tracks, self.layout), conditions.appearance)[0]
         if self.label is None:
             return cells
-        label = conditions.label
-        if label is None:
-            label = torch.full((count,), self.classes, device=cells.device)
-        embedded: Tensor = self.label(label.masked_fill(label < 0, self.classes))
+        embedded: Tensor = self.label(class_ids(conditions.label, count, self.classes, cells.device))
         return cells + embedded[:, None]
 
     def _features(self, tokens: Tensor, cells: Tensor) -> Tensor:

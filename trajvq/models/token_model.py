@@ -25,12 +25,22 @@ class Conditions:
         tracks: float ``(B, S, 2)``, where the object is in each frame, x and y from -1 to 1 between the edges.
         appearance: float ``(B, 4)``, its radius and color; see `trajvq.tokens.tracks.as_appearance`.
         context: First latent frames that are given and therefore not part of the likelihood.
+        progress: Share of the training that is done, 0 to 1; counts in training alone.
     """
 
     label: Tensor | None = None
     tracks: Tensor | None = None
     appearance: Tensor | None = None
     context: int = 0
+    progress: float = 1.0
+
+
+def class_ids(label: Tensor | None, count: int, classes: int, device: torch.device) -> Tensor:
+    """Return int64 ``(count,)`` ids for an embedding of classes, in which the number of classes stands for none."""
+    if label is None:
+        return torch.full((count,), classes, device=device)
+    label = label.to(device)
+    return label.masked_fill(label < 0, classes)
 
 
 class Generated(NamedTuple):
