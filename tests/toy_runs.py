@@ -30,6 +30,7 @@ SMALL = {
         "--model.network.trajectory.mixtures=2",
         "--model.network.appearance.width=16",
         "--model.samples=6",
+        "--model.trajectory=always",  # the tokenizer of the tests is not trained
         "--data.batch_size=8",
     ],
     "forecast": [
@@ -40,6 +41,7 @@ SMALL = {
         "--model.context=4",
         "--model.horizon=4",
         "--model.samples=3",
+        "--model.trajectory=always",
         "--model.paths=16",
         "--model.warmup_steps=1",
         "--data.batch_size=8",

@@ -38,7 +38,7 @@ def run(folder: Path, tokenizer: str, case: str, count: int, seed: int, steps: i
     start = time.monotonic()
     L.seed_everything(seed, verbose=False)
     joint = case != "labels"
-    task = Classify(tokenizer, TokenClassifier(), steps, tracks_weight=30.0 if joint else 0.0)
+    task = Classify(tokenizer, TokenClassifier(), total_steps=steps, tracks_weight=30.0 if joint else 0.0)
     limit = {"labeled": count or None} if joint else {"train_clips": count or None}
     total = count or 4000
     size = min(128, total) if not joint else 128

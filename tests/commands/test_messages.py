@@ -47,6 +47,14 @@ def test_the_most_similar_name_is_suggested(fit: Run, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.strip() == f"trajvq: {message}"
 
 
+def test_options_that_a_task_passes_on_to_its_bases_are_suggested_too(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "--config", "sample", "--model.learnig_rate=3"]) == 2
+    message = "trajvq: Sample has no option 'learnig_rate'; did you mean learning_rate?"
+    assert capsys.readouterr().err.strip() == message
+
+
 @pytest.mark.parametrize("case", RENAMED)
 def test_an_old_name_is_answered_with_the_new_one(here: Path, capsys: pytest.CaptureFixture[str], case: str) -> None:
     arguments, message = RENAMED[case]

@@ -174,6 +174,21 @@ def test_without_temperature_and_noise_sampling_is_deterministic(tokens: str) ->
     assert torch.equal(first.appearance, second.appearance)
 
 
+@pytest.mark.parametrize("kind", [AutoregressiveTokens, MaskedTokens, ParallelTokens])
+def test_dropout_acts_in_training_alone(kind: Callable[..., nn.Module]) -> None:
+    conditions = Conditions(None, torch.rand(3, 6, 2) * 2 - 1, APPEARANCE)
+    networks = [make(SMALL, True, kind(width=16, dropout=dropout)) for dropout in (0.5, 0.0)]
+    tokens, likelihoods = torch.randint(12, (3, 3, 2, 2)), {}
+    for training in (False, True):
+        for network in networks:
+            torch.manual_seed(0)  # the same random masks and frames
+            with torch.no_grad():
+                parts = network.train(training).token_log_likelihood(tokens, conditions)
+            likelihoods[training, network is networks[0]] = torch.stack(list(parts.values()))
+    assert torch.equal(likelihoods[False, True], likelihoods[False, False])
+    assert bool((likelihoods[True, True] != likelihoods[True, False]).all())
+
+
 def test_tokens_depend_on_the_appearance() -> None:
     network = make(SMALL, tracks=True)
     tokens, tracks = torch.randint(12, (3, 3, 2, 2)), torch.rand(3, 6, 2) * 2 - 1

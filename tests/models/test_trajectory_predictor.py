@@ -27,6 +27,19 @@ def test_frames_after_the_context_are_ignored() -> None:
     assert not torch.equal(network(tracks, context, noise), network(moved, context, noise))
 
 
+def test_dropout_acts_in_training_alone_and_alike_in_all_samples_of_a_context() -> None:
+    torch.manual_seed(0)
+    network = TrajectoryPredictor(width=32, layers=1, noisy_layers=1, noise=4, dropout=0.5)
+    network.build(TokenLayout(10, (10,), (8, 2, 2), 1), 0)
+    tracks, noise = torch.randn(5, 8, 2), torch.randn(5, 1, 4).expand(-1, 2, -1)
+    first, second = (network(tracks, torch.full((5,), 4), noise) for _ in range(2))
+    assert torch.equal(first[:, 0], first[:, 1])
+    assert not torch.equal(first, second)
+    network.eval()
+    first, second = (network(tracks, torch.full((5,), 4), noise) for _ in range(2))
+    assert torch.equal(first, second)
+
+
 def test_a_rotated_and_mirrored_track_is_predicted_rotated_and_mirrored_but_for_the_picture() -> None:
     network, tracks, noise = make(), torch.randn(4, 8, 2).cumsum(dim=1), torch.randn(4, 3, 4)
     context = torch.full((4,), 6)

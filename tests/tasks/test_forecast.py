@@ -85,7 +85,7 @@ def untrained(tokenizer: Path, dataset: Path, tokens: nn.Module, trajectory: boo
     """Return an untrained forecaster for tests where only its inputs matter."""
     torch.manual_seed(0)
     network = Generator(tokens, TrajectoryPredictor(16) if trajectory else None)
-    task = Forecast(str(tokenizer), network, total_steps=4, context=4, horizon=4)
+    task = Forecast(tokenizer_ckpt=str(tokenizer), network=network, total_steps=4, context=4, horizon=4)
     task.trainer = L.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
     data = TokenDataModule(dataset)
     task.trainer.datamodule = data  # type: ignore[attr-defined]

@@ -69,7 +69,8 @@ class AutoregressiveTokens(nn.Module):
         self.cells = CellFeatures(layout, width, self.radius, tracks, NUMBERS if appearance else 0)
         self.transformer = TokenTransformer(width, self.depth, self.heads, causal=True, dropout=self.dropout)
         self.head = CodeHead(layout, width)
-        self.background = ParallelHead(layout, width, self.background_width, self.background_depth) if tracks else None
+        background = (layout, width, self.background_width, self.background_depth, self.dropout)
+        self.background = ParallelHead(*background) if tracks else None
 
     def log_likelihood(self, tokens: Tensor, conditions: Conditions) -> dict[str, Tensor]:
         """Return the log-likelihood of ``object`` and ``background`` tokens; see `TokenModel.log_likelihood`.

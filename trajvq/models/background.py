@@ -18,11 +18,14 @@ class ParallelHead(nn.Module):
         width: D.
         background_width: Channels of the residual blocks.
         background_depth: Residual blocks, each of which sees one cell further and one latent frame further back.
+        dropout: Share of the features of tokens, and of the result, dropped in training.
     """
 
-    def __init__(self, layout: TokenLayout, width: int, background_width: int, background_depth: int) -> None:
+    def __init__(
+        self, layout: TokenLayout, width: int, background_width: int, background_depth: int, dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        self.grid = layout.grid
+        self.grid, self.drop = layout.grid, nn.Dropout(dropout)
         self.tokens, self.cells = nn.Linear(width, background_width), nn.Linear(width, background_width)
         self.blocks = nn.Sequential(*(ResidualBlock(background_width) for _ in range(background_depth)))
         self.head = CodeHead(layout, background_width)
@@ -35,6 +38,6 @@ class ParallelHead(nn.Module):
             observed: bool ``(B, N)``: tokens that are known.
             cells: ``(B, N, D)``; see `trajvq.models.cells.CellFeatures`.
         """
-        tokens = self.tokens(embedded) * observed[..., None]
-        features: Tensor = self.blocks((tokens + self.cells(cells)).unflatten(1, self.grid))
+        tokens = self.drop(self.tokens(embedded)) * observed[..., None]
+        features: Tensor = self.drop(self.blocks((tokens + self.cells(cells)).unflatten(1, self.grid)))
         return features.flatten(1, 3)

@@ -29,13 +29,19 @@ class ParallelTokens(nn.Module):
         radius: See `trajvq.models.autoregressive_tokens.AutoregressiveTokens`.
         background_width: Channels of the residual blocks.
         background_depth: Residual blocks.
+        dropout: Share dropped in training.
     """
 
     def __init__(
-        self, width: int = 128, radius: float = 0.5, background_width: int = 64, background_depth: int = 3
+        self,
+        width: int = 128,
+        radius: float = 0.5,
+        background_width: int = 64,
+        background_depth: int = 3,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.width, self.radius = width, radius
+        self.width, self.radius, self.dropout = width, radius, dropout
         self.background_width, self.background_depth = background_width, background_depth
 
     def build(self, layout: TokenLayout, classes: int, *, tracks: bool = False, appearance: bool = False) -> None:
@@ -44,7 +50,7 @@ class ParallelTokens(nn.Module):
         self.embedding = TokenEmbedding(layout, width)
         self.label = nn.Embedding(classes + 1, width) if classes else None
         self.cells = CellFeatures(layout, width, self.radius, tracks, NUMBERS if appearance else 0)
-        self.background = ParallelHead(layout, width, self.background_width, self.background_depth)
+        self.background = ParallelHead(layout, width, self.background_width, self.background_depth, self.dropout)
 
     def log_likelihood(self, tokens: Tensor, conditions: Conditions) -> dict[str, Tensor]:
         """Return the log-likelihood of all ``tokens``; see `TokenModel.log_likelihood`.

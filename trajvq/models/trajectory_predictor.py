@@ -26,16 +26,18 @@ class ResidualLayer(nn.Module):
 
     Args:
         width: D.
+        dropout: Share of the update dropped in training.
         expansion: Channels between the two layers, as a multiple of the width.
     """
 
-    def __init__(self, width: int, expansion: int = 2) -> None:
+    def __init__(self, width: int, dropout: float = 0.0, expansion: int = 2) -> None:
         super().__init__()
+        self.drop = nn.Dropout(dropout)
         self.norm = nn.LayerNorm(width)
         self.expand, self.contract = nn.Linear(width, expansion * width), nn.Linear(expansion * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        updated: Tensor = x + self.contract(F.gelu(self.expand(self.norm(x))))
+        updated: Tensor = x + self.drop(self.contract(F.gelu(self.expand(self.norm(x)))))
         return updated
 
 
@@ -52,14 +54,19 @@ class TrajectoryPredictor(nn.Module):
         layers: Residual layers before noise is added.
         noisy_layers: Residual layers after.
         noise: Random numbers of a sample, at most 3 T.
+        dropout: Share dropped in training before noise is added, alike in all samples of a context. After that it would
+            be learned as a spread of the samples, which evaluation does not have.
     """
 
     fixed_noise: Tensor
     has_density = False
 
-    def __init__(self, width: int = 192, layers: int = 3, noisy_layers: int = 2, noise: int = 16) -> None:
+    def __init__(
+        self, width: int = 192, layers: int = 3, noisy_layers: int = 2, noise: int = 16, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.width, self.layers, self.noisy_layers, self.noise = width, layers, noisy_layers, noise
+        self.dropout = dropout
 
     def build(self, layout: TokenLayout, classes: int) -> None:
         """Create the layers with fresh weights; see `TrajectoryModel.build`."""
@@ -67,7 +74,7 @@ class TrajectoryPredictor(nn.Module):
         self.numbers = min(self.noise, 3 * self.frames)
         self.embed = nn.Linear(2 * self.frames + 4, width)
         self.embed_context = nn.Embedding(self.frames + 1, width)
-        self.body = nn.Sequential(*(ResidualLayer(width) for _ in range(self.layers)))
+        self.body = nn.Sequential(*(ResidualLayer(width, self.dropout) for _ in range(self.layers)))
         self.embed_noise = nn.Linear(self.numbers, width, bias=False)
         self.noisy_body = nn.Sequential(*(ResidualLayer(width) for _ in range(self.noisy_layers)))
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * self.frames))

@@ -37,14 +37,11 @@ class Classify(TokenTask):
     Args:
         tokenizer_ckpt: Checkpoint of the tokenizer.
         network: The classifier.
-        total_steps: Steps until the learning rate has decayed to 0; the trainer's ``max_steps``.
         label_smoothing: Share of the target that all classes get alike.
         tracks_weight: Of the mean distance of points from tracks, in half frames, beside the cross-entropy.
-        learning_rate: See `trajvq.tasks.base.Task`, as for the next three.
-        warmup_steps: Steps of linear rise.
-        betas: Decay rates of AdamW's running averages.
+        learning_rate: Peak learning rate of AdamW.
         weight_decay: Decoupled weight decay.
-        init_from: Checkpoint of the same task, tokenizer and kind of data to start from.
+        settings: The other arguments of `trajvq.tasks.token_task.TokenTask`.
     """
 
     task: ClassVar[str] = "classify"
@@ -55,17 +52,14 @@ class Classify(TokenTask):
         self,
         tokenizer_ckpt: str,
         network: Classifier,
-        total_steps: int,
         label_smoothing: float = 0.1,
         tracks_weight: float = 30.0,
         learning_rate: float = 4e-3,
-        warmup_steps: int = 100,
-        betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.05,
-        init_from: str | None = None,
+        **settings: Any,
     ) -> None:
-        rates = (learning_rate, warmup_steps, betas, weight_decay)
-        super().__init__(tokenizer_ckpt, network, total_steps, *rates, init_from=init_from)
+        rates = {"learning_rate": learning_rate, "weight_decay": weight_decay}
+        super().__init__(tokenizer_ckpt, network, **rates, **settings)
         self.label_smoothing, self.tracks_weight = label_smoothing, tracks_weight
         self.val_predictions = ClassPredictions()
         self.test_predictions = nn.ModuleDict()
@@ -140,6 +134,7 @@ class Classify(TokenTask):
                 "clips": len(part["label"]),
                 "truth": "stored",
                 "rows": rows[split],
+                "remarks": self.remarks,
                 "details": self._details(split, part),
             }
             self.log(f"{split}/accuracy", model["accuracy"]["value"])

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import lightning as L
@@ -19,7 +20,6 @@ from trajvq.metrics.forecast.predictions import ForecastPredictions
 from trajvq.metrics.forecast.scoreboard import forecast_remarks, forecast_rows
 from trajvq.metrics.scoreboard import add_ood_ratios, value_of
 from trajvq.metrics.tracking import track
-from trajvq.models.generator import Generator
 from trajvq.models.sampling import Sampling
 from trajvq.models.token_model import Conditions
 from trajvq.models.transformer import TokenLayout
@@ -39,9 +39,6 @@ class Forecast(GeneratorTask):
     in `scoreboards`. A forecaster sees the context alone: its frames are encoded without the others.
 
     Args:
-        tokenizer_ckpt: Checkpoint of the tokenizer.
-        network: The generator, without classes.
-        total_steps: Steps until the learning rates have decayed to 0; the trainer's ``max_steps``.
         context: Frames given in validation, test and prediction; a multiple of the frames of a token.
         horizon: Frames predicted; the same.
         samples: K, sampled for each clip in the test; 0 for none.
@@ -51,13 +48,7 @@ class Forecast(GeneratorTask):
         paths: Tracks a step that the trajectory model learns from: rotated and mirrored ones of training clips.
         paths_weight: Weight of the trajectory model's loss beside that of tokens.
         path_noise_std: Noise in px added to tracks that tokens are conditioned on, since predicted ones are not exact.
-        learning_rate: See `trajvq.tasks.base.Task`, as for the next four.
-        matrix_learning_rate: Peak learning rate of Muon.
-        warmup_steps: Steps of linear rise.
-        betas: Decay rates of AdamW's running averages.
-        weight_decay: Decoupled weight decay of matrices.
-        init_from: Checkpoint of the same task, tokenizer and kind of data to start from.
-        trajectory: See `trajvq.tasks.generator_task.GeneratorTask`.
+        settings: The arguments of `trajvq.tasks.generator_task.GeneratorTask`.
     """
 
     task: ClassVar[str] = "forecast"
@@ -66,9 +57,7 @@ class Forecast(GeneratorTask):
 
     def __init__(
         self,
-        tokenizer_ckpt: str,
-        network: Generator,
-        total_steps: int,
+        *,
         context: int = 8,
         horizon: int = 8,
         samples: int = 20,
@@ -78,26 +67,9 @@ class Forecast(GeneratorTask):
         paths: int = 512,
         paths_weight: float = 10.0,
         path_noise_std: float = 0.1,
-        learning_rate: float = 3e-3,
-        matrix_learning_rate: float = 0.02,
-        warmup_steps: int = 100,
-        betas: tuple[float, float] = (0.9, 0.99),
-        weight_decay: float = 0.01,
-        init_from: str | None = None,
-        trajectory: Literal["auto", "always"] = "always",
+        **settings: Any,
     ) -> None:
-        super().__init__(
-            tokenizer_ckpt,
-            network,
-            trajectory,
-            total_steps=total_steps,
-            learning_rate=learning_rate,
-            warmup_steps=warmup_steps,
-            betas=betas,
-            weight_decay=weight_decay,
-            matrix_learning_rate=matrix_learning_rate,
-            init_from=init_from,
-        )
+        super().__init__(**settings)
         self.context, self.horizon, self.samples, self.val_clips = context, horizon, samples, val_clips
         self.sampling = Sampling(temperature=temperature, noise_scale=noise_scale)
         self.paths, self.paths_weight, self.path_noise_std = paths, paths_weight, path_noise_std
@@ -157,9 +129,10 @@ class Forecast(GeneratorTask):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         assert self.layout is not None
         length, h, w = self.layout.grid
-        conditions, path_loss = Conditions(context=1), torch.zeros((), device=self.device)
+        conditions, path_loss = Conditions(context=1, progress=self.progress), torch.zeros((), device=self.device)
         if self.generator.trajectory is not None:
-            path_loss, conditions = self._path_loss(batch)
+            path_loss, tracks = self._path_loss(batch)
+            conditions = replace(conditions, tracks=tracks, appearance=batch.get("appearance"))
         parts = self.generator.token_log_likelihood(self.data.tokens_of(batch), conditions)
         total = sum(part.mean() for part in parts.values())
         token_loss = -total / ((length - 1) * h * w)
@@ -170,8 +143,11 @@ class Forecast(GeneratorTask):
         self.log("train/token", token_loss, prog_bar=True)
         return loss
 
-    def _path_loss(self, batch: Batch) -> tuple[Tensor, Conditions]:
-        """Return the trajectory model's loss on random tracks, and what tokens of the batch are conditioned on."""
+    def _path_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the trajectory model's loss on random tracks, and the tracks that the batch's tokens are told along.
+
+        The latter are noisy, since predicted ones are not exact.
+        """
         assert self.layout is not None
         pool = self.data.tokens("train", train=True).versioned.get("tracks")
         if pool is None or "tracks" not in batch:
@@ -184,8 +160,7 @@ class Forecast(GeneratorTask):
         pixel = tracks.new_tensor([2 / manifest.width, 2 / manifest.height])
         noise = torch.randn_like(tracks) * pixel
         loss = self.generator.trajectory_loss(paths, context)
-        noisy = tracks + self.path_noise_std * noise
-        return loss, Conditions(tracks=noisy, appearance=batch.get("appearance"), context=1)
+        return loss, tracks + self.path_noise_std * noise
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         if self.val_clips is not None:
@@ -245,7 +220,7 @@ class Forecast(GeneratorTask):
                 "clips": len(numbers[split]),
                 "truth": "stored" if "pixel" in clips.columns else "tracked",
                 "rows": rows,
-                "remarks": remarks[split],
+                "remarks": [*remarks[split], *self.remarks],
                 "details": forecast_details(clips, tracks, numbers[split], self.context, self._predict),
             }
             if "ade" in rows["model"]:

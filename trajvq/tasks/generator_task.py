@@ -19,15 +19,28 @@ class GeneratorTask(TokenTask):
         network: The generator.
         trajectory: ``auto`` leaves the trajectory and appearance models out where the object of the training clips is
             not tracked reliably, and says so; ``always`` keeps them.
+        learning_rate: Peak learning rate of AdamW.
+        matrix_learning_rate: Peak learning rate of Muon, for matrices; None trains all parameters by AdamW.
         settings: The other arguments of `TokenTask`.
     """
 
     def __init__(
-        self, tokenizer_ckpt: str, network: Generator, trajectory: Literal["auto", "always"], **settings: Any
+        self,
+        tokenizer_ckpt: str,
+        network: Generator,
+        trajectory: Literal["auto", "always"] = "auto",
+        learning_rate: float = 3e-3,
+        matrix_learning_rate: float | None = 0.02,
+        **settings: Any,
     ) -> None:
-        super().__init__(tokenizer_ckpt, network, **settings)
+        rates = {"learning_rate": learning_rate, "matrix_learning_rate": matrix_learning_rate}
+        super().__init__(tokenizer_ckpt, network, **rates, **settings)
         self.trajectory = trajectory
-        self.adapted: list[str] = []
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done, 0 to 1."""
+        return self.global_step / self.total_steps
 
     @property
     def generator(self) -> Generator:
@@ -45,7 +58,7 @@ class GeneratorTask(TokenTask):
             choice = look_at(self.data, self.tokenizer) if self.trainer.is_global_zero else None
             choice = self.trainer.strategy.broadcast(choice)
             assert choice is not None
-            self.adapted = [str(choice)]
+            self.adapted.append(str(choice))
             rank_zero_only(print)(choice, flush=True)
             if not choice.modeled:
                 self._leave_out_trajectory()
@@ -64,3 +77,5 @@ class GeneratorTask(TokenTask):
     def _leave_out_trajectory(self) -> None:
         self.network: nn.Module = Generator(self.generator.tokens)
         self.hparams["network"] = spec_of(self.network)
+        if self._trainer is not None:
+            self.data.tracks = self.data.eval_tracks = False  # nothing learns from them

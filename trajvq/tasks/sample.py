@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import lightning as L
@@ -19,7 +20,6 @@ from trajvq.io.arrays import Bytes
 from trajvq.io.video import to_uint8
 from trajvq.metrics.reconstruction.codes import bits
 from trajvq.metrics.scoreboard import add_ood_ratios
-from trajvq.models.generator import Generator
 from trajvq.models.sampling import Sampling
 from trajvq.models.token_model import ANY, Conditions
 from trajvq.models.transformer import TokenLayout
@@ -32,6 +32,7 @@ from trajvq.tokens.sampling import sample_clips
 
 SHEET = 64  # clips of a class in the picture
 OWN = Sampling()  # the model's own distribution
+ALONG = 0.3  # temperature of codes along a trajectory, which leaves little open
 
 
 class Sample(GeneratorTask):
@@ -42,26 +43,18 @@ class Sample(GeneratorTask):
     `scoreboards` and clips to look at in `samples_by_class` and `closest_pairs`.
 
     Args:
-        tokenizer_ckpt: Checkpoint of the tokenizer.
-        network: The generator.
-        total_steps: Steps until the learning rates have decayed to 0; the trainer's ``max_steps``.
         class_dropout: Share of clips in training whose class is hidden, for guidance and for clips of any class.
         background_weight: Weight of the loss of background tokens, of which there are ten times as many as others.
         path_versions: Random versions of each track that the trajectory model learns from in a step, where the
             augmentation is a `trajvq.augment.PathAugmentation`; otherwise it learns from the track itself.
         samples: Clips of each class that ``test`` samples.
         sample_seed: Seed of these clips.
-        temperature: See `trajvq.models.Sampling`, as for the next three.
+        temperature: See `trajvq.models.Sampling`, as for the next three; None for 0.3 along a trajectory, and 1 for
+            tokens alone, of which the likeliest show nothing.
         top_p: Probability of the likeliest codes to sample from.
-        noise_scale: Of trajectories.
+        noise_scale: Of trajectories; 1 where there are none.
         guidance: Weight of the class.
-        learning_rate: See `trajvq.tasks.base.Task`, as for the next four.
-        matrix_learning_rate: Peak learning rate of Muon.
-        warmup_steps: Steps of linear rise.
-        betas: Decay rates of AdamW's running averages.
-        weight_decay: Decoupled weight decay of matrices.
-        init_from: Checkpoint of the same task, tokenizer and kind of data to start from.
-        trajectory: See `trajvq.tasks.generator_task.GeneratorTask`.
+        settings: The arguments of `trajvq.tasks.generator_task.GeneratorTask`.
     """
 
     task: ClassVar[str] = "sample"
@@ -70,43 +63,25 @@ class Sample(GeneratorTask):
 
     def __init__(
         self,
-        tokenizer_ckpt: str,
-        network: Generator,
-        total_steps: int,
+        *,
         class_dropout: float = 0.1,
         background_weight: float = 0.5,
         path_versions: int = 2,
         samples: int = 1000,
         sample_seed: int = 0,
-        temperature: float = 1.0,
+        temperature: float | None = 1.0,
         top_p: float = 1.0,
         noise_scale: float = 1.0,
         guidance: float = 1.0,
-        learning_rate: float = 3e-3,
-        matrix_learning_rate: float | None = 0.02,
-        warmup_steps: int = 100,
-        betas: tuple[float, float] = (0.9, 0.99),
-        weight_decay: float = 0.01,
-        init_from: str | None = None,
-        trajectory: Literal["auto", "always"] = "always",
+        **settings: Any,
     ) -> None:
-        super().__init__(
-            tokenizer_ckpt,
-            network,
-            trajectory,
-            total_steps=total_steps,
-            learning_rate=learning_rate,
-            warmup_steps=warmup_steps,
-            betas=betas,
-            weight_decay=weight_decay,
-            matrix_learning_rate=matrix_learning_rate,
-            init_from=init_from,
-        )
+        super().__init__(**settings)
         if path_versions < 1 or samples < 1:
             raise ValueError(f"model.path_versions is {path_versions} and model.samples {samples}; both are at least 1")
         self.class_dropout, self.background_weight, self.path_versions = class_dropout, background_weight, path_versions
         self.samples, self.sample_seed = samples, sample_seed
-        self.sampling = Sampling(temperature, top_p, noise_scale, guidance)
+        self.sampling = Sampling(ALONG if temperature is None else temperature, top_p, noise_scale, guidance)
+        self.temperature = temperature
         self.test_nll = nn.ModuleDict()
         self.samples_by_class: dict[str, Bytes] = {}  # of the last test, by class: (N, T, 3, H, W)
         self.closest_pairs: Sequence[Bytes] = []  # samples closest to training clips, and these
@@ -127,11 +102,15 @@ class Sample(GeneratorTask):
                 "AutoregressiveTrajectory"
             )
         self.generator.build(layout, len(classes))
+        if trajectory is None:
+            temperature = OWN.temperature if self.temperature is None else self.temperature
+            self.sampling = replace(self.sampling, temperature=temperature, noise_scale=OWN.noise_scale)
+        self.hparams.update(vars(self.sampling))  # `trajvq sample` reads them in the checkpoint
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         tokens, label = self.data.tokens_of(batch), batch.get("label")
         tracks, appearance = batch.get("tracks"), batch.get("appearance")
-        conditions = Conditions(self._dropped(label), tracks, appearance)
+        conditions = Conditions(self._dropped(label), tracks, appearance, progress=self.progress)
         token_parts = self.generator.token_log_likelihood(tokens, conditions)
         parts: dict[str, Tensor] = {}
         if self.generator.trajectory is not None and tracks is not None:
@@ -215,7 +194,12 @@ class Sample(GeneratorTask):
         judge = {"judge": physics.judge.as_json()} if physics else {}
         settings = ", ".join(f"{name} {value:g}" for name, value in vars(self.sampling).items())
         own = ["model_at_1 samples the model's own distribution, with all of these at 1; nll_bits belongs to it"]
-        remarks = [f"model is sampled at {settings}", *(own if len(samples) > 1 else []), *scoreboard.remarks(real)]
+        remarks = [
+            f"model is sampled at {settings}",
+            *(own if len(samples) > 1 else []),
+            *scoreboard.remarks(real),
+            *self.remarks,
+        ]
         return {"truth": "judged", "rows": rows, **judge, "remarks": remarks}
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from trajvq.io.cache import local_copy
 from trajvq.io.checkpoint import read_checkpoint
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.base import Task
+from trajvq.tasks.tokenizer_check import check_tokenizer_on
 from trajvq.tokens.datamodule import TokenDataModule
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.loading import trained_for
@@ -25,34 +26,23 @@ class TokenTask(Task):
     Args:
         tokenizer_ckpt: Checkpoint of the tokenizer, a path or fsspec URL; or an exported folder, or ``default``.
         network: The network to train.
-        total_steps: See `Task`, as for all that follow.
-        learning_rate: Peak learning rate of AdamW.
-        warmup_steps: Steps of linear rise.
-        betas: Decay rates of AdamW's running averages.
-        weight_decay: Decoupled weight decay.
-        matrix_learning_rate: Peak learning rate of Muon.
-        init_from: Checkpoint of the same task on the same tokenizer, grid of tokens and classes.
+        settings: The arguments of `Task`; ``init_from`` is a checkpoint of the same task on the same tokenizer, grid of
+            tokens and classes.
+
+    Attributes:
+        adapted: How the training adapted to its clips, a line each.
+        remarks: Lines for scoreboards, such as that the tokenizer does not hold the clips.
     """
 
-    def __init__(
-        self,
-        tokenizer_ckpt: str,
-        network: nn.Module,
-        total_steps: int,
-        learning_rate: float,
-        warmup_steps: int,
-        betas: tuple[float, float],
-        weight_decay: float,
-        matrix_learning_rate: float | None = None,
-        init_from: str | None = None,
-    ) -> None:
-        rates = (learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate)
-        super().__init__(total_steps, *rates, init_from)
+    def __init__(self, tokenizer_ckpt: str, network: nn.Module, **settings: Any) -> None:
+        super().__init__(**settings)
         self.tokenizer = FrozenTokenizer(tokenizer_ckpt)
         rank_zero_only(print)(f"tokenizer: {self.tokenizer}", flush=True)
         self.network = network
         self.layout: TokenLayout | None = None
         self.classes: list[str] = []
+        self.adapted: list[str] = []
+        self.remarks: list[str] = []
 
     def build(self, layout: TokenLayout, classes: list[str]) -> None:
         """Create the network's layers.
@@ -98,11 +88,20 @@ class TokenTask(Task):
     def setup(self, stage: str) -> None:
         """Check that the dataset's clips have the tokens and classes that the network was built for.
 
+        Where the run is trained or tested, say how well the tokenizer reconstructs them.
+
         Raises:
             UserError: If they do not.
         """
         self.configure_model()
         self.check_data()
+        if stage in ("fit", "test") and "train" in self.data.manifest.splits:
+            checked = check_tokenizer_on(self.data, self.tokenizer) if self.trainer.is_global_zero else None
+            checked = self.trainer.strategy.broadcast(checked)
+            assert checked is not None
+            rank_zero_only(print)(checked, flush=True)
+            self.adapted.append(str(checked))
+            self.remarks = [str(checked)] if checked.blind else []
 
     def check_data(self) -> None:
         """Check the dataset against the network.

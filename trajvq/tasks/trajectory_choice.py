@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from trajvq.io.arrays import Floats
+from trajvq.io.video import to_float
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
 from trajvq.tokens.datamodule import TokenDataModule
 from trajvq.tokens.frozen import FrozenTokenizer
@@ -41,9 +42,10 @@ class TrajectoryChoice:
 
     def __str__(self) -> str:
         choice = "modeled" if self.modeled else "left out, clips are modeled by tokens alone"
+        others = "" if self.modeled else "; the configs tokens/* are made for such clips"
         return (
             f"trajectory: {choice}; in {self.clips} decoded training clips {self.single:.0%} of the frames show one "
-            f"object ({SINGLE:.0%} are enough) and {self.steady:.0%} of its positions are steady ({STEADY:.0%})"
+            f"object ({SINGLE:.0%} are enough) and {self.steady:.0%} of its positions are steady ({STEADY:.0%}){others}"
         )
 
 
@@ -68,12 +70,12 @@ def look_at(data: TokenDataModule, tokenizer: FrozenTokenizer) -> TrajectoryChoi
         data: Of the run.
         tokenizer: Of the run.
     """
-    clips = data.tokens("train", train=True).tokens[:, 0]
-    rows = torch.linspace(0, len(clips) - 1, min(len(clips), CLIPS)).long()
-    parts = [
-        track_clips(tokenizer.decode(clips[batch].long()), data.tracker)
-        for batch in rows.split(BATCH)  # type: ignore[no-untyped-call]
-    ]
+    clips = data.clips("train")
+    count = min(data.train_clips or len(clips), len(clips))
+    rows, parts = torch.linspace(0, count - 1, min(count, CLIPS)).long(), []
+    for batch in rows.split(BATCH):  # type: ignore[no-untyped-call]
+        tokens = tokenizer.encode(to_float(clips.batch(batch.tolist())["video"]))
+        parts.append(track_clips(tokenizer.decode(tokens), data.tracker))
     return choose_trajectory(join_tracks(parts), data.manifest.height, data.manifest.width)
 
 
