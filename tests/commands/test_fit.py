@@ -209,7 +209,6 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "wrong type": (["--trainer.max_steps=many"], "max_steps"),
     "missing config": (["--config", "nope"], "there is no config nope"),
     "missing dataset": (["--data.path=nowhere"], "no dataset in nowhere"),
-    "too large a batch": (["--data.batch_size=99"], "fewer than a batch"),
     "bad levels": (["--model.tokenizer.levels=[1]"], "levels"),
     "levels without their digits": (["--model.tokenizer.levels=[8,8,8]"], "digits"),
     "missing checkpoint": (["--ckpt_path=no.ckpt"], "no checkpoint no.ckpt"),

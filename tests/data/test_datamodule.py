@@ -50,9 +50,10 @@ def test_video_stays_uint8_until_it_is_on_the_device(dataset: Path) -> None:
     assert torch.equal((video.transpose(1, 2) * 255).round().byte(), batch["video"])
 
 
-def test_fewer_clips_than_a_batch_are_refused(dataset: Path) -> None:
-    with pytest.raises(DataError, match="fewer than a batch"):
-        TrajectoryDataModule(dataset, batch_size=64).loader("train", True)
+def test_fewer_clips_than_a_batch_are_a_batch(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batches = list(TrajectoryDataModule(dataset, batch_size=64).loader("train", True))
+    assert [sorted(batch["index"].tolist()) for batch in batches] == [list(range(32))]
+    assert "batches of 32: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("sizes", "words"), [({"test": 4}, "'train' and no 'val'"), ({"train": 4}, "'val'")])

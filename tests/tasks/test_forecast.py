@@ -104,6 +104,7 @@ def test_a_run_leaves_a_scoreboard_and_pictures(forecast_run: Path) -> None:
     assert list(board["rows"])[:4] == ["blank", "mean_frame", "copy_last", "frame_shift"]
     for name in ("blank", "mean_frame", "copy_last", "frame_shift", "tokenizer", "model"):
         assert board["rows"][name].keys() > {"mse", "psnr", "ssim", "ade", "visible"}, name
+    assert any("its tokens do not hold what moves" in remark for remark in board["remarks"])  # it is not trained
     model = board["rows"]["model"]
     for name in ("ade", "fde", "miss_2px", "visible", "object_psnr", "ade_samples", "min_ade_3", "energy_score"):
         assert model[name].keys() == {"value", "low", "high"}, name

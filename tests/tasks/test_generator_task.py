@@ -4,24 +4,45 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from tests.toy_runs import SHORT, options
 from trajvq.cli import main
+from trajvq.models import Generator
+from trajvq.models.token_model import Conditions
 from trajvq.tokens.sampling import load_generator
 
 
 @pytest.mark.parametrize("task", ["sample", "forecast"])
 def test_a_trajectory_that_cannot_be_tracked_is_left_out_and_stays_out(
-    task: str, dataset: Path, tokenizer: Path, here: Path, capsys: pytest.CaptureFixture[str]
+    task: str,
+    dataset: Path,
+    tokenizer: Path,
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    progress, likelihood = [], Generator.token_log_likelihood
+
+    def keep(network: Generator, tokens: Tensor, conditions: Conditions) -> dict[str, Tensor]:
+        if network.training:
+            progress.append(conditions.progress)
+        return likelihood(network, tokens, conditions)
+
+    monkeypatch.setattr(Generator, "token_log_likelihood", keep)
     words = [*options(task, dataset, tokenizer), "--model.trajectory=auto", "--trainer.logger=false", "--run=a"]
     assert main(["fit", *words, *SHORT]) == 0
-    assert "trajectory: left out, clips are modeled by tokens alone; in 32 decoded" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "trajectory: left out, clips are modeled by tokens alone; in 32 decoded" in output
+    assert "tracking the reconstructions" not in output  # nothing learns from them
+    assert progress == [0.0, 0.25, 0.5, 0.75]
     run = here / "runs" / task / "a"
     content = torch.load(run / "checkpoints/last.ckpt", weights_only=True)
     assert all(name.startswith("network.tokens.") for name in content["state_dict"])
     assert content["hyper_parameters"]["network"]["init_args"]["trajectory"] is None
     assert "left out" in (run / "provenance.json").read_text()
     if task == "sample":
+        settings = {name: content["hyper_parameters"][name] for name in ("temperature", "noise_scale")}
+        assert settings == {"temperature": 1.0, "noise_scale": 1.0}
         assert load_generator(run / "checkpoints/last.ckpt").network.trajectory is None
     assert main(["validate", *words, "--model.total_steps=4"]) == 0

@@ -51,6 +51,7 @@ def test_scoreboards_hold_every_row_and_figure(sample_run: Path, dataset: Path) 
     assert sigma > 0
     assert board["remarks"][0] == "model is sampled at temperature 0.3, top_p 1, noise_scale 0.3, guidance 1"
     assert any(f"{sigma:.3f} px" in remark for remark in board["remarks"])
+    assert any("its tokens do not hold what moves" in remark for remark in board["remarks"])  # it is not trained
     model, own = board["rows"]["model"], board["rows"]["model_at_1"]
     assert "nll_bits" not in model
     assert set(model["class_match_per_class"]) <= set(read_manifest(dataset).classes)

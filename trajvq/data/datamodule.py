@@ -33,7 +33,7 @@ class TrajectoryDataModule(L.LightningDataModule):
     Args:
         path: Dataset folder, or its fsspec URL, from which the dataset is copied to the local cache first.
             The default dataset is generated if it is missing.
-        batch_size: Clips per batch and device.
+        batch_size: Clips per batch and device; all of them where there are fewer.
         eval_batch_size: Clips per batch and device in validation, test and prediction.
         num_workers: Loader processes. 0 loads in the training process, which is fastest on few cores.
         start_method: How loader processes start: fork, spawn or forkserver.
@@ -117,7 +117,7 @@ class TrajectoryDataModule(L.LightningDataModule):
         """Return a loader of one split: shuffled for a whole training run, or each clip once and in order.
 
         Raises:
-            DataError: If the dataset does not have the split, or fewer training clips than a batch.
+            DataError: If the dataset does not have the split, or fewer training clips than there are processes.
         """
         clips = self.source(split, train)
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
@@ -138,9 +138,12 @@ class TrajectoryDataModule(L.LightningDataModule):
         )
 
     def _training_order(self, count: int, world: int, rank: int) -> TrainingOrder:
-        batching, start = Batching(world, self.batch_size), 0
-        if count < batching.clips:
-            raise DataError(f"{self.path} has {count} training clips, fewer than a batch of {batching.clips}")
+        size = min(self.batch_size, count // world)
+        if size < 1:
+            raise DataError(f"{self.path} has {count} training clips, fewer than the {world} processes")
+        if size < self.batch_size:
+            rank_zero_only(print)(f"batches of {size}: {self.path} has {count} training clips", flush=True)
+        batching, start = Batching(world, size), 0
         batches = count // batching.clips
         if self.trainer:
             if self.trainer.max_steps < 1:

@@ -142,12 +142,12 @@ class AutoregressiveTokens(nn.Module):
         tokens = F.pad(tokens, (0, 1))  # clips that have no object token left write there
         uniform = F.pad(uniform, (0, 1))
         cache, previous = self.transformer.cache(positions.shape[1]), None
-        known = int((positions < start).sum(dim=1).amin())  # first object tokens that are given in all clips
-        if known:
-            given = positions[:, :known]
-            self.transformer(self._inputs(given, gather_tokens(tokens, given), cells, labels), cache)
-            previous = given[:, -1:]
-        for step in range(known, positions.shape[1]):
+        first = int((positions < start).sum(dim=1).amin())  # object tokens of the prefix that all clips have
+        if first:
+            prefix = positions[:, :first]
+            self.transformer(self._inputs(prefix, gather_tokens(tokens, prefix), cells, labels), cache)
+            previous = prefix[:, -1:]
+        for step in range(first, positions.shape[1]):
             current = positions[:, step : step + 1]
             code = gather_tokens(tokens, previous) if previous is not None else None
             hidden = self.transformer(self._input(current, previous, code, cells, labels), cache)

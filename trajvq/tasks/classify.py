@@ -81,7 +81,10 @@ class Classify(TokenTask):
             UserError: If the dataset has fewer than two classes.
         """
         if len(classes) < 2:
-            raise UserError(f"there is nothing to classify: the dataset has {len(classes)} classes")
+            raise UserError(
+                f"there is nothing to classify: the dataset has {len(classes)} classes; import it with a label or a "
+                "folder for each class"
+            )
         self.classifier.build(layout, len(classes))
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -73,7 +73,7 @@ class TokenDataModule(TrajectoryDataModule):
 
     Args:
         path: Dataset folder, or its fsspec URL; see `TrajectoryDataModule`.
-        batch_size: Clips per batch and device.
+        batch_size: Clips per batch and device; all of them where there are fewer.
         eval_batch_size: Clips per batch and device in validation, test and prediction.
         num_workers: Loader processes; 0, since tokens are in memory.
         start_method: Start method of loader processes: fork, spawn or forkserver.
