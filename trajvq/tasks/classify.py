@@ -32,7 +32,8 @@ class Classify(TokenTask):
 
     A classifier that learns from class labels alone both what tokens mean and what motions are memorizes its clips.
     So where batches hold ``tracks``, which the token cache gets by decoding and tracking the tokens, without labels
-    and without the truth, the network's points learn to be these tracks. Clips with label -1 teach only that.
+    and without the truth, the network's points learn to be these tracks, where there are several objects that of the
+    largest. Clips with label -1 teach only that.
 
     Args:
         tokenizer_ckpt: Checkpoint of the tokenizer.
