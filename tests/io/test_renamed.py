@@ -1,6 +1,5 @@
 """Old names are answered with the new ones, and the table of them is true."""
 
-import inspect
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 import torch
 
 from trajvq.commands import registry
+from trajvq.commands.messages import arguments_of
 from trajvq.errors import UserError
 from trajvq.io.checkpoint import OldCheckpointError, read_checkpoint
 from trajvq.io.renamed import CLASSES, OPTIONS, VALUES
@@ -15,7 +15,7 @@ from trajvq.io.renamed import CLASSES, OPTIONS, VALUES
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_classes_take_new_options_and_refuse_old_ones(name: str) -> None:
-    parameters = inspect.signature(getattr(registry, name)).parameters
+    parameters = arguments_of(getattr(registry, name))
     for old, new in OPTIONS[name].items():
         assert old not in parameters
         assert new.startswith("model.") or new.partition(".")[0] in parameters
@@ -23,7 +23,7 @@ def test_classes_take_new_options_and_refuse_old_ones(name: str) -> None:
 
 @pytest.mark.parametrize("name", VALUES)
 def test_options_with_new_values_exist(name: str) -> None:
-    assert set(VALUES[name]) <= set(inspect.signature(getattr(registry, name)).parameters)
+    assert set(VALUES[name]) <= set(arguments_of(getattr(registry, name)))
 
 
 def test_new_classes_exist_and_old_ones_do_not() -> None:

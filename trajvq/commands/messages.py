@@ -43,6 +43,19 @@ def explain(message: str, options: Iterable[str], classes: Iterable[str] = ()) -
     return _explain_unknown(unknown[1], options) if unknown else None
 
 
+def arguments_of(owner: type) -> list[str]:
+    """Return the names of the arguments of a class, those that it passes on to its bases included."""
+    names: dict[str, None] = {}
+    for base in owner.__mro__:
+        if "__init__" in vars(base):
+            parameters = list(inspect.signature(base.__init__).parameters.values())[1:]  # type: ignore[misc]
+            variable = [p for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+            names |= dict.fromkeys(p.name for p in parameters if p not in variable)
+            if not variable:
+                break
+    return list(names)
+
+
 def _explain_rejected(option: str, context: str) -> str | None:
     """Explain an option that a class does not have.
 
@@ -58,22 +71,9 @@ def _explain_rejected(option: str, context: str) -> str | None:
         group = ".".join(re.findall(r"Parser key \"([\w.]+)\"", context))
         return f"{group}.{option} is now " + (key if key.startswith("model.") else f"{group}.{key}")
     module, _, name = class_paths[-1].rpartition(".")
-    parameters = _arguments_of(getattr(import_module(module), name))
+    parameters = arguments_of(getattr(import_module(module), name))
     nearest = did_you_mean(option, parameters) or f"; it has: {', '.join(parameters)}"
     return f"{name} has no option {option!r}{nearest}"
-
-
-def _arguments_of(owner: type) -> list[str]:
-    """Return the names of the arguments of a class, those that it passes on to its bases included."""
-    names: dict[str, None] = {}
-    for base in owner.__mro__:
-        if "__init__" in vars(base):
-            parameters = list(inspect.signature(base.__init__).parameters.values())[1:]  # type: ignore[misc]
-            variable = [p for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-            names |= dict.fromkeys(p.name for p in parameters if p not in variable)
-            if not variable:
-                break
-    return list(names)
 
 
 def _explain_unknown(flag: str, options: Iterable[str]) -> str:
