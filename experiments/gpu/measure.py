@@ -42,7 +42,7 @@ from trainings import (  # noqa: E402
 
 from trajvq.data.synthetic.generate import generate  # noqa: E402
 
-TESTS = ["tests/tasks/test_encoding.py", "tests/test_adaptation.py", "tests/test_devices.py"]  # that name a device
+TESTS = ["tests/tasks/test_encoding.py", "tests/test_adaptation.py", "tests/test_devices.py", "tests/test_cuda.py"]
 SMALL = ["--model.tokenizer.width=16", "--data.batch_size=4"]
 SMALL_SAMPLE = ["--model.network.tokens.width=16", "--model.network.tokens.depth=1", "--model.network.tokens.heads=2"]
 SMALL_FORECAST = ["--model.network.tokens.width=16", "--model.samples=2", "--model.paths=8"]
