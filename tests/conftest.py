@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.toy_runs import EXTRA, SHORT, copy_run, finished_run, options
+from tests.toy_runs import EXTRA, SHORT, WINDOWS, copy_run, finished_run, options
+from trajvq import adaptation
 from trajvq.cli import main
 from trajvq.data.synthetic.generate import generate
 from trajvq.models import CausalTokenizer
@@ -31,6 +32,14 @@ SIZES = {
     "ood_combo": 4,
 }
 Run = Callable[..., int]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_windows() -> Iterator[None]:
+    """Let trainings adapt to few windows of their clips, which otherwise takes a quarter of the time of a toy run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adaptation, "WINDOWS", WINDOWS)
+        yield
 
 
 @pytest.fixture(scope="session")

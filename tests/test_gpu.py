@@ -46,9 +46,9 @@ def test_without_a_card_nothing_is_measured(measure: ModuleType, monkeypatch: py
 def test_speed_profile_and_tokens_are_measured(measure: ModuleType, tmp_path: Path) -> None:
     measurement = measure.Measurement(tmp_path, toy=True)
     results = measure.run_parts(["speed", "profile", "tokens"], measurement, 5.0)
-    for row in (results["speed"]["float32"], results["speed"]["bf16"]):
-        assert min(row["train_clips_per_s"], row["encode_clips_per_s"], row["decode_clips_per_s"]) > 0
-        assert 0 < row["share_of_peak"] < 1
+    row = results["speed"]["bf16"]
+    assert min(row["train_clips_per_s"], row["encode_clips_per_s"], row["decode_clips_per_s"]) > 0
+    assert 0 < row["share_of_peak"] < 1
     assert len(results["profile"]["kernels"]) == 10
     assert 0 <= results["profile"]["host_share"] < 1
     tokens = results["tokens"]

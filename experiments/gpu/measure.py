@@ -60,7 +60,7 @@ class Measurement:
 
     def __init__(self, folder: Path, toy: bool) -> None:
         self.toy, self.device = toy, torch.device("cpu" if toy else "cuda")
-        self.scale = Scale(0.01, 4, 4, 128, 16) if toy else Scale()
+        self.scale = Scale(0.01, 2, 2, 128, 16) if toy else Scale()
         self.data = folder / "data"
         counts = TOY_COUNTS if toy else COUNTS
         generate(self.data, counts, workers=1, progress=False)
@@ -68,7 +68,7 @@ class Measurement:
 
     def speed(self) -> Any:
         """Clips per second, memory and share of the peak."""
-        return measure_speed(self.data, self.device, self.scale, MODES[:2] if self.toy else MODES)
+        return measure_speed(self.data, self.device, self.scale, MODES[1:2] if self.toy else MODES)
 
     def compiled(self) -> Any:
         """The same of a compiled network, which takes long to compile."""
@@ -76,7 +76,7 @@ class Measurement:
 
     def profile(self) -> Any:
         """The kernels of a training step, and the share of its time in which the device waits for the host."""
-        return measure_profile(self.data, self.device, replace(self.scale, batch=4 if self.toy else 8))
+        return measure_profile(self.data, self.device, replace(self.scale, batch=2 if self.toy else 8))
 
     def tokens(self) -> Any:
         """The default weights on the device and on the CPU."""

@@ -73,6 +73,12 @@ class TrajvqCLI(LightningCLI):
         parser.add_lightning_class_args(ReconstructionStrips, "strips")
         parser.add_lightning_class_args(RemoteMirror, "mirror")
 
+    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
+        """Leave out the options of the commands that do not run: Lightning takes half a second to collect them."""
+        if subcommand != self.command[0]:
+            return self.init_parser(**kwargs)
+        return super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the command line and explain mistakes in one line.
 

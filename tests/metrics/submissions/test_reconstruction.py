@@ -1,6 +1,7 @@
 """Reconstructions of any program are scored, and the eye chart measures what is kept."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 
 from trajvq.cli import main
+from trajvq.commands import score as command
 from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.shards import read_column
+from trajvq.data.synthetic import chart as synthetic_chart
 from trajvq.data.synthetic.chart import CONTRASTS, RADII, SHIFTS, make_chart
 from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import OOD
@@ -19,8 +22,9 @@ from trajvq.metrics.intervals import Interval
 from trajvq.metrics.reconstruction.truth import truth_of
 from trajvq.metrics.scoreboard import value_of
 from trajvq.metrics.submissions.chart import EyeChartFigures
+from trajvq.report import eye_chart
 
-CLIPS = 16
+CLIPS = 8
 
 
 @pytest.fixture(scope="module")
@@ -78,15 +82,20 @@ def test_tokens_add_bits_and_usage(tmp_path: Path, folder: Path) -> None:
     row = score(tmp_path, folder, truth(folder), indices=indices, codebook_size=1000)
     assert row["bits"] == pytest.approx(2551.2, abs=0.1)
     assert row["codes_used"] == 500
-    assert "probe_accuracy" not in row  # of eight clips, even true positions tell nothing
+    assert "probe_accuracy" not in row  # of four clips, even true positions tell nothing
     assert "bits_ideal" not in row
 
 
 @pytest.fixture(scope="module")
-def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def chart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A chart with all radii, contrasts, speeds and shifts, but a quarter of the clips of each."""
     path = tmp_path_factory.mktemp("chart") / "chart"
-    make_chart(path, frames=8, size=40)
-    return path
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (synthetic_chart, eye_chart, command):
+            patch.setattr(module, "REPEATS", 1)
+        patch.setattr(synthetic_chart, "PAIRS", 4)
+        make_chart(path, frames=8, size=40)
+        yield path
 
 
 def read_chart(chart: Path, video: np.ndarray) -> dict[str, Interval]:
