@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.toy_runs import EXTRA, SHORT, WINDOWS, copy_run, finished_run, option
 from trajvq import adaptation
 from trajvq.cli import main
 from trajvq.data.synthetic.generate import generate
+from trajvq.io.locks import locked
 from trajvq.models import CausalTokenizer
 from trajvq.tokens.protocol import spec_of
 
@@ -34,6 +36,25 @@ SIZES = {
 Run = Callable[..., int]
 
 
+def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that the first process of the tests makes, and the others wait for.
+
+    Args:
+        factory: pytest's.
+        name: Of the folder.
+        make: Fills the folder, which exists. If it fails, the next process tries again.
+    """
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared" / name
+    with locked(folder.parent, f"{name}.lock"):
+        if not (folder / "made").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            (folder / "made").touch()
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
 def few_windows() -> Iterator[None]:
     """Let trainings adapt to few windows of their clips, which otherwise takes a quarter of the time of a toy run."""
@@ -45,26 +66,30 @@ def few_windows() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset with all splits. Do not change it."""
-    folder = tmp_path_factory.mktemp("data") / "small"
-    generate(folder, SIZES, seed=1, frames=8, size=32, progress=False)
-    return folder
+
+    def make(folder: Path) -> None:
+        generate(folder / "small", SIZES, seed=1, frames=8, size=32, progress=False)
+
+    return shared(tmp_path_factory, "data", make) / "small"
 
 
 @pytest.fixture(scope="session")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of an untrained tokenizer with a claimed skill of 0.5, so that tasks accept it."""
-    path = tmp_path_factory.mktemp("tokenizer") / "best.ckpt"
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        network = CausalTokenizer(width=16)
-        last = network.encoder.outward[-1]
-        assert isinstance(last, torch.nn.Linear)
-        with torch.no_grad():
-            last.weight.mul_(30)  # so that the object changes the codes, which are mid-range elsewhere
-            white = network.normalization(torch.ones(1, 3, 4, 8, 8))
-            last.bias.sub_(network.encoder(white).flatten())
-        save_tokenizer(network, path, 0.5)
-    return path
+
+    def make(folder: Path) -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(5)
+            network = CausalTokenizer(width=16)
+            last = network.encoder.outward[-1]
+            assert isinstance(last, torch.nn.Linear)
+            with torch.no_grad():
+                last.weight.mul_(30)  # so that the object changes the codes, which are mid-range elsewhere
+                white = network.normalization(torch.ones(1, 3, 4, 8, 8))
+                last.bias.sub_(network.encoder(white).flatten())
+            save_tokenizer(network, folder / "best.ckpt", 0.5)
+
+    return shared(tmp_path_factory, "tokenizer", make) / "best.ckpt"
 
 
 def save_tokenizer(network: torch.nn.Module, path: Path, skill: float) -> None:
@@ -99,25 +124,29 @@ def fit(dataset: Path, here: Path) -> Run:
 @pytest.fixture(scope="session")
 def recon_run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of this task; see `finished_run`. Do not change it."""
-    return finished_run(tmp_path_factory.mktemp("recon"), "recon", dataset)
+    made = shared(tmp_path_factory, "recon", lambda folder: finished_run(folder, "recon", dataset))
+    return made / "runs/recon/a"
 
 
 @pytest.fixture(scope="session")
 def classify_run(dataset: Path, tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of this task; see `finished_run`. Do not change it."""
-    return finished_run(tmp_path_factory.mktemp("classify"), "classify", dataset, tokenizer)
+    made = shared(tmp_path_factory, "classify", lambda folder: finished_run(folder, "classify", dataset, tokenizer))
+    return made / "runs/classify/a"
 
 
 @pytest.fixture(scope="session")
 def sample_run(dataset: Path, tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of this task; see `finished_run`. Do not change it."""
-    return finished_run(tmp_path_factory.mktemp("sample"), "sample", dataset, tokenizer)
+    made = shared(tmp_path_factory, "sample", lambda folder: finished_run(folder, "sample", dataset, tokenizer))
+    return made / "runs/sample/a"
 
 
 @pytest.fixture(scope="session")
 def forecast_run(dataset: Path, tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of this task; see `finished_run`. Do not change it."""
-    return finished_run(tmp_path_factory.mktemp("forecast"), "forecast", dataset, tokenizer)
+    made = shared(tmp_path_factory, "forecast", lambda folder: finished_run(folder, "forecast", dataset, tokenizer))
+    return made / "runs/forecast/a"
 
 
 @pytest.fixture

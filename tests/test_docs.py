@@ -104,7 +104,9 @@ def test_every_command_of_a_page_parses(page: str) -> None:
         arguments = [re.sub(r"^lr$|^seed$", "1", word) for word in words]
         if arguments[0] in PARSERS:
             pairs = zip(["", *arguments], arguments, strict=False)
-            PARSERS[arguments[0]].parse_args([find_config(word) if before == "--config" else word for before, word in pairs])
+            PARSERS[arguments[0]].parse_args(
+                [find_config(word) if before == "--config" else word for before, word in pairs]
+            )
         else:
             with pytest.raises(Parsed):
                 main(arguments)
@@ -116,7 +118,7 @@ def test_the_motion_family_page_generates_verified_clips_that_are_judged(tmp_pat
     (tmp_path / "pendulum.py").write_text(family)
     calls = []
     for words in commands((DOCS / "add_a_family.md").read_text()):
-        fewer = ["--workers=2", "--train=100", "--val=20", "--test=20", "--ood=10"] if "generate" in words else []
+        fewer = ["--workers=2", "--train=20", "--val=20", "--test=20", "--ood=5"] if "generate" in words else []
         calls.append(["-m", "trajvq.cli", *words, *fewer])
     output = ""
     for call in [*calls, ["-c", check]]:
@@ -125,7 +127,7 @@ def test_the_motion_family_page_generates_verified_clips_that_are_judged(tmp_pat
         output += done.stdout
     folder = tmp_path / "datasets" / "five"
     assert read_manifest(folder).classes[4] == "pendulum"
-    assert check_equations(folder, tmp_path / "datasets" / "five.jsonl") == 190
+    assert check_equations(folder, tmp_path / "datasets" / "five.jsonl") == 85
     assert "pendulum: 100%" in output
 
 

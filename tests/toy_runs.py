@@ -58,11 +58,10 @@ def options(task: str, dataset: Path, tokenizer: Path | None = None) -> list[str
     return ["--config", task, f"--data.path={dataset}", *frozen, *SMALL[task]]
 
 
-def finished_run(folder: Path, task: str, dataset: Path, tokenizer: Path | None = None) -> Path:
-    """Train in `folder`, log to W&B and test on two splits. What is printed goes to ``output.txt``.
+def finished_run(folder: Path, task: str, dataset: Path, tokenizer: Path | None = None) -> None:
+    """Train the run ``runs/TASK/a`` in `folder`, log to W&B and test on two splits.
 
-    Returns:
-        The run's folder ``runs/TASK/a``.
+    What is printed goes to ``output.txt``.
     """
     common = options(task, dataset, tokenizer)
     steps = [] if task == "recon" else ["--model.total_steps=4"]
@@ -75,7 +74,6 @@ def finished_run(folder: Path, task: str, dataset: Path, tokenizer: Path | None 
         import wandb  # here, so that tests of a device run without it
 
         wandb.teardown()  # waits until its process has written the last records to disk
-    return folder / "runs" / task / "a"
 
 
 def copy_run(run: Path, here: Path, with_wandb: bool = False) -> Path:

@@ -14,6 +14,7 @@ from tests.toy_runs import SHORT, SMALL
 from trajvq.cli import main
 from trajvq.tokens import weights
 
+ONE_STEP = ["--trainer.max_steps=1", "--trainer.val_check_interval=1"]
 NO_STEP = ["--model.learning_rate=0", "--model.matrix_learning_rate=null", "--model.weight_decay=0"]
 
 
@@ -40,7 +41,7 @@ def test_a_run_starts_from_a_checkpoint_a_folder_and_default_alike(
     monkeypatch.setattr(weights, "FOLDER", here / "shared")
     for name, source in (("b", str(checkpoint)), ("c", "shared"), ("d", "default"), ("e", "null")):
         capsys.readouterr()
-        assert fit(f"--run={name}", f"--model.init_from={source}", "--seed_everything=1", *NO_STEP) == 0
+        assert fit(f"--run={name}", f"--model.init_from={source}", "--seed_everything=1", *NO_STEP, *ONE_STEP) == 0
         run, said = here / "runs/recon" / name, capsys.readouterr().out
         assert said.count("starts from") == (name != "e")
         assert same(state(run), state(finished, "state_dict")) == (name != "e"), name

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 import torch
 
 from tests.conftest import save_tokenizer
-from tests.toy_runs import SHORT, copy_run, options
+from tests.interruptions import interrupt_at
+from tests.toy_runs import EXTRA, SHORT, copy_run, options
 from trajvq.augment import ClipSymmetries
 from trajvq.callbacks import LastCheckpoint
 from trajvq.cli import main
@@ -137,24 +139,12 @@ def test_another_tokenizer_is_refused_in_one_line_that_names_both(
     assert f"trained on the tokenizer {tokenizer}" in error
 
 
-@pytest.mark.parametrize("cached", ["true", "false"])
-def test_stopped_and_resumed_is_the_same_to_the_bit(
-    train: Train, here: Path, monkeypatch: pytest.MonkeyPatch, cached: str
-) -> None:
-    step = Classify.training_step
-
-    def broken(self: Classify, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
-        if self.global_step == 3:
-            raise RuntimeError("the machine is gone")
-        return step(self, batch, batch_idx)
-
-    extra = ["--data.versions=2", f"--data.cache_tokens={cached}", f"--data.tracks={cached}"]
+def test_stopped_and_resumed_without_cached_tokens_is_the_same_to_the_bit(train: Train, here: Path) -> None:
+    extra = ["--data.cache_tokens=false", "--data.tracks=false"]
     extra += ["--model.network.dropout=0.1", "--model.network.depth=1"]
     assert train("--run=whole", *extra) == 0
-    with monkeypatch.context() as patch:
-        patch.setattr(Classify, "training_step", broken)
-        with pytest.raises(RuntimeError, match="the machine is gone"):
-            train("--run=halves", *extra)
+    with pytest.raises(RuntimeError, match="broken"):
+        train("--run=halves", *extra, *interrupt_at("step", 3, "raise"))
     assert checkpoint(here, "halves")["global_step"] == 3
     assert train("--run=halves", *extra) == 0
     whole, halves = checkpoint(here, "whole"), checkpoint(here, "halves")
@@ -162,11 +152,15 @@ def test_stopped_and_resumed_is_the_same_to_the_bit(
         assert all(torch.equal(halves[part][name], value) for name, value in whole[part].items())
 
 
-def test_the_same_seed_gives_the_same_weights_with_and_without_cached_tokens(train: Train, here: Path) -> None:
-    assert train("--run=a") == 0
-    assert (here / "runs/tokens").exists()
-    assert train("--run=b") == 0
-    assert train("--run=c", "--seed_everything=1") == 0
+@pytest.mark.usefixtures("finished")
+def test_the_same_seed_gives_the_same_weights_with_and_without_cached_tokens(
+    train: Train, here: Path, classify_run: Path
+) -> None:
+    cache = classify_run.parents[1] / "tokens"
+    assert cache.exists()
+    shutil.copytree(cache, here / "runs/tokens")
+    assert train("--run=b", *EXTRA["classify"]) == 0
+    assert train("--run=c", *EXTRA["classify"], "--seed_everything=1") == 0
     a, b, c = (checkpoint(here, run)["state_dict"] for run in "abc")
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert any(not torch.equal(a[name], c[name]) for name in a)

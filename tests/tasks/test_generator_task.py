@@ -1,4 +1,4 @@
-"""What tasks that train a generator share: with ``trajectory: auto`` a run keeps to what it chose."""
+"""What tasks on tokens share: a run continues exactly, and with ``trajectory: auto`` it keeps to what it chose."""
 
 from pathlib import Path
 
@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.toy_runs import SHORT, options
+from tests.interruptions import interrupt_at
+from tests.toy_runs import EXTRA, SHORT, options
 from trajvq.cli import main
 from trajvq.models import Generator
 from trajvq.models.token_model import Conditions
@@ -46,3 +47,21 @@ def test_a_trajectory_that_cannot_be_tracked_is_left_out_and_stays_out(
         assert settings == {"temperature": 1.0, "noise_scale": 1.0}
         assert load_generator(run / "checkpoints/last.ckpt").network.trajectory is None
     assert main(["validate", *words, "--model.total_steps=4"]) == 0
+
+
+@pytest.mark.parametrize("task", ["classify", "sample", "forecast"])
+def test_stopped_and_resumed_is_the_same_to_the_bit(
+    task: str, dataset: Path, tokenizer: Path, here: Path, request: pytest.FixtureRequest
+) -> None:
+    words = ["fit", *options(task, dataset, tokenizer), *SHORT, *EXTRA.get(task, [])]
+    words += ["--trainer.logger=false", "--run=halves"]
+    with pytest.raises(RuntimeError, match="broken"):
+        main([*words, *interrupt_at("step", 3, "raise")])
+    path = here / "runs" / task / "halves/checkpoints/last.ckpt"
+    assert torch.load(path, weights_only=True)["global_step"] == 3
+    assert main(words) == 0
+    runs = request.getfixturevalue(f"{task}_run") / "checkpoints/last.ckpt", path
+    whole, halves = (torch.load(run, weights_only=True) for run in runs)
+    assert whole["global_step"] == halves["global_step"] == 4
+    for part in ("state_dict", "current_model_state"):
+        assert all(torch.equal(halves[part][name], value) for name, value in whole[part].items()), part
