@@ -17,14 +17,14 @@ from trajvq.metrics.scoreboard import value_of
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("motion") / "data"
-    generate(path, {"train": 4, "val": 120, "test": 40, **dict.fromkeys(OOD, 0)}, progress=False)
+    generate(path, {"train": 4, "val": 120, "test": 20, **dict.fromkeys(OOD, 0)}, progress=False)
     return path
 
 
 @pytest.fixture(scope="module")
 def truth(folder: Path) -> dict[str, np.ndarray]:
     clips = Clips(folder, "test")
-    return {name: value.numpy() for name, value in clips.batch(list(range(40))).items()}
+    return {name: value.numpy() for name, value in clips.batch(list(range(20))).items()}
 
 
 def score(path: Path, folder: Path, task: str, video: np.ndarray, **more: Any) -> dict[str, dict[str, Any]]:
@@ -68,6 +68,6 @@ def test_vanishing_half_way_counts_as_error(tmp_path: Path, folder: Path, truth:
 def test_no_clip_may_be_left_out(
     tmp_path: Path, folder: Path, truth: dict[str, np.ndarray], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    np.savez(tmp_path / "made.npz", video=truth["video"][:39])
+    np.savez(tmp_path / "made.npz", video=truth["video"][:19])
     assert main(["score", str(tmp_path / "made.npz"), "--data", str(folder), "--task", "forecast"]) == 2
-    assert "holds 39 clips for the 40" in capsys.readouterr().err
+    assert "holds 19 clips for the 20" in capsys.readouterr().err
