@@ -47,11 +47,11 @@ def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], ob
     base = factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared" / name
     with locked(folder.parent, f"{name}.lock"):
-        if not (folder / "made").exists():
+        if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             make(folder)
-            (folder / "made").touch()
+            (folder / "complete").touch()
     return folder
 
 
@@ -124,29 +124,29 @@ def fit(dataset: Path, here: Path) -> Run:
 @pytest.fixture(scope="session")
 def recon_run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of this task; see `finished_run`. Do not change it."""
-    made = shared(tmp_path_factory, "recon", lambda folder: finished_run(folder, "recon", dataset))
-    return made / "runs/recon/a"
+    folder = shared(tmp_path_factory, "recon", lambda folder: finished_run(folder, "recon", dataset))
+    return folder / "runs/recon/a"
 
 
 @pytest.fixture(scope="session")
 def classify_run(dataset: Path, tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of this task; see `finished_run`. Do not change it."""
-    made = shared(tmp_path_factory, "classify", lambda folder: finished_run(folder, "classify", dataset, tokenizer))
-    return made / "runs/classify/a"
+    folder = shared(tmp_path_factory, "classify", lambda folder: finished_run(folder, "classify", dataset, tokenizer))
+    return folder / "runs/classify/a"
 
 
 @pytest.fixture(scope="session")
 def sample_run(dataset: Path, tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of this task; see `finished_run`. Do not change it."""
-    made = shared(tmp_path_factory, "sample", lambda folder: finished_run(folder, "sample", dataset, tokenizer))
-    return made / "runs/sample/a"
+    folder = shared(tmp_path_factory, "sample", lambda folder: finished_run(folder, "sample", dataset, tokenizer))
+    return folder / "runs/sample/a"
 
 
 @pytest.fixture(scope="session")
 def forecast_run(dataset: Path, tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of this task; see `finished_run`. Do not change it."""
-    made = shared(tmp_path_factory, "forecast", lambda folder: finished_run(folder, "forecast", dataset, tokenizer))
-    return made / "runs/forecast/a"
+    folder = shared(tmp_path_factory, "forecast", lambda folder: finished_run(folder, "forecast", dataset, tokenizer))
+    return folder / "runs/forecast/a"
 
 
 @pytest.fixture
