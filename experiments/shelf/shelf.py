@@ -130,6 +130,9 @@ class Study:
         settings: Values of the config, ``KEY=VALUE``.
         minutes: Budget of a training, with its start and its validations.
         steps: Steps of a training instead; None for as many as fit the budget.
+        validations: Number of them in a training.
+        cells: Folder of the cells.
+        pictures: Folder of the pictures.
     """
 
     root: Path
@@ -138,6 +141,9 @@ class Study:
     settings: tuple[str, ...] = ()
     minutes: float = 10.0
     steps: int | None = None
+    validations: int = VALIDATIONS
+    cells: Path = CELLS
+    pictures: Path = PICTURES
 
     def run(self, clips: ClipSet, seed: int) -> Path:
         """Train and test on a set unless that is done; return the cell."""
@@ -146,19 +152,19 @@ class Study:
             trajvq("data", *clips.command, f"--out={clips.folder}", log=log)
         steps = self.steps or self.fitting_steps(clips, log)
         key = "-".join([clips.name, str(steps), str(seed), *([self.name] if self.name else [])])
-        cell, run = CELLS / f"{key}.json", self.root / key
+        cell, run = self.cells / f"{key}.json", self.root / key
         if cell.exists():
             self._check(cell)
             return cell
-        options, training = self._options(clips, self.root, key), self._training(steps, seed)
+        options, training = self.options(clips, self.root, key), self._training(steps, seed, self.validations)
         seconds, collapse = self._fit(run, [*options, *training], log)
         if not (run / "scoreboards/test.json").exists():
             trajvq("test", *options, log=log)
         about = {"set": clips.name, "name": self.name, "seed": seed, "steps": steps, "seconds": round(seconds)}
         about |= {"collapse": collapse, "configs": list(self.configs), "settings": list(self.settings)}
-        CELLS.mkdir(exist_ok=True)
+        self.cells.mkdir(exist_ok=True)
         cell.write_text(json.dumps({**about, **cell_content(run)}, indent=1) + "\n")
-        save_picture(run, PICTURES / f"{key}.png")
+        save_picture(run, self.pictures / f"{key}.png")
         return cell
 
     def _fit(self, run: Path, options: list[str], log: Path) -> tuple[float, str]:
@@ -180,13 +186,13 @@ class Study:
                 stored.write_text(json.dumps({"seconds": seconds, "collapse": collapse}))
         return seconds, collapse
 
-    def _options(self, clips: ClipSet, root: Path, run: str) -> list[str]:
+    def options(self, clips: ClipSet, root: Path, run: str) -> list[str]:
         """Return the options that training and test have in common."""
         configs = [f"--config={config}" for config in ("recon", clips.overlay, *self.configs) if config]
         settings = [f"--{setting}" for setting in self.settings]
         return [*configs, f"--data.path={clips.folder}", *settings, f"--run_root={root}", f"--run={run}"]
 
-    def _training(self, steps: int, seed: int, validations: int = VALIDATIONS) -> list[str]:
+    def _training(self, steps: int, seed: int, validations: int) -> list[str]:
         """Return the options of the training alone."""
         interval = max(1, steps // validations)
         options = [f"--trainer.max_steps={steps}", f"--trainer.val_check_interval={interval}"]
@@ -203,9 +209,9 @@ class Study:
             rates[key] = {"start": start, "step": plain / PROBE, "validation": validation}
             stored.write_text(json.dumps(rates, indent=1))
         budget = 60 * self.minutes * (OVERLAY_TIME if clips.overlay else 1)
-        budget -= rates[key]["start"] + VALIDATIONS * rates[key]["validation"]
+        budget -= rates[key]["start"] + self.validations * rates[key]["validation"]
         steps = int(budget / rates[key]["step"])
-        unit = 100 if steps >= 100 * VALIDATIONS else VALIDATIONS
+        unit = 100 if steps >= 100 * self.validations else self.validations
         return max(unit, steps // unit * unit)
 
     def _probe(self, clips: ClipSet, log: Path, *options: str) -> tuple[float, float]:
@@ -215,7 +221,7 @@ class Study:
         training = self._training(PROBE, 0, validations=1)
         quiet = ["--collapse.on_collapse=warn", "--checkpoint.every_seconds=1000", *options]
         start = time.time()
-        trajvq("fit", *self._options(clips, root, "probe"), *training, *quiet, log=log)
+        trajvq("fit", *self.options(clips, root, "probe"), *training, *quiet, log=log)
         first, end = ((root / "probe" / name).stat().st_mtime for name in ("provenance.json", "complete.json"))
         shutil.rmtree(root / "probe")
         return first - start, end - first
@@ -255,7 +261,8 @@ def main() -> None:
         parser.error(f"there is no set {min(unknown)}; there are: {', '.join(each.name for each in sets)}")
     if not clips:
         print("TRAJVQ_CLIPS names no folder: the presets alone")
-    study = Study(args.root, args.name, tuple(args.config), tuple(args.set), args.minutes, args.steps)
+    folders = {"cells": CELLS, "pictures": PICTURES}
+    study = Study(args.root, args.name, tuple(args.config), tuple(args.set), args.minutes, args.steps, **folders)
     args.root.mkdir(parents=True, exist_ok=True)
     failures = []
     for each in sets if args.only is None else ():

@@ -13,8 +13,9 @@ from trajvq.runs.provenance import PROVENANCE
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 OTHER_ROWS = ("target", "h264", "model")  # every other row of a scoreboard of `recon` is trivial
 Cell = dict[str, Any]
+Column = tuple[str, str, str, int]
 # Heading, row (``trivial`` is the best one), figure and digits; a figure that no cell has is left out.
-COLUMNS = (
+COLUMNS: tuple[Column, ...] = (
     ("skill", "model", "skill", 3),
     ("PSNR", "model", "psnr", 1),
     ("moving PSNR", "model", "moving_psnr", 1),
@@ -41,9 +42,6 @@ def cell_content(run: Path) -> Cell:
     Args:
         run: The run folder.
     """
-    board = json.loads((run / "scoreboards/test.json").read_text())
-    rows = {name: _numbers(row) for name, row in board["rows"].items()}
-    trivial = min((name for name in rows if name not in OTHER_ROWS), key=lambda name: rows[name]["mse"])
     command = json.loads((run / PROVENANCE).read_text())["commands"][0]
     versions = command["versions"]
     return {
@@ -53,6 +51,15 @@ def cell_content(run: Path) -> Cell:
         "dataset": command["dataset"]["sha256"],
         "init_from": command.get("init_from"),
         "command": command["command"],
+        **board_content(json.loads((run / "scoreboards/test.json").read_text())),
+    }
+
+
+def board_content(board: Mapping[str, Any]) -> Cell:
+    """Return what a cell keeps of a scoreboard; see `cell_content`."""
+    rows = {name: _numbers(row) for name, row in board["rows"].items()}
+    trivial = min((name for name in rows if name not in OTHER_ROWS), key=lambda name: rows[name]["mse"])
+    return {
         "clips": board["clips"],
         "truth": board["truth"],
         "best_trivial": trivial,
@@ -78,34 +85,41 @@ def write_table(cells: Sequence[Cell], readme: Path, pictures: Path) -> None:
         readme: The file.
         pictures: Folder of the pictures, beside it.
     """
-    text = readme.read_text()
-    lines = ["", *table(cells), "", *_pictures(cells, pictures, readme.parent)] if cells else []
-    content = "\n".join([BEGIN, *lines, END])
+    write_lines(["", *table(cells), "", *_pictures(cells, pictures, readme.parent)] if cells else [], readme)
+
+
+def write_lines(lines: Sequence[str], readme: Path) -> None:
+    """Rewrite what stands between the markers of a README."""
+    text, content = readme.read_text(), "\n".join([BEGIN, *lines, END])
     pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
     assert pattern.search(text), f"{readme} has no {BEGIN} ... {END}"
     readme.write_text(pattern.sub(lambda _: content, text))
 
 
-def table(cells: Sequence[Cell]) -> list[str]:
+def table(cells: Sequence[Cell], columns: Sequence[Column] = COLUMNS) -> list[str]:
     """Return the lines of the table: one for each set, ablation and number of steps, with the mean over seeds.
 
     Below a mean over several seeds stands the range. Columns without any figure are left out. The machines and days
     stand below.
+
+    Args:
+        cells: Sorted, as `read_cells` returns them.
+        columns: As `COLUMNS`.
     """
     groups: dict[tuple[str, str, int], list[Cell]] = {}
     for cell in cells:
         groups.setdefault((cell["set"], cell["name"], cell["steps"]), []).append(cell)
-    columns = [column for column in COLUMNS if any(_figure(cell, *column[1:3]) is not None for cell in cells)]
+    columns = [column for column in columns if any(_figure(cell, *column[1:3]) is not None for cell in cells)]
     names = ["clips", "steps", "seeds", *(column[0] for column in columns), "minutes", "commit"]
     lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     for (name, ablation, steps), group in groups.items():
         label = f"{name}, {ablation}" if ablation else name
         label += ", **collapsed**" if any(cell["collapse"] for cell in group) else ""
-        row = [label, f"{steps:,}", ", ".join(str(cell["seed"]) for cell in group)]
+        row = [label, f"{steps:,}" if steps else "", ", ".join(str(cell["seed"]) for cell in group)]
         for _, source, figure, digits in columns:
             values = [value for cell in group if (value := _figure(cell, source, figure)) is not None]
             row.append(_text(values, digits))
-        row.append(_text([cell["seconds"] / 60 for cell in group], 1))
+        row.append(_text([cell["seconds"] / 60 for cell in group], 1) if steps else "")
         row.append("<br>".join(dict.fromkeys(str(cell["commit"]) for cell in group)))
         lines.append(f"| {' | '.join(row)} |")
     machines = dict.fromkeys(f"{cell['machine']} ({cell['day']})" for cell in cells)

@@ -4,6 +4,7 @@ x264 works in full-range Y'CbCr 4:4:4, at the preset `veryslow`, tuned for PSNR,
 and without assembly, so that the same clip gives the same bits everywhere.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -107,7 +108,19 @@ def choose_setting(video: Bytes, bits: float) -> H264:
     def mean(step: int) -> float:
         return float(np.mean([_bits(stream) for stream in _streams(video, FINEST + STEP * step)]))
 
-    low, high = 0, round((COARSEST - FINEST) / STEP)  # finest with at most the target: bits fall with the CRF
+    step = nearest_step(mean, round((COARSEST - FINEST) / STEP), bits)
+    return H264(FINEST + STEP * step, bits, len(video))
+
+
+def nearest_step(mean: Callable[[int], float], last: int, bits: float) -> int:
+    """Return the step, 0 to `last`, whose mean bits are nearest to a target, by bisection: bits fall with the steps.
+
+    Args:
+        mean: Bits at a step.
+        last: The coarsest step.
+        bits: The target.
+    """
+    low, high = 0, last  # finest with at most the target
     needed: dict[int, float] = {}
     while low < high:
         middle = (low + high) // 2
@@ -115,8 +128,7 @@ def choose_setting(video: Bytes, bits: float) -> H264:
         low, high = (low, middle) if needed[middle] <= bits else (middle + 1, high)
     if low not in needed:
         needed[low] = mean(low)
-    nearest = min(needed, key=lambda step: (abs(needed[step] - bits), step))
-    return H264(FINEST + STEP * nearest, bits, len(video))
+    return min(needed, key=lambda step: (abs(needed[step] - bits), step))
 
 
 def _streams(video: Bytes, crf: float) -> list[list[bytes]]:
