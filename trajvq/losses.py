@@ -19,7 +19,7 @@ class PlainLoss(nn.Module):
 
 
 class BalancedLoss(nn.Module):
-    """Squared error in which the object and its surroundings weigh as much as the whole background.
+    """Squared error in which the object and its surroundings have a fixed share, however small they are.
 
     Pixels that differ from an estimate of the clip's own background count as object, dilated; no labels are needed.
     Pixels that differ in the reconstruction count as object as well. Otherwise a second object would cost a hundredth
@@ -40,7 +40,7 @@ class BalancedLoss(nn.Module):
 
     def __init__(
         self,
-        object_weight: float = 0.5,
+        object_weight: float = 0.3,
         threshold: float = 0.04,
         dilate: int = 1,
         reconstruction_threshold: float = 0.2,
