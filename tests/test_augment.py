@@ -17,6 +17,7 @@ from trajvq.augment import (
     PathAugmentation,
     PathSymmetries,
     Symmetry,
+    path_symmetries,
 )
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.io.video import to_float
@@ -261,3 +262,15 @@ def test_windows_anywhere_have_all_frames_and_about_as_many_pixels() -> None:
     assert windows.shape == (12, 3, 16, 32, 32)
     assert backgrounds.shape == (12, 3, 1, 32, 32)
     assert augment(video, background, progress=0.9)[0].shape[-2:] == (64, 64)  # late in training clips stay whole
+
+
+def test_paths_are_turned_by_any_angle_only_where_clips_have_every_symmetry() -> None:
+    every: list[ClipSymmetry] = ["columns", "rows", "transpose", "reverse"]
+    assert isinstance(path_symmetries(ClipSymmetries(every)), PathSymmetries)
+    some = ClipSymmetries(["rows", "colors"], shift=0)
+    path = torch.rand(20, 16, 2)
+    moved = path_symmetries(some).paths(path, 64, 64)
+    assert torch.equal(moved[..., 0], path[..., 0])
+    assert torch.equal(moved[..., 1].abs(), path[..., 1].abs())
+    for augment in (None, ObjectWindows()):
+        assert torch.equal(path_symmetries(augment).paths(path, 64, 64), path)

@@ -257,6 +257,11 @@ class ClipSymmetries(nn.Module):
         ]
         return torch.stack([clip for clip, _ in pairs]), torch.stack([ground for _, ground in pairs])
 
+    @property
+    def complete(self) -> bool:
+        """Whether clips have every symmetry in place and time, so that paths may be turned by any angle."""
+        return all(self._has(name) for name in ("columns", "rows", "transpose", "reverse"))
+
     def _has(self, name: ClipSymmetry) -> bool:
         if self.symmetries == "auto":
             raise ValueError("symmetries are auto: call adapt() first, or name them")
@@ -291,6 +296,14 @@ class ClipSymmetries(nn.Module):
         return path + 2 * shift / path.new_tensor([width, height])
 
 
+class NoPathSymmetries:
+    """A `PathAugmentation` that leaves paths as they are."""
+
+    def paths(self, path: Tensor, height: int, width: int) -> Tensor:
+        """Return the paths; see `PathAugmentation`."""
+        return path
+
+
 class PathSymmetries:
     """Map paths to others of the same kind: mirror, rotate, reverse and put them anywhere in the picture.
 
@@ -322,3 +335,14 @@ class PathSymmetries:
         fraction = torch.rand(low.shape, device=path.device)
         shift = torch.where(high > low, low + (high - low) * fraction, (low + high) / 2)
         return path + shift.nan_to_num(0.0, 0.0, 0.0)
+
+
+def path_symmetries(augment: object) -> PathAugmentation:
+    """Return how paths may be moved, given how the clips are: by any angle and to anywhere if these are symmetric.
+
+    Args:
+        augment: The augmentation of the clips; None for none.
+    """
+    if isinstance(augment, ClipSymmetries) and augment.complete:
+        return PathSymmetries()
+    return augment if isinstance(augment, PathAugmentation) else NoPathSymmetries()

@@ -8,6 +8,7 @@ from trajvq.models.fsq import FSQ
 from trajvq.models.generator import Generator
 from trajvq.models.masked_tokens import MaskedTokens
 from trajvq.models.parallel_tokens import ParallelTokens
+from trajvq.models.polynomial_trajectory import PolynomialTrajectory
 from trajvq.models.quantizer import Quantizer
 from trajvq.models.quantizers import LFQ, VQ, SimVQ
 from trajvq.models.sampling import Sampling
@@ -32,6 +33,7 @@ __all__ = [
     "LinearProbe",
     "MaskedTokens",
     "ParallelTokens",
+    "PolynomialTrajectory",
     "Quantizer",
     "Sampling",
     "SimVQ",

@@ -6,44 +6,20 @@ token's cell, and no Gaussian is narrower than that, so density times the area o
 B clips, T frames, K Gaussians, D channels, M candidates.
 """
 
-import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trajvq.models.cells import fill_gaps
-from trajvq.models.sampling import Sampling, inverse_cdf, uniforms
+from trajvq.models.mixture import Mixture, candidates
+from trajvq.models.sampling import Sampling, uniforms
 from trajvq.models.transformer import KeyValues, TokenLayout, TokenTransformer
 
 GRID = 64  # grid lines of positions in a token's cell
 MIN_LOG_WIDTH, MAX_LOG_WIDTH = -6.0, 3.0  # of a Gaussian, relative to the typical width of its step
-CANDIDATES = 16  # positions that guidance chooses among
 TYPICAL_WIDTHS = (0.5, 0.1, 0.03)  # of the first, second and later positions, in half frames
-
-
-class Mixture(NamedTuple):
-    """Mixtures of K Gaussians in the plane.
-
-    Attributes:
-        weight: ``(..., K)`` logarithms of the mixture weights.
-        mean: ``(..., K, 2)``.
-        factor: ``(..., K, 3)`` Cholesky factors of the covariances: xx, yx, yy.
-    """
-
-    weight: Tensor
-    mean: Tensor
-    factor: Tensor
-
-    def log_density(self, point: Tensor) -> Tensor:
-        """Return the natural log-density ``(...)`` at points ``(..., 2)``."""
-        offset = point[..., None, :] - self.mean
-        xx, yx, yy = self.factor.unbind(dim=-1)
-        x = offset[..., 0] / xx
-        y = (offset[..., 1] - yx * x) / yy
-        return torch.logsumexp(self.weight - (x * x + y * y) / 2 - (xx * yy).log(), dim=-1) - math.log(2 * math.pi)
 
 
 class AutoregressiveTrajectory(nn.Module):
@@ -106,12 +82,11 @@ class AutoregressiveTrajectory(nn.Module):
         """Return tracks ``(B, frames, 2)`` that continue the prefix; see `TrajectoryModel.sample`.
 
         The noise scale multiplies the width of each Gaussian; at 0 positions are the means of the likeliest ones.
-        Guidance raises probabilities to this power, over those without class to one less, among 16 candidates.
+        For guidance see `Mixture.sample`.
         """
         guidance = sampling.guidance
-        candidates = 1 if guidance == 1 else CANDIDATES
-        uniform = uniforms(generators, frames * candidates * 3, prefix.device)
-        uniform = uniform.view(len(label), frames, candidates, 3)
+        uniform = uniforms(generators, frames * candidates(guidance) * 3, prefix.device)
+        uniform = uniform.view(len(label), frames, -1, 3)
         labels = label if guidance == 1 else torch.cat([label, torch.full_like(label, self.classes)])
         tracks = F.pad(self.snap(prefix), (0, 0, 3, 0))
         cache: list[KeyValues] = self.transformer.cache(frames)
@@ -121,33 +96,10 @@ class AutoregressiveTrajectory(nn.Module):
             mixture = self._mixture(self.transformer(self._embed(previous, frame, labels), cache), previous, frame)
             if step < prefix.shape[1]:
                 continue
-            position = self._choose(mixture, uniform[:, step], sampling.noise_scale, guidance)
+            mixture = Mixture(*(part[:, 0] for part in mixture))
+            position = self.snap(mixture.sample(uniform[:, step], sampling.noise_scale, guidance))
             tracks = torch.cat([tracks, position[:, None]], dim=1)
         return tracks[:, 3:]
-
-    def _choose(self, mixture: Mixture, uniform: Tensor, noise_scale: float, guidance: float) -> Tensor:
-        """Return positions ``(B, 2)`` from mixtures ``(B or 2B, 1, K)`` by uniform numbers ``(B, M, 3)``."""
-        count = len(uniform)
-        weight, mean, factor = (part[:count, 0] for part in mixture)
-        probability = weight.softmax(dim=-1).double()
-        if noise_scale == 0:
-            component = probability.argmax(dim=-1)[:, None].expand(-1, uniform.shape[1])
-        else:
-            component = inverse_cdf(probability, uniform[..., 0], right=False)
-        mean = mean.gather(1, component[..., None].expand(-1, -1, 2))
-        xx, yx, yy = factor.gather(1, component[..., None].expand(-1, -1, 3)).unbind(dim=-1)
-        normal = torch.special.ndtri(uniform[..., 1:].clamp(1e-9, 1 - 1e-9)).to(mean.dtype) * noise_scale
-        noise = torch.stack([xx * normal[..., 0], yx * normal[..., 0] + yy * normal[..., 1]], dim=-1)
-        positions = self.snap(mean + noise)  # (B, M, 2)
-        if guidance == 1:
-            return positions[:, 0]
-        with_class, without = (
-            Mixture(*(p[half].expand(-1, positions.shape[1], *p.shape[2:]) for p in mixture)).log_density(positions)
-            for half in (slice(count), slice(count, None))
-        )
-        probability = ((guidance - 1) * (with_class - without)).softmax(dim=-1).double()
-        candidate = inverse_cdf(probability, uniform[:, :1, 0], right=False)
-        return positions[torch.arange(count, device=positions.device), candidate[:, 0]]
 
     def _embed(self, previous: Tensor, frames: Tensor, label: Tensor) -> Tensor:
         """Return ``(B, S, D)`` of the three positions before each of S, ``(B, S, 3, 2)``, the latest last."""

@@ -14,31 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trajvq.models.cells import fill_gaps
+from trajvq.models.reference_frame import ReferenceFrame, side_of, unit
+from trajvq.models.residual import ResidualLayer
 from trajvq.models.sampling import Sampling, uniforms
 from trajvq.models.transformer import TokenLayout
 from trajvq.optim.geometric_median import geometric_median
 
 MEDIAN_SAMPLES = 64  # samples whose geometric median is the single best prediction
-
-
-class ResidualLayer(nn.Module):
-    """A two-layer network behind a norm and beside an identity.
-
-    Args:
-        width: D.
-        dropout: Share of the update dropped in training.
-        expansion: Channels between the two layers, as a multiple of the width.
-    """
-
-    def __init__(self, width: int, dropout: float = 0.0, expansion: int = 2) -> None:
-        super().__init__()
-        self.drop = nn.Dropout(dropout)
-        self.norm = nn.LayerNorm(width)
-        self.expand, self.contract = nn.Linear(width, expansion * width), nn.Linear(expansion * width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        updated: Tensor = x + self.drop(self.contract(F.gelu(self.expand(self.norm(x)))))
-        return updated
 
 
 class TrajectoryPredictor(nn.Module):
@@ -91,16 +73,15 @@ class TrajectoryPredictor(nn.Module):
             context: int64 ``(B,)``, frames of the context, 1 to T.
             noise: float ``(B, K, numbers)``, standard normal.
         """
-        last, direction, side = _reference_frame(tracks, context)
+        last, frame = _reference_frame(tracks, context)
         in_context = torch.arange(self.frames, device=tracks.device) < context[:, None]
-        relative = _to_frame(tracks - last, direction, side)  # (B, T, 2)
-        center = _to_frame(-last, direction, side)[:, 0]
-        heading = torch.stack([direction[:, 0], direction[:, 1] * side], dim=-1)
-        features = torch.cat([4 * torch.where(in_context[..., None], relative, 0.0).flatten(1), center, heading], dim=1)
+        relative = torch.where(in_context[..., None], frame.into(tracks - last), 0.0)  # (B, T, 2)
+        center, heading = frame.into(-last)[:, 0], frame.heading[:, 0]
+        features = torch.cat([4 * relative.flatten(1), center, heading], dim=1)
         hidden = self.body(self.embed(features) + self.embed_context(context))
         predicted = self.head(self.noisy_body(hidden[:, None] + self.embed_noise(noise)))
         count, samples = noise.shape[:2]
-        flat = _from_frame(predicted.view(count, samples * self.frames, 2), direction, side)
+        flat = frame.out_of(predicted.view(count, samples * self.frames, 2))
         positions: Tensor = last[:, None] + flat.view(count, samples, self.frames, 2)
         return positions
 
@@ -114,7 +95,7 @@ class TrajectoryPredictor(nn.Module):
         Raises:
             ValueError: Always: samples have no density.
         """
-        raise ValueError("TrajectoryPredictor has no density; use AutoregressiveTrajectory where likelihoods count")
+        raise ValueError("TrajectoryPredictor has no density; use PolynomialTrajectory where likelihoods count")
 
     def loss(self, tracks: Tensor, context: Tensor, label: Tensor) -> Tensor:
         """Return the mean energy score of two samples a clip; see `TrajectoryModel.loss`."""
@@ -151,34 +132,15 @@ class TrajectoryPredictor(nn.Module):
         return torch.cat([prefix, predicted[:, context:frames]], dim=1)
 
 
-def _reference_frame(tracks: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the last position of the context, the unit vector of the motion there, and the side it turns to.
+def _reference_frame(tracks: Tensor, context: Tensor) -> tuple[Tensor, ReferenceFrame]:
+    """Return the last position of the context ``(B, 1, 2)``; and axes for points ``(B, N, 2)`` along its motion there.
 
-    Shapes are ``(B, 1, 2)``, ``(B, 2)`` and ``(B,)``; the side is 1 or -1.
+    The second axis points to the side that the motion turns to.
     """
 
     def position(back: int) -> Tensor:
         frame = (context - 1 - back).clamp(min=0)[:, None, None].expand(-1, 1, 2)
-        return tracks.gather(1, frame)[:, 0]
+        return tracks.gather(1, frame)
 
     last, before, earlier = position(0), position(2), position(5)
-    motion = last - before
-    length = motion.norm(dim=-1, keepdim=True)
-    direction = torch.where(length > 1e-6, motion / length.clamp(min=1e-6), motion.new_tensor([1.0, 0.0]))
-    previous = before - earlier
-    side = torch.where(previous[:, 0] * motion[:, 1] - previous[:, 1] * motion[:, 0] < 0, -1.0, 1.0)
-    return last[:, None], direction, side
-
-
-def _to_frame(tracks: Tensor, direction: Tensor, side: Tensor) -> Tensor:
-    """Return tracks ``(B, T, 2)`` in axes along and across the motion; the side it turns to is positive."""
-    x = (tracks * direction[:, None]).sum(dim=-1)
-    y = tracks[..., 1] * direction[:, None, 0] - tracks[..., 0] * direction[:, None, 1]
-    return torch.stack([x, y * side[:, None]], dim=-1)
-
-
-def _from_frame(tracks: Tensor, direction: Tensor, side: Tensor) -> Tensor:
-    """Undo `_to_frame`."""
-    x, y = tracks[..., 0], tracks[..., 1] * side[:, None]
-    across = torch.stack([-direction[:, 1], direction[:, 0]], dim=-1)
-    return x[..., None] * direction[:, None] + y[..., None] * across[:, None]
+    return last, ReferenceFrame(unit(last - before), side_of(last - before, before - earlier))

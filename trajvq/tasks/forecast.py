@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trajvq.augment import PathSymmetries
+from trajvq.augment import path_symmetries
 from trajvq.callbacks import ForecastPictures, PredictionFile
 from trajvq.errors import UserError
 from trajvq.io.video import to_float, to_uint8
@@ -45,7 +45,8 @@ class Forecast(GeneratorTask):
         temperature: Of the tokens of samples.
         noise_scale: Of the tracks of samples, relative to what was learned.
         val_clips: Clips predicted in validation; None for all.
-        paths: Tracks a step that the trajectory model learns from: rotated and mirrored ones of training clips.
+        paths: Tracks a step that the trajectory model learns from: those of training clips, moved as the clips'
+            symmetries allow; turned by any angle if they have all.
         paths_weight: Weight of the trajectory model's loss beside that of tokens.
         path_noise_std: Noise in px added to tracks that tokens are conditioned on, since predicted ones are not exact.
         settings: The arguments of `trajvq.tasks.generator_task.GeneratorTask`.
@@ -73,7 +74,7 @@ class Forecast(GeneratorTask):
         self.context, self.horizon, self.samples, self.val_clips = context, horizon, samples, val_clips
         self.sampling = Sampling(temperature=temperature, noise_scale=noise_scale)
         self.paths, self.paths_weight, self.path_noise_std = paths, paths_weight, path_noise_std
-        self.symmetries, self.tracker = PathSymmetries(), track
+        self.tracker = track
         self.timing = np.zeros(2)  # clips predicted greedily in this test, and seconds
         self.val_predictions = ForecastPredictions()
         self.test_predictions = nn.ModuleDict()
@@ -154,7 +155,7 @@ class Forecast(GeneratorTask):
             raise UserError("a forecaster learns from tracks: set data.tracks and data.cache_tokens to true")
         pool, manifest = pool.flatten(0, 1), self.data.manifest
         pool = pool[torch.randint(len(pool), (self.paths,))].to(self.device)
-        paths = self.symmetries.paths(pool, manifest.height, manifest.width)
+        paths = path_symmetries(self.data.augment).paths(pool, manifest.height, manifest.width)
         context = self.layout.frames * torch.randint(1, self.layout.grid[0], (len(paths),), device=self.device)
         tracks = batch["tracks"]
         pixel = tracks.new_tensor([2 / manifest.width, 2 / manifest.height])

@@ -8,11 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trajvq.augment import ClipSymmetries, PathAugmentation, PathSymmetries, path_symmetries
 from trajvq.data.synthetic.extrapolate import extrapolate_paths
 from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.forecast.baselines import Baselines, Paths
 from trajvq.metrics.forecast.frames import continue_frames
+from trajvq.metrics.forecast.nearest import Moves
 from trajvq.metrics.forecast.objects import Objects, follow, identities, labels_of, paths_of
 from trajvq.metrics.forecast.predictions import compare_frames, track_against, tracked_objects
 from trajvq.metrics.forecast.scoreboard import pad_or_cut
@@ -114,7 +116,8 @@ class ForecastTargets:
             parts.append([objects.take(array) for array in arrays])
         calibration = Paths(*(np.concatenate(part) for part in zip(*parts, strict=True)))
         size = (data.manifest.height, data.manifest.width)
-        return Baselines(train_paths, calibration, classes, data.manifest.ranges, size, data.manifest.frames)
+        moves = moves_of(path_symmetries(data.augment))
+        return Baselines(train_paths, calibration, classes, data.manifest.ranges, size, data.manifest.frames, moves)
 
     def _future(self, index: Tensor) -> tuple[Truth, Floats, NDArray[np.bool_]]:
         """Return the truth of some clips, and positions ``(B, F, K, 2)`` and validity in all frames to predict."""
@@ -141,3 +144,12 @@ class ForecastTargets:
             return self.tokenizer.decode(self.tokenizer.encode(video))
         tokens = self.data.tokens(self.split).tokens[index.cpu(), 0].long()
         return self.tokenizer.decode(tokens.to(self.device))
+
+
+def moves_of(symmetries: PathAugmentation) -> Moves:
+    """Return how the row ``nearest_clip`` may move the paths of training clips, as the training does."""
+    if isinstance(symmetries, PathSymmetries):
+        return Moves(anywhere=True)
+    if isinstance(symmetries, ClipSymmetries):
+        return Moves(symmetries=tuple(symmetries.symmetries), shift=symmetries.shift)
+    return Moves()

@@ -11,7 +11,7 @@ from trajvq.data.synthetic.motion import FAMILIES
 from trajvq.data.synthetic.presets import preset_named
 from trajvq.data.synthetic.scene import lay_out
 from trajvq.metrics.forecast.baselines import Baselines, Paths
-from trajvq.metrics.forecast.errors import forecast_figures_by_class, nearest_clip
+from trajvq.metrics.forecast.errors import forecast_figures_by_class
 
 PRESET = preset_named("default")
 CLASSES = [motion.name for motion in FAMILIES]
@@ -71,14 +71,6 @@ def test_clips_of_another_source_have_no_oracle(baselines: Baselines) -> None:
     assert not any(name.startswith("true_family") for name in predictions)
 
 
-def test_the_nearest_clip_is_found_under_every_symmetry_that_a_forecaster_is_trained_with() -> None:
-    train = np.random.default_rng(0).standard_normal((50, 10, 2)).cumsum(axis=1) / 20
-    torch.manual_seed(0)
-    moved = PathSymmetries().paths(torch.from_numpy(train), 64, 64).numpy()
-    np.testing.assert_allclose(nearest_clip(moved[:, :6], 4, train), moved[:, 6:], atol=1e-6)
-    assert np.abs(moved - train).max(axis=(1, 2)).min() > 0.01  # the paths did move
-
-
 def test_symmetries_are_those_of_a_square_where_the_picture_is_none() -> None:
     train = np.random.default_rng(0).standard_normal((50, 10, 2)).cumsum(axis=1) / 20
     torch.manual_seed(0)
@@ -87,10 +79,3 @@ def test_symmetries_are_those_of_a_square_where_the_picture_is_none() -> None:
     clips = Paths((1 + moved) * half, np.ones((50, 10), bool), (1 + moved) * half, None)
     baselines = Baselines((1 + train) * half, None, CLASSES, {}, (32, 96), 10)
     np.testing.assert_allclose(baselines.predictions("test", clips, 6, 4)["nearest_clip"], clips.truth[:, 6:])
-
-
-def test_the_nearest_clip_is_recognized_at_any_position() -> None:
-    train = np.random.default_rng(0).standard_normal((50, 10, 2)).cumsum(axis=1)
-    context = train[[7, 30], :6] + [[[5.0, -3.0]]]
-    context[1, 2] = np.nan
-    np.testing.assert_allclose(nearest_clip(context, 4, train), train[[7, 30], 6:] + [[[5.0, -3.0]]])

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from trajvq.data.synthetic.motion import families_named
 from trajvq.data.synthetic.ranges import Region
 from trajvq.io.arrays import Floats
-from trajvq.metrics.forecast.errors import PATH_PREDICTORS, nearest_clip
+from trajvq.metrics.forecast.errors import PATH_PREDICTORS
 from trajvq.metrics.forecast.family import forecast_best_family
+from trajvq.metrics.forecast.nearest import Moves, nearest_clip
 from trajvq.metrics.forecast.oracle import forecast_true_family
 from trajvq.metrics.judge import noise_of
 
+ANYWHERE = Moves(anywhere=True)
 SOURCES = ("tracked", "reconstructed")
 
 
@@ -54,6 +56,7 @@ class Baselines:
             is no registered motion family.
         size: Height and width of the picture in pixels.
         frames: T, the length of the dataset's clips.
+        moves: How the row ``nearest_clip`` may move the paths of training clips.
     """
 
     train_paths: Floats
@@ -62,6 +65,7 @@ class Baselines:
     ranges: Mapping[str, Any]
     size: tuple[int, int]
     frames: int
+    moves: Moves = ANYWHERE
 
     def predictions(self, split: str, paths: Paths, context: int, horizon: int) -> dict[str, Floats]:
         """Return the predicted positions of every baseline, ``(N, M, 2)`` px; the oracle's come last.
@@ -77,10 +81,7 @@ class Baselines:
         predicted = {name: predict(contexts["tracked"], horizon) for name, predict in PATH_PREDICTORS.items()}
         complete = self.train_paths[np.isfinite(self.train_paths).all(axis=(1, 2))]
         if len(complete) and complete.shape[1] >= context + horizon:
-            picture = np.array(self.size[::-1], dtype=np.float64)  # a forecaster's symmetries are those of a square
-            predicted["nearest_clip"] = picture * nearest_clip(
-                contexts["tracked"] / picture, horizon, complete / picture
-            )
+            predicted["nearest_clip"] = nearest_clip(contexts["tracked"], horizon, complete, self.moves, self.size)
         if self.val is not None:
             for source, positions in contexts.items():
                 sigma = noise_of(getattr(self.val, source), self.val.truth)

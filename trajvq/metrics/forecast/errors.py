@@ -88,41 +88,6 @@ def forecast_figures_by_class(
     return figures
 
 
-def nearest_clip(context: Floats, frames: int, paths: Floats) -> Floats:
-    """Predict the continuation of the most similar path of a collection, under the symmetries of `PathSymmetries`.
-
-    A path of the collection may be mirrored, played backwards, rotated by any angle and moved anywhere, as in the
-    training of `trajvq.tasks.Forecast`. Paths are compared, and the continuation is placed, relative to the last
-    position in the context.
-
-    Args:
-        context: ``(N, n, 2)`` positions; NaN where there is no object.
-        frames: M.
-        paths: ``(L, T, 2)`` complete paths of other clips, T at least n + M.
-
-    Returns:
-        ``(N, M, 2)``; NaN for an object without any position.
-    """
-    predicted = np.full((len(context), frames, 2), np.nan)
-    start = context.shape[1]
-    flat = paths[..., 0] + 1j * paths[..., 1]
-    flat = np.concatenate([flat, flat[:, ::-1]])
-    flat = np.concatenate([flat, flat.conj()])
-    for row, path in enumerate(context):
-        times = np.flatnonzero(np.isfinite(path).all(axis=-1))
-        if len(times):
-            points = path[:, 0] + 1j * path[:, 1]
-            last = points[times[-1]]
-            shape, others = points[times] - last, flat[:, times] - flat[:, times[-1:]]
-            cross = others.conj() @ shape
-            distance = np.square(np.abs(others)).sum(axis=1) - 2 * np.abs(cross)  # after the best rotation
-            best = int(distance.argmin())
-            turn = np.exp(1j * np.angle(cross[best]))
-            later = turn * (flat[best, start : start + frames] - flat[best, times[-1]]) + last
-            predicted[row] = np.stack([later.real, later.imag], axis=-1)
-    return predicted
-
-
 def _polynomial(degree: int, points: int | None = None) -> Callable[[Floats, int], Floats]:
     """Return a predictor that fits a polynomial by least squares to the last ``points`` positions; None for all."""
 
