@@ -41,14 +41,32 @@ def jumping(frame: int) -> tuple[float, float]:
     return (6.0, 6.0) if frame % 2 else (26.0, 24.0)
 
 
+def circling(frame: int) -> tuple[float, float]:
+    angle = 2 * np.pi * 1.25 * frame / 8  # its places lie 4.9 px from the middle of their neighbors
+    return 16 + 11 * np.cos(angle), 16 + 11 * np.sin(angle)
+
+
+def anywhere(frame: int) -> tuple[float, float]:
+    x, y = np.random.default_rng(frame + 40).uniform(4, 28, 2)
+    return float(x), float(y)
+
+
 def seldom(frame: int) -> tuple[float, float] | None:
     return line(frame) if frame % 2 else None
 
 
 @pytest.mark.parametrize(
     ("paths", "modeled"),
-    [((line,), True), ((line, other), False), ((jumping,), False), ((seldom,), False), ((), False)],
-    ids=["one", "two", "jumping", "seldom", "none"],
+    [
+        ((line,), True),
+        ((circling,), True),
+        ((line, other), False),
+        ((jumping,), False),
+        ((anywhere,), False),
+        ((seldom,), False),
+        ((), False),
+    ],
+    ids=["one", "circling", "two", "jumping", "anywhere", "seldom", "none"],
 )
 def test_only_one_steady_object_is_modeled(
     paths: tuple[Callable[[int], tuple[float, float] | None], ...], modeled: bool

@@ -19,6 +19,7 @@ BATCH = 8
 SINGLE = 0.9  # share of frames that must show exactly one object
 STEADY = 0.98  # share of its positions that must be steady
 JUMP = 1 / 8  # of the picture's shorter side; a steady position is no further from the middle of its neighbors in time
+TURN = 0.6  # or of the path's size: even three turns in 16 frames lead no further away, where random places lie at 1.2
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,9 @@ def choose_trajectory(tracks: Tracks, height: int, width: int) -> TrajectoryChoi
         width: Width of the picture in pixels.
     """
     jump = _distance_from_middle(tracks.pixel[:, :, 0])
-    jump = jump[np.isfinite(jump)]
-    steady = float((jump <= JUMP * min(height, width)).mean()) if len(jump) else 0.0
+    allowed = np.maximum(TURN * _size(tracks.pixel[:, :, 0]), JUMP * min(height, width))
+    known = np.isfinite(jump)
+    steady = float((jump <= allowed[:, None])[known].mean()) if known.any() else 0.0
     return TrajectoryChoice(len(tracks.count), float((tracks.count == 1).mean()), steady)
 
 
@@ -83,3 +85,12 @@ def _distance_from_middle(positions: Floats) -> Floats:
     """Return ``(N, T - 2)`` px: how far positions ``(N, T, 2)`` lie from the middle of those before and after."""
     middle = (positions[:, :-2] + positions[:, 2:]) / 2
     return np.asarray(np.linalg.norm(positions[:, 1:-1] - middle, axis=-1))
+
+
+def _size(positions: Floats) -> Floats:
+    """Return ``(N,)`` px: the RMS distance of positions ``(N, T, 2)`` from their mean; 0 without any."""
+    known = np.isfinite(positions).all(axis=-1)
+    count = np.maximum(known.sum(axis=1), 1)[:, None]
+    path = np.where(known[..., None], positions, 0.0)
+    offset = np.where(known[..., None], path - path.sum(axis=1, keepdims=True) / count[..., None], 0.0)
+    return np.asarray(np.sqrt(np.square(offset).sum(axis=(1, 2)) / count[:, 0]))
