@@ -18,6 +18,7 @@ SMALL = {
         "--model.network.keep=4",
         "--model.network.hidden=32",
         "--data.batch_size=8",
+        "--data.versions=1",
     ],
     "sample": [
         "--model.network.tokens.width=16",
@@ -26,12 +27,13 @@ SMALL = {
         "--model.network.tokens.background_width=8",
         "--model.network.tokens.background_depth=1",
         "--model.network.trajectory.width=16",
-        "--model.network.trajectory.depth=1",
+        "--model.network.trajectory.layers=1",
         "--model.network.trajectory.mixtures=2",
         "--model.network.appearance.width=16",
         "--model.samples=6",
         "--model.trajectory=always",  # the tokenizer of the tests is not trained
         "--data.batch_size=8",
+        "--data.versions=2",
     ],
     "forecast": [
         "--model.network.trajectory.width=16",
@@ -45,6 +47,7 @@ SMALL = {
         "--model.paths=16",
         "--model.warmup_steps=1",
         "--data.batch_size=8",
+        "--data.versions=2",
     ],
 }
 WINDOWS = 200  # instead of the 2000 of `trajvq.adaptation`

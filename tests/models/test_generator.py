@@ -15,6 +15,7 @@ from trajvq.models import (
     Generator,
     MaskedTokens,
     ParallelTokens,
+    PolynomialTrajectory,
     TrajectoryPredictor,
 )
 from trajvq.models.sampling import Sampling
@@ -247,7 +248,7 @@ def test_missing_conditions_are_refused() -> None:
         network.token_log_likelihood(tokens, Conditions(tracks=torch.zeros(2, 6, 2)))
 
 
-@pytest.mark.parametrize("trajectory", [AutoregressiveTrajectory, TrajectoryPredictor])
+@pytest.mark.parametrize("trajectory", [AutoregressiveTrajectory, PolynomialTrajectory, TrajectoryPredictor])
 @every_token_model
 def test_every_pair_of_parts_learns_and_continues_clips(trajectory: type[nn.Module], tokens: str) -> None:
     torch.manual_seed(0)

@@ -101,7 +101,13 @@ def test_mistakes_are_one_line(
 def test_a_task_on_tokens_starts_from_a_checkpoint_of_its_own(
     classify_run: Path, recon_run: Path, tokenizer: Path, dataset: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    common = ["--config=classify", f"--data.path={dataset}", f"--model.tokenizer_ckpt={tokenizer}", *SHORT]
+    common = [
+        "--config=classify",
+        "--data.versions=1",
+        f"--data.path={dataset}",
+        f"--model.tokenizer_ckpt={tokenizer}",
+        *SHORT,
+    ]
     common += [*SMALL["classify"], "--trainer.logger=false", "--model.learning_rate=0", "--model.weight_decay=0"]
     last = classify_run / "checkpoints/last.ckpt"
     assert main(["fit", *common, "--run=b", f"--model.init_from={last}", "--seed_everything=1"]) == 0

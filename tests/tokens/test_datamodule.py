@@ -147,11 +147,37 @@ def test_a_tracker_in_a_file_outside_is_a_class_in_the_config(
 ) -> None:
     (here / "mytracker.py").write_text(TRACKER)
     monkeypatch.syspath_prepend(str(here))
-    arguments = ["fit", "--config=classify", f"--data.path={dataset}", f"--model.tokenizer_ckpt={tokenizer}"]
+    arguments = [
+        "fit",
+        "--config=classify",
+        "--data.versions=1",
+        f"--data.path={dataset}",
+        f"--model.tokenizer_ckpt={tokenizer}",
+    ]
     short = ["--trainer.max_steps=1", "--trainer.val_check_interval=1", "--trainer.logger=false", "--data.batch_size=4"]
     assert main([*arguments, *short, "--data.tracker=mytracker.Mine", "--data.tracker.gain=2", "--run=a"]) == 0
     with h5py.File(next((here / "runs/tokens").rglob("train-tracks.h5"))) as file:
         assert file.attrs["tracker"] == "mytracker.Mine mine 7"
+
+
+@pytest.mark.parametrize(
+    ("augment", "most", "versions"),
+    [(ClipSymmetries(["rows"]), 100, 3), (ClipSymmetries(["rows"]), 2, 2), (None, 9, 1)],
+)
+def test_few_clips_have_more_versions(
+    augment: ClipSymmetries | None,
+    most: int,
+    versions: int,
+    dataset: Path,
+    tokenizer: Path,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("trajvq.tokens.datamodule.EXAMPLES", 3 * 32 + 31)
+    monkeypatch.setattr("trajvq.tokens.datamodule.MOST_VERSIONS", most)
+    data = module(dataset, tokenizer, versions="auto", augment=augment, train_clips=4)
+    assert data.tokens("train", True).tokens.shape[:2] == (4, versions)
+    assert data.tokens("train").tokens.shape[1] == 1
 
 
 @pytest.mark.parametrize(

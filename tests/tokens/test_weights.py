@@ -60,7 +60,13 @@ def test_a_dataset_is_tokenized_by_default_by_a_folder_and_by_a_checkpoint_alike
 @pytest.mark.usefixtures("default")
 def test_a_task_trains_and_tests_on_default(dataset: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     steps = ["--trainer.max_steps=2", "--trainer.val_check_interval=2", "--trainer.logger=false"]
-    common = ["--config=classify", f"--data.path={dataset}", "--model.tokenizer_ckpt=default", "--data.batch_size=8"]
+    common = [
+        "--config=classify",
+        "--data.versions=1",
+        f"--data.path={dataset}",
+        "--model.tokenizer_ckpt=default",
+        "--data.batch_size=8",
+    ]
     common += ["--model.network.width=16", "--model.network.keep=4", "--model.network.hidden=32"]
     assert main(["fit", *common, *steps, "--run=a"]) == 0
     assert "tokenizer: default (sha256" in capsys.readouterr().out

@@ -19,6 +19,9 @@ from trajvq.tokens.cache import ROOT, TokenCache
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.tracks import as_appearance, as_path
 
+EXAMPLES = 16_000  # of the training, versions of clips, with ``versions: auto``
+MOST_VERSIONS = 32
+
 
 class TokenClips:
     """Clips of one split as tokens, all of them in memory.
@@ -84,6 +87,7 @@ class TokenDataModule(TrajectoryDataModule):
         cache_tokens: Encode each clip once and keep its tokens; false encodes in every step, each time augmented
             differently.
         versions: Versions of each training clip in the cache: the clip itself, and others augmented by ``augment``.
+            ``auto``: as many as make `EXAMPLES` of the whole split, at most `MOST_VERSIONS`; 1 without ``augment``.
         augment: A `trajvq.augment.Augmentation` that keeps labels, such as `trajvq.augment.ClipSymmetries`. One that
             chooses for itself looks at the training clips first.
         tracks: Add two entries to batches of training, from the reconstruction of the tokens: ``tracks``, the
@@ -116,7 +120,7 @@ class TokenDataModule(TrajectoryDataModule):
         predict_split: str = "test",
         train_clips: int | None = None,
         cache_tokens: bool = True,
-        versions: int = 1,
+        versions: int | Literal["auto"] = 1,
         augment: nn.Module | None = None,
         tracks: bool = False,
         eval_tracks: bool = False,
@@ -135,9 +139,9 @@ class TokenDataModule(TrajectoryDataModule):
             predict_split,
             train_clips,
         )
-        if versions < 1:
+        if versions != "auto" and versions < 1:
             raise ValueError(f"data.versions is {versions}; the clip itself is the first")
-        if versions > 1 and augment is None:
+        if versions != "auto" and versions > 1 and augment is None:
             raise ValueError(f"data.versions is {versions} but data.augment is null; versions would all be alike")
         if (tracks or eval_tracks or labeled is not None) and not cache_tokens:
             raise ValueError("data.tracks, data.eval_tracks and data.labeled need data.cache_tokens")
@@ -199,7 +203,7 @@ class TokenDataModule(TrajectoryDataModule):
         if (split, train) not in self._tokens:
             clips, cache = self.clips(split), self._cache()
             count = min(self.train_clips or len(clips), len(clips)) if train else len(clips)
-            versions, device = self.versions if train else 1, self._device()
+            versions, device = self._versions(len(clips)) if train else 1, self._device()
             tokens = cache.tokens(clips, versions, self.augment, device)[:count]
             columns = self._columns(clips)
             if train:
@@ -248,6 +252,11 @@ class TokenDataModule(TrajectoryDataModule):
         if self.augment is not None:
             video, _ = self.augment(video, estimate_background(video))
         return self.tokenizer.encode(video)
+
+    def _versions(self, clips: int) -> int:
+        if self.versions != "auto":
+            return self.versions
+        return 1 if self.augment is None else min(max(EXAMPLES // max(clips, 1), 1), MOST_VERSIONS)
 
     def _cache(self) -> TokenCache:
         assert self.tokenizer is not None
