@@ -17,6 +17,7 @@ from trajvq.callbacks import CollapseWatch, LastCheckpoint, ReconstructionStrips
 from trajvq.callbacks.protocols import HasInitialWeights, HasScoreboards
 from trajvq.commands import registry, trainer
 from trajvq.commands.cluster import launched_together
+from trajvq.commands.default_weights import check_complete, default_weights
 from trajvq.commands.help import VERBS
 from trajvq.commands.messages import explain, first_problem
 from trajvq.data.datamodule import TrajectoryDataModule
@@ -26,9 +27,10 @@ from trajvq.io.checkpoint import read_checkpoint
 from trajvq.io.files import file_sha256, write_text
 from trajvq.io.urls import check_url, is_remote, refuse_credentials
 from trajvq.runs.checkpoints import newest_whole
-from trajvq.runs.folder import LATEST, best, finish, new_name, open_run
+from trajvq.runs.folder import LATEST, PACKAGED, best, finish, new_name, open_run
 from trajvq.runs.mirror import fetch_run, run_of
 from trajvq.runs.resume import changes, check_dataset
+from trajvq.tokens.weights import DEFAULT
 
 STRICT = {"parser_mode": "omegaconf+", "exit_on_error": False, "allow_abbrev": False}
 # Settings of one start of a run, which its config.yaml must not repeat.
@@ -101,14 +103,22 @@ class TrajvqCLI(LightningCLI):
         refuse_credentials(str(config.as_dict()))
         mirror = check_url(config.mirror.url) if config.mirror.url else None
         if self.subcommand == "fit":
+            if config.ckpt_path == DEFAULT:
+                check_complete({}, DEFAULT)
             self._open_run(config, mirror)
+        elif config.ckpt_path == DEFAULT:
+            self.run_folder, self.checkpoint = Path(config.run_root) / PACKAGED, DEFAULT
+            config.ckpt_path = str(default_weights(config, self.run_folder, self.command))
         else:
             self._find_run(config, mirror)
         if config.ckpt_path:
             path = local_copy(config.ckpt_path)
             self.content = read_checkpoint(path)
-            self.checkpoint = config.ckpt_path if is_remote(config.ckpt_path) else os.path.relpath(path.resolve())
+            named = self.checkpoint or (config.ckpt_path if is_remote(config.ckpt_path) else "")
+            self.checkpoint = named or os.path.relpath(path.resolve())
             config.ckpt_path = str(path)
+            if self.subcommand == "fit":
+                check_complete(self.content, self.checkpoint)
             say(f"checkpoint: {self.checkpoint} (sha256 {file_sha256(path)[:12]})")
 
     def _open_run(self, config: Any, mirror: str | None) -> None:

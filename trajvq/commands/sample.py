@@ -22,6 +22,8 @@ from trajvq.report.pictures import save_png
 from trajvq.report.samples import render_samples, save_animation
 from trajvq.runs.folder import LATEST, best
 from trajvq.tokens.sampling import BATCH, Loaded, load_generator, sample_clips
+from trajvq.tokens.task_weights import default_checkpoint
+from trajvq.tokens.weights import DEFAULT
 
 PICTURED = 64  # clips of each class on the sheet; the animation has half as many of all classes together
 SPLITS = ("train", "val", "test")
@@ -41,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--ckpt_path",
         default=str(best(Path("runs/sample") / LATEST)),
-        help="checkpoint of the generator (default: %(default)s)",
+        help="checkpoint of the generator, or `default` for the one of the package (default: %(default)s)",
     )
     parser.add_argument("--tokenizer_ckpt", help="checkpoint of the tokenizer, if it has moved since the training")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same clips (default: 0)")
@@ -66,7 +68,8 @@ def main(arguments: Sequence[str]) -> int:
     if min(counts.values(), default=0) < 1 or args.batch_size < 1:
         raise UserError("ask for at least one clip: --num N, --val N, --test N, --batch_size N")
     model = load_generator(args.ckpt_path, args.tokenizer_ckpt)
-    sha256 = file_sha256(local_copy(args.ckpt_path))
+    packaged = args.ckpt_path == DEFAULT
+    sha256 = file_sha256(default_checkpoint("sample") if packaged else local_copy(args.ckpt_path))
     print(f"checkpoint: {args.ckpt_path} (sha256 {sha256[:12]})  tokenizer: {model.tokenizer}", flush=True)
     labels = labels_of(args.label, model.classes)
     frames, sampling = _latent_frames(args.frames, model), sampling_of(model, vars(args))

@@ -11,6 +11,7 @@ from trajvq.io.files import write_text
 
 COMPLETE = "complete.json"  # written last; a run without it can continue
 LATEST = "latest"
+PACKAGED = "default"  # tests of the weights that come with the package, in a folder that is no run
 DEBUG = "debug"  # runs in a folder of this name never become `latest`
 
 
@@ -28,7 +29,7 @@ def open_run(root: Path, name: str) -> Path:
         UserError: If the run is already finished or the folder cannot be written.
     """
     run = root / name
-    if name in (LATEST, "", ".", "..") or Path(name).name != name:
+    if name in (LATEST, PACKAGED, "", ".", "..") or Path(name).name != name:
         raise UserError(f"--run {name!r} is not a valid name; choose a plain word")
     if (run / COMPLETE).exists():
         raise UserError(f"run {run} is finished; choose another --run, or test it with --ckpt_path {best(run)}")

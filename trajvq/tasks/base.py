@@ -32,8 +32,8 @@ class Task(L.LightningModule):
         betas: Decay rates of AdamW's running averages.
         weight_decay: Decoupled weight decay.
         matrix_learning_rate: Peak learning rate of Muon, for matrices; None trains all parameters by AdamW.
-        init_from: Weights that a new run starts from, of the same network: a checkpoint of the task, its fsspec URL or,
-            for a tokenizer, an exported folder, ``hf://OWNER/NAME`` or ``default``; None for random weights.
+        init_from: Weights that a new run starts from, of the same network: a checkpoint of the task, its fsspec URL,
+            ``default`` or, for a tokenizer, an exported folder or ``hf://OWNER/NAME``; None for random weights.
 
     Attributes:
         task: Name of the task's run folder, ``runs/TASK``.

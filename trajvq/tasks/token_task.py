@@ -14,6 +14,7 @@ from trajvq.tasks.tokenizer_check import check_tokenizer_on
 from trajvq.tokens.datamodule import TokenDataModule
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.loading import trained_for
+from trajvq.tokens.task_weights import default_checkpoint
 from trajvq.tokens.weights import DEFAULT, Weights, of_checkpoint
 
 
@@ -27,7 +28,7 @@ class TokenTask(Task):
         tokenizer_ckpt: Checkpoint of the tokenizer, a path or fsspec URL; or an exported folder, or ``default``.
         network: The network to train.
         settings: The arguments of `Task`; ``init_from`` is a checkpoint of the same task on the same tokenizer, grid of
-            tokens and classes.
+            tokens and classes, or ``default`` for that of the package.
 
     Attributes:
         adapted: How the training adapted to its clips, a line each.
@@ -62,9 +63,8 @@ class TokenTask(Task):
 
     def load_weights(self, source: str) -> Weights:
         """Copy the network's weights from a checkpoint; see `Task.load_weights`."""
-        if source == DEFAULT:
-            raise UserError(f"there are no {DEFAULT} weights for {self.task}; give model.init_from a checkpoint of it")
-        content = read_checkpoint(source)
+        local = default_checkpoint(self.task) if source == DEFAULT else local_copy(source)
+        content = read_checkpoint(local if source == DEFAULT else source)
         spec = content.get("hyper_parameters", {}).get("network")
         if spec is None or "trained_for" not in content:
             raise UserError(f"model.init_from {source} is no checkpoint of {self.task}; give one, or leave it out")
@@ -77,7 +77,7 @@ class TokenTask(Task):
                 f"{', '.join(classes) or 'none'}, the data have {self.layout.grid} and "
                 f"{', '.join(self.classes) or 'none'}; give the data it was trained for, or leave out model.init_from"
             )
-        weights = of_checkpoint(source, local_copy(source), content, spec, "network.")
+        weights = of_checkpoint(source, local, content, spec, "network.")
         weights.copy_to(self.network, "model.network")
         return weights
 

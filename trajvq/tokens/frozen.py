@@ -145,6 +145,11 @@ class FrozenTokenizer:
             UserError: If it was trained on another tokenizer.
         """
         if stored is None or stored["sha256"] != self.sha256:
+            if stored and stored["path"] == self.path == DEFAULT:
+                raise UserError(
+                    f"{checkpoint} was trained on the tokenizer {DEFAULT} of another trajvq (sha256 "
+                    f"{stored['sha256'][:12]}, here {self.sha256[:12]}); train it again, or install that trajvq"
+                )
             other = f"{stored['path']} (sha256 {stored['sha256'][:12]})" if stored else "none"
             raise UserError(
                 f"{checkpoint} was trained on the tokenizer {other}, not on {self.path} (sha256 {self.sha256[:12]}); "

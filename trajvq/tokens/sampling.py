@@ -17,7 +17,8 @@ from trajvq.models.token_model import Conditions
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.loading import trained_for
 from trajvq.tokens.protocol import module_of
-from trajvq.tokens.weights import misfits
+from trajvq.tokens.task_weights import default_checkpoint
+from trajvq.tokens.weights import DEFAULT, misfits
 
 PREFIX = "network."
 BATCH = 64
@@ -108,13 +109,13 @@ def load_generator(path: str | Path, tokenizer_ckpt: str | None = None) -> Loade
     """Load a generator from a checkpoint of ``trajvq fit --config configs/sample.yaml``.
 
     Args:
-        path: The checkpoint, or its fsspec URL.
+        path: The checkpoint, its fsspec URL, or ``default`` for the generator that comes with the package.
         tokenizer_ckpt: Checkpoint of the tokenizer; None for the path stored in the generator's checkpoint.
 
     Raises:
         UserError: If the checkpoint holds no generator, or one trained on another tokenizer.
     """
-    content = read_checkpoint(path)
+    content = read_checkpoint(default_checkpoint("sample") if path == DEFAULT else path)
     spec = content.get("hyper_parameters", {}).get("network")
     network = module_of(spec) if spec and "trained_for" in content else None
     if not isinstance(network, Generator):

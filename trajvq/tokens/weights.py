@@ -99,14 +99,14 @@ def of_checkpoint(
     """Return the weights of one network in a checkpoint.
 
     Args:
-        source: Path or URL of the checkpoint.
+        source: Path or URL of the checkpoint, or ``default``.
         local: Its local copy.
         content: Its content.
         spec: Class path and arguments of the network.
         prefix: What the names of its parameters begin with in the checkpoint.
     """
     state = {n.removeprefix(prefix): value for n, value in content["state_dict"].items() if n.startswith(prefix)}
-    path = str(source) if is_remote(source) else str(local.resolve())
+    path = str(source) if is_remote(source) or source == DEFAULT else str(local.resolve())
     return Weights(path, file_sha256(local), spec, state, _skill(content))
 
 
