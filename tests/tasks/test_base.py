@@ -12,7 +12,7 @@ from tests.conftest import Run
 from tests.interruptions import interrupt_at
 from tests.toy_runs import SHORT, SMALL
 from trajvq.cli import main
-from trajvq.tokens import weights
+from trajvq.tokens import task_weights, weights
 
 ONE_STEP = ["--trainer.max_steps=1", "--trainer.val_check_interval=1"]
 NO_STEP = ["--model.learning_rate=0", "--model.matrix_learning_rate=null", "--model.weight_decay=0"]
@@ -99,8 +99,15 @@ def test_mistakes_are_one_line(
 
 
 def test_a_task_on_tokens_starts_from_a_checkpoint_of_its_own(
-    classify_run: Path, recon_run: Path, tokenizer: Path, dataset: Path, here: Path, capsys: pytest.CaptureFixture[str]
+    classify_run: Path,
+    recon_run: Path,
+    tokenizer: Path,
+    dataset: Path,
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(task_weights, "FOLDER", here / "none")
     common = [
         "--config=classify",
         "--data.versions=1",
@@ -115,7 +122,7 @@ def test_a_task_on_tokens_starts_from_a_checkpoint_of_its_own(
     assert f"starts from {last} (sha256 " in capsys.readouterr().out
     recon = recon_run / "checkpoints/last.ckpt"
     for source, words in (
-        ("default", "there are no default weights for classify; give"),
+        ("default", "this trajvq has no default weights of classify"),
         (str(recon), "is no checkpoint of classify"),
     ):
         assert main(["fit", *common, "--run=c", f"--model.init_from={source}"]) == 2

@@ -29,8 +29,10 @@ def open_run(root: Path, name: str) -> Path:
         UserError: If the run is already finished or the folder cannot be written.
     """
     run = root / name
-    if name in (LATEST, PACKAGED, "", ".", "..") or Path(name).name != name:
+    if name in (LATEST, "", ".", "..") or Path(name).name != name:
         raise UserError(f"--run {name!r} is not a valid name; choose a plain word")
+    if name == PACKAGED:
+        raise UserError(f"--run {name} is where the weights of the package are tested; choose another name")
     if (run / COMPLETE).exists():
         raise UserError(f"run {run} is finished; choose another --run, or test it with --ckpt_path {best(run)}")
     probe = run / f".writable.{os.getpid()}"
