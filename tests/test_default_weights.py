@@ -1,4 +1,4 @@
-"""The command that makes the package's weights: resumable, and what it writes is what `default` reads."""
+"""The commands that make the package's weights: resumable, and what they write is what `default` reads."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,12 @@ import pytest
 
 import trajvq
 from tests.scripts import load
+from tests.toy_runs import SMALL
 from trajvq.cli import main
-from trajvq.tokens import weights
+from trajvq.io.checkpoint import read_checkpoint
+from trajvq.tokens import FrozenTokenizer, task_weights, weights
+from trajvq.tokens.export import write_folder
+from trajvq.tokens.protocol import spec_of
 
 TOY = ["--model.tokenizer.width=16", "--data.batch_size=4", "--collapse.on_collapse=warn"]
 
@@ -33,6 +37,36 @@ def test_the_command_trains_tests_and_exports_once(
     assert {"skill", "visible", "centroid_error"} <= content["test"]["figures"].keys()
     assert trajvq.load_tokenizer("default").codebook_size == 1000
     assert "card:" in capsys.readouterr().out
+
+
+def test_tasks_are_trained_tested_and_made_slim_once(
+    dataset: Path, tokenizer: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = trajvq.load_tokenizer(tokenizer)
+    write_folder(network, spec_of(network), {"skill": 0.5}, here / "default")
+    monkeypatch.setattr(weights, "FOLDER", here / "default")
+    monkeypatch.setattr(task_weights, "FOLDER", here / "tasks")
+    script, verbs = load("weights/make_tasks.py", monkeypatch), []
+
+    def run(*words: str) -> None:
+        verbs.append(words[0])
+        assert main(words) == 0
+
+    monkeypatch.setattr(script, "trajvq", run)
+    for _ in range(2):
+        script.make("classify", here / "tasks", here / "runs", 4, [*SMALL["classify"], f"--data.path={dataset}"])
+        script.write_table(here / "tasks")
+    assert verbs == ["fit", "test"]
+    content = read_checkpoint(task_weights.default_checkpoint("classify"))
+    assert content["tokenizer"] == FrozenTokenizer("default").identity()
+    assert content["about"]["dataset"] == content["trajvq"]["dataset"]
+    accuracy = json.loads((here / "runs/classify-4/scoreboards/test.json").read_text())["rows"]["model"]["accuracy"]
+    text = f"{accuracy['value']:.4f} ({accuracy['low']:.4f} to {accuracy['high']:.4f})"
+    assert content["test"]["figures"]["accuracy"] == text
+    readme = (here / "tasks/README.md").read_text()
+    assert f"| accuracy | {text} |" in readme
+    assert f"## classify\n\n12 clips; step {content['global_step']}, best val/accuracy " in readme
+    assert str(here) not in readme
 
 
 def test_a_command_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

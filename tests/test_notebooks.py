@@ -1,4 +1,4 @@
-"""The notebooks run on toy runs, in one kernel, and are stored without output."""
+"""The notebooks run on toy runs and on the weights of the package, in one kernel, and are stored without output."""
 
 import os
 from pathlib import Path
@@ -9,6 +9,7 @@ import pytest
 from nbclient import NotebookClient
 
 from tests.toy_runs import copy_run
+from trajvq.tokens.task_weights import FOLDER as FOLDER_OF_WEIGHTS
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -18,11 +19,8 @@ def read(path: Path) -> Any:
     return nbformat.read(path, 4)  # type: ignore[no-untyped-call]
 
 
-def test_all_of_them_run(
-    recon_run: Path, sample_run: Path, forecast_run: Path, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for run in (recon_run, sample_run, forecast_run):
-        copy_run(run, here)
+def output_of_all(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run the notebooks in the current folder and return what they print."""
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]))
     together = read(NOTEBOOKS[0])
@@ -33,10 +31,28 @@ def test_all_of_them_run(
         together.cells += cells
     NotebookClient(together, timeout=120, kernel_name="python3").execute()
     outputs = [output for cell in together.cells for output in cell.get("outputs", [])]
-    text = "".join(output.get("text", "") + output.get("data", {}).get("text/plain", "") for output in outputs)
+    return "".join(output.get("text", "") + output.get("data", {}).get("text/plain", "") for output in outputs)
+
+
+def check(text: str) -> None:
     assert "mean_frame" in text
     assert "target helical" in text
     assert "of the tokens change when the object is removed" in text
+
+
+def test_they_open_runs_of_your_own(
+    recon_run: Path, sample_run: Path, forecast_run: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run in (recon_run, sample_run, forecast_run):
+        monkeypatch.setenv(f"TRAJVQ_{run.parent.name.upper()}", str(copy_run(run, here)))
+    check(output_of_all(monkeypatch))
+    assert not (here / "datasets").exists()
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.skipif(not FOLDER_OF_WEIGHTS.is_dir(), reason="a checkout before experiments/weights/make_tasks.py")
+def test_they_run_on_the_weights_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    check(output_of_all(monkeypatch))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
