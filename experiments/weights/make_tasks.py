@@ -96,11 +96,11 @@ def write_table(out: Path) -> None:
         content = read_checkpoint(path)
         facts, test, score = content["about"], content["test"], content["score"]
         training = f"step {content['global_step']:,}, best {score['monitor']} {score['value']:.4g}"
-        origin = f"commit {facts['commit']}, {facts['machine']}, {facts['day']}"
+        source = f"commit {facts['commit']}, {facts['machine']}, {facts['day']}"
         lines += [
             f"## {task}",
             "",
-            f"{test['clips']} clips; {training}; {origin}.",
+            f"{test['clips']} clips; {training}; {source}.",
             "",
             "| figure | value |",
             "|---|---|",

@@ -54,7 +54,7 @@ def help_text(verb: str) -> str:
         checkpoint = "start from this checkpoint; to continue a run, use --run instead"
     else:
         run = "the run to use"
-        checkpoint = "checkpoint, or `default` of the package (not set: best.ckpt of --run or the newest finished run)"
+        checkpoint = "checkpoint, or `default` of the package (not set: best.ckpt of --run or the newest run)"
     return USAGE.format(
         verb=verb,
         description=DESCRIPTIONS[verb],
