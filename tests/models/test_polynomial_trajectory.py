@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tests.models.common import generators
 from trajvq.models.polynomial_trajectory import PolynomialTrajectory, gram_polynomials
@@ -20,6 +20,12 @@ def make(coefficients: int = 4) -> PolynomialTrajectory:
     network = PolynomialTrajectory(coefficients, width=16, layers=2, mixtures=4)
     network.build(LAYOUT, 3)
     return network.eval()
+
+
+def last_layer(network: PolynomialTrajectory) -> nn.Linear:
+    layer = network.head[1]
+    assert isinstance(layer, nn.Linear)
+    return layer
 
 
 def circles(count: int, noise: float = 0.0) -> Tensor:
@@ -56,8 +62,8 @@ def test_snapping_takes_off_noise_and_keeps_the_path() -> None:
 def test_probabilities_of_all_values_of_a_coefficient_sum_to_one(order: int) -> None:
     network = make()
     with torch.no_grad():  # wide enough for a coarse sum
-        network.head[1].bias.view(4, 6)[:, 3:5] = 0.0
-        network.head[1].weight.view(4, 6, 16)[:, 3:5] = 0.0
+        last_layer(network).bias.view(4, 6)[:, 3:5] = 0.0
+        last_layer(network).weight.view(4, 6, 16)[:, 3:5] = 0.0
     base = network._coefficients(circles(1))
     axis = torch.linspace(-1, 1, 301) * 12 * float(network.size[order])
     offsets = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), dim=-1).view(-1, 2)
@@ -86,7 +92,7 @@ def test_samples_are_as_frequent_as_their_probability_says() -> None:
     """For a model q of its own samples, the mean of p(x) / q(x) over them is 1 for every other density p."""
     network, other = make(), make()
     with torch.no_grad():
-        other.head[1].bias.view(4, 6)[:, 1:3] += 0.2
+        last_layer(other).bias.view(4, 6)[:, 1:3] += 0.2
     label = torch.zeros(8000, dtype=torch.int64)
     tracks = sample(network, label, Sampling())
     assert torch.allclose(network.snap(tracks), tracks, atol=1e-5)

@@ -85,11 +85,11 @@ class PolynomialTrajectory(nn.Module):
         In training some of the tracks are continued: their first positions are given, and the probability is that of
         the coefficients given these.
         """
-        given = torch.zeros_like(label)
+        context = torch.zeros_like(label)
         if self.training:
             length = torch.randint(1, self.frames, label.shape, device=label.device)
-            given = length * (torch.rand(label.shape, device=label.device) < CONTINUED)
-        return self._log_probability(tracks, given, label)
+            context = length * (torch.rand(label.shape, device=label.device) < CONTINUED)
+        return self._log_probability(tracks, context, label)
 
     def loss(self, tracks: Tensor, context: Tensor, label: Tensor) -> Tensor:
         """Return the mean negative log-probability of a position after the context; see `TrajectoryModel.loss`."""
@@ -103,11 +103,11 @@ class PolynomialTrajectory(nn.Module):
 
         The noise scale multiplies the width of each Gaussian; at 0 coefficients are the means of the likeliest ones.
         """
-        number, given = candidates(sampling.guidance), prefix.shape[1]
+        number, context = candidates(sampling.guidance), prefix.shape[1]
         uniform = uniforms(generators, self.count * number * 3, prefix.device).view(len(label), self.count, number, 3)
         labels = label if sampling.guidance == 1 else torch.cat([label, torch.full_like(label, self.classes)])
         copies = len(labels) // len(label)
-        start = self._prefix(prefix, torch.full_like(label, given)).repeat(copies, 1)
+        start = self._prefix(prefix, torch.full_like(label, context)).repeat(copies, 1)
         coefficients = prefix.new_zeros((len(label), self.count, 2))
         for k in range(self.count):
             order = torch.tensor([k], device=prefix.device)
@@ -116,13 +116,13 @@ class PolynomialTrajectory(nn.Module):
             mixture = Mixture(*(part[:, 0] for part in mixtures))
             point = mixture.sample(uniform[:, k], sampling.noise_scale, sampling.guidance)
             coefficients[:, k] = self._rounded(frame.out_of(point[:, None])[:, 0])
-        return torch.cat([prefix, self._positions(coefficients)[:, given:frames]], dim=1)
+        return torch.cat([prefix, self._positions(coefficients)[:, context:frames]], dim=1)
 
-    def _log_probability(self, tracks: Tensor, given: Tensor, label: Tensor) -> Tensor:
-        """Return ``(B, F)``, where the first ``given`` ``(B,)`` positions are known."""
+    def _log_probability(self, tracks: Tensor, context: Tensor, label: Tensor) -> Tensor:
+        """Return ``(B, F)``, where the first ``context`` ``(B,)`` positions are known."""
         coefficients = self._coefficients(tracks)
         order = torch.arange(self.count, device=tracks.device)
-        mixtures = self._mixtures(coefficients, self._prefix(tracks, given), label, order)
+        mixtures = self._mixtures(coefficients, self._prefix(tracks, context), label, order)
         points = self._frame(coefficients, order).into(coefficients)
         return mixtures.log_density(points) + self.grid.log().sum()
 
@@ -137,12 +137,12 @@ class PolynomialTrajectory(nn.Module):
         """Return tracks ``(B, T, 2)``."""
         return torch.einsum("tf,bfc->btc", self.basis, coefficients)
 
-    def _prefix(self, tracks: Tensor, given: Tensor) -> Tensor:
-        """Return an embedding ``(B, D)`` of the first ``given`` ``(B,)`` positions; 0 without any."""
-        known = (torch.arange(self.frames, device=tracks.device) < given[:, None]).to(tracks.dtype)
+    def _prefix(self, tracks: Tensor, context: Tensor) -> Tensor:
+        """Return an embedding ``(B, D)`` of the first ``context`` ``(B,)`` positions; 0 without any."""
+        visible = (torch.arange(self.frames, device=tracks.device) < context[:, None]).to(tracks.dtype)
         missing = self.frames - tracks.shape[1]
         whole = nn.functional.pad(tracks, (0, 0, 0, missing))
-        embedded: Tensor = self.embed_prefix(torch.cat([(whole * known[..., None]).flatten(1), known], dim=1))
+        embedded: Tensor = self.embed_prefix(torch.cat([(whole * visible[..., None]).flatten(1), visible], dim=1))
         return embedded
 
     def _frame(self, coefficients: Tensor, order: Tensor) -> ReferenceFrame:
@@ -168,10 +168,10 @@ class PolynomialTrajectory(nn.Module):
             label: ``(B,)``.
             order: ``(N,)``, which ones.
         """
-        known = order[:, None] > torch.arange(self.count, device=order.device)
+        earlier = order[:, None] > torch.arange(self.count, device=order.device)
         direction, side = frame = self._frame(coefficients, order)
         each = ReferenceFrame(direction[:, :, None], side[:, :, None])  # axes of N for the F before
-        relative = each.into((coefficients / self.size)[:, None] * known[..., None])
+        relative = each.into((coefficients / self.size)[:, None] * earlier[..., None])
         features = torch.cat([relative.flatten(2), (SMALL * relative).asinh().flatten(2) / 2, frame.heading], dim=-1)
         hidden = self.embed(features) + self.order(order) + (prefix + self.label(label))[:, None]
         weight, raw = self.head(self.body(hidden)).unflatten(-1, (self.mixtures, 6)).split((1, 5), dim=-1)

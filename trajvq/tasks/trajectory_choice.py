@@ -60,8 +60,8 @@ def choose_trajectory(tracks: Tracks, height: int, width: int) -> TrajectoryChoi
     """
     jump = _distance_from_middle(tracks.pixel[:, :, 0])
     allowed = np.maximum(TURN * _size(tracks.pixel[:, :, 0]), JUMP * min(height, width))
-    known = np.isfinite(jump)
-    steady = float((jump <= allowed[:, None])[known].mean()) if known.any() else 0.0
+    finite = np.isfinite(jump)
+    steady = float((jump <= allowed[:, None])[finite].mean()) if finite.any() else 0.0
     return TrajectoryChoice(len(tracks.count), float((tracks.count == 1).mean()), steady)
 
 
@@ -89,8 +89,8 @@ def _distance_from_middle(positions: Floats) -> Floats:
 
 def _size(positions: Floats) -> Floats:
     """Return ``(N,)`` px: the RMS distance of positions ``(N, T, 2)`` from their mean; 0 without any."""
-    known = np.isfinite(positions).all(axis=-1)
-    count = np.maximum(known.sum(axis=1), 1)[:, None]
-    path = np.where(known[..., None], positions, 0.0)
-    offset = np.where(known[..., None], path - path.sum(axis=1, keepdims=True) / count[..., None], 0.0)
-    return np.asarray(np.sqrt(np.square(offset).sum(axis=(1, 2)) / count[:, 0]))
+    visible = np.asarray(np.isfinite(positions).all(axis=-1))
+    count = np.maximum(visible.sum(axis=1), 1)
+    path = np.where(visible[..., None], positions, 0.0)
+    offset = np.where(visible[..., None], path - path.sum(axis=1, keepdims=True) / count[:, None, None], 0.0)
+    return np.asarray(np.sqrt(np.square(offset).sum(axis=(1, 2)) / count))

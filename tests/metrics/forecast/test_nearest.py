@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from trajvq.augment import ClipSymmetries, PathSymmetries
+from trajvq.augment import ClipSymmetries, ClipSymmetry, PathSymmetries
 from trajvq.io.arrays import Floats
 from trajvq.metrics.forecast.nearest import Moves, nearest_clip
 
@@ -40,7 +40,7 @@ def test_anywhere_it_is_recognized_at_any_position_and_in_spite_of_gaps() -> Non
 
 def test_otherwise_it_is_found_under_the_symmetries_and_shifts_of_the_augmentation() -> None:
     torch.manual_seed(0)
-    names = ["columns", "rows", "transpose", "reverse"]
+    names: list[ClipSymmetry] = ["columns", "rows", "transpose", "reverse"]
     augment = ClipSymmetries(names, 2)
     moved = in_pixels(augment.paths(scaled(paths(), (64, 64)), 64, 64), (64, 64))
     later = nearest_clip(moved[:, :6], 4, paths(), Moves(symmetries=names, shift=2), (64, 64))

@@ -48,8 +48,8 @@ def nearest_clip(context: Floats, frames: int, paths: Floats, moves: Moves, size
         times = np.flatnonzero(np.isfinite(path).all(axis=-1))
         if len(times):
             future = slice(len(path), len(path) + frames)
-            continued = _turned if moves.anywhere else _shifted
-            later[row] = continued(path, times, future, paths, shift)
+            predict = _turned if moves.anywhere else _shifted
+            later[row] = predict(path, times, future, paths, shift)
     return later * picture
 
 
