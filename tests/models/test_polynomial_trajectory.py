@@ -137,10 +137,18 @@ def test_the_loss_does_not_see_what_it_is_given() -> None:
 
 def test_continuing_is_trained_beside_sampling() -> None:
     network, label = make().train(), torch.zeros(64, dtype=torch.int64)
-    tracks = circles(64)
+    network.noise, tracks = 0.0, circles(64)
     torch.manual_seed(0)
     some = (network.log_probability(tracks, label) != network.eval().log_probability(tracks, label)).any(dim=1)
     assert 0 < int(some.sum()) < 32
+
+
+def test_coefficients_are_noisy_in_training_alone() -> None:
+    network, label, tracks = make(), torch.zeros(64, dtype=torch.int64), circles(64)
+    clean = network.log_probability(tracks, label)
+    noisy = network.train().log_probability(tracks, label)
+    assert not torch.allclose(noisy[:, 1:], clean[:, 1:], atol=1e-3)
+    assert torch.equal(network.eval().log_probability(tracks, label), clean)
 
 
 def test_guidance_makes_tracks_likelier_for_their_class() -> None:
@@ -155,6 +163,22 @@ def test_guidance_makes_tracks_likelier_for_their_class() -> None:
             without = network.log_probability(tracks, torch.full_like(label, 3)).sum(dim=1)
         gains.append(float((with_class - without).mean()))
     assert gains[1] > gains[0] + 0.5
+
+
+def test_it_takes_as_many_coefficients_as_the_tracks_need() -> None:
+    """A line needs two, a circle more; noise that the tracker adds does not count."""
+    line = torch.linspace(-1, 1, 8)[:, None] * torch.tensor([0.5, 0.2]) + torch.rand(100, 1, 2) / 4
+    for tracks, least, most in ((line, 2, 2), (circles(100), 4, 7), (torch.rand(100, 8, 2), 8, 8)):
+        tracks = tracks + 0.001 * torch.randn(tracks.shape, generator=torch.Generator().manual_seed(0))
+        gaps = tracks.clone()
+        gaps[3, 2:4] = torch.nan
+        network = PolynomialTrajectory(width=16, layers=2, mixtures=4)
+        assert "coefficients" in network.adapt(gaps)
+        network.build(LAYOUT, 3)
+        assert least <= network.count <= most
+        rms = network._coefficients(tracks).square().mean(dim=(0, 2)).sqrt()
+        assert torch.allclose(network.size[:, 0], rms, rtol=0.1, atol=0.01)
+        assert float((network.snap(tracks) - tracks).norm(dim=-1).square().mean().sqrt()) < 1 / 160
 
 
 def test_bad_settings_are_refused() -> None:

@@ -9,6 +9,7 @@ B clips, T frames, F coefficients of x and as many of y, K Gaussians, D channels
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from trajvq.models.sampling import Sampling, uniforms
 from trajvq.models.transformer import TokenLayout
 
 GRID = 512  # grid lines of coefficients in a token's cell
+TOLERANCE = 1 / 160  # half pictures: 0.2 px of 64; as near as polynomials come to tracks, in the mean over frames
+FOLLOWED = 0.95  # share of the tracks for which this holds
 LEVEL = 0.35  # typical size of the lowest two coefficients, relative to the root of T, in half pictures
 DECAY = 0.6  # of each further one, relative to the one before
 MIN_LOG_WIDTH, MAX_LOG_WIDTH = -7.0, 3.0  # of a Gaussian, relative to the typical size of its coefficient
@@ -37,11 +40,15 @@ class PolynomialTrajectory(nn.Module):
 
     Args:
         coefficients: F; at most T. A motion that turns back and forth often needs more. With T the track is complete,
-            the noise of the tracker included.
+            the noise of the tracker included. ``auto``: as many as follow the tracks of training clips, see `adapt`;
+            T if there are none.
         width: D.
         layers: Residual layers.
         mixtures: K.
+        noise: Of the coefficients that the network sees in training, relative to their typical size. Without it a
+            network that knows its few tracks by heart goes astray once a sampled coefficient is in none of them.
         dropout: Share dropped in training.
+        sizes: ``(F,)`` typical sizes of the coefficients, in half pictures, which `adapt` measures.
     """
 
     basis: Tensor
@@ -50,25 +57,55 @@ class PolynomialTrajectory(nn.Module):
     has_density = True
 
     def __init__(
-        self, coefficients: int = 10, width: int = 192, layers: int = 4, mixtures: int = 8, dropout: float = 0.0
+        self,
+        coefficients: int | Literal["auto"] = "auto",
+        width: int = 192,
+        layers: int = 4,
+        mixtures: int = 8,
+        noise: float = 0.03,
+        dropout: float = 0.0,
+        sizes: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        if coefficients < 1:
+        if coefficients != "auto" and coefficients < 1:
             raise ValueError(f"a track of {coefficients} coefficients is nowhere; give at least 1")
         self.coefficients, self.width, self.layers = coefficients, width, layers
-        self.mixtures, self.dropout = mixtures, dropout
+        self.mixtures, self.noise, self.dropout = mixtures, noise, dropout
+        self.sizes = None if sizes is None else list(sizes)
+
+    def adapt(self, tracks: Tensor) -> str:
+        """Choose the number of coefficients, if it is ``auto``, and measure their sizes; see `AdaptiveTrajectory`.
+
+        The number is the smallest for which the polynomials follow 95 % of the tracks to 1/160 of half a picture.
+        """
+        tracks = fill_gaps(tracks).double()
+        frames = tracks.shape[1]
+        every = torch.einsum("tf,btc->bfc", gram_polynomials(frames, frames).double(), tracks)
+        beyond = every.square().sum(dim=2).flip(1).cumsum(dim=1).flip(1)  # (B, T): of this coefficient and all later
+        distance = torch.nn.functional.pad((beyond / frames).sqrt(), (0, 1))  # (B, T + 1), with so many coefficients
+        follows = distance.quantile(FOLLOWED, dim=0) <= TOLERANCE
+        enough = max(int(follows.to(torch.uint8).argmax()), 1)
+        count = enough if self.coefficients == "auto" else min(self.coefficients, frames)
+        self.coefficients = count
+        self.sizes = [round(float(size), 6) for size in every[:, :count].square().mean(dim=(0, 2)).sqrt()]
+        far = 100 * float(distance[:, count].quantile(FOLLOWED))
+        return (
+            f"paths: polynomials of {count} coefficients; they follow {FOLLOWED:.0%} of the tracks to {far:.2f} % of "
+            "half a picture"
+        )
 
     def build(self, layout: TokenLayout, classes: int) -> None:
         """Create the layers with fresh weights; see `TrajectoryModel.build`."""
         width, self.classes = self.width, classes
         self.frames = layout.grid[0] * layout.frames
-        self.count = min(self.coefficients, self.frames)
+        self.count = self.frames if self.coefficients == "auto" else min(self.coefficients, self.frames)
         self.register_buffer("basis", gram_polynomials(self.frames, self.count), persistent=False)
         order = torch.arange(self.count)
-        size = LEVEL * self.frames**0.5 * DECAY ** (order - 1).clamp(min=0)
-        self.register_buffer("size", size[:, None], persistent=False)
         square = torch.tensor([2 / (GRID * layout.grid[2]), 2 / (GRID * layout.grid[1])])
         self.register_buffer("grid", square, persistent=False)  # in x and y
+        size = LEVEL * self.frames**0.5 * DECAY ** (order - 1).clamp(min=0)
+        size = size if self.sizes is None else torch.tensor(self.sizes)
+        self.register_buffer("size", size.clamp(min=float(square.max()))[:, None], persistent=False)
         self.embed = nn.Linear(4 * self.count + 2, width)
         self.embed_prefix = nn.Linear(3 * self.frames, width, bias=False)
         self.order, self.label = nn.Embedding(self.count, width), nn.Embedding(classes + 1, width)
@@ -120,11 +157,12 @@ class PolynomialTrajectory(nn.Module):
 
     def _log_probability(self, tracks: Tensor, context: Tensor, label: Tensor) -> Tensor:
         """Return ``(B, F)``, where the first ``context`` ``(B,)`` positions are known."""
-        coefficients = self._coefficients(tracks)
+        coefficients = visible = self._coefficients(tracks)
+        if self.training:
+            visible = coefficients + self.noise * self.size * torch.randn_like(coefficients)
         order = torch.arange(self.count, device=tracks.device)
-        mixtures = self._mixtures(coefficients, self._prefix(tracks, context), label, order)
-        points = self._frame(coefficients, order).into(coefficients)
-        return mixtures.log_density(points) + self.grid.log().sum()
+        mixtures = self._mixtures(visible, self._prefix(tracks, context), label, order)
+        return mixtures.log_density(self._frame(visible, order).into(coefficients)) + self.grid.log().sum()
 
     def _rounded(self, coefficients: Tensor) -> Tensor:
         return (coefficients / self.grid).round() * self.grid

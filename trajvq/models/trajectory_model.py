@@ -63,3 +63,19 @@ class TrajectoryModel(Protocol):
             generators: One on the CPU for each clip.
         """
         ...
+
+
+@runtime_checkable
+class AdaptiveTrajectory(Protocol):
+    """A `TrajectoryModel` that chooses some of its settings by the tracks of training clips."""
+
+    def adapt(self, tracks: Tensor) -> str:
+        """Choose, before `TrajectoryModel.build`; the choice shows in the model's arguments from then on.
+
+        Args:
+            tracks: float ``(N, T, 2)`` of some training clips; NaN where no object is seen.
+
+        Returns:
+            What was chosen, in a line.
+        """
+        ...

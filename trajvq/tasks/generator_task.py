@@ -1,14 +1,16 @@
 """GeneratorTask: what the tasks that train a generator share: its parts, and whether a trajectory is one of them."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
 from trajvq.models.generator import Generator
+from trajvq.models.trajectory_model import AdaptiveTrajectory
 from trajvq.tasks.token_task import TokenTask
 from trajvq.tasks.trajectory_choice import look_at
-from trajvq.tokens.protocol import spec_of
+from trajvq.tokens.protocol import module_of, spec_of
 
 
 class GeneratorTask(TokenTask):
@@ -54,28 +56,51 @@ class GeneratorTask(TokenTask):
         A run that continues chooses again, by the same clips.
         """
         training = self._trainer is not None and self.trainer.state.fn == "fit"
-        if self.trajectory == "auto" and training and self.layout is None and self.generator.trajectory is not None:
+        if training and self.layout is None and self.generator.trajectory is not None:
             choice = look_at(self.data, self.tokenizer) if self.trainer.is_global_zero else None
             choice = self.trainer.strategy.broadcast(choice)
             assert choice is not None
-            self.adapted.append(str(choice))
-            rank_zero_only(print)(choice, flush=True)
-            if not choice.modeled:
+            if self.trajectory == "auto":
+                self._say(str(choice))
+            if self.trajectory == "auto" and not choice.modeled:
                 self._leave_out_trajectory()
+            elif isinstance(self.generator.trajectory, AdaptiveTrajectory):
+                self._say(self.generator.trajectory.adapt(choice.tracks))
+                self.hparams["network"] = spec_of(self.network)
         super().configure_model()
 
+    def _say(self, line: str) -> None:
+        """Print how the training adapts to its clips, once, and keep it for the run's description."""
+        self.adapted.append(line)
+        rank_zero_only(print)(line, flush=True)
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave out what the training left out; see `TokenTask.on_load_checkpoint`."""
+        """Leave out what the training left out, and take over how it adapted; see `TokenTask.on_load_checkpoint`."""
         spec = checkpoint.get("hyper_parameters", {}).get("network") or {}
-        left_out = spec.get("init_args", {}).get("trajectory", spec) is None
-        if self.trajectory == "auto" and left_out and self.generator.trajectory is not None:
+        stored, own = spec.get("init_args", {}).get("trajectory", spec), self.generator.trajectory
+        if self.trajectory == "auto" and stored is None and own is not None:
             self._leave_out_trajectory()
-            if self.layout is not None:
-                self.build(self.layout, self.classes)
+            self._build_again()
+        elif isinstance(own, nn.Module) and isinstance(own, AdaptiveTrajectory) and _adapted(spec_of(own), stored):
+            self.generator.trajectory = module_of(stored)
+            self.hparams["network"] = spec_of(self.network)
+            self._build_again()
         super().on_load_checkpoint(checkpoint)
+
+    def _build_again(self) -> None:
+        if self.layout is not None:
+            self.build(self.layout, self.classes)
 
     def _leave_out_trajectory(self) -> None:
         self.network: nn.Module = Generator(self.generator.tokens)
         self.hparams["network"] = spec_of(self.network)
         if self._trainer is not None:
             self.data.tracks = self.data.eval_tracks = False  # nothing learns from them
+
+
+def _adapted(own: Mapping[str, Any], stored: Mapping[str, Any] | None) -> bool:
+    """Return whether the stored trajectory model is this one with arguments chosen that are open here."""
+    if stored is None or stored["class_path"] != own["class_path"] or stored == own:
+        return False
+    theirs = stored["init_args"]
+    return all(theirs.get(name) == value for name, value in own["init_args"].items() if value not in (None, "auto"))

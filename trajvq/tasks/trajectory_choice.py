@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from trajvq.io.arrays import Floats
 from trajvq.io.video import to_float
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
 from trajvq.tokens.datamodule import TokenDataModule
 from trajvq.tokens.frozen import FrozenTokenizer
+from trajvq.tokens.tracks import as_path
 
 CLIPS = 64  # training clips looked at, spread over the split
 BATCH = 8
@@ -22,17 +24,18 @@ JUMP = 1 / 8  # of the picture's shorter side; a steady position is no further f
 TURN = 0.6  # or of the path's size: even three turns in 16 frames lead no further away, where random places lie at 1.2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrajectoryChoice:
     """Whether to model a trajectory, and why.
 
     Attributes:
-        clips: N.
+        tracks: float ``(N, T, 2)``, positions of the largest object, x and y from -1 to 1 between the edges of the
+            picture; NaN where no object is seen.
         single: Share of frames with exactly one object.
         steady: Share of the largest object's positions that do not jump; 0 where there are none.
     """
 
-    clips: int
+    tracks: Tensor
     single: float
     steady: float
 
@@ -44,8 +47,9 @@ class TrajectoryChoice:
     def __str__(self) -> str:
         choice = "modeled" if self.modeled else "left out, clips are modeled by tokens alone"
         others = "" if self.modeled else "; the configs tokens/* are made for such clips"
+        clips = f"{len(self.tracks)} decoded training clips"
         return (
-            f"trajectory: {choice}; in {self.clips} decoded training clips {self.single:.0%} of the frames show one "
+            f"trajectory: {choice}; in {clips} {self.single:.0%} of the frames show one "
             f"object ({SINGLE:.0%} are enough) and {self.steady:.0%} of its positions are steady ({STEADY:.0%}){others}"
         )
 
@@ -62,7 +66,8 @@ def choose_trajectory(tracks: Tracks, height: int, width: int) -> TrajectoryChoi
     allowed = np.maximum(TURN * _size(tracks.pixel[:, :, 0]), JUMP * min(height, width))
     finite = np.isfinite(jump)
     steady = float((jump <= allowed[:, None])[finite].mean()) if finite.any() else 0.0
-    return TrajectoryChoice(len(tracks.count), float((tracks.count == 1).mean()), steady)
+    path = as_path(torch.from_numpy(tracks.pixel[:, :, 0]).float(), height, width)
+    return TrajectoryChoice(path, float((tracks.count == 1).mean()), steady)
 
 
 def look_at(data: TokenDataModule, tokenizer: FrozenTokenizer) -> TrajectoryChoice:
