@@ -4,7 +4,7 @@ N clips, T frames, H rows, W columns.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from trajvq.data.storage.clips import ClipSource
 from trajvq.metrics.background import estimate_background, stands_out
+from trajvq.path_symmetry import path_symmetry_ratios
+from trajvq.two_samples import nearest, turned_ratio
 
 SAMPLED_CLIPS, SAMPLED_VALUES = 512, 100_000_000  # clips that are read, at most, and their values altogether
 PART = 16  # clips that are normalized at a time
@@ -25,6 +27,7 @@ WINDOW, WINDOWS = 27, 2000  # pixels of a window, an odd multiple of 3; windows 
 SEED = 0
 APART = 3  # frames between the two pictures of a window
 ALIKE = 0.9  # symmetry ratio from which the clips have a symmetry
+PATHS_ALIKE = 0.5  # ratio of paths from which they do not lack it; each class has few
 
 Turn = Callable[[Tensor], Tensor]
 TURNS: dict[str, tuple[Turn, ...]] = {
@@ -46,12 +49,15 @@ class Adaptation:
         plain: Share of the clips whose own background is one color.
         symmetry_ratios: By name of a symmetry, how often the nearest neighbor of a clip is a turned one, divided by
             the half that is expected of clips with the symmetry; 0 where turning changes nothing.
+        path_ratios: The same for the paths of the clips' objects, the lowest of a class; empty where no paths were
+            compared.
     """
 
     background: Tensor
     contrast: float
     plain: float
     symmetry_ratios: dict[str, float]
+    path_ratios: dict[str, float] = field(default_factory=dict)
 
     @property
     def fixed_camera(self) -> bool:
@@ -61,7 +67,8 @@ class Adaptation:
     @property
     def symmetries(self) -> tuple[str, ...]:
         """Names of the symmetries that the clips have."""
-        return tuple(name for name, ratio in self.symmetry_ratios.items() if ratio >= ALIKE)
+        lacking = {name for name, ratio in self.path_ratios.items() if ratio < PATHS_ALIKE}
+        return tuple(name for name, ratio in self.symmetry_ratios.items() if ratio >= ALIKE and name not in lacking)
 
     def normalization_line(self) -> str:
         """Return how a tokenizer normalizes the clips, in a line."""
@@ -78,7 +85,8 @@ class Adaptation:
         """Return how far the clips have each symmetry, in a line."""
         ratios = ", ".join(f"{name} {ratio:.2f}" for name, ratio in self.symmetry_ratios.items())
         meaning = f"near 1: clips turned or recolored like this look like the others; {ALIKE} is enough"
-        return f"symmetries: {ratios} ({meaning})"
+        paths = ", ".join(f"{name} {ratio:.2f}" for name, ratio in self.path_ratios.items())
+        return f"symmetries: {ratios} ({meaning})" + (f"; of paths: {paths} ({PATHS_ALIKE})" if paths else "")
 
 
 def adapt(clips: ClipSource, by_class: bool = False) -> Adaptation:
@@ -87,6 +95,7 @@ def adapt(clips: ClipSource, by_class: bool = False) -> Adaptation:
     Args:
         clips: The training clips.
         by_class: Compare clips only with others of their class, if they have labels: a symmetry must keep the class.
+            Compare whole paths, too.
     """
     sample = _sample(clips)
     video = sample["video"]  # stays uint8, a quarter of the memory
@@ -105,6 +114,7 @@ def adapt(clips: ClipSource, by_class: bool = False) -> Adaptation:
         contrast=contrast,
         plain=float(plain.float().mean()),
         symmetry_ratios=_symmetry_ratios(video, levels, contrast, backgrounds, label),
+        path_ratios=path_symmetry_ratios(video, label) if by_class else {},
     )
 
 
@@ -161,8 +171,8 @@ def _symmetry_ratios(
 ) -> dict[str, float]:
     """Compare windows of one half of the clips with those of the other half and with turned ones.
 
-    Where clips have a symmetry, the nearest neighbor is a turned one as often as not. This is the two-sample test by
-    nearest neighbors (Schilling, 1986), and it needs no training. With labels, neighbors are of the same class.
+    Where clips have a symmetry, the nearest neighbor is a turned one as often as not. With labels, neighbors are of the
+    same class.
     """
     ratios, half, generator = dict.fromkeys(TURNS, 0.0), len(video) // 2, torch.Generator().manual_seed(SEED)
     if half < 2:
@@ -178,39 +188,14 @@ def _symmetry_ratios(
     first, second = samples
     other = classes[0][:, None] != classes[1]
     features = _features(first)
-    straight = _distance(features, _features(second), other)
+    straight = nearest(features, _features(second), other)
     square = first.shape[-1] == first.shape[-2]
     for name, turns in TURNS.items():
         if name != "transpose" or square:
             ratios[name] = min(
-                _turned_ratio(straight, _distance(features, _features(turn(second)), other)) for turn in turns
+                turned_ratio(straight, nearest(features, _features(turn(second)), other)) for turn in turns
             )
     return ratios
-
-
-def _turned_ratio(straight: Tensor, turned: Tensor) -> float:
-    """Return twice the share of windows whose nearest turned neighbor is nearer; 0 if turning changes nothing."""
-    comparable = straight.isfinite()  # a class may be in one half alone
-    straight, turned = straight[comparable], turned[comparable]
-    tie = (straight - turned).abs() <= 1e-5 * (straight + turned)
-    if bool(tie.all()):
-        return 0.0
-    return float(2 * ((turned < straight) & ~tie).float().mean() + tie.float().mean())
-
-
-def _distance(first: Tensor, second: Tensor, other: Tensor) -> Tensor:
-    """Return the distance ``(n + m,)`` of each of two groups of features to its nearest neighbor in the other.
-
-    If the second group is turned, these are also the distances of its unturned members to the turned first group,
-    since every turn undoes itself.
-
-    Args:
-        first: ``(n, d)``.
-        second: ``(m, d)``.
-        other: bool ``(n, m)``, pairs that are no neighbors; infinitely far for a member that has only such pairs.
-    """
-    distances = torch.cdist(first, second).masked_fill(other, torch.inf)
-    return torch.cat([distances.amin(dim=1), distances.amin(dim=0)])
 
 
 def _features(windows: Tensor) -> Tensor:

@@ -178,7 +178,23 @@ def test_it_takes_as_many_coefficients_as_the_tracks_need() -> None:
         assert least <= network.count <= most
         rms = network._coefficients(tracks).square().mean(dim=(0, 2)).sqrt()
         assert torch.allclose(network.size[:, 0], rms, rtol=0.1, atol=0.01)
+        assert network.track_noise == (0 if most == 8 else pytest.approx(0.001, rel=0.2))
         assert float((network.snap(tracks) - tracks).norm(dim=-1).square().mean().sqrt()) < 1 / 160
+
+
+def test_sampled_tracks_are_free_of_the_noise_of_tracks() -> None:
+    network, label = make(), torch.zeros(2000, dtype=torch.int64)
+    with torch.no_grad():  # one Gaussian of known width for each coefficient
+        last_layer(network).weight.zero_()
+        last_layer(network).bias.zero_()
+    widths = []
+    for noise in (0.0, 0.6):
+        network.track_noise = noise * float(network.size[3])
+        tracks = sample(network, label, Sampling())
+        widths.append(network._coefficients(tracks).std(dim=0) / network.size)
+    assert torch.allclose(widths[0], torch.ones(4, 2), rtol=0.1)
+    relative = network.size[3] / network.size  # of the noise to the widths
+    assert torch.allclose(widths[1], (1 - (0.6 * relative).square()).sqrt().expand(4, 2), rtol=0.1)
 
 
 def test_bad_settings_are_refused() -> None:

@@ -35,7 +35,7 @@ class Mixture(NamedTuple):
         y = (offset[..., 1] - yx * x) / yy
         return torch.logsumexp(self.weight - (x * x + y * y) / 2 - (xx * yy).log(), dim=-1) - math.log(2 * math.pi)
 
-    def sample(self, uniform: Tensor, noise_scale: float, guidance: float) -> Tensor:
+    def sample(self, uniform: Tensor, noise_scale: float, guidance: float, noise: float = 0.0) -> Tensor:
         """Return a sampled point ``(B, 2)`` of each clip's mixture.
 
         Guidance raises probabilities to this power, over those without class to one less, among the candidates.
@@ -45,6 +45,8 @@ class Mixture(NamedTuple):
             noise_scale: Factor of the width of each Gaussian; at 0 a point is the mean of the likeliest one.
             guidance: Weight of the class. Unless it is 1, the mixtures ``(2B, K)`` are those of the clips with their
                 class and then without it.
+            noise: Standard deviation of measurement noise in the points that were learned from, which samples are to
+                be free of: its variance is taken off that of each coordinate of each Gaussian.
         """
         count = len(uniform)
         weight, mean, factor = (part[:count] for part in self)
@@ -56,8 +58,9 @@ class Mixture(NamedTuple):
         mean = mean.gather(1, component[..., None].expand(-1, -1, 2))
         xx, yx, yy = factor.gather(1, component[..., None].expand(-1, -1, 3)).unbind(dim=-1)
         normal = torch.special.ndtri(uniform[..., 1:].clamp(1e-9, 1 - 1e-9)).to(mean.dtype) * noise_scale
-        noise = torch.stack([xx * normal[..., 0], yx * normal[..., 0] + yy * normal[..., 1]], dim=-1)
-        points = mean + noise  # (B, M, 2)
+        deviation = torch.stack([xx * normal[..., 0], yx * normal[..., 0] + yy * normal[..., 1]], dim=-1)
+        variance = torch.stack([xx.square(), yx.square() + yy.square()], dim=-1)
+        points = mean + deviation * (1 - noise**2 / variance).clamp(min=0).sqrt()  # (B, M, 2)
         if guidance == 1:
             return points[:, 0]
         with_class, without = (

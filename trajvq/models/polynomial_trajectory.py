@@ -49,6 +49,8 @@ class PolynomialTrajectory(nn.Module):
             network that knows its few tracks by heart goes astray once a sampled coefficient is in none of them.
         dropout: Share dropped in training.
         sizes: ``(F,)`` typical sizes of the coefficients, in half pictures, which `adapt` measures.
+        track_noise: Standard deviation of the tracker's noise in x and y, in half pictures, which `adapt` measures;
+            sampled tracks are free of it. Tokens have noise of their own.
     """
 
     basis: Tensor
@@ -65,18 +67,20 @@ class PolynomialTrajectory(nn.Module):
         noise: float = 0.03,
         dropout: float = 0.0,
         sizes: Sequence[float] | None = None,
+        track_noise: float = 0.0,
     ) -> None:
         super().__init__()
         if coefficients != "auto" and coefficients < 1:
             raise ValueError(f"a track of {coefficients} coefficients is nowhere; give at least 1")
         self.coefficients, self.width, self.layers = coefficients, width, layers
         self.mixtures, self.noise, self.dropout = mixtures, noise, dropout
-        self.sizes = None if sizes is None else list(sizes)
+        self.sizes, self.track_noise = None if sizes is None else list(sizes), track_noise
 
     def adapt(self, tracks: Tensor) -> str:
-        """Choose the number of coefficients, if it is ``auto``, and measure their sizes; see `AdaptiveTrajectory`.
+        """Choose the number of coefficients, if it is ``auto``, and measure sizes and noise; see `AdaptiveTrajectory`.
 
-        The number is the smallest for which the polynomials follow 95 % of the tracks to 1/160 of half a picture.
+        The number is the smallest for which the polynomials follow 95 % of the tracks to 1/160 of half a picture. What
+        they leave is noise.
         """
         tracks = fill_gaps(tracks).double()
         frames = tracks.shape[1]
@@ -88,10 +92,12 @@ class PolynomialTrajectory(nn.Module):
         count = enough if self.coefficients == "auto" else min(self.coefficients, frames)
         self.coefficients = count
         self.sizes = [round(float(size), 6) for size in every[:, :count].square().mean(dim=(0, 2)).sqrt()]
-        far = 100 * float(distance[:, count].quantile(FOLLOWED))
+        left = distance[:, count].median() * (frames / (2 * max(frames - count, 1))) ** 0.5  # of a coefficient
+        self.track_noise = round(float(left), 6)
+        far = 50 * float(distance[:, count].quantile(FOLLOWED))
         return (
             f"paths: polynomials of {count} coefficients; they follow {FOLLOWED:.0%} of the tracks to {far:.2f} % of "
-            "half a picture"
+            f"the picture, and the tracker's noise is {50 * self.track_noise:.2f} %"
         )
 
     def build(self, layout: TokenLayout, classes: int) -> None:
@@ -151,7 +157,7 @@ class PolynomialTrajectory(nn.Module):
             frame = self._frame(coefficients, order)
             mixtures = self._mixtures(coefficients.repeat(copies, 1, 1), start, labels, order)
             mixture = Mixture(*(part[:, 0] for part in mixtures))
-            point = mixture.sample(uniform[:, k], sampling.noise_scale, sampling.guidance)
+            point = mixture.sample(uniform[:, k], sampling.noise_scale, sampling.guidance, self.track_noise)
             coefficients[:, k] = self._rounded(frame.out_of(point[:, None])[:, 0])
         return torch.cat([prefix, self._positions(coefficients)[:, context:frames]], dim=1)
 
