@@ -45,8 +45,6 @@ class PolynomialTrajectory(nn.Module):
         width: D.
         layers: Residual layers.
         mixtures: K.
-        noise: Of the coefficients that the network sees in training, relative to their typical size. Without it a
-            network that knows its few tracks by heart goes astray once a sampled coefficient is in none of them.
         dropout: Share dropped in training.
         sizes: ``(F,)`` typical sizes of the coefficients, in half pictures, which `adapt` measures.
         track_noise: Standard deviation of the tracker's noise in x and y, in half pictures, which `adapt` measures;
@@ -64,7 +62,6 @@ class PolynomialTrajectory(nn.Module):
         width: int = 192,
         layers: int = 4,
         mixtures: int = 8,
-        noise: float = 0.03,
         dropout: float = 0.0,
         sizes: Sequence[float] | None = None,
         track_noise: float = 0.0,
@@ -73,7 +70,7 @@ class PolynomialTrajectory(nn.Module):
         if coefficients != "auto" and coefficients < 1:
             raise ValueError(f"a track of {coefficients} coefficients is nowhere; give at least 1")
         self.coefficients, self.width, self.layers = coefficients, width, layers
-        self.mixtures, self.noise, self.dropout = mixtures, noise, dropout
+        self.mixtures, self.dropout = mixtures, dropout
         self.sizes, self.track_noise = None if sizes is None else list(sizes), track_noise
 
     def adapt(self, tracks: Tensor) -> str:
@@ -163,12 +160,11 @@ class PolynomialTrajectory(nn.Module):
 
     def _log_probability(self, tracks: Tensor, context: Tensor, label: Tensor) -> Tensor:
         """Return ``(B, F)``, where the first ``context`` ``(B,)`` positions are known."""
-        coefficients = visible = self._coefficients(tracks)
-        if self.training:
-            visible = coefficients + self.noise * self.size * torch.randn_like(coefficients)
+        coefficients = self._coefficients(tracks)
         order = torch.arange(self.count, device=tracks.device)
-        mixtures = self._mixtures(visible, self._prefix(tracks, context), label, order)
-        return mixtures.log_density(self._frame(visible, order).into(coefficients)) + self.grid.log().sum()
+        mixtures = self._mixtures(coefficients, self._prefix(tracks, context), label, order)
+        points = self._frame(coefficients, order).into(coefficients)
+        return mixtures.log_density(points) + self.grid.log().sum()
 
     def _rounded(self, coefficients: Tensor) -> Tensor:
         return (coefficients / self.grid).round() * self.grid
