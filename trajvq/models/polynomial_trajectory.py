@@ -23,7 +23,7 @@ from trajvq.models.sampling import Sampling, uniforms
 from trajvq.models.transformer import TokenLayout
 
 GRID = 512  # grid lines of coefficients in a token's cell
-TOLERANCE = 1 / 160  # half pictures: 0.2 px of 64; as near as polynomials come to tracks, in the mean over frames
+TOLERANCE = 1 / 250  # half pictures: 0.13 px of 64; as near as polynomials come to tracks, in the mean over frames
 FOLLOWED = 0.95  # share of the tracks for which this holds
 LEVEL = 0.35  # typical size of the lowest two coefficients, relative to the root of T, in half pictures
 DECAY = 0.6  # of each further one, relative to the one before
@@ -76,7 +76,7 @@ class PolynomialTrajectory(nn.Module):
     def adapt(self, tracks: Tensor) -> str:
         """Choose the number of coefficients, if it is ``auto``, and measure sizes and noise; see `AdaptiveTrajectory`.
 
-        The number is the smallest for which the polynomials follow 95 % of the tracks to 1/160 of half a picture. What
+        The number is the smallest for which the polynomials follow 95 % of the tracks to 1/250 of half a picture. What
         they leave is noise.
         """
         tracks = fill_gaps(tracks).double()
