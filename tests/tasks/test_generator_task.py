@@ -9,7 +9,7 @@ from torch import Tensor
 from tests.interruptions import interrupt_at
 from tests.toy_runs import EXTRA, SHORT, options
 from trajvq.cli import main
-from trajvq.models import Generator
+from trajvq.models import Generator, PolynomialTrajectory
 from trajvq.models.token_model import Conditions
 from trajvq.tokens.sampling import load_generator
 
@@ -47,6 +47,35 @@ def test_a_trajectory_that_cannot_be_tracked_is_left_out_and_stays_out(
         assert settings == {"temperature": 1.0, "noise_scale": 1.0}
         assert load_generator(run / "checkpoints/last.ckpt").network.trajectory is None
     assert main(["validate", *words, "--model.total_steps=4"]) == 0
+
+
+def test_what_a_trajectory_model_chose_in_training_is_what_is_tested(
+    dataset: Path, tokenizer: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested = []
+
+    def choose(network: PolynomialTrajectory, tracks: Tensor) -> str:
+        assert tracks.shape == (32, 8, 2)
+        network.coefficients, network.sizes, network.track_noise = 3, [0.9, 0.5, 0.1], 0.01
+        return "paths: as chosen"
+
+    monkeypatch.setattr(PolynomialTrajectory, "adapt", choose)
+    words = [*options("sample", dataset, tokenizer), "--trainer.logger=false", "--run=a"]
+    assert main(["fit", *words, *SHORT]) == 0
+    run = here / "runs/sample/a"
+    assert "as chosen" in (run / "provenance.json").read_text()
+    snap = PolynomialTrajectory.snap
+
+    def keep(network: PolynomialTrajectory, tracks: Tensor) -> Tensor:
+        tested.append(network)
+        return snap(network, tracks)
+
+    monkeypatch.setattr(PolynomialTrajectory, "snap", keep)
+    assert main(["validate", *words, "--model.total_steps=4"]) == 0
+    network = load_generator(run / "checkpoints/last.ckpt").network.trajectory
+    for trajectory in (tested[-1], network):
+        assert isinstance(trajectory, PolynomialTrajectory)
+        assert (trajectory.count, trajectory.sizes, trajectory.track_noise) == (3, [0.9, 0.5, 0.1], 0.01)
 
 
 @pytest.mark.parametrize("task", ["classify", "sample", "forecast"])

@@ -48,7 +48,7 @@ class PolynomialTrajectory(nn.Module):
         dropout: Share dropped in training.
         sizes: ``(F,)`` typical sizes of the coefficients, in half pictures, which `adapt` measures.
         track_noise: Standard deviation of the tracker's noise in x and y, in half pictures, which `adapt` measures;
-            sampled tracks are free of it. Tokens have noise of their own.
+            sampled tracks are free of it, since tokens have noise of their own. None for no noise.
     """
 
     basis: Tensor
@@ -64,7 +64,7 @@ class PolynomialTrajectory(nn.Module):
         mixtures: int = 8,
         dropout: float = 0.0,
         sizes: Sequence[float] | None = None,
-        track_noise: float = 0.0,
+        track_noise: float | None = None,
     ) -> None:
         super().__init__()
         if coefficients != "auto" and coefficients < 1:
@@ -143,7 +143,7 @@ class PolynomialTrajectory(nn.Module):
 
         The noise scale multiplies the width of each Gaussian; at 0 coefficients are the means of the likeliest ones.
         """
-        number, context = candidates(sampling.guidance), prefix.shape[1]
+        number, context, noise = candidates(sampling.guidance), prefix.shape[1], self.track_noise or 0.0
         uniform = uniforms(generators, self.count * number * 3, prefix.device).view(len(label), self.count, number, 3)
         labels = label if sampling.guidance == 1 else torch.cat([label, torch.full_like(label, self.classes)])
         copies = len(labels) // len(label)
@@ -154,7 +154,7 @@ class PolynomialTrajectory(nn.Module):
             frame = self._frame(coefficients, order)
             mixtures = self._mixtures(coefficients.repeat(copies, 1, 1), start, labels, order)
             mixture = Mixture(*(part[:, 0] for part in mixtures))
-            point = mixture.sample(uniform[:, k], sampling.noise_scale, sampling.guidance, self.track_noise)
+            point = mixture.sample(uniform[:, k], sampling.noise_scale, sampling.guidance, noise)
             coefficients[:, k] = self._rounded(frame.out_of(point[:, None])[:, 0])
         return torch.cat([prefix, self._positions(coefficients)[:, context:frames]], dim=1)
 

@@ -12,7 +12,7 @@ from trajvq.metrics.forecast.budget import error_budget
 from trajvq.metrics.forecast.errors import forecast_figures_by_class
 from trajvq.metrics.forecast.predictions import FRAME_ROWS, OBJECT_SUMS, PICTURE
 from trajvq.metrics.forecast.samples import median_path, sample_forecast_figures
-from trajvq.metrics.intervals import bootstrap_ratio, wilson
+from trajvq.metrics.intervals import Interval, bootstrap_ratio, wilson
 from trajvq.metrics.reconstruction.metric import psnr
 
 LAST_ROWS = ("tokenizer", "samples_middle", "model")
@@ -94,8 +94,8 @@ def forecast_remarks(predictions: Mapping[str, NDArray[Any]], context: int) -> l
 def _frame_figures(predictions: Mapping[str, NDArray[Any]], row: str, valid: NDArray[np.bool_]) -> dict[str, Any]:
     """Return the figures of a row's predicted frames; none for a row without frames.
 
-    ``visible``, with its interval, is that of objects in valid frames ``(R, M)``, and ``object_psnr`` that of frames
-    with any; ``mse``, ``psnr`` and ``ssim`` are those of all frames that the clips have.
+    ``visible`` is that of objects in valid frames ``(R, M)``, and ``object_psnr`` that of frames with any; ``mse``,
+    ``psnr`` and ``ssim`` are those of all frames that the clips have. All have intervals over clips.
     """
     if f"{row}/visible" not in predictions:
         return {}
@@ -103,17 +103,20 @@ def _frame_figures(predictions: Mapping[str, NDArray[Any]], row: str, valid: NDA
     figures: dict[str, Any] = {}
     stored = np.isfinite(columns["square_error"])
     if stored.any():
-        mse = float(columns["square_error"][stored].mean())
-        figures |= {"mse": mse, "psnr": psnr(mse), "ssim": float(columns["similarity"][stored].mean())}
+        frames = stored.sum(axis=1).astype(np.float64)
+        mse, similarity = (
+            bootstrap_ratio(np.where(stored, columns[name], 0.0).sum(axis=1), frames)
+            for name in ("square_error", "similarity")
+        )
+        figures |= {"mse": mse, "psnr": _psnr_of(mse), "ssim": similarity}
     if valid.any():
         clips = len(np.unique(predictions["clip"][valid.any(axis=1)]))  # the trials; the frames of a clip fail together
         figures["visible"] = wilson(float((columns["visible"] * valid).sum() / valid.sum()) * clips, clips)
     error, pixels = ((columns[name] * predictions["occupied"]).sum(axis=1) for name in OBJECT_SUMS)
     if pixels.sum() > 0:
-        ratio = bootstrap_ratio(error, pixels)
-        figures["object_psnr"] = {
-            "value": psnr(ratio["value"]),
-            "low": psnr(ratio["high"]),
-            "high": psnr(ratio["low"]),
-        }
+        figures["object_psnr"] = _psnr_of(bootstrap_ratio(error, pixels))
     return figures
+
+
+def _psnr_of(mse: Interval) -> Interval:
+    return {"value": psnr(mse["value"]), "low": psnr(mse["high"]), "high": psnr(mse["low"])}
