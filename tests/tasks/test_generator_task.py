@@ -60,7 +60,9 @@ def test_what_a_trajectory_model_chose_in_training_is_what_is_tested(
         return "paths: as chosen"
 
     monkeypatch.setattr(PolynomialTrajectory, "adapt", choose)
-    words = [*options("sample", dataset, tokenizer), "--trainer.logger=false", "--run=a"]
+    small = [option for option in options("sample", dataset, tokenizer) if "trajectory." not in option]
+    words = [*small, "--model.network.trajectory=PolynomialTrajectory", "--model.network.trajectory.width=16"]
+    words += ["--trainer.logger=false", "--run=a"]
     assert main(["fit", *words, *SHORT]) == 0
     run = here / "runs/sample/a"
     assert "as chosen" in (run / "provenance.json").read_text()
