@@ -120,7 +120,6 @@ def test_a_task_on_tokens_starts_from_a_checkpoint_of_its_own(
     assert main(["fit", *common, "--run=b", f"--model.init_from={last}", "--seed_everything=1"]) == 0
     assert same(state(here / "runs/classify/b"), state(classify_run, "state_dict"))
     assert f"starts from {last} (sha256 " in capsys.readouterr().out
-    monkeypatch.setattr("trajvq.tokens.task_weights.FOLDER", here / "none")
     recon = recon_run / "checkpoints/last.ckpt"
     for source, words in (
         ("default", "this trajvq has no default weights of classify"),
