@@ -9,7 +9,6 @@ import pytest
 from nbclient import NotebookClient
 
 from tests.toy_runs import copy_run
-from trajvq.tokens.task_weights import FOLDER as FOLDER_OF_WEIGHTS
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -50,7 +49,6 @@ def test_they_open_runs_of_your_own(
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.skipif(not FOLDER_OF_WEIGHTS.is_dir(), reason="a checkout before experiments/weights/make_tasks.py")
 def test_they_run_on_the_weights_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     check(output_of_all(monkeypatch))
 

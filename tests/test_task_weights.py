@@ -201,7 +201,6 @@ def test_a_run_on_the_default_tokenizer_of_another_trajvq_says_so(packaged: Path
         tokenizer.check({"path": "default", "sha256": "0" * 64}, "x")
 
 
-@pytest.mark.skipif(not task_weights.FOLDER.is_dir(), reason="a checkout before experiments/weights/make_tasks.py")
 @pytest.mark.parametrize("task", TASKS)
 def test_the_weights_of_the_package_are_small_and_work(task: str, here: Path) -> None:
     path = default_checkpoint(task)

@@ -32,7 +32,9 @@ class TrajectoryModel(Protocol):
         ...
 
     def log_probability(self, tracks: Tensor, label: Tensor) -> Tensor:
-        """Return the natural log-probability ``(B, T)`` of each position, given those before it.
+        """Return the natural log-probability of tracks in parts ``(B, N)``, each given those before it.
+
+        Parts are the T positions, or other numbers that make up a track; their sum is the track's.
 
         Args:
             tracks: float ``(B, T, 2)`` without gaps.

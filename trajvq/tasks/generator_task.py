@@ -56,18 +56,24 @@ class GeneratorTask(TokenTask):
         A run that continues chooses again, by the same clips.
         """
         training = self._trainer is not None and self.trainer.state.fn == "fit"
-        if training and self.layout is None and self.generator.trajectory is not None:
-            choice = look_at(self.data, self.tokenizer) if self.trainer.is_global_zero else None
-            choice = self.trainer.strategy.broadcast(choice)
-            assert choice is not None
-            if self.trajectory == "auto":
-                self._say(str(choice))
-            if self.trajectory == "auto" and not choice.modeled:
-                self._leave_out_trajectory()
-            elif isinstance(self.generator.trajectory, AdaptiveTrajectory):
-                self._say(self.generator.trajectory.adapt(choice.tracks))
-                self.hparams["network"] = spec_of(self.network)
+        model = self.generator.trajectory
+        open_choice = self.trajectory == "auto" or isinstance(model, AdaptiveTrajectory)
+        if training and self.layout is None and model is not None and open_choice:
+            self._adapt()
         super().configure_model()
+
+    def _adapt(self) -> None:
+        """Look at the tracks of training clips, leave the trajectory out or let its model choose by them."""
+        choice = look_at(self.data, self.tokenizer) if self.trainer.is_global_zero else None
+        choice = self.trainer.strategy.broadcast(choice)
+        assert choice is not None
+        if self.trajectory == "auto":
+            self._say(str(choice))
+        if self.trajectory == "auto" and not choice.modeled:
+            self._leave_out_trajectory()
+        elif isinstance(self.generator.trajectory, AdaptiveTrajectory):
+            self._say(self.generator.trajectory.adapt(choice.tracks))
+            self.hparams["network"] = spec_of(self.network)
 
     def _say(self, line: str) -> None:
         """Print how the training adapts to its clips, once, and keep it for the run's description."""

@@ -48,8 +48,10 @@ def nearest_clip(context: Floats, frames: int, paths: Floats, moves: Moves, size
         times = np.flatnonzero(np.isfinite(path).all(axis=-1))
         if len(times):
             future = slice(len(path), len(path) + frames)
-            predict = _turned if moves.anywhere else _shifted
-            later[row] = predict(path, times, future, paths, shift)
+            if moves.anywhere:
+                later[row] = _turned(path, times, future, paths)
+            else:
+                later[row] = _shifted(path, times, future, paths, shift)
     return later * picture
 
 
@@ -75,7 +77,7 @@ def _shifted(path: Floats, times: NDArray[np.int64], future: slice, paths: Float
     return np.asarray(paths[best, future] + offset[best])
 
 
-def _turned(path: Floats, times: NDArray[np.int64], future: slice, paths: Floats, _: Floats) -> Floats:
+def _turned(path: Floats, times: NDArray[np.int64], future: slice, paths: Floats) -> Floats:
     """Return how the nearest of the paths goes on; each may be mirrored, reversed, rotated and moved anywhere.
 
     Paths are compared, and the continuation is placed, relative to the last position in the context.
