@@ -20,6 +20,7 @@ from trajvq.models.appearance import NUMBERS
 from trajvq.models.background import ParallelHead
 from trajvq.models.cells import CellFeatures, gather_tokens, pad_tracks, token_positions
 from trajvq.models.codes import CodeHead, TokenEmbedding
+from trajvq.models.dropout import Dropout, share
 from trajvq.models.sampling import Sampling, uniforms
 from trajvq.models.token_model import Conditions, class_ids
 from trajvq.models.transformer import TokenLayout, TokenTransformer
@@ -32,7 +33,7 @@ class AutoregressiveTokens(nn.Module):
         width: D.
         depth: Transformer blocks.
         heads: Attention heads.
-        dropout: Share dropped in training.
+        dropout: Share dropped in training; see `trajvq.models.dropout`.
         radius: Cells from the edge of a cell within which the object touches it.
         background_width: Channels of the network of background tokens.
         background_depth: Its residual blocks.
@@ -48,7 +49,7 @@ class AutoregressiveTokens(nn.Module):
         width: int = 128,
         depth: int = 3,
         heads: int = 4,
-        dropout: float = 0.0,
+        dropout: Dropout = "auto",
         radius: float = 0.5,
         background_width: int = 64,
         background_depth: int = 3,
@@ -67,9 +68,9 @@ class AutoregressiveTokens(nn.Module):
         self.start = nn.Parameter(torch.randn(width) * 0.3)
         self.label = nn.Embedding(classes + 1, width)
         self.cells = CellFeatures(layout, width, self.radius, tracks, NUMBERS if appearance else 0)
-        self.transformer = TokenTransformer(width, self.depth, self.heads, causal=True, dropout=self.dropout)
+        self.transformer = TokenTransformer(width, self.depth, self.heads, causal=True, dropout=share(self.dropout))
         self.head = CodeHead(layout, width)
-        background = (layout, width, self.background_width, self.background_depth, self.dropout)
+        background = (layout, width, self.background_width, self.background_depth, share(self.dropout))
         self.background = ParallelHead(*background) if tracks else None
 
     def log_likelihood(self, tokens: Tensor, conditions: Conditions) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from trajvq.models.appearance import NUMBERS
 from trajvq.models.background import ParallelHead
 from trajvq.models.cells import CellFeatures, pad_tracks
 from trajvq.models.codes import TokenEmbedding
+from trajvq.models.dropout import Dropout, share
 from trajvq.models.sampling import Sampling, uniforms
 from trajvq.models.token_model import Conditions, class_ids
 from trajvq.models.transformer import TokenLayout
@@ -29,7 +30,7 @@ class ParallelTokens(nn.Module):
         radius: See `trajvq.models.autoregressive_tokens.AutoregressiveTokens`.
         background_width: Channels of the residual blocks.
         background_depth: Residual blocks.
-        dropout: Share dropped in training.
+        dropout: Share dropped in training; see `trajvq.models.dropout`.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class ParallelTokens(nn.Module):
         radius: float = 0.5,
         background_width: int = 64,
         background_depth: int = 3,
-        dropout: float = 0.0,
+        dropout: Dropout = "auto",
     ) -> None:
         super().__init__()
         self.width, self.radius, self.dropout = width, radius, dropout
@@ -50,7 +51,7 @@ class ParallelTokens(nn.Module):
         self.embedding = TokenEmbedding(layout, width)
         self.label = nn.Embedding(classes + 1, width) if classes else None
         self.cells = CellFeatures(layout, width, self.radius, tracks, NUMBERS if appearance else 0)
-        self.background = ParallelHead(layout, width, self.background_width, self.background_depth, self.dropout)
+        self.background = ParallelHead(layout, width, self.background_width, self.background_depth, share(self.dropout))
 
     def log_likelihood(self, tokens: Tensor, conditions: Conditions) -> dict[str, Tensor]:
         """Return the log-likelihood of all ``tokens``; see `TokenModel.log_likelihood`.

@@ -8,6 +8,7 @@ from torch import nn
 
 from trajvq.models.generator import Generator
 from trajvq.models.trajectory_model import AdaptiveTrajectory
+from trajvq.tasks.few_clips import dropout_for, limit_passes
 from trajvq.tasks.token_task import TokenTask
 from trajvq.tasks.trajectory_choice import look_at
 from trajvq.tokens.protocol import module_of, spec_of
@@ -21,6 +22,8 @@ class GeneratorTask(TokenTask):
         network: The generator.
         trajectory: ``auto`` leaves the trajectory and appearance models out where the object of the training clips is
             not tracked reliably, and says so; ``always`` keeps them.
+        max_passes: Passes over the training clips at most; where these are few, training ends before the trainer's
+            ``max_steps``. None for no such end.
         learning_rate: Peak learning rate of AdamW.
         matrix_learning_rate: Peak learning rate of Muon, for matrices; None trains all parameters by AdamW.
         settings: The other arguments of `TokenTask`.
@@ -31,13 +34,14 @@ class GeneratorTask(TokenTask):
         tokenizer_ckpt: str,
         network: Generator,
         trajectory: Literal["auto", "always"] = "auto",
+        max_passes: int | None = None,
         learning_rate: float = 3e-3,
         matrix_learning_rate: float | None = 0.02,
         **settings: Any,
     ) -> None:
         rates = {"learning_rate": learning_rate, "matrix_learning_rate": matrix_learning_rate}
         super().__init__(tokenizer_ckpt, network, **rates, **settings)
-        self.trajectory = trajectory
+        self.trajectory, self.max_passes = trajectory, max_passes
 
     @property
     def progress(self) -> float:
@@ -49,6 +53,29 @@ class GeneratorTask(TokenTask):
         """The network."""
         assert isinstance(self.network, Generator)
         return self.network
+
+    def setup(self, stage: str) -> None:
+        """Adapt the training to the number of clips; see `TokenTask.setup`."""
+        if stage == "fit":
+            self._adapt_to_number()
+        super().setup(stage)
+
+    def _adapt_to_number(self) -> None:
+        """Choose the dropout of parts that leave it open, and the steps, by the number of training clips."""
+        data, trainer = self.data, self.trainer
+        clips = len(data.clips("train"))
+        clips = min(data.train_clips or clips, clips)
+        dropout, parts = dropout_for(clips), (self.generator.tokens, self.generator.trajectory)
+        for part in parts:
+            if part is not None and getattr(part, "dropout", None) == "auto":
+                part.dropout = dropout  # type: ignore[assignment]
+        self.hparams["network"] = spec_of(self.network)
+        if self.max_passes is not None:
+            batch = data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
+            line = limit_passes(trainer, clips, batch, self.max_passes)
+            self.total_steps = trainer.max_steps if line else self.total_steps
+            if line:
+                self._say(line)
 
     def configure_model(self) -> None:
         """Choose whether to model a trajectory, before the layers are created; see `TokenTask.configure_model`.

@@ -1,0 +1,40 @@
+"""How training adapts to the number of clips: few are learned by heart in many passes."""
+
+import lightning as L
+
+FEW = 1_000  # training clips; with fewer of them dropout pays
+DROPOUT = 0.1
+
+
+def dropout_for(clips: int) -> float:
+    """Return the share dropped in training where the config leaves it open."""
+    return DROPOUT if clips < FEW else 0.0
+
+
+def limit_passes(trainer: L.Trainer, clips: int, batch_size: int, passes: int) -> str | None:
+    """Shorten the training if it would pass over its clips too often; validations move closer together.
+
+    Call it before loaders and optimizers are created. The same clips give the same steps, so a run that continues is
+    shortened alike.
+
+    Args:
+        trainer: Of the run.
+        clips: N, of the training.
+        batch_size: Clips of a step, those of all processes.
+        passes: Over the clips, at most; but at least one step between two validations.
+
+    Returns:
+        What was changed, in a line; None for nothing.
+    """
+    most, interval = trainer.max_steps, trainer.val_check_interval
+    validations = max(most // interval, 1) if isinstance(interval, int) else 1
+    interval = max(round(passes * clips / (min(batch_size, clips) * validations)), 1)
+    steps = interval * validations
+    if steps >= most:
+        return None
+    trainer.fit_loop.epoch_loop.max_steps = steps  # the trainer's only place for it
+    trainer.val_check_interval = interval
+    return (
+        f"steps: {steps:,} instead of {most:,}, since there are {clips:,} training clips: {passes} passes over them "
+        "are enough (model.max_passes)"
+    )
