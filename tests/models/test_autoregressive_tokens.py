@@ -28,7 +28,7 @@ def make(tracks: bool = False) -> AutoregressiveTokens:
 @pytest.mark.parametrize("given", [0, 1])
 def test_logits_with_the_cache_are_those_without(tracks: bool, given: int) -> None:
     network, label = make(tracks), torch.tensor([0, 1, -1])
-    conditions = Conditions(label, (torch.rand(1, 6, 2) * 2 - 1).expand(3, -1, -1) if tracks else None)
+    conditions = Conditions(label, (torch.rand(1, 2, 6, 2) * 2 - 1).expand(3, -1, -1, -1) if tracks else None)
     prefix = torch.randint(12, (3, given, 2, 2))
     logits: list[Tensor] = []
 

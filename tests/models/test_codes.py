@@ -27,7 +27,7 @@ for codebook in sys.argv[1:]:
     network.build(TokenLayout(size, levels, (4, 8, 8), 4), 4)
     optimizer = torch.optim.AdamW(network.parameters())
     tokens, label = torch.randint(size, (4, 4, 8, 8)), torch.arange(4)
-    parts = network.log_likelihood(tokens, Conditions(label, torch.rand(4, 16, 2) - 0.5, torch.rand(4, 4)))
+    parts = network.log_likelihood(tokens, Conditions(label, torch.rand(4, 1, 16, 2) - 0.5, torch.rand(4, 1, 4)))
     (-sum(part.mean() for part in parts.values())).backward()
     optimizer.step()
     generators = [torch.Generator().manual_seed(k) for k in range(4)]

@@ -25,8 +25,8 @@ from trajvq.models.transformer import TokenLayout
 TINY = TokenLayout(3, (3,), (2, 1, 2), 2)
 SMALL = TokenLayout(12, (4, 3), (3, 2, 2), 2)
 CLIPS = torch.tensor(list(itertools.product(range(3), repeat=4))).view(-1, 2, 1, 2)  # all clips of TINY
-TRACK = torch.tensor([[0.4, 0.0], [0.5, 0.1], [0.5, 0.1], [0.6, 0.0]])  # in the right one of two cells
-APPEARANCE = torch.tensor([[-0.8, 0.1, 0.5, -0.4], [0.2, 0.9, -1.0, 0.3], [0.0, 0.0, 1.0, -0.6]])
+TRACK = torch.tensor([[[0.4, 0.0], [0.5, 0.1], [0.5, 0.1], [0.6, 0.0]]])  # in the right one of two cells
+APPEARANCE = torch.tensor([[[-0.8, 0.1, 0.5, -0.4]], [[0.2, 0.9, -1.0, 0.3]], [[0.0, 0.0, 1.0, -0.6]]])
 DIGITS = torch.tensor([27, 9, 3, 1])
 SAMPLING = Sampling()
 TOKENS: dict[str, Callable[[], nn.Module]] = {
@@ -37,11 +37,13 @@ TOKENS: dict[str, Callable[[], nn.Module]] = {
 every_token_model = pytest.mark.parametrize("tokens", TOKENS)
 
 
-def make(layout: TokenLayout, tracks: bool = False, tokens: str | nn.Module = "autoregressive") -> Generator:
+def make(
+    layout: TokenLayout, tracks: bool = False, tokens: str | nn.Module = "autoregressive", objects: int = 1
+) -> Generator:
     torch.manual_seed(0)
     tokens = TOKENS[tokens]() if isinstance(tokens, str) else tokens
     trajectory = AutoregressiveTrajectory(width=16, depth=1, mixtures=3) if tracks else None
-    network = Generator(tokens, trajectory, AppearanceModel(16) if tracks else None)
+    network = Generator(tokens, trajectory, AppearanceModel(16) if tracks else None, objects)
     network.build(layout, 2)
     with torch.no_grad():
         for name, weight in network.named_parameters():
@@ -78,7 +80,7 @@ def probability(network: Generator, tokens: Tensor, conditions: Conditions) -> T
 @every_token_model
 def test_the_probabilities_of_all_clips_sum_to_one(tracks: bool, tokens: str) -> None:
     network = make(TINY, tracks, tokens)
-    conditions = (TRACK.expand(81, -1, -1), APPEARANCE[:1].expand(81, -1)) if tracks else (None, None)
+    conditions = (TRACK.expand(81, 1, -1, -1), APPEARANCE[:1].expand(81, -1, -1)) if tracks else (None, None)
     for label in (None, torch.ones(81, dtype=torch.int64)):
         assert abs(float(probability(network, CLIPS, Conditions(label, *conditions)).sum()) - 1) < 1e-5
 
@@ -86,7 +88,7 @@ def test_the_probabilities_of_all_clips_sum_to_one(tracks: bool, tokens: str) ->
 @every_token_model
 def test_the_likelihood_after_a_context_is_conditional_on_it(tokens: str) -> None:
     network = make(TINY, True, tokens)
-    conditions = Conditions(None, TRACK.expand(81, -1, -1), APPEARANCE[:1].expand(81, -1), context=1)
+    conditions = Conditions(None, TRACK.expand(81, 1, -1, -1), APPEARANCE[:1].expand(81, -1, -1), context=1)
     total = probability(network, CLIPS, conditions).view(9, 9).sum(dim=1)  # of each first latent frame
     assert torch.allclose(total, torch.ones(9), atol=1e-5)
 
@@ -105,10 +107,12 @@ def test_along_a_track_too(tokens: str) -> None:
     assert network.trajectory_model is not None
     assert network.appearance is not None
     track, appearance = network.trajectory_model.snap(TRACK), network.appearance.snap(APPEARANCE[:1])
-    conditions = Conditions(torch.full((4000,), 2), track.expand(4000, -1, -1), appearance.expand(4000, -1))
+    conditions = Conditions(torch.full((4000,), 2), track.expand(4000, 1, -1, -1), appearance.expand(4000, -1, -1))
     prefix = torch.zeros(4000, 0, 1, 2, dtype=torch.int64)
     sampled = network.token_model.generate(prefix, 2, conditions, SAMPLING, generators(4000))
-    expected = probability(network, CLIPS, Conditions(None, TRACK.expand(81, -1, -1), APPEARANCE[:1].expand(81, -1)))
+    expected = probability(
+        network, CLIPS, Conditions(None, TRACK.expand(81, 1, -1, -1), APPEARANCE[:1].expand(81, -1, -1))
+    )
     assert chi_square_fits((sampled.flatten(1) * DIGITS).sum(dim=1), expected)
 
 
@@ -133,9 +137,9 @@ def test_short_clips_are_sampled_as_the_beginnings_of_whole_ones() -> None:
 @every_token_model
 def test_no_frame_depends_on_later_ones(tokens: str) -> None:
     network = make(SMALL, True, tokens)
-    clips, tracks = torch.randint(12, (3, 3, 2, 2)), torch.rand(3, 6, 2) * 2 - 1
+    clips, tracks = torch.randint(12, (3, 3, 2, 2)), torch.rand(3, 1, 6, 2) * 2 - 1
     later, others = clips.clone(), tracks.clone()
-    later[:, 2], others[:, 4:] = (clips[:, 2] + 1) % 12, torch.rand(3, 2, 2) * 2 - 1
+    later[:, 2], others[:, :, 4:] = (clips[:, 2] + 1) % 12, torch.rand(3, 1, 2, 2) * 2 - 1
     with torch.no_grad():
         before, after = (
             sum(network.token_log_likelihood(c, Conditions(None, t, APPEARANCE)).values())
@@ -145,7 +149,7 @@ def test_no_frame_depends_on_later_ones(tokens: str) -> None:
     assert isinstance(before, Tensor)
     assert torch.allclose(before, torch.as_tensor(after), atol=1e-4)
     first, second = (
-        generate(network, 3, prefix=c[:, :2], tracks=t[:, :4], appearance=APPEARANCE)
+        generate(network, 3, prefix=c[:, :2], tracks=t[:, :, :4], appearance=APPEARANCE)
         for c, t in ((clips, tracks), (later, others))
     )
     assert torch.equal(first.tokens, second.tokens)
@@ -177,7 +181,7 @@ def test_without_temperature_and_noise_sampling_is_deterministic(tokens: str) ->
 
 @pytest.mark.parametrize("kind", [AutoregressiveTokens, MaskedTokens, ParallelTokens])
 def test_dropout_acts_in_training_alone(kind: Callable[..., nn.Module]) -> None:
-    conditions = Conditions(None, torch.rand(3, 6, 2) * 2 - 1, APPEARANCE)
+    conditions = Conditions(None, torch.rand(3, 1, 6, 2) * 2 - 1, APPEARANCE)
     networks = [make(SMALL, True, kind(width=16, dropout=dropout)) for dropout in (0.5, 0.0)]
     tokens, likelihoods = torch.randint(12, (3, 3, 2, 2)), {}
     for training in (False, True):
@@ -192,7 +196,7 @@ def test_dropout_acts_in_training_alone(kind: Callable[..., nn.Module]) -> None:
 
 def test_tokens_depend_on_the_appearance() -> None:
     network = make(SMALL, tracks=True)
-    tokens, tracks = torch.randint(12, (3, 3, 2, 2)), torch.rand(3, 6, 2) * 2 - 1
+    tokens, tracks = torch.randint(12, (3, 3, 2, 2)), torch.rand(3, 1, 6, 2) * 2 - 1
     with torch.no_grad():
         first, second = (
             network.log_likelihood(tokens, Conditions(None, tracks, a)) for a in (APPEARANCE, APPEARANCE.flip(0))
@@ -200,9 +204,9 @@ def test_tokens_depend_on_the_appearance() -> None:
     assert not torch.allclose(first["object"], second["object"])
     assert not torch.allclose(first["background"], second["background"])
     assert torch.equal(first["trajectory"], second["trajectory"])
-    prefix, positions = tokens[:1, :1].expand(200, -1, -1, -1), tracks[:1, :2].expand(200, -1, -1)
+    prefix, positions = tokens[:1, :1].expand(200, -1, -1, -1), tracks[:1, :, :2].expand(200, -1, -1, -1)
     red, blue = (
-        generate(network, 200, prefix=prefix, tracks=positions, appearance=a.expand(200, -1)).tokens
+        generate(network, 200, prefix=prefix, tracks=positions, appearance=a.expand(200, -1, -1)).tokens
         for a in (APPEARANCE[:1], APPEARANCE[1:2])
     )
     assert not torch.equal(red, blue)
@@ -215,9 +219,9 @@ def test_longer_clips_than_in_training_continue_from_the_last_frames(tokens: str
     assert longer.tokens.shape == (4, 5, 2, 2)
     assert longer.tracks is not None
     assert whole.tracks is not None
-    assert longer.tracks.shape == (4, 10, 2)
+    assert longer.tracks.shape == (4, 1, 10, 2)
     assert torch.equal(longer.tokens[:, :3], whole.tokens)
-    assert torch.equal(longer.tracks[:, :6], whole.tracks)
+    assert torch.equal(longer.tracks[:, :, :6], whole.tracks)
     assert longer.appearance is not None
     assert whole.appearance is not None
     assert torch.equal(longer.appearance, whole.appearance)
@@ -228,8 +232,8 @@ def test_longer_clips_than_in_training_continue_from_the_last_frames(tokens: str
 def test_some_background_tokens_estimate_all_of_them_without_bias() -> None:
     tokens = AutoregressiveTokens(width=16, depth=1, heads=2, radius=0, background_width=16, background_tokens=3)
     network = make(SMALL, True, tokens)
-    clips, tracks = torch.randint(12, (400, 3, 2, 2)), torch.rand(400, 6, 2) * 2 - 1
-    conditions = Conditions(None, tracks, APPEARANCE[:1].expand(400, -1))
+    clips, tracks = torch.randint(12, (400, 3, 2, 2)), torch.rand(400, 1, 6, 2) * 2 - 1
+    conditions = Conditions(None, tracks, APPEARANCE[:1].expand(400, -1, -1))
     with torch.no_grad():
         exact = network.token_log_likelihood(clips, conditions)["background"]
         estimate = network.train().token_log_likelihood(clips, conditions)["background"]
@@ -245,7 +249,7 @@ def test_missing_conditions_are_refused() -> None:
     with pytest.raises(ValueError, match="conditioned on tracks"):
         generate(network, 2, prefix=tokens[:, :1])
     with pytest.raises(ValueError, match="conditioned on appearance"):
-        network.token_log_likelihood(tokens, Conditions(tracks=torch.zeros(2, 6, 2)))
+        network.token_log_likelihood(tokens, Conditions(tracks=torch.zeros(2, 1, 6, 2)))
 
 
 @pytest.mark.parametrize("trajectory", [AutoregressiveTrajectory, PolynomialTrajectory, TrajectoryPredictor])
@@ -257,18 +261,74 @@ def test_every_pair_of_parts_learns_and_continues_clips(trajectory: type[nn.Modu
     network.build(layout, 0)
     clips, tracks = torch.randint(1000, (5, 3, 4, 4)), 0.3 * torch.randn(5, 12, 2)
     tracks[0, 3] = torch.nan
-    parts = network.token_log_likelihood(clips, Conditions(tracks=tracks, context=1))
+    parts = network.token_log_likelihood(clips, Conditions(tracks=tracks[:, None], context=1))
     loss = network.trajectory_loss(tracks, torch.tensor([4, 4, 8, 8, 4])) - sum(p.mean() for p in parts.values())
     loss.backward()  # type: ignore[no-untyped-call]
     assert not [name for name, weight in network.named_parameters() if weight.grad is None]
     network.eval()
     for sampling in (Sampling(temperature=0, noise_scale=0), Sampling()):
-        conditions = {"prefix": clips[:, :1], "frames": 5, "tracks": tracks[:, :4].nan_to_num()}
+        conditions = {"prefix": clips[:, :1], "frames": 5, "tracks": tracks[:, None, :4].nan_to_num()}
         extended = generate(network, 5, sampling=sampling, **conditions)  # type: ignore[arg-type]
         assert extended.tokens.shape == (5, 5, 4, 4)
         assert torch.equal(extended.tokens[:, :1], clips[:, :1])
         assert extended.tracks is not None
-        assert extended.tracks.shape == (5, 20, 2)
+        assert extended.tracks.shape == (5, 1, 20, 2)
+
+
+def two_objects() -> tuple[Tensor, Tensor]:
+    """Return tracks ``(3, 2, 6, 2)`` and appearances of three clips, of which the last has one object."""
+    tracks, appearance = torch.rand(3, 2, 6, 2) * 2 - 1, torch.rand(3, 2, 4) * 2 - 1
+    tracks[2, 1], appearance[2, 1] = torch.nan, torch.nan
+    return tracks, appearance
+
+
+@every_token_model
+def test_the_likelihood_of_several_objects_is_that_of_each_and_of_their_number(tokens: str) -> None:
+    network, (tracks, appearance) = make(SMALL, True, tokens, objects=2), two_objects()
+    assert network.number is not None
+    with torch.no_grad():
+        network.number[2] = torch.tensor([0.25, 0.75]).log()
+        whole = network.trajectory_log_likelihood(tracks, None)
+        each = torch.stack([network.trajectory_log_likelihood(tracks[:, k : k + 1], None) for k in range(2)])
+        each -= torch.tensor(0.25).log()  # each of them as if it were the only one
+    assert torch.allclose(whole[:2], each[:, :2].sum(dim=0) + torch.tensor(0.75).log(), atol=1e-4)
+    assert torch.allclose(whole[2], each[0, 2] + torch.tensor(0.25).log(), atol=1e-4)
+    parts = network.log_likelihood(torch.randint(12, (3, 3, 2, 2)), Conditions(None, tracks, appearance))
+    assert all(part.isfinite().all() for part in parts.values())
+
+
+@every_token_model
+def test_tokens_know_every_object_and_not_their_order(tokens: str) -> None:
+    network, (tracks, appearance) = make(SMALL, True, tokens, objects=2), two_objects()
+    clips = torch.randint(12, (3, 3, 2, 2))
+    swap = torch.cat([tracks[:2].flip(1), tracks[2:]]), torch.cat([appearance[:2].flip(1), appearance[2:]])
+    whole, swapped, single = (
+        probability(network, clips, Conditions(None, *objects)).double().log()
+        for objects in ((tracks, appearance), swap, (tracks[:, :1], appearance[:, :1]))
+    )
+    assert torch.allclose(whole, swapped, atol=1e-4)
+    assert abs(float(whole[2] - single[2])) < 1e-4
+    assert float((whole - single)[:2].abs().min()) > 1e-2
+
+
+@every_token_model
+def test_as_many_objects_are_sampled_as_clips_have(tokens: str) -> None:
+    network = make(SMALL, True, tokens, objects=2)
+    assert network.number is not None
+    with torch.no_grad():
+        network.number[0] = torch.tensor([0.25, 0.75]).log()
+    sampled = generate(network, 1000, torch.zeros(1000, dtype=torch.int64), frames=1)
+    assert sampled.tracks is not None
+    exists = sampled.tracks.isfinite().all(dim=-1).all(dim=-1)
+    assert exists[:, 0].all()
+    assert abs(float(exists[:, 1].float().mean()) - 0.75) < 0.05
+    assert not torch.equal(sampled.tracks[exists[:, 1], 0], sampled.tracks[exists[:, 1], 1])
+    tracks, appearance = two_objects()
+    clips = generate(
+        network, 3, prefix=torch.randint(12, (3, 1, 2, 2)), frames=4, tracks=tracks[:, :, :2], appearance=appearance
+    )
+    assert clips.tracks is not None
+    assert torch.equal(clips.tracks.isfinite().all(dim=-1).all(dim=-1), tracks[:, :, 0, 0].isfinite())
 
 
 class Uniform(nn.Module):

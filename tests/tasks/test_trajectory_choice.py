@@ -1,4 +1,4 @@
-"""A trajectory is modeled where exactly one object moves steadily, and nowhere else."""
+"""Trajectories are modeled where one object or several move steadily, and nowhere else."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from trajvq.io.arrays import Bytes
-from trajvq.metrics.tracking import Tracks, track
+from trajvq.metrics.tracking import Tracks, join_tracks, track
 from trajvq.tasks.trajectory_choice import TrajectoryChoice, choose_trajectory, look_at
 from trajvq.tokens.datamodule import TokenDataModule
 from trajvq.tokens.frozen import FrozenTokenizer
@@ -52,31 +52,51 @@ def anywhere(frame: int) -> tuple[float, float]:
     return float(x), float(y)
 
 
+def later(frame: int) -> tuple[float, float] | None:
+    return (3 + 2.5 * frame, 17.0) if frame > 2 else None
+
+
+def flashing(frame: int) -> tuple[float, float] | None:
+    return (4.0, 28.0) if frame % 3 == 0 else None
+
+
 def seldom(frame: int) -> tuple[float, float] | None:
     return line(frame) if frame % 2 else None
 
 
 @pytest.mark.parametrize(
-    ("paths", "modeled"),
+    ("paths", "objects"),
     [
-        ((line,), True),
-        ((circling,), True),
-        ((line, other), False),
-        ((jumping,), False),
-        ((anywhere,), False),
-        ((seldom,), False),
-        ((), False),
+        ((line,), 1),
+        ((circling,), 1),
+        ((line, other), 2),
+        ((line, other, later), 3),
+        ((jumping,), 0),
+        ((anywhere,), 0),
+        ((seldom,), 0),
+        ((line, jumping), 0),
+        ((line, flashing, other), 0),
+        ((), 0),
     ],
-    ids=["one", "circling", "two", "jumping", "anywhere", "seldom", "none"],
+    ids=["one", "circling", "two", "three", "jumping", "anywhere", "seldom", "one jumps", "flashes", "none"],
 )
-def test_only_one_steady_object_is_modeled(
-    paths: tuple[Callable[[int], tuple[float, float] | None], ...], modeled: bool
+def test_only_steady_objects_are_modeled(
+    paths: tuple[Callable[[int], tuple[float, float] | None], ...], objects: int
 ) -> None:
     choice = choose_trajectory(dots(*paths), 32, 32)
-    assert choice.modeled == modeled
-    assert choice.tracks.shape == (6, 8, 2)
-    assert ("trajectory: modeled" if modeled else "trajectory: left out") in str(choice)
-    assert f"{choice.single:.0%} of the frames" in str(choice)
+    assert choice.modeled == (objects > 0)
+    assert choice.tracks.shape == (6 * choice.objects, 8, 2)
+    assert ("trajectory: modeled" if objects else "trajectory: left out") in str(choice)
+    if objects:
+        assert choice.objects == objects
+        assert (f"of up to {objects} objects" in str(choice)) == (objects > 1)
+
+
+def test_clips_may_have_fewer_objects_than_others() -> None:
+    one, two = dots(line).widened(2), dots(line, other)
+    choice = choose_trajectory(join_tracks([one, two]), 32, 32)
+    assert choice.modeled
+    assert (choice.objects, choice.clips, len(choice.tracks)) == (2, 12, 18)
 
 
 def test_it_looks_at_training_clips_as_their_tokens_show_them(dataset: Path, tokenizer: Path, here: Path) -> None:
@@ -88,4 +108,4 @@ def test_it_looks_at_training_clips_as_their_tokens_show_them(dataset: Path, tok
     assert str(again) == str(choice)
     assert torch.equal(again.tracks.nan_to_num(9), choice.tracks.nan_to_num(9))
     assert not choice.modeled  # the tokenizer is not trained
-    assert TrajectoryChoice(torch.zeros(32, 8, 2), 0.95, 1.0).modeled
+    assert TrajectoryChoice(torch.zeros(32, 8, 2), 32, 0.95, 1.0).modeled

@@ -109,7 +109,7 @@ def test_a_changed_tracker_makes_tracks_anew_and_keeps_tokens(
 ) -> None:
     clips = Clips(dataset, "val")
     first = cache.tracks(clips)
-    assert first.shape == (8, 1, 8, 6)
+    assert first.shape == (8, 1, 1, 8, 6)
     assert [path.name for path in files(here)] == ["val-tracks.h5", "val.h5"]
     capsys.readouterr()
     assert torch.equal(cache.tracks(clips).nan_to_num(), first.nan_to_num())

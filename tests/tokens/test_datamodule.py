@@ -64,12 +64,12 @@ def test_tracks_are_those_of_the_reconstruction(dataset: Path, tokenizer: Path, 
     data = module(dataset, tokenizer, tracks=True, versions=2, augment=ClipSymmetries(["rows", "reverse", "colors"]))
     assert data.tokenizer is not None
     batch = next(iter(data.loader("train", True)))
-    assert batch["tracks"].shape == (4, 8, 2)
+    assert batch["tracks"].shape == (4, 1, 8, 2)
     columns = zip(batch["tokens"], batch["tracks"], batch["appearance"], strict=True)
     for tokens, positions, appearance in columns:
         video = data.tokenizer.decode(tokens[None])
         tracks = tracks_in(video)
-        assert torch.allclose(positions, as_path(tracks[0, :, :2], 32, 32), atol=1e-5, equal_nan=True)
+        assert torch.allclose(positions, as_path(tracks[0, ..., :2], 32, 32), atol=1e-5, equal_nan=True)
         assert torch.allclose(appearance, as_appearance(tracks, 32)[0], atol=1e-5)
     assert "tracks" not in next(iter(data.loader("val")))
 

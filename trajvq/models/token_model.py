@@ -1,6 +1,6 @@
 """The TokenModel protocol: a distribution of clips of tokens, trained and sampled by the tasks.
 
-B clips, T frames; t, h, w tokens over latent frames, rows and columns.
+B clips, K objects, T frames; t, h, w tokens over latent frames, rows and columns.
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,9 @@ class Conditions:
 
     Attributes:
         label: int64 ``(B,)`` class ids, `ANY` for a clip of unknown class; None where no class is known.
-        tracks: float ``(B, S, 2)``, where the object is in each frame, x and y from -1 to 1 between the edges.
-        appearance: float ``(B, 4)``, its radius and color; see `trajvq.tokens.tracks.as_appearance`.
+        tracks: float ``(B, K, S, 2)``, where each object is in each frame, x and y from -1 to 1 between the edges; all
+            NaN where a clip has fewer objects.
+        appearance: float ``(B, K, 4)``, their radii and colors; see `trajvq.tokens.tracks.as_appearance`.
         context: First latent frames that are given and therefore not part of the likelihood.
         progress: Share of the training that is done, 0 to 1; counts in training alone.
     """
@@ -48,9 +49,9 @@ class Generated(NamedTuple):
 
     Attributes:
         tokens: int64 ``(B, t, h, w)``.
-        tracks: float ``(B, T, 2)``, where the object was placed, x and y from -1 to 1 between the edges; None without
-            a trajectory model.
-        appearance: float ``(B, 4)``; None without an appearance model.
+        tracks: float ``(B, K, T, 2)``, where the objects were placed, x and y from -1 to 1 between the edges, NaN
+            where a clip has fewer; None without a trajectory model.
+        appearance: float ``(B, K, 4)``; None without an appearance model.
     """
 
     tokens: Tensor

@@ -102,7 +102,8 @@ class TrajectoryPredictor(nn.Module):
     def loss(self, tracks: Tensor, context: Tensor, label: Tensor) -> Tensor:
         """Return the mean energy score of two samples a clip; see `TrajectoryModel.loss`."""
         later = torch.arange(self.frames, device=tracks.device) >= context[:, None]
-        tracks = torch.where(later[..., None], tracks, fill_gaps(tracks))
+        start = fill_gaps(tracks.masked_fill(later[..., None], torch.nan))
+        tracks = torch.where(later[..., None], tracks, start)
         scored = tracks.isfinite().all(dim=-1) & later
         tracks = tracks.nan_to_num()
         samples = self(tracks, context, torch.randn(len(tracks), 2, self.numbers, device=tracks.device))

@@ -97,7 +97,7 @@ class Classify(TokenTask):
         logits, points = self.classifier.read(self.data.tokens_of(batch))
         loss, accuracy = class_loss(logits, batch["label"], self.label_smoothing)
         if points is not None and "tracks" in batch:
-            loss = loss + self.tracks_weight * track_loss(points, batch["tracks"])
+            loss = loss + self.tracks_weight * track_loss(points, batch["tracks"][:, 0])
         self.log("train/loss", self.checked(loss), prog_bar=True)
         self.log("train/accuracy", accuracy, prog_bar=True)
         return loss

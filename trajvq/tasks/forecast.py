@@ -119,11 +119,11 @@ class Forecast(GeneratorTask):
         return self.tokenizer.decode(predicted), predicted
 
     def _conditions(self, video: Tensor) -> Conditions:
-        """Return track and appearance of the object in decoded clips float ``(B, 3, S, H, W)``."""
+        """Return tracks and appearances of the objects in decoded clips float ``(B, 3, S, H, W)``."""
         if self.generator.trajectory is None:
             return Conditions()
         height, width = video.shape[-2:]
-        objects = tracks_in(video, self.tracker)
+        objects = tracks_in(video, self.tracker, self.generator.count)
         appearance = as_appearance(objects, width) if self.generator.appearance is not None else None
         return Conditions(tracks=as_path(objects[..., :2], height, width), appearance=appearance)
 
@@ -153,7 +153,9 @@ class Forecast(GeneratorTask):
         pool = self.data.tokens("train", train=True).versioned.get("tracks")
         if pool is None or "tracks" not in batch:
             raise UserError("a forecaster learns from tracks: set data.tracks and data.cache_tokens to true")
-        pool, manifest = pool.flatten(0, 1), self.data.manifest
+        pool, manifest = pool.flatten(0, 2), self.data.manifest
+        if self.generator.count > 1:
+            pool = pool[pool.isfinite().any(dim=-1).any(dim=-1)]  # clips may have fewer objects
         pool = pool[torch.randint(len(pool), (self.paths,))].to(self.device)
         paths = path_symmetries(self.data.augment).paths(pool, manifest.height, manifest.width)
         context = self.layout.frames * torch.randint(1, self.layout.grid[0], (len(paths),), device=self.device)

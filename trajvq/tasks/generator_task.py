@@ -20,8 +20,9 @@ class GeneratorTask(TokenTask):
     Args:
         tokenizer_ckpt: Checkpoint of the tokenizer.
         network: The generator.
-        trajectory: ``auto`` leaves the trajectory and appearance models out where the object of the training clips is
-            not tracked reliably, and says so; ``always`` keeps them.
+        trajectory: ``auto`` leaves the trajectory and appearance models out where the objects of the training clips are
+            not tracked reliably, and says so; ``always`` keeps them, for the largest object unless the network says
+            otherwise.
         max_passes: Passes over the training clips at most; where these are few, training ends before the trainer's
             ``max_steps``. None for no such end.
         learning_rate: Peak learning rate of AdamW.
@@ -88,6 +89,8 @@ class GeneratorTask(TokenTask):
         if training and self.layout is None and model is not None and open_choice:
             self._adapt()
         super().configure_model()
+        if self._trainer is not None:
+            self.data.objects = self.generator.count
 
     def _adapt(self) -> None:
         """Look at the tracks of training clips, leave the trajectory out or let its model choose by them."""
@@ -98,9 +101,12 @@ class GeneratorTask(TokenTask):
             self._say(str(choice))
         if self.trajectory == "auto" and not choice.modeled:
             self._leave_out_trajectory()
-        elif isinstance(self.generator.trajectory, AdaptiveTrajectory):
+            return
+        if self.trajectory == "auto" and self.generator.objects == "auto":
+            self.generator.objects = choice.objects
+        if isinstance(self.generator.trajectory, AdaptiveTrajectory):
             self._say(self.generator.trajectory.adapt(choice.tracks))
-            self.hparams["network"] = spec_of(self.network)
+        self.hparams["network"] = spec_of(self.network)
 
     def _say(self, line: str) -> None:
         """Print how the training adapts to its clips, once, and keep it for the run's description."""
@@ -110,7 +116,9 @@ class GeneratorTask(TokenTask):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave out what the training left out, and take over how it adapted; see `TokenTask.on_load_checkpoint`."""
         spec = checkpoint.get("hyper_parameters", {}).get("network") or {}
-        stored, own = spec.get("init_args", {}).get("trajectory", spec), self.generator.trajectory
+        arguments = spec.get("init_args", {})
+        stored, own = arguments.get("trajectory", spec), self.generator.trajectory
+        self._take_over(arguments.get("objects", 1))
         if self.trajectory == "auto" and stored is None and own is not None:
             self._leave_out_trajectory()
             self._build_again()
@@ -119,6 +127,17 @@ class GeneratorTask(TokenTask):
             self.hparams["network"] = spec_of(self.network)
             self._build_again()
         super().on_load_checkpoint(checkpoint)
+
+    def _take_over(self, objects: int | Literal["auto"]) -> None:
+        """Take over the number of objects of the training, where the config leaves it open."""
+        before = self.generator.count
+        if self.generator.objects == "auto":
+            self.generator.objects = objects
+            self.hparams["network"] = spec_of(self.network)
+        if self.generator.count != before:
+            self._build_again()
+        if self._trainer is not None:
+            self.data.objects = self.generator.count
 
     def _build_again(self) -> None:
         if self.layout is not None:

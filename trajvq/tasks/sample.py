@@ -125,11 +125,13 @@ class Sample(GeneratorTask):
         return loss
 
     def _trajectory(self, tracks: Tensor, label: Tensor | None) -> Tensor:
-        """Return the log-likelihood ``(versions * B,)`` of tracks, or of random versions of them."""
+        """Return the log-likelihood ``(versions * B,)`` of tracks ``(B, K, T, 2)``, or of random versions of them."""
         augment, manifest = self.data.augment, self.data.manifest
         if isinstance(augment, PathAugmentation):
             versions = self.path_versions
-            tracks = augment.paths(tracks.repeat(versions, 1, 1), manifest.height, manifest.width)
+            several = tracks.repeat(versions, 1, 1, 1)
+            moved = augment.paths(several.flatten(0, 1), manifest.height, manifest.width)
+            tracks = moved.view_as(several)
             label = None if label is None else label.repeat(versions)
         return self.generator.trajectory_log_likelihood(tracks, self._dropped(label))
 
@@ -249,10 +251,10 @@ class Sample(GeneratorTask):
         label = source.columns.get("label", torch.full((len(source.tokens),), ANY)).numpy()
         tracks = source.versioned.get("tracks")
         shift = 0.0 if tracks is None else shift_of(self.data.augment)
-        if tracks is None or most > 1:  # the tracks of the training are those of the largest objects
+        if tracks is None or most > 1:  # tracks of training are those of a few objects that most frames show
             return TrainingClips.decoded(self.tokenizer, source.tokens, label, most, shift)
         size = torch.tensor([self.data.manifest.width, self.data.manifest.height])
-        return TrainingClips.of_single(source.tokens, label, ((tracks.double() + 1) / 2 * size).numpy(), shift)
+        return TrainingClips.of_single(source.tokens, label, ((tracks[:, :, 0].double() + 1) / 2 * size).numpy(), shift)
 
     def _decoded(self, clips: TrackedClips, rows: NDArray[np.int64] | Sequence[int]) -> Bytes:
         return to_uint8(self.tokenizer.decode(clips.tokens[rows]))

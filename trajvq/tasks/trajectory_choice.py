@@ -1,6 +1,6 @@
-"""Whether the trajectory of one object can be modeled: how many objects training clips show, and how steadily.
+"""Whether trajectories can be modeled: how many objects training clips show, and how steadily.
 
-N clips, T frames.
+N clips, K objects, M of them in all clips together, T frames.
 """
 
 from dataclasses import dataclass
@@ -11,63 +11,89 @@ from torch import Tensor
 
 from trajvq.io.arrays import Floats
 from trajvq.io.video import to_float
+from trajvq.metrics.matching import link
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
 from trajvq.tokens.datamodule import TokenDataModule
 from trajvq.tokens.frozen import FrozenTokenizer
-from trajvq.tokens.tracks import as_path
+from trajvq.tokens.tracks import as_path, often_seen
 
 CLIPS = 64  # training clips looked at, spread over the split
 BATCH = 8
-SINGLE = 0.9  # share of frames that must show exactly one object
-STEADY = 0.98  # share of its positions that must be steady
+SINGLE = 0.9  # share of frames that must show exactly one object, or of objects that must be seen in most frames
+STEADY = 0.98  # share of their positions that must be steady
+MOST = 8  # objects of a clip
 JUMP = 1 / 8  # of the picture's shorter side; a steady position is no further from the middle of its neighbors in time
 TURN = 0.6  # or of the path's size: even three turns in 16 frames lead no further away, where random places lie at 1.2
 
 
 @dataclass(frozen=True, eq=False)
 class TrajectoryChoice:
-    """Whether to model a trajectory, and why.
+    """Whether to model trajectories, and why.
 
     Attributes:
-        tracks: float ``(N, T, 2)``, positions of the largest object, x and y from -1 to 1 between the edges of the
-            picture; NaN where no object is seen.
+        tracks: float ``(M, T, 2)``, positions of the objects, x and y from -1 to 1 between the edges of the picture;
+            NaN where an object is not seen.
+        clips: N.
         single: Share of frames with exactly one object.
-        steady: Share of the largest object's positions that do not jump; 0 where there are none.
+        steady: Share of the objects' positions that do not jump; 0 where there are none.
+        objects: K, of which the trajectories are modeled.
+        lasting: Share of all objects in all frames that are one of K, each seen in at least half of the frames.
     """
 
     tracks: Tensor
+    clips: int
     single: float
     steady: float
+    objects: int = 1
+    lasting: float = 1.0
 
     @property
     def modeled(self) -> bool:
         """Whether tracks are reliable enough."""
-        return self.single >= SINGLE and self.steady >= STEADY
+        enough = self.single if self.objects == 1 else self.lasting
+        return enough >= SINGLE and self.steady >= STEADY
 
     def __str__(self) -> str:
         choice = "modeled" if self.modeled else "left out, clips are modeled by tokens alone"
         others = "" if self.modeled else "; the configs tokens/* are made for such clips"
-        clips = f"{len(self.tracks)} decoded training clips"
+        share = f"{self.single:.0%} of the frames show one object ({SINGLE:.0%} are enough)"
+        if self.objects > 1:
+            choice = f"{choice}, of up to {self.objects} objects" if self.modeled else choice
+            share = (
+                f"{self.lasting:.0%} of the objects seen are among the up to {self.objects} that half of a clip's "
+                f"frames show ({SINGLE:.0%} are enough)"
+            )
         return (
-            f"trajectory: {choice}; in {clips} {self.single:.0%} of the frames show one "
-            f"object ({SINGLE:.0%} are enough) and {self.steady:.0%} of its positions are steady ({STEADY:.0%}){others}"
+            f"trajectory: {choice}; in {self.clips} decoded training clips {share} and {self.steady:.0%} of "
+            f"{'its' if self.objects == 1 else 'their'} positions are steady ({STEADY:.0%}){others}"
         )
 
 
 def choose_trajectory(tracks: Tracks, height: int, width: int) -> TrajectoryChoice:
-    """Judge tracks by how many objects there are and by how far they jump.
+    """Judge tracks by how many objects there are, how long they are seen, and how far they jump.
 
     Args:
         tracks: Of N clips.
         height: Height of the picture in pixels.
         width: Width of the picture in pixels.
     """
-    jump = _distance_from_middle(tracks.pixel[:, :, 0])
-    allowed = np.maximum(TURN * _size(tracks.pixel[:, :, 0]), JUMP * min(height, width))
+    single, objects, lasting = float((tracks.count == 1).mean()), 1, 1.0
+    if single < SINGLE:
+        linked = often_seen(link(tracks))
+        present = np.asarray(np.isfinite(linked.pixel).all(axis=-1))  # (N, T, K)
+        several = min(int(present.any(axis=1).sum(axis=1).max()), MOST)
+        if several > 1:
+            tracks, objects = linked, several
+            lasting = float(present[:, :, :several].sum() / max(int(tracks.count.sum()), 1))
+    positions = tracks.pixel[:, :, :objects].swapaxes(1, 2).reshape(-1, tracks.pixel.shape[1], 2)
+    if objects > 1:
+        positions = positions[np.asarray(np.isfinite(positions).all(axis=-1)).any(axis=1)]
+    jump = _distance_from_middle(positions)
+    allowed = np.maximum(TURN * _size(positions), JUMP * min(height, width))
     finite = np.isfinite(jump)
     steady = float((jump <= allowed[:, None])[finite].mean()) if finite.any() else 0.0
-    path = as_path(torch.from_numpy(tracks.pixel[:, :, 0]).float(), height, width)
-    return TrajectoryChoice(path, float((tracks.count == 1).mean()), steady)
+    paths = as_path(torch.from_numpy(positions).float(), height, width)
+    return TrajectoryChoice(paths, len(tracks.count), single, steady, objects, lasting)
 
 
 def look_at(data: TokenDataModule, tokenizer: FrozenTokenizer) -> TrajectoryChoice:

@@ -39,10 +39,10 @@ REMEDY = "set data.token_folder"
 class TokenCache:
     """Tokens and tracks of one dataset by one tokenizer, a file for each split and version.
 
-    Files are ``ROOT/TOKENIZER-DATASET/SPLIT.h5`` for tokens and ``SPLIT-tracks.h5`` for tracks, after the SHA-256 of
-    the tokenizer's checkpoint and of the dataset's manifest. They are written whole and checked when read; a file that
-    is damaged, or comes from another tokenizer, dataset or tracker, is made again. Processes that need the same file
-    wait for the one that makes it.
+    Files are ``ROOT/TOKENIZER-DATASET/SPLIT.h5`` for tokens, ``SPLIT-tracks.h5`` for tracks of the largest object and
+    ``SPLIT-tracks-K.h5`` for those of K, after the SHA-256 of the tokenizer's checkpoint and of the dataset's manifest.
+    They are written whole and checked when read; a file that is damaged, or comes from another tokenizer, dataset or
+    tracker, is made again. Processes that need the same file wait for the one that makes it.
 
     Args:
         tokenizer: The tokenizer.
@@ -82,22 +82,26 @@ class TokenCache:
         versions: int = 1,
         augment: nn.Module | None = None,
         device: torch.device | None = None,
+        objects: int = 1,
     ) -> Tensor:
-        """Return the tracks of the clips that the tokens decode to, float32 ``(N, V, T, 6)``; see `tracks_in`.
+        """Return the tracks of the clips that the tokens decode to, float32 ``(N, V, K, T, 6)``; see `tracks_in`.
 
-        They follow from the tokens alone, without labels or truth. Arguments as for `tokens`.
+        They follow from the tokens alone, without labels or truth. Arguments as for `tokens`, and K ``objects``.
         """
         parts = []
         for version in range(versions):
             recipe = _Recipe(version, augment if version else None)
             tokens = self._tokens(clips, recipe, device)
-            parts.append(self._stored("tracks", clips, recipe, partial(self._track, clips, tokens, device)))
+            track = partial(self._track, clips, tokens, device, objects)
+            parts.append(self._stored("tracks", clips, recipe, track, objects))
         return torch.stack(parts, dim=1)
 
     def _tokens(self, clips: Clips, recipe: "_Recipe", device: torch.device | None) -> Tensor:
         return self._stored("tokens", clips, recipe, partial(self._encode, clips, recipe, device))
 
-    def _stored(self, kind: str, clips: Clips, recipe: "_Recipe", make: Callable[[], Tensor]) -> Tensor:
+    def _stored(
+        self, kind: str, clips: Clips, recipe: "_Recipe", make: Callable[[], Tensor], objects: int = 1
+    ) -> Tensor:
         """Return ``tokens`` or ``tracks`` from their file, which is made first if necessary."""
         provenance = {
             "tokenizer": self.tokenizer.sha256,
@@ -106,9 +110,10 @@ class TokenCache:
             "recipe": recipe.text(),
         }
         if kind == "tracks":
-            provenance["tracker"] = _identity(self.tracker)
+            provenance |= {"tracker": _identity(self.tracker), "objects": str(objects)}
         folder = self.root / f"{self.tokenizer.sha256[:12]}-{clips.manifest.sha256[:12]}"
-        path = folder / f"{clips.split}{recipe.suffix()}{'' if kind == 'tokens' else f'-{kind}'}.h5"
+        ending = "" if kind == "tokens" else f"-{kind}" if objects == 1 else f"-{kind}-{objects}"
+        path = folder / f"{clips.split}{recipe.suffix()}{ending}.h5"
         stored, _ = _read(path, kind, provenance, len(clips))
         if stored is None:
             with locked(path.parent, f".{path.name}.lock", remedy=REMEDY):
@@ -143,12 +148,12 @@ class TokenCache:
             video, _ = recipe.augment(video, estimate_background(video), generators=generators)
         return self.tokenizer.encode(video, device).to(_integer_type(self.tokenizer.codebook_size)).cpu()
 
-    def _track(self, clips: Clips, tokens: Tensor, device: torch.device | None) -> Tensor:
+    def _track(self, clips: Clips, tokens: Tensor, device: torch.device | None, objects: int) -> Tensor:
         batches = []
         with progress("tracking", len(tokens)) as advance:
             for batch in torch.split(tokens, clips.fitting(BATCH)):
                 video = self.tokenizer.decode(batch.long().to(device or self.tokenizer.device))
-                batches.append(tracks_in(video, self.tracker).cpu())
+                batches.append(tracks_in(video, self.tracker, objects).cpu())
                 advance(len(batch))
         return torch.cat(batches)
 

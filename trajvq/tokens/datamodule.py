@@ -91,8 +91,8 @@ class TokenDataModule(TrajectoryDataModule):
         augment: A `trajvq.augment.Augmentation` that keeps labels, such as `trajvq.augment.ClipSymmetries`. One that
             chooses for itself looks at the training clips first.
         tracks: Add two entries to batches of training, from the reconstruction of the tokens: ``tracks``, the
-            positions of the object, float ``(B, T, 2)``, x and y from -1 to 1 between the edges, NaN where no object
-            is visible; and ``appearance``, its radius and color, float ``(B, 4)``, see
+            positions of the objects, float ``(B, K, T, 2)``, x and y from -1 to 1 between the edges, NaN where none is
+            visible; and ``appearance``, their radii and colors, float ``(B, K, 4)``, see
             `trajvq.tokens.tracks.as_appearance`.
         eval_tracks: Add them outside of training, too.
         tracker: What finds the objects, a `trajvq.metrics.tracking.Tracker`; None for the default.
@@ -103,6 +103,8 @@ class TokenDataModule(TrajectoryDataModule):
     Attributes:
         context: If set, by a task before its loaders are created, batches of evaluation hold the tokens of the first
             frames alone, so many frames, encoded without the later ones, and no tracks.
+
+        objects: K; 1 unless a task sets it before its loaders are created.
 
     Raises:
         ValueError: If settings contradict each other.
@@ -155,6 +157,7 @@ class TokenDataModule(TrajectoryDataModule):
         self.tracker: Tracker = track if tracker is None else cast(Tracker, tracker)
         self.tokenizer: FrozenTokenizer | None = None
         self.context: int | None = None
+        self.objects = 1
         self._adapted = False
         self._tokens: dict[tuple[str, bool], TokenClips] = {}
 
@@ -210,7 +213,7 @@ class TokenDataModule(TrajectoryDataModule):
                 columns = {name: column[:count] for name, column in columns.items() if name == "label"}
             versioned = {}
             if self.tracks if train else self.eval_tracks:
-                tracks = cache.tracks(clips, versions, self.augment, device)[:count]
+                tracks = cache.tracks(clips, versions, self.augment, device, self.objects)[:count]
                 versioned = {
                     "tracks": as_path(tracks[..., :2], self.manifest.height, self.manifest.width),
                     "appearance": as_appearance(tracks, self.manifest.width),
