@@ -51,6 +51,30 @@ def test_a_rotated_and_mirrored_track_is_predicted_rotated_and_mirrored_but_for_
     torch.testing.assert_close(first @ turn + 0.3, second, atol=1e-4, rtol=1e-4)
 
 
+def test_in_the_frame_of_the_picture_only_translated_tracks_look_alike() -> None:
+    torch.manual_seed(0)
+    network = TrajectoryPredictor(width=32, layers=1, noisy_layers=1, noise=4, reference_frame="picture")
+    network.build(TokenLayout(10, (10,), (8, 2, 2), 1), 0)
+    tracks, noise, context = torch.randn(4, 8, 2).cumsum(dim=1), torch.randn(4, 3, 4), torch.full((4,), 6)
+    with torch.no_grad():
+        network.embed.weight[:, -4:] = 0  # where the picture lies
+    first, moved, turned = (network(t, context, noise) for t in (tracks, tracks + 0.3, tracks.flip(-1)))
+    torch.testing.assert_close(first + 0.3, moved, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(first.flip(-1), turned, atol=0.1)
+
+
+def test_the_frame_follows_the_symmetries_of_the_clips_unless_it_is_named() -> None:
+    tracks = torch.zeros(2, 8, 2)
+    for symmetric, frame in ((True, "motion"), (False, "picture")):
+        network = TrajectoryPredictor()
+        line = network.adapt(tracks, symmetric)
+        assert network.reference_frame == frame
+        assert ("turns with the motion" in line) == symmetric
+    named = TrajectoryPredictor(reference_frame="motion")
+    named.adapt(tracks, symmetric=False)
+    assert named.reference_frame == "motion"
+
+
 def test_the_prefix_stays_and_the_frames_after_it_come() -> None:
     network, prefix, label = make(), torch.randn(3, 4, 2), torch.zeros(3, dtype=torch.int64)
     for sampling in (Sampling(noise_scale=0), Sampling()):

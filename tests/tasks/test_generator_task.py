@@ -54,7 +54,7 @@ def test_what_a_trajectory_model_chose_in_training_is_what_is_tested(
 ) -> None:
     tested = []
 
-    def choose(network: PolynomialTrajectory, tracks: Tensor) -> str:
+    def choose(network: PolynomialTrajectory, tracks: Tensor, symmetric: bool) -> str:
         assert tracks.shape == (32, 8, 2)
         network.coefficients, network.sizes, network.track_noise = 3, [0.9, 0.5, 0.1], 0.01
         return "paths: as chosen"

@@ -74,7 +74,7 @@ class PolynomialTrajectory(nn.Module):
         self.mixtures, self.dropout = mixtures, dropout
         self.sizes, self.track_noise = None if sizes is None else list(sizes), track_noise
 
-    def adapt(self, tracks: Tensor) -> str:
+    def adapt(self, tracks: Tensor, symmetric: bool) -> str:
         """Choose the number of coefficients, if it is ``auto``, and measure sizes and noise; see `AdaptiveTrajectory`.
 
         The number is the smallest for which the polynomials follow 95 % of the tracks to 1/250 of half a picture. What

@@ -71,11 +71,12 @@ class TrajectoryModel(Protocol):
 class AdaptiveTrajectory(Protocol):
     """A `TrajectoryModel` that chooses some of its settings by the tracks of training clips."""
 
-    def adapt(self, tracks: Tensor) -> str:
+    def adapt(self, tracks: Tensor, symmetric: bool) -> str:
         """Choose, before `TrajectoryModel.build`; the choice shows in the model's arguments from then on.
 
         Args:
             tracks: float ``(N, T, 2)`` of some training clips; NaN where no object is seen.
+            symmetric: Clips that are turned or mirrored look like the others.
 
         Returns:
             What was chosen, in a line.

@@ -8,6 +8,7 @@ B clips, T frames, K samples, D channels; x and y from -1 to 1 between the edges
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -27,10 +28,10 @@ MEDIAN_SAMPLES = 64  # samples whose geometric median is the single best predict
 class TrajectoryPredictor(nn.Module):
     """A `trajvq.models.trajectory_model.TrajectoryModel` without density: a sampler of the rest of a track.
 
-    The network sees positions in a frame of reference at the end of the context: the origin is the last position, the
-    first axis is the direction of motion, and the second points to the side that the motion turns to. Translated,
-    rotated and mirrored tracks therefore look alike. The center of the picture is a separate input. Classes are not
-    used.
+    The network sees positions in a frame of reference at the end of the context, whose origin is the last position.
+    Where clips look alike when they are turned and mirrored, the first axis is the direction of motion, and the second
+    points to the side that the motion turns to, so that such tracks look alike. The center of the picture is a separate
+    input. Classes are not used.
 
     Args:
         width: D.
@@ -40,17 +41,33 @@ class TrajectoryPredictor(nn.Module):
         dropout: Share dropped in training before noise is added, alike in all samples of a context; see
             `trajvq.models.dropout`. After that it would be learned as a spread of the samples, which evaluation does
             not have.
+        reference_frame: ``motion`` turns the axes as above, ``picture`` keeps those of the picture, ``auto`` chooses by
+            the symmetries of training clips, see `adapt`. The direction of a slow motion is noisy, so turning costs
+            more than it gains where motions are not alike in all directions.
     """
 
     fixed_noise: Tensor
     has_density = False
 
     def __init__(
-        self, width: int = 192, layers: int = 3, noisy_layers: int = 2, noise: int = 16, dropout: Dropout = "auto"
+        self,
+        width: int = 192,
+        layers: int = 3,
+        noisy_layers: int = 2,
+        noise: int = 16,
+        dropout: Dropout = "auto",
+        reference_frame: Literal["auto", "motion", "picture"] = "auto",
     ) -> None:
         super().__init__()
         self.width, self.layers, self.noisy_layers, self.noise = width, layers, noisy_layers, noise
-        self.dropout = dropout
+        self.dropout, self.reference_frame = dropout, reference_frame
+
+    def adapt(self, tracks: Tensor, symmetric: bool) -> str:
+        """Choose the frame of reference, if it is ``auto``, by the clips' symmetries; see `AdaptiveTrajectory`."""
+        if self.reference_frame == "auto":
+            self.reference_frame = "motion" if symmetric else "picture"
+        turned = "that turns with the motion" if self.reference_frame == "motion" else "with the axes of the picture"
+        return f"paths: predicted in a frame {turned}"
 
     def build(self, layout: TokenLayout, classes: int) -> None:
         """Create the layers with fresh weights; see `TrajectoryModel.build`."""
@@ -75,7 +92,7 @@ class TrajectoryPredictor(nn.Module):
             context: int64 ``(B,)``, frames of the context, 1 to T.
             noise: float ``(B, K, numbers)``, standard normal.
         """
-        last, frame = _reference_frame(tracks, context)
+        last, frame = _reference_frame(tracks, context, turned=self.reference_frame != "picture")
         in_context = torch.arange(self.frames, device=tracks.device) < context[:, None]
         relative = torch.where(in_context[..., None], frame.into(tracks - last), 0.0)  # (B, T, 2)
         center, heading = frame.into(-last)[:, 0], frame.heading[:, 0]
@@ -135,10 +152,10 @@ class TrajectoryPredictor(nn.Module):
         return torch.cat([prefix, predicted[:, context:frames]], dim=1)
 
 
-def _reference_frame(tracks: Tensor, context: Tensor) -> tuple[Tensor, ReferenceFrame]:
-    """Return the last position of the context ``(B, 1, 2)``; and axes for points ``(B, N, 2)`` along its motion there.
+def _reference_frame(tracks: Tensor, context: Tensor, turned: bool) -> tuple[Tensor, ReferenceFrame]:
+    """Return the last position of the context ``(B, 1, 2)``, and axes for points ``(B, N, 2)``.
 
-    The second axis points to the side that the motion turns to.
+    If they are turned, the first is the direction of motion there, and the second points to the side it turns to.
     """
 
     def position(back: int) -> Tensor:
@@ -146,4 +163,6 @@ def _reference_frame(tracks: Tensor, context: Tensor) -> tuple[Tensor, Reference
         return tracks.gather(1, frame)
 
     last, before, earlier = position(0), position(2), position(5)
+    if not turned:
+        return last, ReferenceFrame(unit(torch.zeros_like(last)), torch.ones_like(last[..., 0]))
     return last, ReferenceFrame(unit(last - before), side_of(last - before, before - earlier))

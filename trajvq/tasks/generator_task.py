@@ -6,6 +6,7 @@ from typing import Any, Literal
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
+from trajvq.augment import PathSymmetries, path_symmetries
 from trajvq.models.generator import Generator
 from trajvq.models.trajectory_model import AdaptiveTrajectory
 from trajvq.tasks.few_clips import dropout_for, limit_passes
@@ -105,7 +106,8 @@ class GeneratorTask(TokenTask):
         if self.trajectory == "auto" and self.generator.objects == "auto":
             self.generator.objects = choice.objects
         if isinstance(self.generator.trajectory, AdaptiveTrajectory):
-            self._say(self.generator.trajectory.adapt(choice.tracks))
+            symmetric = isinstance(path_symmetries(self.data.augment), PathSymmetries)
+            self._say(self.generator.trajectory.adapt(choice.tracks, symmetric))
         self.hparams["network"] = spec_of(self.network)
 
     def _say(self, line: str) -> None:
