@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 import trajvq
 from tests.scripts import load
@@ -58,9 +59,12 @@ def test_tasks_are_trained_tested_and_made_slim_once(
         script.write_table(here / "tasks")
     assert verbs == ["fit", "test"]
     content = read_checkpoint(task_weights.default_checkpoint("classify"))
+    assert {value.dtype for value in content["state_dict"].values()} == {torch.float16}
+    board = json.loads((here / "runs/classify-4/scoreboards/test.json").read_text())
+    assert board["checkpoint"].endswith("slim.ckpt")  # what is written is what is scored
     assert content["tokenizer"] == FrozenTokenizer("default").identity()
     assert content["about"]["dataset"] == content["trajvq"]["dataset"]
-    accuracy = json.loads((here / "runs/classify-4/scoreboards/test.json").read_text())["rows"]["model"]["accuracy"]
+    accuracy = board["rows"]["model"]["accuracy"]
     text = f"{accuracy['value']:.4f} ({accuracy['low']:.4f} to {accuracy['high']:.4f})"
     assert content["test"]["figures"]["accuracy"] == text
     readme = (here / "tasks/README.md").read_text()

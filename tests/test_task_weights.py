@@ -21,7 +21,8 @@ from trajvq.models import CausalTokenizer
 from trajvq.tokens import FrozenTokenizer, load_tokenizer, task_weights, weights
 from trajvq.tokens.export import write_folder
 from trajvq.tokens.protocol import spec_of
-from trajvq.tokens.task_weights import TASKS, default_checkpoint, slim, write_slim
+from trajvq.tokens.sampling import load_generator
+from trajvq.tokens.task_weights import TASKS, default_checkpoint, half, slim, write_slim
 from trajvq.tokens.weights import read_tokenizer
 
 DEFAULT = "--ckpt_path=default"
@@ -66,6 +67,25 @@ def test_a_slim_checkpoint_holds_weights_and_what_describes_them(
         assert all(torch.equal(value, original["state_dict"][name]) for name, value in content["state_dict"].items())
         assert not any("tokenizer" in name for name in content["state_dict"])
         assert (packaged / f"{task}.ckpt").stat().st_size < whole.stat().st_size / 2
+
+
+def test_half_is_half_as_large_and_loads_as_float32(sample_run: Path, tmp_path: Path) -> None:
+    content = slim(read_checkpoint(sample_run / "checkpoints/best.ckpt"))
+    for name, stored in (("whole", content), ("half", half(content))):
+        write_slim(stored, tmp_path / name)
+    assert (tmp_path / "half").stat().st_size < 0.75 * (tmp_path / "whole").stat().st_size  # toy weights, long names
+    tokenizer = str(content["tokenizer"]["path"])
+    whole, halved = (load_generator(tmp_path / name, tokenizer).network.state_dict() for name in ("whole", "half"))
+    for name, value in halved.items():
+        assert value.dtype == torch.float32
+        torch.testing.assert_close(value, whole[name], rtol=2**-11, atol=2**-24)
+
+
+def test_half_refuses_weights_beyond_float16(sample_run: Path) -> None:
+    content = slim(read_checkpoint(sample_run / "checkpoints/best.ckpt"))
+    content["state_dict"]["network.tokens.start"] = torch.full((2,), 1e5)
+    with pytest.raises(ValueError, match=r"weights of network\.tokens\.start are beyond float16"):
+        half(content)
 
 
 def test_a_tokenizer_cannot_be_made_slim(recon_run: Path) -> None:

@@ -7,7 +7,8 @@
 Each training is the task's shipped config on the default data and the package's tokenizer. The runs are
 ``runs/weights/TASK``, with ``--steps`` ``runs/weights/TASK-STEPS``; a part that is done is not repeated, so after a
 change of the code or the tokenizer choose another ``--root``. Of each best checkpoint `trajvq.tokens.task_weights.slim`
-keeps what test and prediction read. ``README.md`` beside the weights has the figures of all that are there.
+keeps what test and prediction read, and `half` stores it as float16; that is what the test scores. ``README.md`` beside
+the weights has the figures of all that are there.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from trajvq.io.files import write_text
 from trajvq.metrics.figures import Figure
 from trajvq.metrics.scoreboard import figures_of
 from trajvq.runs.provenance import PROVENANCE
-from trajvq.tokens.task_weights import FOLDER, TASKS, slim, write_slim
+from trajvq.tokens.task_weights import FOLDER, TASKS, half, slim, write_slim
 
 HEAD = """# Weights of the tasks
 
@@ -49,9 +50,10 @@ def make(task: str, out: Path, root: Path, steps: int | None, options: list[str]
         common += [f"--trainer.max_steps={steps}", f"--trainer.val_check_interval={max(steps // VALIDATIONS, 1)}"]
     if not (run / "complete.json").exists():
         trajvq("fit", *common)
+    content, path = half(slim(read_checkpoint(run / "checkpoints/best.ckpt"))), run / "checkpoints/slim.ckpt"
     if not (run / "scoreboards/test.json").exists():
-        trajvq("test", *common)
-    content = slim(read_checkpoint(run / "checkpoints/best.ckpt"))
+        write_slim(content, path)
+        trajvq("test", *common, f"--ckpt_path={path}")
     board = json.loads((run / "scoreboards/test.json").read_text())
     write_slim(content | {"about": about(run), "test": figures(board)}, out / f"{task}.ckpt")
 
