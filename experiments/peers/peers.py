@@ -204,7 +204,7 @@ def main() -> None:
                 for seed in args.seeds:
                     run_row(study, sets, name, seed)
             elif not is_available(row):
-                raise UserError("it needs PyAV with its encoder: pip install trajvq[import]")
+                raise UserError("it needs PyAV with its encoder: pip install 'trajvq[import]'")
             elif not stored(name, row):
                 codec_cell(args.root, sets[name], row)
         except (CommandError, UserError) as error:

@@ -271,7 +271,9 @@ def test_a_film_of_one_clip_is_tested_predicted_and_scored(here: Path) -> None:
 def test_nothing_is_tested_on_random_weights(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for verb in ("test", "validate", "predict"):
         assert main([verb, "--config", "recon", f"--data.path={dataset}"]) == 2
-        assert "there is no checkpoint runs/recon/latest/checkpoints/best.ckpt" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "there is no checkpoint runs/recon/latest/checkpoints/best.ckpt" in said
+        assert "or use the package's weights by `--ckpt_path default`" in said
 
 
 def test_damage_in_a_loader_process_is_one_line(

@@ -135,7 +135,7 @@ def test_clips_of_any_class_have_no_label_and_longer_ones_are_reported(
         (["--frames", "6"], "give a multiple of 4"),
         (["--num", "0"], "at least one clip"),
         (["--top_p", "0"], "top_p in (0, 1]"),
-        (["--ckpt_path", "nowhere.ckpt"], "there is no checkpoint nowhere.ckpt"),
+        (["--ckpt_path", "nowhere.ckpt"], "or use the package's weights by `--ckpt_path default`"),
     ],
 )
 def test_mistakes_are_one_line(

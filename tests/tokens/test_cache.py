@@ -52,6 +52,19 @@ def test_versions_are_the_clip_itself_and_augmented_ones(cache: TokenCache, data
     assert len(files(here)) == 4
 
 
+def test_versions_are_announced_together(cache: TokenCache, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clips, augment = Clips(dataset, "val"), ClipSymmetries(["rows"])
+    cache.tracks(clips, 4, augment)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "clips of" in line]
+    of = f"the 8 clips of {dataset} val"
+    assert [line.split(", once")[0] for line in lines] == [
+        f"encoding {of}",
+        f"tracking the reconstructions of {of}",
+        f"encoding {of}, versions 1 to 3",
+        f"tracking the reconstructions of {of}, versions 1 to 3",
+    ]
+
+
 def _flip(path: Path) -> None:
     with h5py.File(path) as file:
         chunk = file["tokens"].id.get_chunk_info(0)

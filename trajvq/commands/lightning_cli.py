@@ -113,7 +113,7 @@ class TrajvqCLI(LightningCLI):
             self._find_run(config, mirror)
         if config.ckpt_path:
             path = local_copy(config.ckpt_path)
-            self.content = read_checkpoint(path)
+            self.content = read_checkpoint(path, or_default=self.subcommand != "fit")
             named = self.checkpoint or (config.ckpt_path if is_remote(config.ckpt_path) else "")
             self.checkpoint = named or os.path.relpath(path.resolve())
             config.ckpt_path = str(path)

@@ -16,11 +16,12 @@ class OldCheckpointError(UserError):
     """The checkpoint was written by an older trajvq, whose options had other names."""
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
+def read_checkpoint(path: str | Path, or_default: bool = False) -> dict[str, Any]:
     """Load a checkpoint with ``weights_only=True``.
 
     Args:
         path: A file or a URL. A URL is read from its local copy.
+        or_default: Whether the message about a missing file names ``--ckpt_path default``.
 
     Raises:
         OldCheckpointError: If an older trajvq wrote it.
@@ -32,7 +33,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         command = f"trajvq fit --config {_task_of(Path(path))}"
-        raise UserError(f"there is no checkpoint {path}; train one with `{command}`") from None
+        remedy = ", or use the package's weights by `--ckpt_path default`" if or_default else ""
+        raise UserError(f"there is no checkpoint {path}; train one with `{command}`{remedy}") from None
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0].split(". ")[0] if str(error) else type(error).__name__
         raise UserError(f"checkpoint {path} cannot be read: {reason}") from None

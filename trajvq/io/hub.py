@@ -33,7 +33,7 @@ def hub_folder(source: str | Path, files: Sequence[str]) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
-        raise UserError(f"{source} needs huggingface_hub; install it with `pip install trajvq[hub]`") from None
+        raise UserError(f"{source} needs huggingface_hub; install it with `pip install 'trajvq[hub]'`") from None
     name, revision = match.groups()
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=list(files)))

@@ -1,4 +1,4 @@
-"""VQ, SimVQ and LFQ from vector-quantize-pytorch (``pip install trajvq[quantizers]``), as `Quantizer` modules.
+"""VQ, SimVQ and LFQ from vector-quantize-pytorch (``pip install 'trajvq[quantizers]'``), as `Quantizer` modules.
 
 B clips; d channels of a code; t, h, w tokens over frames, rows and columns. Codes are float32 whatever the precision;
 in training each quantizer leaves a loss of its own in ``loss``.
@@ -164,5 +164,5 @@ def _library() -> Any:
     try:
         import vector_quantize_pytorch
     except ImportError:
-        raise ValueError("VQ, SimVQ and LFQ need vector-quantize-pytorch: pip install trajvq[quantizers]") from None
+        raise ValueError("VQ, SimVQ and LFQ need vector-quantize-pytorch: pip install 'trajvq[quantizers]'") from None
     return vector_quantize_pytorch

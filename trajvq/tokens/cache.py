@@ -52,6 +52,7 @@ class TokenCache:
 
     def __init__(self, tokenizer: FrozenTokenizer, root: Path = ROOT, tracker: Tracker = track) -> None:
         self.tokenizer, self.root, self.tracker = tokenizer, Path(root), tracker
+        self._announced: set[tuple[str, Path, str, bool]] = set()
 
     def tokens(
         self,
@@ -73,7 +74,7 @@ class TokenCache:
         Raises:
             UserError: If the cache cannot be written.
         """
-        recipes = [_Recipe(version, augment if version else None, frames) for version in range(versions)]
+        recipes = _recipes(versions, augment, frames)
         return torch.stack([self._tokens(clips, recipe, device) for recipe in recipes], dim=1)
 
     def tracks(
@@ -88,8 +89,7 @@ class TokenCache:
         They follow from the tokens alone, without labels or truth. Arguments as for `tokens`.
         """
         parts = []
-        for version in range(versions):
-            recipe = _Recipe(version, augment if version else None)
+        for recipe in _recipes(versions, augment):
             tokens = self._tokens(clips, recipe, device)
             parts.append(self._stored("tracks", clips, recipe, partial(self._track, clips, tokens, device)))
         return torch.stack(parts, dim=1)
@@ -116,14 +116,24 @@ class TokenCache:
                 if stored is None:
                     if reason:
                         print(f"{path} {reason}: {'encoding' if kind == 'tokens' else 'tracking'} again")
-                    split = f"{clips.folder} {clips.split}{recipe.describe()}"
-                    verb = "encoding" if kind == "tokens" else "tracking the reconstructions of"
-                    print(f"{verb} the {len(clips):,} clips of {split}, once: {path}", flush=True)
-                    start = time.monotonic()
-                    stored = make().numpy()
-                    print(f"{len(clips) / (time.monotonic() - start):,.0f} clips/s", flush=True)
+                    stored = self._announce(kind, clips, recipe, path, make).numpy()
                     _write(path, kind, stored, provenance)
         return torch.from_numpy(stored)
+
+    def _announce(self, kind: str, clips: Clips, recipe: "_Recipe", path: Path, make: Callable[[], Tensor]) -> Tensor:
+        """Make tokens or tracks, and say what is made and how fast; of several augmented versions for the first."""
+        job = kind, clips.folder, clips.split, recipe.augment is None
+        if job in self._announced:
+            return make()
+        self._announced.add(job)
+        split = f"{clips.folder} {clips.split}{recipe.describe()}"
+        verb = "encoding" if kind == "tokens" else "tracking the reconstructions of"
+        where = path if recipe.version == recipe.last else path.parent
+        print(f"{verb} the {len(clips):,} clips of {split}, once: {where}", flush=True)
+        start = time.monotonic()
+        tensor = make()
+        print(f"{len(clips) / (time.monotonic() - start):,.0f} clips/s", flush=True)
+        return tensor
 
     def _encode(self, clips: Clips, recipe: "_Recipe", device: torch.device | None) -> Tensor:
         batches = []
@@ -159,11 +169,13 @@ class _Recipe(NamedTuple):
     Attributes:
         version: Number of the version; 0 is the clip itself.
         augment: The augmentation that makes the version; None for the clip itself.
+        last: Number of the last version that is asked for with it.
         frames: First frames of the clip; None for all.
     """
 
     version: int
     augment: nn.Module | None
+    last: int
     frames: int | None = None
 
     def text(self) -> str:
@@ -185,7 +197,15 @@ class _Recipe(NamedTuple):
     def describe(self) -> str:
         """Return what messages say of it, after the name of the split."""
         version = f", version {self.version}" if self.version else ""
+        if self.last > self.version:
+            version = f", versions {self.version} to {self.last}"
         return version if self.frames is None else f"{version}, first {self.frames} frames"
+
+
+def _recipes(versions: int, augment: nn.Module | None, frames: int | None = None) -> list[_Recipe]:
+    """Return the recipes of a clip itself and of its augmented versions."""
+    augmented = [_Recipe(version, augment, versions - 1, frames) for version in range(1, versions)]
+    return [_Recipe(0, None, 0, frames), *augmented]
 
 
 def _read(path: Path, kind: str, provenance: dict[str, str], clips: int) -> tuple[NDArray[Any] | None, str]:

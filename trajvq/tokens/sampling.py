@@ -115,7 +115,7 @@ def load_generator(path: str | Path, tokenizer_ckpt: str | None = None) -> Loade
     Raises:
         UserError: If the checkpoint holds no generator, or one trained on another tokenizer.
     """
-    content = read_checkpoint(default_checkpoint("sample") if path == DEFAULT else path)
+    content = read_checkpoint(default_checkpoint("sample") if path == DEFAULT else path, or_default=True)
     spec = content.get("hyper_parameters", {}).get("network")
     network = module_of(spec) if spec and "trained_for" in content else None
     if not isinstance(network, Generator):

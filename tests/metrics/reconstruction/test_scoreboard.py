@@ -259,7 +259,7 @@ def test_without_pyav_and_without_train_the_scoreboard_says_so(tmp_path: Path, m
     assert list(content["rows"]) == ["target", "blank", "mean_frame", "median_frame", "copy_first", "model"]
     assert "bits_ideal" not in content["rows"]["model"]
     assert content["remarks"] == [
-        "row h264 is left out: it needs PyAV with x264; install it with `pip install trajvq[import]`",
+        "row h264 is left out: it needs PyAV with x264; install it with `pip install 'trajvq[import]'`",
         "bits_ideal is left out: it needs the tokens of a split train",
     ]
 

@@ -140,7 +140,7 @@ def _read(
 ) -> "Recording":
     """Read the tracks of a table."""
     if find_spec("pyarrow") is None:
-        raise DataError("tracks need pyarrow; install it with `pip install trajvq[import]`")
+        raise DataError("tracks need pyarrow; install it with `pip install 'trajvq[import]'`")
     from trajvq.data.imports.points import read_tracks
 
     return read_tracks(path, ledger, columns, skip_bad, min_score)

@@ -100,7 +100,7 @@ def _decode(source: Path | io.BytesIO, where: str, playback: Playback) -> Iterat
     try:
         import av
     except ImportError:
-        raise DataError("video files need PyAV; install it with `pip install trajvq[import]`") from None
+        raise DataError("video files need PyAV; install it with `pip install 'trajvq[import]'`") from None
     if isinstance(source, io.BytesIO):
         source.seek(0)
     try:

@@ -221,7 +221,7 @@ def scoreboard_for(
         video = clips.batch(sample.tolist())["video"].numpy()
         encoder = choose_setting(video, bits(cells, codebook_size))
     else:
-        remarks.append("row h264 is left out: it needs PyAV with x264; install it with `pip install trajvq[import]`")
+        remarks.append("row h264 is left out: it needs PyAV with x264; install it with `pip install 'trajvq[import]'`")
     if train_tokens is None:
         remarks.append("bits_ideal is left out: it needs the tokens of a split train")
     counts = None
