@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from tests.report.test_contents import check_equations
+from trajvq import __version__
 from trajvq.cli import main
 from trajvq.commands.configs import find_config
 from trajvq.commands.lightning_cli import TrajvqCLI
@@ -27,6 +28,11 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 EXTEND = "extend.md"  # its commands need files that the page shows; they are run, not only parsed
 PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted(DOCS.glob("*.md")) if path.name != EXTEND)]
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert re.findall(r"^## (.*)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0] in (__version__, "Unreleased")
 
 
 class Block(NamedTuple):
