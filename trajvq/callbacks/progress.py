@@ -21,10 +21,15 @@ class ProgressLines(L.Callback):
 
 
 class SkillBar(RichProgressBar):
-    """Lightning's Rich progress bar without the version number."""
+    """Lightning's Rich progress bar without the version number, and without ``/-2`` where no epochs are set."""
 
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
         return {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        if self.trainer.max_epochs == -1:  # a run ends after a number of steps
+            return f"Epoch {current_epoch}".ljust(len(self.validation_description))
+        return super()._get_train_description(current_epoch)
 
 
 def progress_bar() -> L.Callback:
