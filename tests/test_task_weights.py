@@ -222,17 +222,19 @@ def test_a_run_on_the_default_tokenizer_of_another_trajvq_says_so(packaged: Path
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_weights_of_the_package_are_small_and_work(task: str, here: Path) -> None:
+def test_the_weights_of_the_package_are_small_and_those_of_the_configs(task: str, here: Path) -> None:
     path = default_checkpoint(task)
     content = read_checkpoint(path)
     assert content["tokenizer"] == {"path": "default", "sha256": read_tokenizer("default").sha256}
     assert {"commit", "machine", "day", "dataset", "versions"} <= content["about"].keys()
     assert content["test"]["clips"] > 0
     assert content.keys() & {"optimizer_states", "loops", "callbacks", "current_model_state"} == set()
-    assert path.stat().st_size < 13e6
+    assert {value.dtype for value in content["state_dict"].values()} == {torch.float16}
+    assert path.stat().st_size < 5e6
     assert f"## {task}" in (path.parent / "README.md").read_text()
+    generate(here / "clips", {"train": 4, "val": 4, "test": 4} | dict.fromkeys(OOD, 0), progress=False)
     if task == "sample":
         assert main(["sample", "--out=s", "--num=1", "--animation=none", DEFAULT]) == 0
+        assert main(["validate", "--config=sample", "--data.path=clips", DEFAULT]) == 0
     else:
-        generate(here / "clips", {"train": 4, "val": 4, "test": 4} | dict.fromkeys(OOD, 0), progress=False)
         assert main(["predict", f"--config={task}", "--data.path=clips", DEFAULT]) == 0
