@@ -14,6 +14,7 @@ from trajvq.models.quantizers import LFQ, VQ, SimVQ
 from trajvq.models.sampling import Sampling
 from trajvq.models.token_model import Conditions, Generated, TokenModel
 from trajvq.models.tokenizer import CausalTokenizer
+from trajvq.models.track_denoiser import TrackDenoiser
 from trajvq.models.trajectory_model import TrajectoryModel
 from trajvq.models.trajectory_predictor import TrajectoryPredictor
 from trajvq.models.transformer import TokenLayout, TokenTransformer
@@ -41,6 +42,7 @@ __all__ = [
     "TokenLayout",
     "TokenModel",
     "TokenTransformer",
+    "TrackDenoiser",
     "TrajectoryModel",
     "TrajectoryPredictor",
 ]

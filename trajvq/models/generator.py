@@ -19,6 +19,7 @@ from trajvq.models.autoregressive_tokens import AutoregressiveTokens
 from trajvq.models.cells import fill_objects
 from trajvq.models.sampling import Sampling, inverse_cdf, uniforms
 from trajvq.models.token_model import Conditions, Generated, TokenModel, class_ids
+from trajvq.models.track_denoiser import TrackDenoiser
 from trajvq.models.trajectory_model import TrajectoryModel
 from trajvq.models.transformer import TokenLayout
 
@@ -30,6 +31,8 @@ class Generator(nn.Module):
         tokens: A `TokenModel`; None for `AutoregressiveTokens` with its default settings.
         trajectory: A `TrajectoryModel` of each object; None for tokens alone.
         appearance: The radius and color of each object; None leaves them to the tokens.
+        denoiser: Takes the noise off tracks that are sampled without a context; None leaves them as they are. It is
+            dropped where there is no trajectory.
         objects: K, the largest number of objects in a clip; how many there are is learned by class. ``auto``: as many
             as the task finds in training clips, without a task one.
 
@@ -43,6 +46,7 @@ class Generator(nn.Module):
         trajectory: nn.Module | None = None,
         appearance: AppearanceModel | None = None,
         objects: int | Literal["auto"] = "auto",
+        denoiser: TrackDenoiser | None = None,
     ) -> None:
         super().__init__()
         if objects != "auto" and objects < 1:
@@ -54,7 +58,8 @@ class Generator(nn.Module):
                 raise ValueError(f"{type(part).__name__} is not a {protocol.__name__}: it lacks {', '.join(missing)}")
         if appearance is not None and trajectory is None:
             raise ValueError("network.appearance needs network.trajectory: without tracks no object is known")
-        self.tokens, self.trajectory, self.appearance, self.objects = tokens, trajectory, appearance, objects
+        self.tokens, self.trajectory, self.appearance = tokens, trajectory, appearance
+        self.objects, self.denoiser = objects, None if trajectory is None else denoiser
 
     def build(self, layout: TokenLayout, classes: int) -> None:
         """Create the layers with fresh weights.
@@ -70,6 +75,8 @@ class Generator(nn.Module):
             self.trajectory_model.build(layout, classes)
         if self.appearance is not None:
             self.appearance.build(classes)
+        if self.denoiser is not None:
+            self.denoiser.build(layout, classes)
         several = has_tracks and self.count > 1
         self.number = nn.Parameter(torch.zeros(classes + 1, self.count)) if several else None
 
@@ -141,6 +148,14 @@ class Generator(nn.Module):
         assert self.trajectory_model is not None
         labels = class_ids(label, len(tracks), self.classes, tracks.device)
         return self.trajectory_model.loss(tracks, context, labels)
+
+    def denoising_loss(self, tracks: Tensor, label: Tensor | None) -> Tensor:
+        """Return the denoiser's loss on the tracks ``(B, K, T, 2)`` of all objects."""
+        assert self.denoiser is not None
+        labels = class_ids(label, len(tracks), self.classes, tracks.device)
+        filled = fill_objects(tracks)
+        exists = filled.isfinite().all(dim=-1).all(dim=-1)
+        return self.denoiser.loss(filled[exists], labels[:, None].expand(exists.shape)[exists])
 
     def appearance_log_likelihood(self, appearance: Tensor, label: Tensor | None) -> Tensor:
         """Return the log-likelihood ``(B,)`` of the appearances ``(B, K, 4)``; NaN for an object that is not there."""
@@ -250,9 +265,15 @@ class Generator(nn.Module):
         """Return tracks ``(B, K, frames, 2)`` that continue ``start``; NaN where there is no object."""
         assert self.trajectory_model is not None
         model = self.trajectory_model
-        each = [
-            model.sample(start[:, k].nan_to_num(), frames, label, sampling, generators) for k in range(start.shape[1])
-        ]
+        length = self.layout.grid[0] * self.layout.frames
+        each = []
+        for k in range(start.shape[1]):
+            if self.denoiser is None or start.shape[2]:
+                track = model.sample(start[:, k].nan_to_num(), frames, label, sampling, generators)
+            else:
+                whole = model.sample(start[:, k], length, label, sampling, generators)
+                track = model.snap(self.denoiser.denoise(whole, label))[:, :frames]
+            each.append(track)
         return torch.stack(each, dim=1).where(exists[..., None, None], torch.nan)
 
 

@@ -95,6 +95,8 @@ class Forecast(GeneratorTask):
                 raise UserError(f"model.{name} is {frames}; a token covers {layout.frames} frames, give a multiple")
         if layout.grid[0] < 2:
             raise UserError(f"clips of {layout.frames} frames are a single token long: there is nothing to predict")
+        if self.generator.denoiser is not None:
+            raise UserError("a forecast begins with a context, which network.denoiser is not for; set it to null")
         self.generator.build(layout, 0)
 
     def forward(

@@ -67,7 +67,8 @@ class GeneratorTask(TokenTask):
         data, trainer = self.data, self.trainer
         clips = len(data.clips("train"))
         clips = min(data.train_clips or clips, clips)
-        dropout, parts = dropout_for(clips), (self.generator.tokens, self.generator.trajectory)
+        dropout = dropout_for(clips)
+        parts = self.generator.tokens, self.generator.trajectory, self.generator.denoiser
         for part in parts:
             if part is not None and getattr(part, "dropout", None) == "auto":
                 part.dropout = dropout  # type: ignore[assignment]

@@ -32,6 +32,7 @@ from trajvq.tokens.sampling import sample_clips
 
 SHEET = 64  # clips of a class in the picture
 OWN = Sampling()  # the model's own distribution
+DENOISING = 0.1  # weight of the denoiser's loss, which shares no weights with the others
 ALONG = 0.3  # temperature of codes along a trajectory, which leaves little open
 
 
@@ -113,19 +114,23 @@ class Sample(GeneratorTask):
         conditions = Conditions(self._dropped(label), tracks, appearance, progress=self.progress)
         token_parts = self.generator.token_log_likelihood(tokens, conditions)
         parts: dict[str, Tensor] = {}
+        denoising = torch.zeros((), device=tokens.device)
         if self.generator.trajectory is not None and tracks is not None:
-            parts["trajectory"] = self._trajectory(tracks, label)
+            parts["trajectory"], denoising = self._trajectory(tracks, label)
         if self.generator.appearance is not None and appearance is not None:
             parts["appearance"] = self.generator.appearance_log_likelihood(appearance, self._dropped(label))
         weights = {"background": self.background_weight}
         total = sum(weights.get(name, 1.0) * part.mean() for name, part in (parts | token_parts).items())
         assert isinstance(total, Tensor)
-        loss = self.checked(-total / tokens[0].numel())
+        loss = self.checked(-total / tokens[0].numel() + DENOISING * denoising)
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
-    def _trajectory(self, tracks: Tensor, label: Tensor | None) -> Tensor:
-        """Return the log-likelihood ``(versions * B,)`` of tracks ``(B, K, T, 2)``, or of random versions of them."""
+    def _trajectory(self, tracks: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the log-likelihood ``(versions * B,)`` of tracks ``(B, K, T, 2)``, or of random versions of them.
+
+        Beside it the loss of the denoiser, 0 without one.
+        """
         augment, manifest = self.data.augment, self.data.manifest
         if isinstance(augment, PathAugmentation):
             versions = self.path_versions
@@ -133,7 +138,11 @@ class Sample(GeneratorTask):
             moved = augment.paths(several.flatten(0, 1), manifest.height, manifest.width)
             tracks = moved.view_as(several)
             label = None if label is None else label.repeat(versions)
-        return self.generator.trajectory_log_likelihood(tracks, self._dropped(label))
+        label = self._dropped(label)
+        likelihood = self.generator.trajectory_log_likelihood(tracks, label)
+        if self.generator.denoiser is None:
+            return likelihood, torch.zeros_like(likelihood[0])
+        return likelihood, self.generator.denoising_loss(tracks, label)
 
     def _dropped(self, label: Tensor | None) -> Tensor | None:
         """Return labels of which a random share is hidden."""
