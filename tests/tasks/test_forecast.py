@@ -239,6 +239,7 @@ def test_clips_continue_beyond_their_length_and_the_equation_is_the_truth(finish
         (["--model.horizon=0"], "model.horizon is 0; a token covers 4 frames"),
         (["--model.horizon=8"], "have 8 frames; model.context and model.horizon need 12"),
         (["--data.tracks=false"], "set data.tracks and data.cache_tokens to true"),
+        (["--model.network.denoiser=TrackDenoiser"], "which network.denoiser is not for; set it to null"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(

@@ -80,6 +80,20 @@ def test_what_a_trajectory_model_chose_in_training_is_what_is_tested(
         assert (trajectory.count, trajectory.sizes, trajectory.track_noise) == (3, [0.9, 0.5, 0.1], 0.01)
 
 
+@pytest.mark.parametrize("task", ["sample", "forecast"])
+def test_several_objects_are_trained_and_taken_over_from_the_checkpoint(
+    task: str, dataset: Path, tokenizer: Path, here: Path
+) -> None:
+    words = [*options(task, dataset, tokenizer), "--trainer.logger=false", "--run=a"]
+    assert main(["fit", *words, *SHORT, "--model.network.objects=2"]) == 0
+    content = torch.load(here / "runs" / task / "a/checkpoints/last.ckpt", weights_only=True)
+    assert content["hyper_parameters"]["network"]["init_args"]["objects"] == 2
+    assert content["state_dict"]["network.number"].shape[1] == 2
+    assert list((here / "runs/tokens").rglob("train*-tracks-2.h5"))
+    assert main(["validate", *words, "--model.total_steps=4"]) == 0
+    assert main(["test", *words, "--model.total_steps=4"]) == 0
+
+
 @pytest.mark.parametrize("task", ["classify", "sample", "forecast"])
 def test_stopped_and_resumed_is_the_same_to_the_bit(
     task: str, dataset: Path, tokenizer: Path, here: Path, request: pytest.FixtureRequest

@@ -156,8 +156,8 @@ class Forecast(GeneratorTask):
         if pool is None or "tracks" not in batch:
             raise UserError("a forecaster learns from tracks: set data.tracks and data.cache_tokens to true")
         pool, manifest = pool.flatten(0, 2), self.data.manifest
-        if self.generator.count > 1:
-            pool = pool[pool.isfinite().any(dim=-1).any(dim=-1)]  # clips may have fewer objects
+        visible = pool.isfinite().any(dim=-1).any(dim=-1)  # clips may have fewer objects
+        pool = pool[visible] if visible.any() else pool
         pool = pool[torch.randint(len(pool), (self.paths,))].to(self.device)
         paths = path_symmetries(self.data.augment).paths(pool, manifest.height, manifest.width)
         context = self.layout.frames * torch.randint(1, self.layout.grid[0], (len(paths),), device=self.device)
