@@ -272,7 +272,7 @@ class Generator(nn.Module):
                 track = model.sample(start[:, k].nan_to_num(), frames, label, sampling, generators)
             else:
                 whole = model.sample(start[:, k], length, label, sampling, generators)
-                track = model.snap(self.denoiser.denoise(whole, label))[:, :frames]
+                track = self.denoiser.denoise(whole, label)[:, :frames]
             each.append(track)
         return torch.stack(each, dim=1).where(exists[..., None, None], torch.nan)
 
