@@ -49,7 +49,7 @@ def test_scoreboards_hold_every_row_and_figure(sample_run: Path, dataset: Path) 
     assert list(board["rows"]) == ["classes_rotated", "reconstructed", "copies", "model", "model_at_1"]
     sigma = board["judge"]["sigma"]
     assert sigma > 0
-    assert board["remarks"][0] == "model is sampled at temperature 0.3, top_p 1, noise_scale 0.5, guidance 1"
+    assert board["remarks"][0] == "model is sampled at temperature 0.3, top_p 1, noise_scale 0.3, guidance 1"
     assert any(f"{sigma:.3f} px" in remark for remark in board["remarks"])
     assert any("its tokens do not hold what moves" in remark for remark in board["remarks"])  # it is not trained
     model, own = board["rows"]["model"], board["rows"]["model_at_1"]
