@@ -5,6 +5,7 @@ from pathlib import Path
 
 import lightning as L
 import pytest
+import rich
 from lightning.pytorch.demos.boring_classes import BoringModel
 
 from trajvq.callbacks.progress import SkillBar
@@ -15,6 +16,9 @@ def test_a_run_by_steps_has_no_last_epoch(end: dict[str, int], description: str,
     terminal = io.StringIO()
     bar = SkillBar(console_kwargs={"file": terminal, "force_terminal": True, "width": 120})
     quiet = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False, "accelerator": "cpu"}
-    L.Trainer(**end, **quiet, callbacks=[bar], default_root_dir=tmp_path).fit(BoringModel())  # type: ignore[arg-type]
+    try:
+        L.Trainer(**end, **quiet, callbacks=[bar], default_root_dir=tmp_path).fit(BoringModel())  # type: ignore[arg-type]
+    finally:
+        rich.reconfigure()  # the bar has set the console that all of the process shares
     assert description in terminal.getvalue()
     assert "/-" not in terminal.getvalue()

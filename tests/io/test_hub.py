@@ -33,5 +33,5 @@ def test_a_failed_download_and_a_missing_package_are_one_line(monkeypatch: pytes
     with pytest.raises(UserError, match=r"^cannot download hf://me/none: 404 Client Error\.$"):
         load_tokenizer("hf://me/none")
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(UserError, match=r"needs huggingface_hub; install it with `pip install trajvq\[hub\]`"):
+    with pytest.raises(UserError, match=r"needs huggingface_hub; install it with `pip install 'trajvq\[hub\]'`"):
         load_tokenizer("hf://me/none")
