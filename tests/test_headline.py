@@ -32,6 +32,12 @@ def test_a_line_has_mean_deviation_interval_and_the_best_of_the_rows_without_the
     )
 
 
+def test_a_figure_that_only_the_model_has_stands_alone(tables: ModuleType) -> None:
+    alone = cell(0, 0.8)
+    alone["rows"] = {"model": alone["rows"]["model"]}
+    assert tables.headline_table([alone])[2] == "| forecast | ADE, px | **0.800** | 0.700 to 0.900 |  |  |"
+
+
 def test_every_row_and_remark_is_shown(tables: ModuleType) -> None:
     text = "\n".join(tables.figures_table([cell(0, 0.8), cell(1, 1.0)]))
     assert "| ADE, px | 3.000 | 9.000 | 0.500 | 0.900 ± 0.141<br>(0.700 to 1.100) |" in text

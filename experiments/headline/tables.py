@@ -82,7 +82,7 @@ def headline_table(cells: Sequence[Cell]) -> list[str]:
                 continue
             rivals = {row: over_seeds(seeds, row, figure) for row in headline.without}
             means = {row: mean(values) for row, values in rivals.items() if values}
-            best = figure.best(means.values())
+            best = figure.best(means.values()) if means else None
             rival = next((f"`{row}` {figure.text(value)}" for row, value in means.items() if value == best), "")
             above = {row: over_seeds(seeds, row, figure) for row in headline.ceilings}
             ceilings = ", ".join(f"`{row}` {figure.text(mean(values))}" for row, values in above.items() if values)
