@@ -25,6 +25,13 @@ def test_steps_follow_the_passes_over_the_clips_and_never_exceed_those_asked_for
     assert line is None if steps == 1_500 else line is not None and f"{steps:,} instead of 1,500" in line
 
 
+def test_with_accumulated_gradients_a_step_has_several_batches_and_validations_stay_as_many() -> None:
+    settings = {"max_steps": 1_500, "val_check_interval": 1_000, "check_val_every_n_epoch": None, "logger": False}
+    trainer = L.Trainer(**settings, accumulate_grad_batches=2)  # type: ignore[arg-type]
+    assert limit_passes(trainer, 140, 16, 140) is not None
+    assert (trainer.max_steps, trainer.val_check_interval) == (612, 408)
+
+
 def test_dropout_is_for_few_clips() -> None:
     assert dropout_for(999) > dropout_for(1_000) == 0
 

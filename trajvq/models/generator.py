@@ -124,11 +124,9 @@ class Generator(nn.Module):
         assert self.trajectory_model is not None
         labels = class_ids(label, len(tracks), self.classes, tracks.device)
         filled = fill_objects(tracks)
-        exists = filled.isfinite().all(dim=-1).all(dim=-1)  # (B, K)
-        of_object = labels[:, None].expand(exists.shape)[exists]
+        exists, of_object = _objects(filled, labels)
         each = self.trajectory_model.log_probability(filled[exists], of_object).sum(dim=1)
-        total = each.new_zeros(exists.shape).masked_scatter(exists, each).sum(dim=1)
-        return total + self._number_log_probability(exists.sum(dim=1), labels)
+        return _by_clip(each, exists) + self._number_log_probability(exists.sum(dim=1), labels)
 
     def _number_log_probability(self, number: Tensor, label: Tensor) -> Tensor:
         """Return the natural log-probability ``(B,)`` of numbers of objects, int64 ``(B,)`` from 1 on."""
@@ -152,19 +150,16 @@ class Generator(nn.Module):
     def denoising_loss(self, tracks: Tensor, label: Tensor | None) -> Tensor:
         """Return the denoiser's loss on the tracks ``(B, K, T, 2)`` of all objects."""
         assert self.denoiser is not None
-        labels = class_ids(label, len(tracks), self.classes, tracks.device)
         filled = fill_objects(tracks)
-        exists = filled.isfinite().all(dim=-1).all(dim=-1)
-        return self.denoiser.loss(filled[exists], labels[:, None].expand(exists.shape)[exists])
+        exists, of_object = _objects(filled, class_ids(label, len(tracks), self.classes, tracks.device))
+        return self.denoiser.loss(filled[exists], of_object)
 
     def appearance_log_likelihood(self, appearance: Tensor, label: Tensor | None) -> Tensor:
         """Return the log-likelihood ``(B,)`` of the appearances ``(B, K, 4)``; NaN for an object that is not there."""
         assert self.appearance is not None
         labels = class_ids(label, len(appearance), self.classes, appearance.device)
-        exists = appearance.isfinite().all(dim=-1)
-        of_object = labels[:, None].expand(exists.shape)[exists]
-        each = self.appearance.log_probability(appearance[exists], of_object)
-        return each.new_zeros(exists.shape).masked_scatter(exists, each).sum(dim=1)
+        exists, of_object = _objects(appearance, labels)
+        return _by_clip(self.appearance.log_probability(appearance[exists], of_object), exists)
 
     def log_likelihood(self, tokens: Tensor, conditions: Conditions) -> dict[str, Tensor]:
         """Return the natural log-likelihood of clips in parts, each ``(B,)``; their sum is the clip's.
@@ -275,6 +270,17 @@ class Generator(nn.Module):
                 track = self.denoiser.denoise(whole, label)[:, :frames]
             each.append(track)
         return torch.stack(each, dim=1).where(exists[..., None, None], torch.nan)
+
+
+def _objects(values: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+    """Return which objects of values ``(B, K, ...)`` there are, bool ``(B, K)``, and the label of each, ``(M,)``."""
+    exists = values.flatten(2).isfinite().all(dim=-1)
+    return exists, label[:, None].expand(exists.shape)[exists]
+
+
+def _by_clip(values: Tensor, exists: Tensor) -> Tensor:
+    """Return the sum over the objects of each clip, ``(B,)``, of values ``(M,)`` of those that exist ``(B, K)``."""
+    return values.new_zeros(exists.shape).masked_scatter(exists, values).sum(dim=1)
 
 
 def _members(protocol: type) -> list[str]:

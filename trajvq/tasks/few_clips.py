@@ -20,20 +20,20 @@ def limit_passes(trainer: L.Trainer, clips: int, batch_size: int, passes: int) -
     Args:
         trainer: Of the run.
         clips: N, of the training.
-        batch_size: Clips of a step, those of all processes.
+        batch_size: Clips of a batch, those of all processes.
         passes: Over the clips, at most; but at least one step between two validations.
 
     Returns:
         What was changed, in a line; None for nothing.
     """
-    most, interval = trainer.max_steps, trainer.val_check_interval
-    validations = max(most // interval, 1) if isinstance(interval, int) else 1
-    interval = max(round(passes * clips / (min(batch_size, clips) * validations)), 1)
-    steps = interval * validations
+    most, interval, batches = trainer.max_steps, trainer.val_check_interval, trainer.accumulate_grad_batches
+    validations = max(most * batches // interval, 1) if isinstance(interval, int) else 1
+    between = max(round(passes * clips / (min(batch_size, clips) * batches * validations)), 1)  # steps
+    steps = between * validations
     if steps >= most:
         return None
     trainer.fit_loop.epoch_loop.max_steps = steps  # the trainer's only place for it
-    trainer.val_check_interval = interval
+    trainer.val_check_interval = between * batches
     return (
         f"steps: {steps:,} instead of {most:,}, since there are {clips:,} training clips: {passes} passes over them "
         "are enough (model.max_passes)"

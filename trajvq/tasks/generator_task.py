@@ -67,17 +67,14 @@ class GeneratorTask(TokenTask):
         data, trainer = self.data, self.trainer
         clips = len(data.clips("train"))
         clips = min(data.train_clips or clips, clips)
-        dropout = dropout_for(clips)
-        parts = self.generator.tokens, self.generator.trajectory, self.generator.denoiser
-        for part in parts:
+        for part in (self.generator.tokens, self.generator.trajectory, self.generator.denoiser):
             if part is not None and getattr(part, "dropout", None) == "auto":
-                part.dropout = dropout  # type: ignore[assignment]
+                part.dropout = dropout_for(clips)  # type: ignore[assignment]
         self.hparams["network"] = spec_of(self.network)
         if self.max_passes is not None:
-            batch = data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
-            line = limit_passes(trainer, clips, batch, self.max_passes)
-            self.total_steps = trainer.max_steps if line else self.total_steps
+            line = limit_passes(trainer, clips, data.batch_size * trainer.world_size, self.max_passes)
             if line:
+                self.total_steps = trainer.max_steps
                 self._say(line)
 
     def configure_model(self) -> None:
