@@ -34,8 +34,8 @@ docs: install  # the site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site: site/index.html"
 
-pipeline: install  # all four phases on 200 clips and on the default data
-	$(BIN)/python experiments/pipeline/pipeline.py
+pipeline: install  # all four phases on 200 clips and on the default data; CLIPS=PATH: on yours
+	$(BIN)/python experiments/pipeline/pipeline.py $(if $(CLIPS),--clips $(CLIPS))
 
 wheel: install
 	$(BIN)/python -m build --wheel

@@ -107,16 +107,20 @@ def folder_sets(clips: Path, datasets: Path) -> list[ClipSet]:
     """
     if not clips.is_dir():
         raise SystemExit(f"TRAJVQ_CLIPS={clips} is no folder")
-    sets = []
-    for path in sorted(path for path in clips.iterdir() if not path.name.startswith(".")):
-        imported = datasets / "shelf" / path.name
-        if path.is_dir() and (path / MANIFEST).exists():
-            sets.append(ClipSet(path.name, path))
-        elif path.is_dir() or path.suffix.lower() in VIDEOS:
-            sets.append(ClipSet(path.name, imported, ("import-videos", str(path))))
-        elif path.suffix.lower() in TABLES:
-            sets.append(ClipSet(path.name, imported, ("import-tracks", str(path))))
-    return sets
+    paths = sorted(path for path in clips.iterdir() if not path.name.startswith("."))
+    sets = [clip_set(path, datasets / "shelf" / path.name) for path in paths]
+    return [each for each in sets if each]
+
+
+def clip_set(path: Path, imported: Path) -> ClipSet | None:
+    """Return the set of a file or folder of clips, to be imported into a folder; None for anything else."""
+    if path.is_dir() and (path / MANIFEST).exists():
+        return ClipSet(path.name, path)
+    if path.is_dir() or path.suffix.lower() in VIDEOS:
+        return ClipSet(path.name, imported, ("import-videos", str(path)))
+    if path.suffix.lower() in TABLES:
+        return ClipSet(path.name, imported, ("import-tracks", str(path)))
+    return None
 
 
 @dataclass(frozen=True)
