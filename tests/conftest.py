@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.toy_runs import EXTRA, SHORT, WINDOWS, copy_run, finished_run, options
-from trajvq import adaptation
+from trajvq.adaptation import window_symmetry
 from trajvq.cli import main
 from trajvq.data.synthetic.generate import generate
 from trajvq.io.locks import locked
@@ -59,7 +59,7 @@ def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], ob
 def few_windows() -> Iterator[None]:
     """Let trainings adapt to few windows of their clips, which otherwise takes a quarter of the time of a toy run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adaptation, "WINDOWS", WINDOWS)
+        patch.setattr(window_symmetry, "WINDOWS", WINDOWS)
         yield
 
 

@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 
 from tests.toy_runs import WINDOWS
-from trajvq import adaptation
+from trajvq.adaptation import window_symmetry
 from trajvq.cli import main
 
 # Processes start from a server that has imported Lightning already, and s3fs, which Lightning imports when it saves. A
@@ -41,7 +41,7 @@ def _fit(folder: Path, arguments: tuple[str, ...], environment: dict[str, str]) 
     os.environ.update(environment)
     setattr(rank_zero_only, "rank", int(environment.get("RANK", 0)))  # noqa: B010 - Lightning read it when imported
     torch.set_num_threads(1)
-    adaptation.WINDOWS = WINDOWS
+    window_symmetry.WINDOWS = WINDOWS
     with Path("output.txt").open("a") as output, redirect_stdout(output):
         raise SystemExit(main(["fit", "--config=recon", "--run=a", *CSV_ONLY, *arguments]))
 

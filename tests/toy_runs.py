@@ -50,7 +50,7 @@ SMALL = {
         "--data.versions=2",
     ],
 }
-WINDOWS = 200  # instead of the 2000 of `trajvq.adaptation`
+WINDOWS = 200  # instead of the 2000 of `trajvq.adaptation.window_symmetry`
 SHORT = ["--trainer.max_steps=4", "--trainer.val_check_interval=2", "--trainer.log_every_n_steps=1"]
 EXTRA = {"recon": ["--collapse.on_collapse=warn"], "classify": ["--data.versions=2"]}  # for `fit` alone
 

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trajvq.adaptation.two_samples import nearest, turned_ratio
 from trajvq.io.video import to_float
 from trajvq.metrics.tracking import join_tracks, track_clips
-from trajvq.two_samples import nearest, turned_ratio
 
 CLIPS, PART = 256, 8  # clips that are tracked, at most, and at a time
 SINGLE = 0.9  # share of the frames that must show exactly one object
 LEAST = 16  # paths of a class, from which its ratio counts
+PATHS_ALIKE = 0.5  # ratio of paths from which they do not lack the symmetry; each class has few
 
 IMAGES: dict[str, Callable[[Tensor], Tensor]] = {  # of paths (..., T, 2) in a picture from 0 to 1
     "columns": lambda path: torch.stack([1 - path[..., 0], path[..., 1]], dim=-1),
@@ -33,8 +34,8 @@ def path_symmetry_ratios(video: Tensor, label: Tensor | None) -> dict[str, float
         label: int64 ``(N,)``; None for clips without classes, which are all alike.
 
     Returns:
-        By name of a symmetry: the lowest ratio of a class, see `trajvq.two_samples.turned_ratio`. Empty where clips do
-        not show one object each, or too few do.
+        By name of a symmetry: the lowest ratio of a class, see `trajvq.adaptation.two_samples.turned_ratio`. Empty
+        where clips do not show one object each, or too few do.
     """
     rows = torch.linspace(0, len(video) - 1, min(len(video), CLIPS)).long()
     parts = [track_clips(to_float(video[part])) for part in rows.split(PART)]  # type: ignore[no-untyped-call]

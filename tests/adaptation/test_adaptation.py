@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from trajvq import adaptation
-from trajvq.adaptation import LEAST_CONTRAST, Adaptation, adapt
+from trajvq.adaptation import LEAST_CONTRAST, Adaptation, adapt, window_symmetry
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.io.video import to_float
 from trajvq.models.normalization import ClipNormalization
@@ -59,7 +58,7 @@ class Labeled(Memory):
 
 @pytest.fixture(autouse=True)
 def few_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adaptation, "WINDOWS", WINDOWS)
+    monkeypatch.setattr(window_symmetry, "WINDOWS", WINDOWS)
 
 
 @pytest.fixture(scope="module")

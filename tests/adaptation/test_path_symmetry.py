@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trajvq.path_symmetry import path_symmetry_ratios
+from trajvq.adaptation.path_symmetry import path_symmetry_ratios
 
 FRAMES, SIDE = 8, 32
 
