@@ -114,7 +114,7 @@ def _import_plugins(arguments: list[str]) -> list[str]:
     if not plugins:
         return arguments
     import_module("trajvq.data.synthetic.plan").import_plugins(plugins)
-    return arguments if arguments[0] == "data" else others
+    return arguments if arguments[:2] == ["data", "generate"] else others  # its workers import them, too
 
 
 if __name__ == "__main__":
