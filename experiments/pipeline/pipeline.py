@@ -183,10 +183,10 @@ def trajvq(*words: str, log: Path, threads: int) -> None:
 def run_task(task: str, clips: ClipSet, root: Path, steps: int | None, threads: int) -> Path:
     """Train and test a task on a dataset unless that is done; return the run folder."""
     folder = root / task
-    run = folder / clips.name
-    common = ["--config", task, f"--run_root={folder}", f"--run={clips.name}", f"--data.path={clips.folder}"]
+    run = folder / f"clips-{clips.name}"  # `default` alone is where the weights of the package are tested
+    common = ["--config", task, f"--run_root={folder}", f"--run={run.name}", f"--data.path={clips.folder}"]
     if task != "recon":
-        common.append(f"--model.tokenizer_ckpt={root}/recon/{clips.name}/checkpoints/best.ckpt")
+        common.append(f"--model.tokenizer_ckpt={root}/recon/{run.name}/checkpoints/best.ckpt")
     elif steps:
         steps *= LONGER
     trial = TRIAL.get(task, ())
