@@ -16,7 +16,8 @@ from trajvq.cli import main
 from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.manifest import read_manifest
 from trajvq.metrics.scoreboard import value_of
-from trajvq.tasks import Sample
+from trajvq.tasks import Sample, sample_scoreboard
+from trajvq.tasks.tracks import TrackTraining
 from trajvq.tokens.sampling import load_generator, sample_clips
 
 
@@ -58,8 +59,8 @@ def test_scoreboards_hold_every_row_and_figure(sample_run: Path, dataset: Path) 
     for name in ("coverage", "density", "appearance_match", "gan_train", "gan_test", "class_match_at"):
         assert value_of(model[name]) >= 0, name
         assert value_of(own[name]) >= 0, name
-    for name in ("bits", "clips_per_second"):
-        assert value_of(model[name]) >= 0, name
+    for name in ("bits", "bits_ideal", "clips_per_second"):
+        assert 0 <= value_of(model[name]) <= max(model["bits"], value_of(model["clips_per_second"])), name
     assert model.get("description_bits", 0) >= 0  # absent where the tokenizer shows nothing to track
     for name in ("memorization_path", "nearer_path", "memorization_tokens", "nearer_tokens"):
         assert value_of(model[name]) >= 0, name
@@ -67,6 +68,26 @@ def test_scoreboards_hold_every_row_and_figure(sample_run: Path, dataset: Path) 
     assert outside["judge"] == board["judge"]  # calibrated on val, whatever the split
     row = outside["rows"]["model_at_1"]
     assert row["ood_over_id"] == pytest.approx(row["nll_bits"] / own["nll_bits"])
+
+
+def test_memorization_of_other_clips_than_trained_on_is_left_out(
+    sample_run: Path, common: list[str], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample_scoreboard, "GAN", TrackTraining(steps=10))
+    run = copy_run(sample_run, here)
+    assert main(["test", *common, "--data.train_clips=8"]) == 0
+    board = json.loads((run / "scoreboards/test.json").read_text())
+    assert any("trained on other clips than these" in remark for remark in board["remarks"])
+    assert not [name for row in board["rows"].values() for name in row if name.startswith(("memorization", "nearer"))]
+
+
+def test_a_test_that_lacks_a_split_says_so_before_it_samples(
+    sample_run: Path, common: list[str], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy_run(sample_run, here)
+    assert main(["data", "generate", "--out=alone", "--train=0", "--val=0", "--test=8", "--ood=0"]) == 0
+    assert main(["test", *common, "--data.path=alone"]) == 2
+    assert "needs the split train, and alone has only test" in capsys.readouterr().err
 
 
 def test_predict_points_to_the_command_that_samples(

@@ -10,6 +10,7 @@ import torch
 from trajvq.augment import ClipSymmetries
 from trajvq.cli import main
 from trajvq.data.datamodule import TrajectoryDataModule
+from trajvq.errors import UserError
 from trajvq.io.video import to_float
 from trajvq.metrics.tracking import DiscTracker
 from trajvq.tokens import FrozenTokenizer
@@ -124,6 +125,16 @@ class Still(DiscTracker):
         tracks = super().__call__(*arguments, **named)
         tracks.pixel[:] = 16.0
         return tracks
+
+
+def test_labels_that_are_not_there_are_missed_in_one_line(dataset: Path, tokenizer: Path, here: Path) -> None:
+    data = TokenDataModule(dataset, labeled=4)
+    data.tokenizer = FrozenTokenizer(str(tokenizer))
+    clips = data.clips("train")
+    clips.columns = {name: column for name, column in clips.columns.items() if name != "label"}
+    data.clips = lambda split: clips  # type: ignore[method-assign]
+    with pytest.raises(UserError, match=r"data\.labeled is 4, and .* has no labels; leave it out"):
+        data.tokens("train", train=True)
 
 
 def test_another_tracker_is_a_setting(dataset: Path, tokenizer: Path, here: Path) -> None:

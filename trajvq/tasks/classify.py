@@ -185,13 +185,13 @@ class Classify(TokenTask):
         """Return the figures of every row but the model's, by split."""
         data = self.data
         clips = {split: data.clips(split) for split in {"train", "val", *predictions}}
-        rows = ClassificationBaselines(clips, self.classes, data.labeled or data.train_clips).compute(predictions)
         train = clips["train"]
+        count = min(data.labeled or len(train), data.train_clips or len(train), len(train))
+        rows = ClassificationBaselines(clips, self.classes, count).compute(predictions)
         if "pixel" not in train.columns:
             return rows
         assert self.layout is not None
         _, _, height, width = train.shape
-        count = min(data.labeled or len(train), data.train_clips or len(train), len(train))
         training = TrackTraining.of(
             self.trainer,
             steps=self.total_steps,

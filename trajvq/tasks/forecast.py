@@ -53,6 +53,7 @@ class Forecast(GeneratorTask):
     """
 
     task: ClassVar[str] = "forecast"
+    test_needs: ClassVar[tuple[str, ...]] = ("val",)
     monitor: ClassVar[str | None] = "val/ade"
     monitor_mode: ClassVar[Literal["max", "min"]] = "min"
 

@@ -116,7 +116,7 @@ class ForecastTargets:
             parts.append([objects.take(array) for array in arrays])
         calibration = Paths(*(np.concatenate(part) for part in zip(*parts, strict=True)))
         size = (data.manifest.height, data.manifest.width)
-        moves = moves_of(path_symmetries(data.augment))
+        moves = moves_of(path_symmetries(data.augment)) if len(train_paths) else Moves()
         return Baselines(train_paths, calibration, classes, data.manifest.ranges, size, data.manifest.frames, moves)
 
     def _future(self, index: Tensor) -> tuple[Truth, Floats, NDArray[np.bool_]]:

@@ -19,6 +19,7 @@ from trajvq.errors import UserError
 from trajvq.io.arrays import Bytes
 from trajvq.io.video import to_uint8
 from trajvq.metrics.reconstruction.codes import bits
+from trajvq.metrics.reconstruction.ideal import TokenCounts
 from trajvq.metrics.scoreboard import add_ood_ratios
 from trajvq.models.sampling import Sampling
 from trajvq.models.token_model import ANY, Conditions
@@ -33,6 +34,8 @@ from trajvq.tokens.sampling import sample_clips
 SHEET = 64  # clips of a class in the picture
 OWN = Sampling()  # the model's own distribution
 DENOISING = 0.1  # weight of the denoiser's loss, which shares no weights with the others
+MEMORIZATION = ["memorization_path", "nearer_path"]
+MEMORIZATION_OF_TOKENS = ["memorization_tokens", "nearer_tokens"]
 ALONG = 0.3  # temperature of codes along a trajectory, which leaves little open
 
 
@@ -199,6 +202,7 @@ class Sample(GeneratorTask):
         """Return the scoreboard of one split."""
         rows, split = scoreboard.compute(real, samples), real.clips.split
         rows["model"]["bits"] = bits(self._layout.tokens, self._layout.codebook_size)
+        rows["model"]["bits_ideal"] = min(self._ideal_bits(real.tracked.tokens), rows["model"]["bits"])
         rows[list(samples)[-1]]["nll_bits"] = nll
         self.log(f"{split}/nll", nll)
         physics = scoreboard.physics
@@ -209,9 +213,31 @@ class Sample(GeneratorTask):
             f"model is sampled at {settings}",
             *(own if len(samples) > 1 else []),
             *scoreboard.remarks(real),
+            *self._leave_out_memorization(rows),
             *self.remarks,
         ]
         return {"truth": "judged", "rows": rows, **judge, "remarks": remarks}
+
+    def _ideal_bits(self, tokens: Tensor) -> float:
+        """Return the ideal code length of clips by the counts of the training clips, a clip."""
+        counts = TokenCounts(self.data.tokens("train", train=True).tokens[:, 0].long(), self._layout.codebook_size)
+        return float(counts.code_length(tokens).mean())
+
+    def _leave_out_memorization(self, rows: dict[str, dict[str, Any]]) -> list[str]:
+        """Take out of the rows what would compare samples with other clips than trained on; return the remarks."""
+        own = self.data.training_clips()
+        names: list[str] = []
+        remarks = []
+        if any(own[name] != value for name, value in self.trained_on.items()):
+            names = [*MEMORIZATION, *MEMORIZATION_OF_TOKENS]
+            remarks = ["memorization is left out: the model was trained on other clips than these, or other versions"]
+        elif own["versions"] is None:
+            names = MEMORIZATION_OF_TOKENS
+            remarks = ["memorization of tokens is left out: training encoded other versions of its clips in each step"]
+        for row in rows.values():
+            for name in names:
+                row.pop(name, None)
+        return remarks
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         raise UserError("this task has nothing to predict from given clips; use `trajvq sample`")
@@ -259,7 +285,8 @@ class Sample(GeneratorTask):
         source = self.data.tokens("train", train=True)
         label = source.columns.get("label", torch.full((len(source.tokens),), ANY)).numpy()
         tracks = source.versioned.get("tracks")
-        shift = 0.0 if tracks is None else shift_of(self.data.augment)
+        moves = tracks is not None or not self.data.cache_tokens  # tracks, or whole clips in each step
+        shift = shift_of(self.data.augment) if moves else 0.0
         if tracks is None or most > 1:  # tracks of training are those of a few objects that most frames show
             return TrainingClips.decoded(self.tokenizer, source.tokens, label, most, shift)
         size = torch.tensor([self.data.manifest.width, self.data.manifest.height])

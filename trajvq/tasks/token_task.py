@@ -1,6 +1,6 @@
 """TokenTask: what the tasks on the tokens of a frozen tokenizer share."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
@@ -31,9 +31,13 @@ class TokenTask(Task):
             tokens and classes, or ``default`` for that of the package.
 
     Attributes:
+        test_needs: Splits that a test needs beside those that it scores.
+        trained_on: What the loaded checkpoint tells of its training clips; see `TokenDataModule.training_clips`.
         adapted: How the training adapted to its clips, a line each.
         remarks: Lines for scoreboards, such as that the tokenizer does not hold the clips.
     """
+
+    test_needs: ClassVar[tuple[str, ...]] = ("train", "val")
 
     def __init__(self, tokenizer_ckpt: str, network: nn.Module, **settings: Any) -> None:
         super().__init__(**settings)
@@ -42,6 +46,7 @@ class TokenTask(Task):
         self.network = network
         self.layout: TokenLayout | None = None
         self.classes: list[str] = []
+        self.trained_on: dict[str, Any] = {}
         self.adapted: list[str] = []
         self.remarks: list[str] = []
 
@@ -91,10 +96,16 @@ class TokenTask(Task):
         Where the run is trained or tested, say how well the tokenizer reconstructs them.
 
         Raises:
-            UserError: If they do not.
+            UserError: If they do not, or a split is missing that a test needs.
         """
         self.configure_model()
         self.check_data()
+        missing = [split for split in self.test_needs if split not in self.data.manifest.splits]
+        if stage == "test" and missing:
+            raise UserError(
+                f"a test of this task needs the split {missing[0]}, and {self.data.path} has only "
+                f"{', '.join(self.data.manifest.splits)}; import the clips with it"
+            )
         if stage in ("fit", "test") and "train" in self.data.manifest.splits:
             checked = check_tokenizer_on(self.data, self.tokenizer) if self.trainer.is_global_zero else None
             checked = self.trainer.strategy.broadcast(checked)
@@ -140,6 +151,7 @@ class TokenTask(Task):
         assert self.layout is not None
         checkpoint["tokenizer"] = self.tokenizer.identity()
         checkpoint["trained_for"] = {"classes": self.classes, **vars(self.layout)}
+        checkpoint["training_clips"] = self.data.training_clips()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse another tokenizer, data that do not fit, and other weights; create the layers as they were trained.
@@ -148,6 +160,8 @@ class TokenTask(Task):
             UserError: If something differs.
         """
         self.tokenizer.check(checkpoint.get("tokenizer"), "the checkpoint")
+        dataset = checkpoint.get("trajvq", {}).get("dataset")  # all that older checkpoints tell
+        self.trained_on = checkpoint.get("training_clips") or ({"dataset": dataset} if dataset else {})
         layout, classes = trained_for(checkpoint.get("trained_for", {}), "the checkpoint")
         if (layout, classes) != (self.layout, self.classes):
             if self._trainer is not None and self.trainer.state.fn == "fit":

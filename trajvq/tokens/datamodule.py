@@ -17,6 +17,7 @@ from trajvq.metrics.background import estimate_background
 from trajvq.metrics.tracking import Tracker, track
 from trajvq.tokens.cache import ROOT, TokenCache
 from trajvq.tokens.frozen import FrozenTokenizer
+from trajvq.tokens.protocol import spec_of
 from trajvq.tokens.tracks import as_appearance, as_path
 
 EXAMPLES = 16_000  # of the training, versions of clips, with ``versions: auto``
@@ -209,6 +210,8 @@ class TokenDataModule(TrajectoryDataModule):
             versions, device = self._versions(len(clips)) if train else 1, self._device()
             tokens = cache.tokens(clips, versions, self.augment, device)[:count]
             columns = self._columns(clips)
+            if train and self.labeled is not None and "label" not in columns:
+                raise UserError(f"data.labeled is {self.labeled}, and {self.path} has no labels; leave it out")
             if train:
                 columns = {name: column[:count] for name, column in columns.items() if name == "label"}
             versioned = {}
@@ -220,6 +223,16 @@ class TokenDataModule(TrajectoryDataModule):
                 }
             self._tokens[split, train] = TokenClips(tokens, columns, versioned, self.labeled if train else None)
         return self._tokens[split, train]
+
+    def training_clips(self) -> dict[str, Any]:
+        """Return what the training clips are: dataset, number, versions and augmentation, as plain data."""
+        clips = len(self.clips("train"))
+        return {
+            "dataset": self.manifest.sha256,
+            "clips": min(self.train_clips or clips, clips),
+            "versions": self._versions(clips) if self.cache_tokens else None,  # None: others in each step
+            "augment": None if self.augment is None else spec_of(self.augment),
+        }
 
     def context_tokens(self, split: str, frames: int) -> Tensor:
         """Return tokens of the first frames of each clip, encoded without the later frames.

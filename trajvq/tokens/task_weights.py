@@ -25,6 +25,7 @@ KEPT = (
     "initial_weights",
     "tokenizer",
     "trained_for",
+    "training_clips",
     "trajvq",
 )
 
