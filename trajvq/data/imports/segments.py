@@ -227,9 +227,10 @@ def _by_time(
     if short:
         segments["test"] = [*segments.get("test", []), *_whole(short, clips)]
         length = "--points" if noun == "track" else "--frames"
+        whole = noun if len(set(twins)) == len(twins) else WHOLE[noun]
         notes.append(
             f"{counted(len(short), noun)} too short for three splits, in test alone; "
-            f"to train on them, give fewer {length} or more {noun}s"
+            f"to train on them, give fewer {length} or more {whole}s"
         )
     return segments, notes
 
