@@ -243,7 +243,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(dataset: Path, capsys: 
 
 @pytest.mark.usefixtures("here")
 def test_clips_that_do_not_divide_into_tokens_are_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    np.savez("odd.npz", videos=np.zeros((40, 6, 3, 36, 32), np.uint8))
+    np.savez("odd.npz", videos=np.random.default_rng(0).integers(0, 255, (40, 6, 3, 36, 32), np.uint8))
     assert main(["data", "import-videos", "odd.npz", "--out", "odd"]) == 0
     assert main(["fit", "--config", "recon", "--data.path=odd", "--trainer.logger=false"]) == 2
     lines = capfd.readouterr().err.strip().splitlines()

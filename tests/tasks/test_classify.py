@@ -198,11 +198,12 @@ def test_a_linear_probe_by_config_trains(common: list[str], here: Path) -> None:
 def test_data_without_classes_and_with_others_are_one_line(
     train: Train, common: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    np.savez("plain.npz", videos=np.zeros((40, 8, 3, 32, 32), np.uint8))
+    videos = np.random.default_rng(0).integers(0, 255, (40, 8, 3, 32, 32), np.uint8)
+    np.savez("plain.npz", videos=videos)
     assert main(["data", "import-videos", "plain.npz", "--out", "plain"]) == 0
     assert train("--data.path=plain") == 2
     assert "there is nothing to classify: the dataset has 0 classes" in capsys.readouterr().err
-    np.savez("two.npz", videos=np.zeros((40, 8, 3, 32, 32), np.uint8), labels=np.arange(40) % 2)
+    np.savez("two.npz", videos=videos, labels=np.arange(40) % 2)
     assert main(["data", "import-videos", "two.npz", "--out", "two"]) == 0
     capsys.readouterr()
     assert main(["test", *common, "--data.path=two"]) == 2

@@ -67,13 +67,13 @@ def deeplabcut(path: Path, frames: int = 60) -> Path:
     return path
 
 
-def sleap(path: Path) -> Path:
+def sleap(path: Path, frames: int = 8) -> Path:
     """An analysis CSV of SLEAP: two animals with two points, the tail of the second one never seen."""
     return write(
         path,
         "track,frame_idx,instance.score,head.x,head.y,head.score,tail.x,tail.y,tail.score",
         lambda c, f, x, y: f"track_{c},{f},0.9,{x},{y},0.8," + (",,0.0" if c == "1" else f"{x - 3},{y - 3},0.7"),
-        rows(2),
+        rows(2, frames),
     )
 
 

@@ -12,10 +12,10 @@ def film(low: float, high: float, dtype: str = "float64", frames: int = 10) -> n
     return values.astype(dtype)
 
 
-def measured(*pieces: np.ndarray) -> tuple[Levels, str]:
+def measured(*videos: np.ndarray) -> tuple[Levels, str]:
     levels = Levels()
-    for piece in pieces:
-        levels.observe(piece, "v")
+    for video in videos:
+        levels.observe(np.array_split(video, 3), "v")
     return levels, levels.set_range("v")
 
 
@@ -52,6 +52,53 @@ def test_a_hot_pixel_and_a_flash_do_not_set_the_scale() -> None:
     assert levels.range[1] <= 143
     assert "60000" in said or "65535" in said
     assert levels.convert(stored, "v")[0, 3, 3, 0] == 255
+
+
+def microscope(radius: float, steps: float = 2.7, peak: float = 4000) -> np.ndarray:
+    """16 frames of 64 x 64 pixels: a spot on a background of 1000 +- 10 that moves some pixels a frame."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:64, :64]
+    center = 12.3 + steps * np.arange(16)[:, None, None]
+    spot = peak * np.exp(-((x - center) ** 2 + (y - center / 2) ** 2) / (2 * radius**2))
+    film: np.ndarray = (1000 + 10 * rng.standard_normal((16, 64, 64)) + spot).round()
+    return film.astype(np.uint16)[..., None]
+
+
+@pytest.mark.parametrize("radius", [0.4, 0.6, 0.8, 1.0])
+@pytest.mark.parametrize("steps", [0.0, 0.05, 2.7])
+@pytest.mark.parametrize("peak", [-900, 4000])
+def test_a_small_object_stays_inside_the_range_with_a_stuck_pixel_or_without(
+    radius: float, steps: float, peak: float
+) -> None:
+    stored = microscope(radius, steps, peak)
+    least, most = stored.min(), stored.max()
+    levels, said = measured(stored)
+    assert levels.range == (least, most)
+    assert "clamped" not in said
+    stored[:, 50, 3], stored[:, 60, 40] = 65535, 0
+    levels, said = measured(stored)
+    assert levels.range is not None
+    assert levels.range == pytest.approx((least, most), abs=20)
+    assert "stuck pixels, flashes and single frames from 0 to 65535 are clamped" in said
+
+
+def test_an_object_in_a_few_frames_of_a_long_film_stays_inside_the_range() -> None:
+    stored = np.random.default_rng(0).normal(1000, 10, (1500, 16, 16, 1)).astype(np.uint16)
+    stored[700:708] = np.maximum(stored[700:708], microscope(0.8)[:8, :16, 10:26])
+    most = stored.max()
+    assert most > 2000
+    stored[:, 3, 3], stored[::400, 8, 8] = 60000, 50000  # a hot pixel, and cosmic rays
+    stored[300:303] += 20000  # a flash
+    levels, _ = measured(stored)
+    assert levels.range is not None
+    assert levels.range[1] == most
+
+
+def test_a_bright_video_among_many_is_no_flash() -> None:
+    levels, said = measured(*[film(83, 110, "uint16")] * 150, film(500, 900, "uint16"))
+    assert levels.range is not None
+    assert levels.range[1] > 890
+    assert "clamped" not in said
 
 
 def test_a_tiny_excess_is_clamped_and_said_and_a_large_one_is_a_range() -> None:

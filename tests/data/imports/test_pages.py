@@ -17,7 +17,7 @@ SOURCES: dict[str, Callable[[], Path]] = {
     "spots.csv": lambda: trackmate(Path("spots.csv")),
     "particles.csv": lambda: trackpy(Path("particles.csv")),
     "dlc.csv": lambda: deeplabcut(Path("dlc.csv"), 200),
-    "sleap.csv": lambda: sleap(Path("sleap.csv")),
+    "sleap.csv": lambda: sleap(Path("sleap.csv"), 40),
     "sleap.h5": lambda: analysis(Path("sleap.h5")),
     "gt.txt": lambda: mot(Path("gt.txt"), truth=True),
     "boxes.txt": lambda: write(Path("boxes.txt"), "", "{1},{0},{2},{3}", rows()),

@@ -156,6 +156,7 @@ def test_trackpy(tmp_path: Path) -> None:
 def test_deeplabcut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = deeplabcut(tmp_path / "t.csv")
     head, tail = read(source).tracks
+    assert head.animal == tail.animal
     assert (head.name, len(head.time), tail.name, len(tail.time)) == ("head", 60, "tail", 30)
     assert "120 points found, 90 taken; left out: 30 with a score below 0.6" in capsys.readouterr().out
     assert [len(track.time) for track in read(source, min_score=0.0).tracks] == [60, 60]
@@ -167,12 +168,14 @@ def test_deeplabcut_with_several_animals(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("\n".join(lines))
     tracks = read(tmp_path / "t.csv").tracks
     assert [track.name for track in tracks] == ["m1/nose", "m2/nose"]
+    assert tracks[0].animal != tracks[1].animal
     assert tracks[1].position[2].tolist() == [6, 8]
 
 
 def test_sleap(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    names = [track.name for track in read(sleap(tmp_path / "t.csv")).tracks]
-    assert names == ["track_0/head", "track_0/tail", "track_1/head"]
+    tracks = read(sleap(tmp_path / "t.csv")).tracks
+    assert [track.name for track in tracks] == ["track_0/head", "track_0/tail", "track_1/head"]
+    assert tracks[0].animal == tracks[1].animal != tracks[2].animal
     assert "left out: 8 not seen" in capsys.readouterr().out
 
 
@@ -360,6 +363,7 @@ def test_points_may_be_numbered(tmp_path: Path, names: str) -> None:
     (tmp_path / "t.csv").write_text("\n".join([header, *cells]))
     recording = read(tmp_path / "t.csv")
     assert [track.name for track in recording.tracks] == ["1", "2", "3"]
+    assert len({track.animal for track in recording.tracks}) == 3
     assert recording.tracks[2].position[4].tolist() == [14, 1]
 
 

@@ -105,7 +105,110 @@ def test_equal_videos_stay_together_and_sizes_nearly_stay() -> None:
         home = next(part for part in after.values() if (2, 0) in part)
         assert (7, 0) in home
         assert (15, 0) in home
-    assert set(clips_of(choose(videos(4), [1] * 4, twins=[0] * 4)[0])) == {"train", "val", "test"}
+    assert set(clips_of(choose(videos(4), [1] * 4, twins=[0] * 4)[0])) == {"test"}
+
+
+def splits_of(segments: Segments, twins: list[int]) -> dict[int, set[str]]:
+    """Return the splits of each group."""
+    return {
+        group: {split for split, parts in segments.items() for part in parts if twins[part.video] == group}
+        for group in twins
+    }
+
+
+def numbered(groups: list[int]) -> list[int]:
+    return [groups.index(group) for group in groups]
+
+
+@given(st.lists(st.integers(0, 8), min_size=3, max_size=40).map(numbered), st.integers(0, 99))
+def test_no_group_of_three_or_more_is_cut_and_no_split_is_empty(twins: list[int], seed: int) -> None:
+    segments, _ = choose(videos(len(twins)), [1] * len(twins), seed=seed, twins=twins)
+    if len(set(twins)) < 3:
+        return
+    assert sorted(video for part in clips_of(segments).values() for video, _ in part) == list(range(len(twins)))
+    assert set(segments) == {"train", "val", "test"}
+    assert all(len(splits) == 1 for splits in splits_of(segments, twins).values())
+
+
+@given(st.lists(st.integers(0, 12), min_size=8, max_size=40).map(numbered), st.integers(0, 99))
+def test_no_group_is_in_test_of_two_folds(twins: list[int], seed: int) -> None:
+    tested: list[set[int]] = []
+    for fold in range(len(twins) // 2):
+        try:
+            segments, _ = choose(videos(len(twins)), [1] * len(twins), val=1, test=2, seed=seed, fold=fold, twins=twins)
+        except DataError as error:
+            assert "too many sources belong together" in str(error)  # noqa: PT017  # not every fold is an error
+            continue
+        tested.append({twins[part.video] for part in segments.get("test", [])})
+    assert sum(map(len, tested)) == len(set().union(*tested))
+
+
+@pytest.mark.parametrize(
+    ("twins", "said"), [([0, 0, 2, 2], "4 videos of 2 recordings"), ([0, 0, 0], "3 videos of 1 recording")]
+)
+def test_fewer_recordings_than_splits_are_cut_by_time_at_the_same_moments(twins: list[int], said: str) -> None:
+    segments, notes = choose(videos(len(twins)), [40, 40, 40, 37][: len(twins)], twins=twins)
+    assert f"{said}, too few for three splits, cut by time into common blocks" in notes[0]
+    moments = {split: {(twins[video], clip) for video, clip in part} for split, part in clips_of(segments).items()}
+    assert set(moments) == {"train", "val", "test"}
+    assert sum(map(len, moments.values())) == len(set().union(*moments.values()))
+    assert len(moments["train"]) == 24 * len(set(twins))
+
+
+def test_the_largest_group_is_for_training() -> None:
+    twins = [*[0] * 10, 10, 11]
+    for seed in range(6):
+        segments, _ = choose(videos(12), [1] * 12, seed=seed, twins=twins)
+        assert {split: len(parts) for split, parts in segments.items()} == {"train": 10, "val": 1, "test": 1}
+
+
+def test_requested_sizes_do_not_cut_groups_and_what_is_empty_is_said() -> None:
+    segments, notes = choose(videos(4), [40] * 4, twins=[0, 0, 2, 2], val=1, test=1)
+    assert {split: len(parts) for split, parts in segments.items()} == {"train": 2, "test": 2}
+    assert all(len(splits) == 1 for splits in splits_of(segments, [0, 0, 2, 2]).values())
+    assert notes[-1].startswith("2 recordings for three splits leave none for val; leave out --val and --test")
+
+
+def test_train_gives_whole_recordings_to_splits_without_a_folder() -> None:
+    twins = [k - k % 2 for k in range(20)]
+    source = [*videos(20, "train"), *videos(2, "test")]
+    for seed in range(6):
+        segments, notes = choose(source, [2] * 22, seed=seed, twins=[*twins, 20, 21])
+        assert len(segments["val"]) == 2
+        assert all(len(splits) == 1 for splits in splits_of(segments, [*twins, 20, 21]).values())
+    assert "10 videos with the pixels or the recording of another, kept in its split" in notes
+    segments, notes = choose(source[-6:], [40, 40, 40, 33, 1, 1], twins=[0, 0, 0, 0, 4, 4])
+    moments = {split: {clip for _, clip in part} for split, part in clips_of(segments).items()}
+    assert not moments["train"] & moments["val"]
+    assert "train is cut by time" in notes[0]
+
+
+def test_what_the_folders_of_splits_have_in_common_is_said() -> None:
+    source = [*videos(12, "train"), *videos(3, "test")]
+    _, notes = choose(source, [2] * 15, twins=[*range(12), 3, 13, 14])
+    assert notes[0] == "2 videos with the pixels or the recording of one in another split's folder"
+    segments, notes = choose([*videos(3, "train"), *videos(1, "test")], [2] * 4, twins=[0, 0, 0, 3])
+    assert set(segments) == {"train", "test"}
+    assert notes == ["no folder val: train is too short to be cut by time"]
+
+
+def test_a_pause_of_a_group_takes_no_time_from_a_split() -> None:
+    begin = np.arange(40.0) + 100_000 * (np.arange(40) >= 4)
+    span = np.stack([begin, begin + 1], axis=1)
+    segments, _ = choose(videos(2), [40, 40], twins=[0, 0], spans=[span, span])
+    assert {split: len(part) for split, part in clips_of(segments).items()} == {"train": 48, "val": 8, "test": 14}
+
+
+@given(st.lists(st.tuples(st.integers(0, 600), st.integers(1, 30)), min_size=2, max_size=5), st.integers(0, 300))
+def test_clips_of_a_group_in_several_splits_do_not_overlap(starts: list[tuple[int, int]], pause: int) -> None:
+    spans = []
+    for start, count in starts:
+        begin = start / 10 + np.arange(count, dtype=float) + pause * (np.arange(count) > count / 2)
+        spans.append(np.stack([begin, begin + 1], axis=1) * 16)
+    segments, _ = choose(videos(len(spans)), [len(span) for span in spans], twins=[0] * len(spans), spans=spans)
+    times = sorted((*spans[video][k], split) for split, part in clips_of(segments).items() for video, k in part)
+    for number, (_, stop, split) in enumerate(times):
+        assert all(begin > stop - 1e-3 for begin, _, other in times[number + 1 :] if other != split)
 
 
 def test_a_fold_needs_videos_to_choose_from() -> None:

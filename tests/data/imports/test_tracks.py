@@ -280,3 +280,47 @@ def test_placeholders_are_said(
     printed = capsys.readouterr().out
     assert ("jump" in printed) == bool(jumps)
     assert f"{jumps} jumps at more than 10 times the usual speed in 6 tracks, first in clip 0" in printed or not jumps
+
+
+def animals_table(path: Path, animals: int, parts: int = 6, frames: int = 160) -> Path:
+    """A table of ``part.x, part.y`` columns whose x is the number of the frame, and y that of the animal and part.
+
+    The parts come into view one after another, and are hidden now and then.
+    """
+    names = [f"part{part}" for part in range(parts)]
+    lines = ["track,frame_idx," + ",".join(f"{name}.x,{name}.y" for name in names)]
+    for animal in range(animals):
+        for f in range(frames):
+            hidden = [f < 12 * part or (f // 7 + 3 * part) % 11 == 0 for part in range(parts)]
+            cells = ["," if hidden[part] else f"{f},{100 * animal + part}" for part in range(parts)]
+            lines.append(f"mouse{animal},{f},{','.join(cells)}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("animals", [1, 2])
+def test_parts_of_few_animals_are_in_different_splits_at_different_times(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], animals: int
+) -> None:
+    clips = imported(tmp_path / "out", animals_table(tmp_path / "t.csv", animals))
+    assert set(clips) == {"train", "val", "test"}
+    whole = f"{6 * animals} tracks of {animals} animal{'s' * (animals > 1)}"
+    printed = capsys.readouterr().out
+    assert f"{whole} cut into clips of 16 points; see --points" in printed
+    assert f"{whole}, too few for three splits, cut by time into common blocks" in printed
+    times = sorted(
+        (round(float(clip["position"][0, 1])) // 100, *clip["position"][[0, -1], 0].tolist(), split)
+        for split, part in clips.items()
+        for clip in part
+    )
+    for number, (animal, _, stop, split) in enumerate(times):
+        later = [begin for other, begin, _, name in times[number + 1 :] if other == animal and name != split]
+        assert all(begin > stop for begin in later)
+
+
+def test_parts_of_an_animal_stay_in_one_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clips = imported(tmp_path / "out", animals_table(tmp_path / "t.csv", 5))
+    animals = [{round(float(clip["position"][0, 1])) // 100 for clip in part} for part in clips.values()]
+    assert [len(some) for some in animals] == [3, 1, 1]
+    assert len(set.union(*animals)) == 5
+    assert "25 tracks with the animal of another, kept in its split" in capsys.readouterr().out

@@ -64,7 +64,8 @@ class Video:
         dtype: Type of the stored values, if it is known without reading.
         split: The split whose folder the video is in, or None.
         playback: What a video file says of its frames.
-        group: Videos of the same group stay in one split; None for one on its own.
+        group: Videos of the same group stay in one split, or are cut by time at the same moments; None for one on its
+            own.
     """
 
     name: str

@@ -78,7 +78,7 @@ def _notes(meanings: Sequence[Meaning], below: Sequence[Parts], shared: Parts, c
     elif shared:
         yield f"folder {'/'.join(shared)} holds every video, so it is no class"
     if len(cameras) > 1:
-        yield f"{len(cameras)} cameras: what several of them recorded stays in one split"
+        yield f"{len(cameras)} cameras: what several of them recorded stays together"
     deeper = {
         folder
         for meaning, parts in zip(meanings, below, strict=True)

@@ -46,6 +46,7 @@ class Points:
         label: N cells, or None.
         y_down: Whether y points down in this layout; None if it does not say.
         unlinked: Whether points without a track are usual.
+        animals: The animal of each track, where tracks are parts of one.
     """
 
     clip: Any
@@ -55,6 +56,7 @@ class Points:
     label: Column | None = None
     y_down: bool | None = None
     unlinked: bool = False
+    animals: Mapping[str, str] = field(default_factory=dict)
 
     def select(self, rows: NDArray[Any]) -> "Points":
         """Return some of the points, by a mask or their indices."""
@@ -78,11 +80,13 @@ class _Series:
         name: Of the point.
         axes: Numbers of columns by axis.
         score: Number of the column that says how sure its position is, or None.
+        animal: The animal that it is a part of, where a row has several.
     """
 
     name: str
     axes: dict[str, int] = field(default_factory=dict)
     score: int | None = None
+    animal: str = ""
 
 
 def points_of(
@@ -181,9 +185,9 @@ def _deeplabcut(table: Table, path: Path, ledger: Ledger, min_score: float) -> P
         animal = header["individuals"][number] if "individuals" in header else ""
         name = "/".join(filter(None, (animal, part)))
         if number and axis.lower() in ("x", "y", "z"):
-            series.setdefault(name, _Series(name)).axes[axis.lower()] = number
+            series.setdefault(name, _Series(name, animal=animal)).axes[axis.lower()] = number
         elif number and axis.lower() in SCORES:
-            series[name] = replace(series.get(name, _Series(name)), score=number)
+            series[name] = replace(series.get(name, _Series(name, animal=animal)), score=number)
     table = replace(table, columns=tuple(column[count:] for column in table.columns), rows=table.rows[count:])
     ledger.note(f"as DeepLabCut writes it: tracks are {', '.join(series)}; y points down")
     return _melted(table, list(series.values()), None, table.columns[0], ledger, min_score)
@@ -195,8 +199,9 @@ def _pairs(names: Sequence[str]) -> list[_Series]:
     for number, name in enumerate(names):
         match = re.fullmatch(rf"(.+)[._ ](x|y|z|{'|'.join(SCORES)})", name, re.IGNORECASE)
         numbered = re.fullmatch(r"(x|y|z)[._ ]?(\d+)", name, re.IGNORECASE)  # as idtracker.ai writes it
-        if numbered is not None:
-            series.setdefault(numbered[2], _Series(numbered[2])).axes[numbered[1].lower()] = number
+        if numbered is not None:  # an animal each
+            one = series.setdefault(numbered[2], _Series(numbered[2], animal=numbered[2]))
+            one.axes[numbered[1].lower()] = number
         if match is None:
             continue
         one = series.setdefault(match[1], _Series(match[1]))
@@ -219,7 +224,7 @@ def _melted(
     """Return a table of several points a row as points, without those that were not seen."""
     depth = all("z" in one.axes for one in series)
     unseen = unsure = 0
-    parts = []
+    parts, animals = [], {}
     for one in series:
         axes = {axis: table.columns[number] for axis, number in one.axes.items() if axis != "z" or depth}
         empty = np.any([is_empty(text(column)) for column in axes.values()], axis=0)
@@ -232,6 +237,8 @@ def _melted(
         clip = names if animal is None else pc.binary_join_element_wise(animal, names, "/")
         if empty.all():
             ledger.note(f"no track of {one.name}: it is never seen" + (", or never surely" if unsure else ""))
+        for value in [""] if animal is None else pc.unique(animal).to_pylist():
+            animals["/".join(filter(None, (value, one.name)))] = "/".join(filter(None, (value, one.animal)))
         parts.append(Points(clip, frame, axes, table.rows).select(~empty))
     ledger.leave_out("point", "not seen", unseen)
     ledger.leave_out("point", f"with a score below {min_score}", unsure)
@@ -242,6 +249,7 @@ def _melted(
         {axis: pa.concat_arrays([text(part.axes[axis]) for part in parts]) for axis in parts[0].axes},
         np.concatenate([part.rows for part in parts]),
         y_down=True,
+        animals=animals,
     )
 
 

@@ -1,17 +1,17 @@
 """How stored values become uint8: kept as they are, or scaled by the range of all videos of a source."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trajvq.data.imports.extremes import Extremes
 from trajvq.errors import DataError
-from trajvq.io.arrays import Bytes, Floats
+from trajvq.io.arrays import Bytes
 from trajvq.io.video import array_to_uint8
 
 EXCESS = 0.05  # by which floats may leave [0, 1] before they count as another range: rounding, or a network's overshoot
-SPIKES = 4, 1e-5  # pixels of a frame, and share of them, that may lie outside the range: hot and dead pixels
-GLITCHES = 0.01  # share of frames that may lie outside the range
 
 
 class Levels:
@@ -24,36 +24,35 @@ class Levels:
     def __init__(self) -> None:
         self.range: tuple[float, float] | None = None  # of stored values, which becomes 0 to 255
         self._types: set[str] = set()
-        self._lows: list[Floats] = []
-        self._highs: list[Floats] = []
+        self._ranges: list[tuple[float, float]] = []  # of the videos
         self._least, self._most = np.inf, -np.inf
 
-    def observe(self, piece: NDArray[Any], name: str) -> None:
-        """Measure the values of a piece, ``(t, H, W, C)``, that `set_range` will take into account.
+    def observe(self, pieces: Iterable[NDArray[Any]], name: str) -> None:
+        """Measure the values of a video that `set_range` will take into account.
 
         Args:
-            piece: Stored values.
+            pieces: Consecutive frames of the video, ``(t, H, W, C)`` stored values.
             name: Name of the video, for messages.
 
         Raises:
-            DataError: If a value is not a number.
+            DataError: If a value is not a number, or the video cannot be read.
         """
-        _check_finite(piece, name)
-        self._types.add(piece.dtype.name)
-        if piece.dtype == np.uint8:
-            return
-        values = piece.reshape(len(piece), -1)
-        spikes = int(min(max(SPIKES[0], SPIKES[1] * values.shape[1]), values.shape[1] // 8))
-        ordered = np.partition(values, (spikes, values.shape[1] - 1 - spikes), axis=1)
-        self._lows.append(ordered[:, spikes].astype(np.float64))
-        self._highs.append(ordered[:, -1 - spikes].astype(np.float64))
-        self._least, self._most = min(self._least, float(values.min())), max(self._most, float(values.max()))
+        extremes, measured = Extremes(), False
+        for piece in pieces:
+            _check_finite(piece, name)
+            self._types.add(piece.dtype.name)
+            if piece.dtype != np.uint8:
+                extremes.add(piece)
+                measured = True
+                self._least, self._most = min(self._least, float(piece.min())), max(self._most, float(piece.max()))
+        if measured:
+            self._ranges.append(extremes.range())
 
     def set_range(self, where: str) -> str:
         """Set the range from all observed values, and return what was decided, in one line; empty for uint8.
 
-        The range leaves out the few lowest and highest pixels of every frame and the most extreme hundredth of the
-        frames, so that a hot pixel or a flash does not make everything else dark.
+        The range is that of all videos, each without stuck pixels and flashes, so that these do not make everything
+        else dark; see `trajvq.data.imports.extremes.Extremes`.
 
         Args:
             where: Name of the source, for messages.
@@ -73,16 +72,15 @@ class Levels:
             if self._least < 0 or self._most > 1:
                 return f"values from {self._least:g} to {self._most:g} of {dtype} are clamped to [0, 1]"
             return ""
-        low = float(np.quantile(np.concatenate(self._lows), GLITCHES, method="lower"))
-        high = float(np.quantile(np.concatenate(self._highs), 1 - GLITCHES, method="higher"))
+        low, high = min(low for low, _ in self._ranges), max(high for _, high in self._ranges)
         if low == high:
             low, high = self._least, self._most
         if low == high:
             raise DataError(f"{where}: all values of {dtype} are {low:g}; give videos that show something")
         self.range = low, high
-        beyond = self._least < low or self._most > high
+        clamped = f"; stuck pixels, flashes and single frames from {self._least:g} to {self._most:g} are clamped"
         return f"values from {low:g} to {high:g} of {dtype} are scaled to 0 to 255, once for all videos" + (
-            f"; single pixels or frames from {self._least:g} to {self._most:g} are clamped" if beyond else ""
+            clamped if self._least < low or self._most > high else ""
         )
 
     def convert(self, piece: NDArray[Any], name: str) -> Bytes:

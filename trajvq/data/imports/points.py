@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class Track:
         time: ``(P,)`` ascending frame numbers or times, from the earliest of the table.
         position: ``(P, 2)`` or ``(P, 3)`` coordinates.
         split: None: splits are chosen at random.
+        animal: What it is a part of, at the same time as other tracks; None for a track on its own.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Track:
     time: Floats
     position: Floats
     split: None = None
+    animal: str | None = None
 
 
 class _Faults:
@@ -230,12 +232,9 @@ def _grouped(points: Points, time: Floats, position: Floats, faults: _Faults, le
         elif own == {""}:
             faults.tracks[names[code]] = "has no label"
         else:
-            tracks.append(Track(names[code], None, time[rows], position[rows]))
+            tracks.append(Track(names[code], None, time[rows], position[rows], animal=points.animals.get(names[code])))
             words += own
     ledger.leave_out("row", "that repeat another", copies)
     if labels is None:
         return tracks
-    return [
-        Track(track.name, label, track.time, track.position)
-        for track, label in zip(tracks, parse_labels(words), strict=True)
-    ]
+    return [replace(track, label=label) for track, label in zip(tracks, parse_labels(words), strict=True)]

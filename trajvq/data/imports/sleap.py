@@ -49,7 +49,8 @@ def read_sleap(path: Path, ledger: Ledger, min_score: float | None = None) -> Po
     names = pa.array([f"{one}/{node}" for one in animals for node in nodes])
     axes = {axis: pa.array(tracks[animal, number, part, frame]) for number, axis in enumerate("xyz"[: tracks.shape[1]])}
     clip = names.take(pa.array(animal * len(nodes) + part))
-    return Points(clip, pa.array(frame), axes, frame + 1, y_down=True)
+    animal_of = {f"{one}/{node}": one for one in animals for node in nodes}
+    return Points(clip, pa.array(frame), axes, frame + 1, y_down=True, animals=animal_of)
 
 
 def _names(values: Any) -> list[str]:

@@ -110,8 +110,7 @@ def observe_levels(video: Video) -> None:
     Raises:
         DataError: If the video cannot be read.
     """
-    for piece in video.stored():
-        video.levels.observe(piece, video.name)
+    video.levels.observe(video.stored(), video.name)
 
 
 class FilmReader:

@@ -26,7 +26,7 @@ from trajvq.io.video import Size, height_and_width
 if TYPE_CHECKING:
     from trajvq.data.imports.points import Recording, Track
 
-FEW_TRACKS = 3  # with fewer, there is not one for each split
+FEW_TRACKS = 3  # tracks, or animals with several of them: with fewer, there is not one for each split
 LONG_TRACK = 5  # clips that a track must hold to be cut by time into three splits
 NAMED_CLASSES = 10  # that are printed
 MANY_CLASSES = 0.5  # share of the tracks from which on the number of classes is doubtful
@@ -84,7 +84,10 @@ def import_tracks(
     tracks, pieces = _pieces(recording, points, frames, ledger, val is None and test is None)
     ids, names = class_ids([track.label for track in tracks], str(path), classes)
     counts = [len(parts) for parts in pieces]
-    segments, notes = choose_segments(tracks, counts, ids, str(path), val, test, seed, fold, noun="track")
+    spans = [np.array([_span(piece) for piece in parts]) for parts in pieces]
+    segments, notes = choose_segments(
+        tracks, counts, ids, str(path), val, test, seed, fold, _twins(tracks), "track", spans
+    )
     position = np.stack([resample(piece.time, piece.position, frames) for piece in chain.from_iterable(pieces)])
     resting = at_rest(position)
     position[resting] = position[resting, :1]
@@ -151,20 +154,39 @@ def _pieces(
 ) -> tuple[list["Track"], list[list["Track"]]]:
     """Return the tracks of which something is used, and the pieces of each.
 
-    Tracks too few for three splits are cut into windows, if the sizes of the splits are ``free``: of as many points as
-    a clip has frames, or fewer if that gives too few.
+    Tracks of too few animals for three splits are cut into windows, if the sizes of the splits are ``free``: of as many
+    points as a clip has frames, or fewer if that gives too few.
     """
     from trajvq.data.imports.pieces import LEAST_POINTS, cut_tracks
 
     longest = max(len(track.time) for track in recording.tracks)
-    if points is None and free and len(recording.tracks) < FEW_TRACKS and longest >= LONG_TRACK * LEAST_POINTS:
+    groups = len(set(_twins(recording.tracks)))
+    if points is None and free and groups < FEW_TRACKS and longest >= LONG_TRACK * LEAST_POINTS:
         points = min(longest // LONG_TRACK, frames)
-        ledger.note(f"{counted(len(recording.tracks), 'track')} cut into clips of {points} points; see --points")
+        of_groups = f" of {counted(groups, 'animal')}" if groups < len(recording.tracks) else ""
+        ledger.note(
+            f"{counted(len(recording.tracks), 'track')}{of_groups} cut into clips of {points} points; see --points"
+        )
     tracks, pieces = cut_tracks(recording.tracks, points, ledger)
     ledger.count("track", recording.count)
     if not tracks:
         raise DataError(f"{ledger.path}: no track has enough points in a row; give fewer --points, or fill the gaps")
     return tracks, pieces
+
+
+def _twins(tracks: Sequence["Track"]) -> list[int]:
+    """Return for each track the number of the first one of the same animal; of a track on its own, its number."""
+    first: dict[str, int] = {}
+    return [
+        number if track.animal is None else first.setdefault(track.animal, number)
+        for number, track in enumerate(tracks)
+    ]
+
+
+def _span(piece: "Track") -> tuple[float, float]:
+    """Return the time of the first point, and that of a point after the last one."""
+    first, last = float(piece.time[0]), float(piece.time[-1])
+    return first, last + (last - first) / (len(piece.time) - 1)
 
 
 def _doubts(tracks: Sequence["Track"], names: Sequence[str], resting: NDArray[np.bool_], flat: bool) -> Iterator[str]:

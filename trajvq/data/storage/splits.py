@@ -53,14 +53,16 @@ def split_by_class(
         seed: Seed of the assignment.
         fold: Number of the fold of a cross-validation, from 0. With the same seed, the ``test`` splits of different
             folds have no source in common.
-        twins: For each source the number of the first that is the same. They stay together, and sizes change by their
-            number at most; ignored if a split would become empty.
+        twins: For each source the number of the first of its group, such as what several cameras recorded; every
+            source on its own by default. No group is cut: sizes change by the size of a group at most, or the smallest
+            groups go to ``val`` and ``test`` where little would be left for a split.
 
     Returns:
-        Indices of the sources of each split, in ascending order, without empty splits.
+        Indices of the sources of each split, in ascending order, without empty splits. Where there are fewer groups
+        than splits, ``train`` gets the first and the last of ``sizes`` the next.
 
     Raises:
-        DataError: If there are too few sources for the fold.
+        DataError: If there are too few sources for the fold, or the groups are too large for folds.
     """
     folds = len(labels) // sizes["test"] if sizes.get("test") else 1
     if not 0 <= fold < folds:
@@ -71,31 +73,50 @@ def split_by_class(
     for label in np.unique(labels):
         members = shuffled[labels[shuffled] == label]
         rank[members] = (np.arange(len(members)) + rng.random()) / len(members)
-    group = np.arange(len(labels))
-    shift = -fold * sizes.get("test", 0)
-    plain = _cut(np.roll(np.argsort(rank, kind="stable"), shift), sizes, group)
-    if len(set(twins)) == len(twins):
-        return plain
-    group = np.asarray(twins)
-    together = _cut(np.roll(np.argsort(rank[group], kind="stable"), shift), sizes, group)
-    return together if together.keys() == plain.keys() else plain
+    group = np.asarray(twins) if len(twins) else np.arange(len(labels))
+    order = np.lexsort((group, rank[group]))
+    chosen = {number: _cut(order, number * sizes.get("test", 0), sizes, group) for number in {0, fold}}
+    if all(_is_complete(splits, sizes) for splits in chosen.values()):
+        return chosen[fold]
+    if fold:
+        raise DataError(f"there is no fold {fold}: too many sources belong together; leave out --fold")
+    return _smallest_first(order, sizes, group)
 
 
-def _cut(order: NDArray[np.int64], sizes: Mapping[str, int], group: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
-    """Cut sources in order into splits, where no group is cut; return those that are not empty."""
-    for _ in range(len(order)):
-        if group[order[0]] != group[order[-1]]:
-            break
-        order = np.roll(order, 1)
-    splits, start = {}, 0
+def _cut(
+    order: NDArray[np.int64], shift: int, sizes: Mapping[str, int], group: NDArray[np.int64]
+) -> dict[str, NDArray[np.int64]]:
+    """Cut sources in order, from ``shift`` on, into splits; a group goes where its first source is."""
+    first = np.full(len(order), len(order))
+    np.minimum.at(first, group[order], np.arange(len(order)))
+    number = np.searchsorted(np.cumsum(list(sizes.values())), (first[group] - shift) % len(order), side="right")
+    splits = {split: np.flatnonzero(number == k) for k, split in enumerate([*sizes, "train"])}
+    return {split: splits[split] for split in ("train", *sizes) if len(splits[split])}
+
+
+def _is_complete(splits: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, int]) -> bool:
+    """Return whether every split has a source, and ``train`` at least half of its number."""
+    train = sum(map(len, splits.values())) - sum(sizes.values())
+    return all(split in splits for split, size in sizes.items() if size) and 2 * len(splits.get("train", ())) >= train
+
+
+def _smallest_first(
+    order: NDArray[np.int64], sizes: Mapping[str, int], group: NDArray[np.int64]
+) -> dict[str, NDArray[np.int64]]:
+    """Give the smallest groups to the splits, and leave one for each split that is still to come."""
+    members: dict[int, list[int]] = {}
+    for source in order.tolist():
+        members.setdefault(int(group[source]), []).append(source)
+    groups = sorted(members.values(), key=len)
+    splits: dict[str, list[int]] = {"train": []}
+    later = 1 + sum(size > 0 for size in sizes.values())
     for split, size in sizes.items():
-        stop = min(start + size, len(order))
-        while size and start < stop < len(order) and group[order[stop]] == group[order[stop - 1]]:
-            stop += 1
-        splits[split] = np.sort(order[start:stop])
-        start = stop
-    splits = {"train": np.sort(order[start:]), **splits}
-    return {split: rows for split, rows in splits.items() if len(rows)}
+        later -= size > 0
+        splits[split] = []
+        while len(splits[split]) < size and len(groups) > later:
+            splits[split] += groups.pop(0)
+    splits["train"] = [source for sources in groups for source in sources]
+    return {split: np.sort(np.array(sources)) for split, sources in splits.items() if sources}
 
 
 @contextmanager
