@@ -72,10 +72,11 @@ def forecast_rows(
     return rows, positions
 
 
-def forecast_remarks(predictions: Mapping[str, NDArray[Any]], context: int) -> list[str]:
+def forecast_remarks(baselines: Baselines, predictions: Mapping[str, NDArray[Any]], context: int) -> list[str]:
     """Return what a scoreboard leaves out, a line each.
 
     Args:
+        baselines: Of the dataset.
         predictions: See `forecast_rows`.
         context: Frames of context.
     """
@@ -88,6 +89,8 @@ def forecast_remarks(predictions: Mapping[str, NDArray[Any]], context: int) -> l
         )
     if later:
         remarks.append(f"{later} objects that are in no frame of their context are not charged")
+    if baselines.several_objects:
+        remarks.append("true_family_* are left out: the oracle knows the camera of a single object, not of several")
     return remarks
 
 

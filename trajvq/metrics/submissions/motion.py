@@ -43,8 +43,9 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
         number = batch["index"].numpy()
         parts.append(arrays | compare_frames(truth, positions, valid, rows, context, number))
     predictions = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    board, _ = forecast_rows(_baselines(clips), clips.split, predictions, context)
-    remarks = [*forecast_remarks(predictions, context), *submission.remarks()]
+    baselines = _baselines(clips)
+    board, _ = forecast_rows(baselines, clips.split, predictions, context)
+    remarks = [*forecast_remarks(baselines, predictions, context), *submission.remarks()]
     truth_is = "stored" if "pixel" in clips.columns else "tracked"
     return {"clips": len(clips), "truth": truth_is, "rows": board, "remarks": remarks}
 
