@@ -82,4 +82,4 @@ def test_without_any_object_its_figures_are_left_out_and_a_remark_says_so() -> N
         assert row.keys() <= {"mse", "psnr", "ssim"}
     left_out, later = forecast_remarks(BASELINES, arrays, CONTEXT)
     assert left_out.startswith("ade and all other figures of objects are left out")
-    assert later == "3 objects that are in no frame of their context are not charged"
+    assert later == "3 objects that are visible in no frame of their context are not charged"

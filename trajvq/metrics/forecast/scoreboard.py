@@ -88,7 +88,7 @@ def forecast_remarks(baselines: Baselines, predictions: Mapping[str, NDArray[Any
             "its context and after them"
         )
     if later:
-        remarks.append(f"{later} objects that are in no frame of their context are not charged")
+        remarks.append(f"{later} objects that are visible in no frame of their context are not charged")
     if baselines.several_objects:
         remarks.append("true_family_* are left out: the oracle knows the camera of a single object, not of several")
     return remarks
