@@ -72,6 +72,16 @@ def test_frames_beyond_the_clips_do_not_count_in_the_errors_of_pixels() -> None:
     assert not {"mse", "psnr", "ssim"} & rows_of(arrays)["model"].keys()
 
 
+def test_a_single_sample_leaves_figures_of_variety_out_and_a_remark_says_so() -> None:
+    arrays = predictions()
+    arrays["samples"] = arrays["samples"][:, :1]
+    model = rows_of(arrays)["model"]
+    assert value_of(model["ade_samples"]) == pytest.approx(5)
+    assert not {"energy_score", "calibration", "calibration_ideal"} & model.keys()
+    (remark,) = forecast_remarks(BASELINES, arrays, CONTEXT)
+    assert remark.startswith("energy_score and calibration are left out")
+
+
 def test_without_any_object_its_figures_are_left_out_and_a_remark_says_so() -> None:
     assert forecast_remarks(BASELINES, predictions(), CONTEXT) == []
     valid = np.ones((CLIPS, FRAMES), bool)

@@ -89,6 +89,8 @@ def forecast_remarks(baselines: Baselines, predictions: Mapping[str, NDArray[Any
         )
     if later:
         remarks.append(f"{later} objects that are visible in no frame of their context are not charged")
+    if "samples" in predictions and predictions["samples"].shape[1] < 2:
+        remarks.append("energy_score and calibration are left out: a single sample of each clip has no variety")
     if baselines.several_objects:
         remarks.append("true_family_* are left out: the oracle knows the camera of a single object, not of several")
     return remarks
