@@ -39,7 +39,7 @@ def show(board: dict[str, Any]) -> None:
     for name, row in rows.items():
         mine = [_text(row["per_class"][c]["ade"]) if c in row.get("per_class", {}) else "" for c in classes]
         _line([name, _text(row["ade"]), _text(row["fde"]), _text(row["miss_2px"]), *mine])
-    print("\nby frame: " + " ".join(f"{error:.2f}" for error in model["horizon"]))
+    print("\nby frame: " + " ".join("–" if error is None else f"{error:.2f}" for error in model["horizon"]))
     for name, figure in model.items():
         if name.startswith(NOTES):
             print(f"{name}: {_text(figure)}")

@@ -1,10 +1,13 @@
 """An offline W&B run holds the data of every panel, read back from its file."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tests.wandb_file import read_back
+from trajvq.callbacks import panels
 from trajvq.data.storage.manifest import read_manifest
 from trajvq.tokens import FrozenTokenizer
 
@@ -33,3 +36,13 @@ def test_a_classifier_adds_confusion_and_its_tokenizer(classify_run: Path, token
     assert content["history"]["media/confusion_val/_type"] == ["images/separated"] * 2
     assert content["summary"]["val/accuracy"]["max"] == pytest.approx(max(content["history"]["val/accuracy"]))
     assert content["config"]["tokenizer"]["sha256"] == FrozenTokenizer(str(tokenizer)).sha256
+
+
+def test_the_error_by_frame_leaves_out_frames_without_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: dict[str, Any] = {}
+    logger = SimpleNamespace(experiment=SimpleNamespace(log=logged.update, summary={}))
+    monkeypatch.setattr(panels, "wandb_loggers", lambda trainer: [logger])
+    rows = {"blank": {"horizon": [32.0, None]}, "model": {"horizon": [0.5, None]}}
+    task: Any = SimpleNamespace(scoreboards={"test": {"rows": rows}}, code_usage={})
+    panels.WandbPanels().on_test_end(SimpleNamespace(), task)  # type: ignore[arg-type]
+    assert logged["test/horizon"].table.data == [[1, "blank", 32.0], [1, "model", 0.5]]

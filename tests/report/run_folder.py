@@ -43,7 +43,7 @@ def write_run(folder: Path, skill: float = 0.9, shift: float = 0.0) -> Path:
         "of_an_older_version": 7.0,
         "per_class": dict.fromkeys(CLASSES, 0.5),
         "confusion": [[3, 1, 0], [0, 4, 0]],
-        "horizon": [0.1, 0.2, 0.5],
+        "horizon": [0.1, None, 0.5, None],  # no object in two frames
     }
     blank = {"skill": 0.0, "visible": {"value": 0.0, "low": 0.0, "high": 0.1}, "mse": 0.0014}
     h264 = {"skill": 0.5, "mse": 0.0018, "bits": 2498.0, "bits_beyond_still": 601.0}

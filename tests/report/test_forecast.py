@@ -31,7 +31,7 @@ def test_a_gif_continues_after_the_end_of_the_truth(tmp_path: Path) -> None:
 def test_horizons_and_fans_are_plotted_with_and_without_classes_and_samples(tmp_path: Path) -> None:
     row = {"horizon": [0.1, 0.5]}
     plot_horizons({"quadratic": row, "model": row | {"per_class": {"linear": row}}}, tmp_path / "h.png", "test")
-    plot_horizons({"model": row}, tmp_path / "h1.png", "test")
+    plot_horizons({"model": {"horizon": [0.1, 0.5, None]}}, tmp_path / "h1.png", "test")  # no object in the last frame
     tracks = {"truth": RNG.random((6, 4, 2)) * 64, "model": RNG.random((6, 2, 2)) * 64}
     plot_fans(tracks, 2, [], tmp_path / "f1.png")
     tracks |= {"samples": RNG.random((6, 3, 2, 2)) * 64, "label": np.array([0, 1] * 3)}

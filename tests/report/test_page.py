@@ -27,6 +27,7 @@ def test_the_page_is_one_file_that_names_everything(tmp_path: Path, capsys: pyte
     page = (tmp_path / "r.html").read_text()
     assert "trajvq fit --x &#39;&lt;y&gt;&#39;" in page
     assert "-0.1<small>-0.1 to -0.1" in page  # the second run minus the first, clip by clip
+    assert "error by predicted frame, px: a ends at 0.5" in page
     assert len(re.findall(r'<tr class="trivial">', page)) == 2  # both runs share blank and h264
     assert re.findall(r'(?:src|href)="(?!#|data:)([^"]*)"|url\((?!#)', page) == []  # nothing to load
     assert "report: " in capsys.readouterr().out

@@ -14,6 +14,7 @@ from trajvq.data.storage.clips import Clips
 from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import OOD
 from trajvq.io.video import to_float
+from trajvq.metrics.sampling.description import parameter_bits
 from trajvq.metrics.scoreboard import value_of
 from trajvq.metrics.tracking import Tracks
 from trajvq.models.transformer import TokenLayout
@@ -241,6 +242,10 @@ def test_every_object_of_a_clip_is_searched_for_copies_taught_and_counted(
     rows = board.compute(val, {"model": replace(first, tracks=one), "copies_behind": replace(first, tracks=behind)})
     assert value_of(rows["model"]["objects"]) == value_of(rows["model"]["visible"]) == 1
     assert value_of(rows["reconstructed"]["objects"]) == val.tracked.tracks.count.mean() > 1.5
+    number = np.isfinite(val.clips.columns["pixel"].numpy()).any(axis=(1, 3)).sum(axis=1)
+    coarse = (0.05, 0.05, 3.0)  # errors above those of clear frames, and below those of frames in which objects touch
+    least = parameter_bits(val.tracked.label, board.classes, 64, coarse, number)
+    assert least < rows["model"]["description_bits"] < 1.5 * least
     objects = np.isfinite(clips.columns["pixel"].numpy()).any(axis=(1, 3)).sum()
     assert objects - 3 <= len(taught[0]) <= objects + 3
     assert rows["copies"]["memorization_path"] < 0.05

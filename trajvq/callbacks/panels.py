@@ -12,6 +12,7 @@ import numpy as np
 
 from trajvq.callbacks.protocols import HasCodeUsage, HasScoreboards
 from trajvq.metrics.figures import registered
+from trajvq.metrics.forecast.errors import points_of
 from trajvq.metrics.scoreboard import is_number, value_of
 from trajvq.runs.wandb_runs import surviving, wandb_loggers
 
@@ -89,11 +90,11 @@ def _horizon(split: str, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
     """Return the panel ``SPLIT/horizon``: the error of each row by predicted frame; nothing if no row has one."""
     import wandb
 
-    curves = {name: row["horizon"] for name, row in rows.items() if isinstance(row.get("horizon"), list)}
+    curves = {name: points_of(row["horizon"]) for name, row in rows.items() if isinstance(row.get("horizon"), list)}
     if not curves:
         return {}
-    frames = list(range(1, len(next(iter(curves.values()))) + 1))
+    frames, errors = zip(*curves.values(), strict=True)
     series = wandb.plot.line_series(
-        frames, list(curves.values()), list(curves), "error by predicted frame, px", "frames after the context"
+        list(frames), list(errors), list(curves), "error by predicted frame, px", "frames after the context"
     )
     return {f"{split}/horizon": series}

@@ -343,7 +343,7 @@ for _figure in (
     Figure("per_class", "figures of each class", display="other"),
     Figure("class_match_per_class", "class match of each class", display="other"),
     Figure("confusion", "clips by true class and answer; the last column counts answers of no class", display="other"),
-    Figure("horizon", "mean error of each predicted frame", unit="px", display="other"),
+    Figure("horizon", "mean error of each predicted frame, none without an object", unit="px", display="other"),
     Figure("budget", "mean square error by its source: tracker, tokenizer or dynamics", unit="px²", display="other"),
     Figure("loss", "loss that training minimizes", "lower", display="other"),
     Figure("nll", "bits per clip of val clips under the generator", "lower", "bits", display="other"),

@@ -93,7 +93,7 @@ class Board:
         remarks: Lines about what is left out and how the rest was computed.
         classes: Figures by class.
         confusions: Confusion matrices of the models.
-        horizons: Errors by predicted frame of the rows that have them.
+        horizons: Errors by predicted frame of the rows that have them; None for a frame without objects.
         differences: Name, figure and interval of every run's paired difference from the first run.
     """
 
@@ -109,7 +109,7 @@ class Board:
     remarks: list[str] = field(default_factory=list)
     classes: list[ClassTable] = field(default_factory=list)
     confusions: list[Confusion] = field(default_factory=list)
-    horizons: dict[str, list[float]] = field(default_factory=dict)
+    horizons: dict[str, list[float | None]] = field(default_factory=dict)
     differences: list[tuple[str, str, Interval]] = field(default_factory=list)
 
     @property

@@ -32,7 +32,7 @@ GAP, BORDER, SCALE = 6, 2, 2
 
 
 def plot_horizons(rows: Mapping[str, Mapping[str, Any]], path: Path, title: str) -> None:
-    """Plot the mean error of every predicted frame, over all clips and by class, and write it as PNG.
+    """Plot the mean error of every predicted frame with an object, over all clips and by class, and write it as PNG.
 
     Args:
         rows: Rows of a scoreboard.
@@ -47,7 +47,7 @@ def plot_horizons(rows: Mapping[str, Mapping[str, Any]], path: Path, title: str)
             board = rows.get(row, {})
             figures = board if name == "all" else board.get("per_class", {}).get(name, {})
             if "horizon" in figures:
-                curve = np.maximum(figures["horizon"], 1e-3)
+                curve = np.maximum(np.array(figures["horizon"], dtype=float), 1e-3)  # NaN, where there is no object
                 width = 2.2 if row == "model" else 1.3
                 axes.plot(range(1, len(curve) + 1), curve, style, color=color, linewidth=width, label=row)
         axes.set(yscale="log", title=name, xlabel="frames after the context", ylim=(0.01, 40))

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from trajvq.metrics.details import ClipDetails
 from trajvq.metrics.figures import find, heading_of
+from trajvq.metrics.forecast.errors import points_of
 from trajvq.report import charts
 from trajvq.report.boards import Board, merge
 from trajvq.report.breakdown import Group, by_position, groups
@@ -121,6 +122,6 @@ def _usage(runs: Sequence[RunRecord]) -> list[Markup]:
 def _horizon(board: Board) -> Markup:
     """Return a chart of the error by predicted frame, of every row but ``blank``; lines of models are thick."""
     models = [name for name, is_model, _ in board.rows if is_model]
-    curves = {name: (list(range(1, len(y) + 1)), y) for name, y in board.horizons.items() if name != "blank"}
+    curves = {name: points_of(errors) for name, errors in board.horizons.items() if name != "blank"}
     title = f"{board.split}: error by predicted frame, px"
     return Markup(charts.plot_many_lines(curves, title, "frames after the context", models))

@@ -214,7 +214,7 @@ class Forecast(GeneratorTask):
             assert isinstance(collector, ForecastPredictions)
             predictions = collector.compute()
             numbers[split] = predictions["index"]
-            remarks[split] = forecast_remarks(predictions, self.context)
+            remarks[split] = forecast_remarks(baselines, predictions, self.context)
             boards[split], positions = forecast_rows(baselines, split, predictions, self.context)
             names = ("clip", "truth", "valid", "tracked", "samples", "label")
             self.tracks[split] = positions | {name: predictions[name] for name in names if name in predictions}

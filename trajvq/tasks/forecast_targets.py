@@ -64,8 +64,8 @@ class ForecastTargets:
             index: int64 ``(B,)`` numbers of the clips.
             videos: uint8 ``(B, M, 3, H, W)`` predicted frames of every sample.
         """
-        truth, positions, _ = self._future(index)
-        objects, future = Objects.in_context(positions, self.context), positions[:, self.context :]
+        truth, positions, valid = self._future(index)
+        objects, future = Objects.in_context(valid, self.context), positions[:, self.context :]
         paths = [objects.take(follow(track_against(truth, video, self.context), future)) for video in videos]
         return {"samples": np.stack(paths, axis=1)} if paths else {}
 
@@ -91,8 +91,8 @@ class ForecastTargets:
             context: float ``(B, 3, n, H, W)``, the decoded context alone.
         """
         truth, video = self._truth(index)
-        positions, _ = identities(truth)
-        objects = Objects.in_context(positions, self.context)
+        positions, valid = identities(truth)
+        objects = Objects.in_context(valid, self.context)
         tracked, reconstructed, from_context = (
             objects.take(tracked_objects(truth, positions, to_uint8(clips)))
             for clips in (video, self._reconstruct(index, video), context)
@@ -111,7 +111,7 @@ class ForecastTargets:
             truth, video = self._truth(index)
             clips = (to_uint8(video), to_uint8(self._reconstruct(index, video)))
             positions, valid = identities(truth)
-            objects = Objects.in_context(positions, positions.shape[1])
+            objects = Objects.in_context(valid, valid.shape[1])
             arrays = (positions, valid, *(tracked_objects(truth, positions, each) for each in clips))
             parts.append([objects.take(array) for array in arrays])
         calibration = Paths(*(np.concatenate(part) for part in zip(*parts, strict=True)))

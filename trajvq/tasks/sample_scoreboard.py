@@ -13,7 +13,7 @@ from trajvq.metrics.intervals import Interval, rate_of_objects, wilson
 from trajvq.metrics.sampling.appearance import matching_appearance
 from trajvq.metrics.sampling.description import parameter_bits
 from trajvq.metrics.sampling.memorization import Nearest, memorization, nearest_paths, nearest_tokens
-from trajvq.metrics.sampling.objects import Objects, without_gaps
+from trajvq.metrics.sampling.objects import Objects, shown_in, without_gaps
 from trajvq.metrics.sampling.physics import Physics, object_count, visible_frames
 from trajvq.metrics.sampling.prdc import Features, density_and_coverage
 from trajvq.metrics.sampling.real import RealObjects
@@ -225,8 +225,10 @@ class SampleScoreboard:
         if "pixel" not in self.val.clips.columns or "label" not in real.clips.columns:
             return None
         errors = _errors(self.val.matched)
-        label = real.tracked.label
-        return parameter_bits(label, self.classes, float(self.size[1]), errors) if errors else None
+        if errors is None:
+            return None
+        number = shown_in(real.clips.columns["pixel"].numpy()).any(axis=1).sum(axis=1)
+        return parameter_bits(real.tracked.label, self.classes, float(self.size[1]), errors, number)
 
 
 def _shuffled(features: Features) -> Features:
@@ -248,15 +250,18 @@ def _ratios(row: Figures, real: Figures) -> Figures:
 def _errors(real: RealObjects) -> tuple[float, float, float] | None:
     """Return RMS errors of a coordinate in px, of the radius in px, and of a color in 256ths; 1 if it is not known.
 
-    None if no object is tracked.
+    They are those of frames in which an object can be seen. None if no object is tracked in any.
     """
     objects = real.objects
-    if not np.isfinite(objects.pixel - real.paths).any():
+    present = shown_in(objects.pixel) & objects.valid
+    if not present.any():
         return None
 
     def rms(error: Floats) -> float:
         return float(np.sqrt(np.nanmean(np.square(error)))) if np.isfinite(error).any() else 1.0
 
-    present = np.isfinite(objects.pixel).all(axis=-1)
-    radius = np.where(present, objects.radius - real.radius, np.nan)
-    return rms(objects.pixel - real.paths), rms(radius), rms(255 * (objects.color - real.color))
+    path, color = (
+        np.where(present[..., None], error, np.nan)
+        for error in (objects.pixel - real.paths, 255 * (objects.color - real.color))
+    )
+    return rms(path), rms(np.where(present, objects.radius - real.radius, np.nan)), rms(color)

@@ -34,6 +34,20 @@ def test_every_object_of_a_scene_has_its_own_path(tmp_path: Path) -> None:
     np.testing.assert_allclose(path[both], stored[both], atol=2e-3)
 
 
+def test_an_object_that_enters_the_picture_goes_on_beyond_the_clip(tmp_path: Path) -> None:
+    sizes = dict.fromkeys(OOD, 0) | {"train": 0, "val": 0, "test": 20}
+    generate(tmp_path / "scenes", sizes, preset="scenes", frames=8, size=64, progress=False)
+    clips = Clips(tmp_path / "scenes", "test")
+    stored, path = clips.columns["pixel"].numpy(), extrapolate_paths(clips, np.arange(20), 10)
+    assert path is not None
+    inside = np.asarray(((stored > 0.01) & (stored < 63.99)).all(axis=-1))
+    finite = np.asarray(np.isfinite(path).all(axis=-1))
+    assert finite[:, :8][inside].all()
+    entered = ~finite[:, 0] & inside[:, -1]
+    assert entered.sum() >= 2
+    assert finite[:, 8][entered].any()
+
+
 def test_without_labels_there_is_no_true_path(dataset: Path) -> None:
     clips = Clips(dataset, "test")
     clips.columns.pop("label")

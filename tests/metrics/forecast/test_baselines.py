@@ -8,10 +8,12 @@ import torch
 
 from trajvq.augment import PathSymmetries
 from trajvq.data.synthetic.motion import FAMILIES
+from trajvq.data.synthetic.placement import SCENE
 from trajvq.data.synthetic.presets import preset_named
 from trajvq.data.synthetic.scene import lay_out
 from trajvq.metrics.forecast.baselines import Baselines, Paths
 from trajvq.metrics.forecast.errors import forecast_figures_by_class
+from trajvq.metrics.forecast.scoreboard import forecast_remarks
 
 PRESET = preset_named("default")
 CLASSES = [motion.name for motion in FAMILIES]
@@ -69,6 +71,27 @@ def test_clips_of_another_source_have_no_oracle(baselines: Baselines) -> None:
     predictions = replace(baselines, ranges={}).predictions("test", paths("test", 4, 0.2), 8, 8)
     assert "best_family_tracked" in predictions
     assert not any(name.startswith("true_family") for name in predictions)
+
+
+def test_clips_of_several_objects_have_no_oracle_and_a_remark_says_so(baselines: Baselines) -> None:
+    scenes = replace(baselines, ranges={**baselines.ranges, "appearance": dict.fromkeys(SCENE)})
+    predictions = scenes.predictions("test", paths("test", 4, 0.2), 8, 8)
+    assert "best_family_tracked" in predictions
+    assert not any(name.startswith("true_family") for name in predictions)
+    (remark,) = forecast_remarks(scenes, {"valid": np.ones((4, 16), bool)}, 8)
+    assert remark.startswith("true_family_* are left out")
+    assert forecast_remarks(baselines, {"valid": np.ones((4, 16), bool)}, 8) == []
+
+
+def test_frames_in_which_an_object_cannot_be_seen_are_no_noise_of_the_tracker(baselines: Baselines) -> None:
+    assert baselines.val is not None
+    hidden = np.zeros(baselines.val.valid.shape, bool)
+    hidden[:, ::4] = True
+    tracked = np.where(hidden[..., None], baselines.val.truth + 1, baselines.val.tracked)
+    touching = replace(baselines, val=replace(baselines.val, tracked=tracked, valid=~hidden))
+    test = paths("test", 12, 0.2)
+    predicted, clear = (each.predictions("test", test, 8, 8)["best_family_tracked"] for each in (touching, baselines))
+    assert np.linalg.norm(predicted - clear, axis=-1).mean() < 0.01
 
 
 def test_symmetries_are_those_of_a_square_where_the_picture_is_none() -> None:

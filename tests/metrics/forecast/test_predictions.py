@@ -8,7 +8,7 @@ import torch
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.io.video import to_float
 from trajvq.metrics.forecast.objects import Objects
-from trajvq.metrics.forecast.predictions import ForecastPredictions, frame_figures
+from trajvq.metrics.forecast.predictions import ForecastPredictions, compare_frames, frame_figures
 from trajvq.metrics.forecast.scoreboard import pad_or_cut
 from trajvq.metrics.reconstruction.truth import Truth, truth_of
 
@@ -19,7 +19,7 @@ def test_true_frames_are_all_visible_and_blank_ones_are_not_even_beyond_the_clip
     truth = truth_of(batch | {"video": torch.from_numpy(clips["video"]).transpose(1, 2).float() / 255})
     longer = np.concatenate([truth.video, truth.video[:, -1:]], axis=1)
     positions = np.concatenate([truth.pixel, truth.pixel[:, -1:]], axis=1)
-    objects = Objects.in_context(positions, 4)
+    objects = Objects.in_context(np.isfinite(positions).all(axis=-1), 4)
     figures = frame_figures(truth, {"model": longer[:, 4:]}, positions, 4, objects)
     figures = {name.removeprefix("model/"): value for name, value in figures.items()}
     assert figures["visible"].shape == (4, 5)
@@ -45,7 +45,7 @@ def test_a_second_object_is_neither_visible_nor_a_second_chance() -> None:
     truth = discs(np.array([[[16.0, 16.0]], [[16.0, 16.0]]]), radius=3.0)
     doubled = discs(np.array([[[16.0, 16.0], [40.0, 40.0]]] * 2), radius=3.0).video
     larger = discs(np.array([[[16.0, 16.0], [28.0, 16.0]]] * 2), radius=np.array([2.5, 3.5])).video
-    objects = Objects.in_context(truth.pixel, 1)
+    objects = Objects.in_context(truth.valid, 1)
     for video, error in ((truth.video, 0.0), (doubled, 0.0), (larger, 12.0)):
         figures = frame_figures(truth, {"model": video[:, 1:]}, truth.pixel, 1, objects)
         assert figures["model/visible"].all() == (video is truth.video)
@@ -58,7 +58,7 @@ def test_each_of_several_objects_is_followed_and_charged() -> None:
     truth = discs(np.array([[[16.0, 16.0], [48.0, 40.0]]] * 2), radius=3.0)
     moved = discs(np.array([[[16.0, 16.0], [48.0, 45.0]]] * 2), radius=3.0).video
     alone = discs(np.array([[[16.0, 16.0]]] * 2), radius=3.0).video
-    objects = Objects.in_context(truth.pixel, 1)
+    objects = Objects.in_context(truth.valid, 1)
     assert (objects.clip.tolist(), objects.number.tolist()) == ([0, 0, 1, 1], [0, 1, 0, 1])
     figures = frame_figures(truth, {"model": moved[:, 1:], "blank": alone[:, 1:]}, truth.pixel, 1, objects)
     error = np.linalg.norm(figures["model/pixel"] - objects.take(truth.pixel)[:, 1:], axis=-1)
@@ -68,13 +68,21 @@ def test_each_of_several_objects_is_followed_and_charged() -> None:
     assert np.isnan(figures["blank/pixel"][1::2]).all()
 
 
-def test_an_object_that_enters_after_the_context_is_counted_but_not_forecast() -> None:
-    positions = np.full((2, 5, 3, 2), np.nan)
-    positions[0, :, 0] = positions[1, 1:, 2] = 8.0
-    positions[0, 3:, 1] = 20.0
-    objects = Objects.in_context(positions, 2)
+def test_an_object_that_is_first_visible_after_the_context_is_counted_but_not_forecast() -> None:
+    valid = np.zeros((2, 5, 3), dtype=bool)
+    valid[0, :, 0] = valid[1, 1:, 2] = True
+    valid[0, 3:, 1] = True
+    objects = Objects.in_context(valid, 2)
     assert (objects.clip.tolist(), objects.number.tolist()) == ([0, 1], [0, 2])
     assert objects.later.tolist() == [1, 0]
+
+
+def test_an_object_that_is_hidden_throughout_the_context_is_not_charged() -> None:
+    truth = discs(np.array([[[16.0, 16.0], [48.0, 40.0]]]), radius=3.0)
+    valid = truth.valid.copy()
+    valid[:, :2, 1] = False
+    figures = compare_frames(truth, truth.pixel, valid, {"model": truth.video[:, 2:]}, 2, np.array([7]))
+    assert (figures["clip"].tolist(), figures["object"].tolist(), figures["later"].tolist()) == ([7], [0], [1])
 
 
 def discs(centers: np.ndarray, radius: Any) -> Truth:

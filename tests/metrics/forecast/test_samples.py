@@ -37,6 +37,13 @@ def test_samples_that_are_all_alike_score_their_ade() -> None:
         assert figures[name]["value"] == pytest.approx(alone)
 
 
+def test_a_single_sample_has_no_figures_of_variety() -> None:
+    truth, samples = np.zeros((2, 3, 2)), np.ones((2, 1, 3, 2))
+    figures = sample_forecast_figures(truth, np.ones((2, 3), bool), samples, np.arange(2))
+    assert figures.keys() == {"ade_samples", "min_ade_1"}
+    assert figures["min_ade_1"]["value"] == pytest.approx(np.sqrt(2))
+
+
 def test_a_sample_without_an_object_costs_and_is_not_left_out() -> None:
     truth = np.zeros((2, 3, 2))
     samples = np.zeros((2, 4, 3, 2))

@@ -34,9 +34,11 @@ def predictions(**changes: np.ndarray) -> dict[str, np.ndarray]:
     return arrays | changes
 
 
+BASELINES = Baselines(np.zeros((0, 0, 2)), None, [], {}, (32, 32), FRAMES)
+
+
 def rows_of(arrays: dict[str, np.ndarray]) -> dict[str, dict[str, Any]]:
-    baselines = Baselines(np.zeros((0, 0, 2)), None, [], {}, (32, 32), FRAMES)
-    return forecast_rows(baselines, "test", arrays, CONTEXT)[0]
+    return forecast_rows(BASELINES, "test", arrays, CONTEXT)[0]
 
 
 def test_every_row_has_the_figures_of_its_own_predictions() -> None:
@@ -70,14 +72,24 @@ def test_frames_beyond_the_clips_do_not_count_in_the_errors_of_pixels() -> None:
     assert not {"mse", "psnr", "ssim"} & rows_of(arrays)["model"].keys()
 
 
+def test_a_single_sample_leaves_figures_of_variety_out_and_a_remark_says_so() -> None:
+    arrays = predictions()
+    arrays["samples"] = arrays["samples"][:, :1]
+    model = rows_of(arrays)["model"]
+    assert value_of(model["ade_samples"]) == pytest.approx(5)
+    assert not {"energy_score", "calibration", "calibration_ideal"} & model.keys()
+    (remark,) = forecast_remarks(BASELINES, arrays, CONTEXT)
+    assert remark.startswith("energy_score and calibration are left out")
+
+
 def test_without_any_object_its_figures_are_left_out_and_a_remark_says_so() -> None:
-    assert forecast_remarks(predictions(), CONTEXT) == []
+    assert forecast_remarks(BASELINES, predictions(), CONTEXT) == []
     valid = np.ones((CLIPS, FRAMES), bool)
     valid[:, CONTEXT:] = False
     arrays = predictions(valid=valid, occupied=valid[:, CONTEXT:], later=np.array([2, 0, 1, 0, 0, 0]))
     rows = rows_of(arrays)
     for row in rows.values():
         assert row.keys() <= {"mse", "psnr", "ssim"}
-    left_out, later = forecast_remarks(arrays, CONTEXT)
+    left_out, later = forecast_remarks(BASELINES, arrays, CONTEXT)
     assert left_out.startswith("ade and all other figures of objects are left out")
-    assert later == "3 objects that are in no frame of their context are not charged"
+    assert later == "3 objects that are visible in no frame of their context are not charged"

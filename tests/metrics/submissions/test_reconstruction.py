@@ -86,6 +86,18 @@ def test_tokens_add_bits_and_usage(tmp_path: Path, folder: Path) -> None:
     assert "bits_ideal" not in row
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_split_of_hardly_any_clips_has_no_probe_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], count: int
+) -> None:
+    generate(tmp_path / "few", {"train": 0, "val": 0, "test": count, **dict.fromkeys(OOD, 0)}, progress=False)
+    indices = np.arange(count * 256).reshape(count, 4, 8, 8)
+    row = score(tmp_path, tmp_path / "few", truth(tmp_path / "few"), indices=indices, codebook_size=1000)
+    assert row["codes_used"] == 256 * count
+    assert "probe_accuracy" not in row
+    assert "probe_accuracy is left out" in capsys.readouterr().out
+
+
 @pytest.fixture(scope="module")
 def chart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A chart with all radii, contrasts, speeds and shifts, but a quarter of the clips of each."""

@@ -19,9 +19,9 @@ def extrapolate_paths(clips: Clips, rows: NDArray[np.int64], frames: int) -> Flo
         frames: Number of frames, counted from the first.
 
     Returns:
-        ``(N, frames, K, 2)`` px; NaN from the first frame on in which the center is outside the picture, and where a
-        clip has fewer objects. None if the split has no labels, equations or cameras, or if one of its classes is no
-        registered motion family.
+        ``(N, frames, K, 2)`` px; NaN where the center is outside the picture, and where a clip has fewer objects. An
+        object that is outside in the clip's last frame or leaves the picture after it is NaN from there on. None if the
+        split has no labels, equations or cameras, or if one of its classes is no registered motion family.
     """
     columns = {name: read_column(clips.folder, clips.manifest, clips.split, name) for name in ("params", "camera")}
     families = {motion.name: motion for motion in FAMILIES}
@@ -40,6 +40,7 @@ def extrapolate_paths(clips: Clips, rows: NDArray[np.int64], frames: int) -> Flo
         motion = families[name]
         path[own] = project(motion.position(params[own][:, : len(motion.parameters())], time), camera[own])[0]
     inside = ((path >= 0) & (path <= [clips.manifest.width, clips.manifest.height])).all(axis=-1)
-    outside = np.maximum.accumulate(~inside, axis=1)
+    outside, last = np.asarray(~inside), clips.manifest.frames - 1
+    outside[:, last:] = np.maximum.accumulate(outside[:, last:], axis=1)  # objects may enter the picture in the clip
     path = np.where(outside[..., None], np.nan, path)
     return path.reshape(count, objects, frames, 2).swapaxes(1, 2)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajvq.data.synthetic.motion import families_named
+from trajvq.data.synthetic.placement import SCENE
 from trajvq.data.synthetic.ranges import Region
 from trajvq.io.arrays import Floats
 from trajvq.metrics.forecast.errors import PATH_PREDICTORS
@@ -52,8 +53,8 @@ class Baselines:
         train_paths: ``(L, T, 2)`` px, paths of objects of training clips.
         val: Calibration clips, on which the noise of each source is measured; None leaves out the fitted families.
         classes: Names of the classes.
-        ranges: The ``ranges`` of the dataset's manifest. The oracle is left out if they name no regions, or if a class
-            is no registered motion family.
+        ranges: The ``ranges`` of the dataset's manifest. The oracle is left out if they name no regions, if a class is
+            no registered motion family, or if clips have `several_objects`.
         size: Height and width of the picture in pixels.
         frames: T, the length of the dataset's clips.
         moves: How the row ``nearest_clip`` may move the paths of training clips.
@@ -66,6 +67,11 @@ class Baselines:
     size: tuple[int, int]
     frames: int
     moves: Moves = ANYWHERE
+
+    @property
+    def several_objects(self) -> bool:
+        """Whether several objects share the camera of a clip; the oracle fits the camera of a single one."""
+        return set(SCENE) <= set(self.ranges.get("appearance", ()))
 
     def predictions(self, split: str, paths: Paths, context: int, horizon: int) -> dict[str, Floats]:
         """Return the predicted positions of every baseline, ``(N, M, 2)`` px; the oracle's come last.
@@ -84,7 +90,7 @@ class Baselines:
             predicted["nearest_clip"] = nearest_clip(contexts["tracked"], horizon, complete, self.moves, self.size)
         if self.val is not None:
             for source, positions in contexts.items():
-                sigma = noise_of(getattr(self.val, source), self.val.truth)
+                sigma = noise_of(getattr(self.val, source), self.val.truth, self.val.valid)
                 predicted[f"best_family_{source}"] = forecast_best_family(
                     positions, horizon, self.frames, sigma, self.classes
                 )
@@ -98,8 +104,8 @@ class Baselines:
         return predicted
 
     def _regions(self, split: str) -> list[Region]:
-        """Return the regions that a split was generated in; none for clips of another source or not square."""
-        if self.size[0] != self.size[1]:
+        """Return the regions in which the oracle searches; none for clips of another source or that it cannot make."""
+        if self.size[0] != self.size[1] or self.several_objects:
             return []
         splits: Mapping[str, list[Mapping[str, Any]]] = self.ranges.get("splits", {})
         return [

@@ -29,8 +29,9 @@ def forecast_figures(
 
     Returns:
         ``ade`` (average displacement error, px), ``fde`` (of the last valid frame) and ``miss_2px`` (share of objects
-        with an ``fde`` over 2 px), each with its interval; ``horizon``, the mean error of every frame; and, where two
-        frames in a row are valid, ``velocity_error``, px a frame. Empty if no frame is valid.
+        with an ``fde`` over 2 px), each with its interval; ``horizon``, the mean error of every frame, None where no
+        object is valid; and, where two frames in a row are valid, ``velocity_error``, px a frame. Empty if no frame is
+        valid.
     """
     if not valid.any():
         return {}
@@ -44,14 +45,22 @@ def forecast_figures(
     steps = np.linalg.norm(np.diff(predicted, axis=1) - np.diff(truth, axis=1), axis=-1)
     steps = np.where(np.isfinite(steps), np.minimum(steps, MISSING_ERROR), MISSING_ERROR)
     both = valid[:, 1:] & valid[:, :-1]
-    clips = np.maximum(valid.sum(axis=0), 1)
     figures: dict[str, Any] = {
         "ade": bootstrap_objects(mean, clip),
         "fde": bootstrap_objects(final, clip),
         "miss_2px": wilson_objects(final > MISS_DISTANCE, clip),
-        "horizon": ((error * valid).sum(axis=0) / clips).tolist(),
+        "horizon": [
+            float(errors[present].mean()) if present.any() else None
+            for errors, present in zip(error.T, valid.T, strict=True)
+        ],
     }
     return figures | ({"velocity_error": float(steps[both].mean())} if both.any() else {})
+
+
+def points_of(horizon: Sequence[float | None]) -> tuple[list[int], list[float]]:
+    """Return the frames after the context, from 1 on, in which ``horizon`` has an error, and these errors."""
+    points = [(frame, error) for frame, error in enumerate(horizon, 1) if error is not None]
+    return [frame for frame, _ in points], [error for _, error in points]
 
 
 def forecast_figures_by_class(

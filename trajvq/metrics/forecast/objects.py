@@ -24,12 +24,12 @@ BATCH = 50  # clips tracked at a time
 
 @dataclass(frozen=True)
 class Objects:
-    """The objects that can be forecast: those in some frame of the context.
+    """The objects that can be forecast: those that are visible in some frame of the context.
 
     Attributes:
         clip: int64 ``(R,)`` rows of their clips among N.
         number: int64 ``(R,)`` their numbers among the K of the clip.
-        later: int64 ``(N,)`` objects that are in later frames alone.
+        later: int64 ``(N,)`` objects that are visible in later frames alone.
     """
 
     clip: NDArray[np.int64]
@@ -37,12 +37,11 @@ class Objects:
     later: NDArray[np.int64]
 
     @classmethod
-    def in_context(cls, positions: Floats, context: int) -> "Objects":
-        """Return the objects of N clips, from true positions ``(N, T, K, 2)`` px, NaN without an object."""
-        present: NDArray[np.bool_] = np.asarray(np.isfinite(positions).all(axis=-1))
-        early = present[:, :context].any(axis=1)
+    def in_context(cls, valid: NDArray[np.bool_], context: int) -> "Objects":
+        """Return the objects of N clips, from the frames in which they are visible, bool ``(N, T, K)``."""
+        early = valid[:, :context].any(axis=1)
         clip, number = np.nonzero(early)
-        return cls(clip, number, (present.any(axis=1) & ~early).sum(axis=1))
+        return cls(clip, number, (valid.any(axis=1) & ~early).sum(axis=1))
 
     def take(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the rows ``(R, T, ...)`` of values ``(N, T, K, ...)``."""
@@ -81,7 +80,9 @@ def paths_of(clips: Clips, count: int | None = None) -> Floats:
         batches = (clips.batch(part.tolist()) for part in np.array_split(rows, max(len(rows) // BATCH, 1)))
         truths = (truth_of(batch | {"video": to_float(batch["video"])}) for batch in batches)
         pixels = [identities(truth)[0] for truth in truths]
-    return np.concatenate([Objects.in_context(pixel, pixel.shape[1]).take(pixel) for pixel in pixels])
+    present = [np.asarray(np.isfinite(pixel).all(axis=-1)) for pixel in pixels]
+    objects = [Objects.in_context(frames, frames.shape[1]) for frames in present]
+    return np.concatenate([rows.take(pixel) for rows, pixel in zip(objects, pixels, strict=True)])
 
 
 def follow(tracks: Tracks, positions: Floats) -> Floats:

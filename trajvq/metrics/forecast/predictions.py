@@ -62,7 +62,7 @@ def compare_frames(
         context: n.
         index: ``(N,)`` numbers of the clips.
     """
-    objects, occupied = Objects.in_context(positions, context), np.asarray(valid[:, context:].any(axis=2))
+    objects, occupied = Objects.in_context(valid, context), np.asarray(valid[:, context:].any(axis=2))
     return {
         **{"index": index, "later": objects.later, "occupied": occupied},
         **{"clip": index[objects.clip], "object": objects.number},

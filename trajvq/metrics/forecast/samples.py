@@ -27,7 +27,7 @@ def sample_forecast_figures(
     Args:
         truth: ``(N, M, 2)`` true positions, px.
         valid: ``(N, M)`` frames in which the object is visible; others are ignored.
-        samples: ``(N, K, M, 2)`` px, K at least 2; NaN where no object is predicted.
+        samples: ``(N, K, M, 2)`` px; NaN where no object is predicted.
         clip: ``(N,)`` numbers of their clips, which intervals are over.
 
     Returns:
@@ -35,7 +35,7 @@ def sample_forecast_figures(
         ``energy_score``: E|X - y| - E|X - X'| / 2 (Gneiting and Raftery, 2007), for a single path its ``ade``;
         ``calibration``: share of objects whose true path is no farther from the samples than 90 % of these are from
         each other; and ``calibration_ideal``: its expectation, close to 0.9, if truth and samples have the same
-        distribution. Empty if no frame is valid.
+        distribution. A single sample has no variety: the last three are left out. Empty if no frame is valid.
     """
     rows = valid.any(axis=1)
     if not rows.any():
@@ -45,14 +45,18 @@ def sample_forecast_figures(
     paths = np.concatenate([samples, truth[:, None]], axis=1)
     distance = np.stack([path_distance(paths, paths[:, k : k + 1], valid[:, None]) for k in range(count + 1)], axis=1)
     between, error = distance[:, :count, :count], distance[:, :count, count]
+    accuracy = {
+        "ade_samples": bootstrap_objects(error.mean(axis=1), clip),
+        f"min_ade_{count}": bootstrap_objects(error.min(axis=1), clip),
+    }
+    if count < 2:
+        return accuracy
     mean_between = between.sum(axis=(1, 2)) / (count * (count - 1))  # unbiased: a sample is no pair with itself
     # Rank the K + 1 paths by their distance to all others: the truth is inside if it is not in the last tenth.
     total = distance.sum(axis=2)
     rank = 1 + (total[:, :count] < total[:, count:]).sum(axis=1)
     allowed = round(REGION * (count + 1))
-    return {
-        "ade_samples": bootstrap_objects(error.mean(axis=1), clip),
-        f"min_ade_{count}": bootstrap_objects(error.min(axis=1), clip),
+    return accuracy | {
         "energy_score": bootstrap_objects(error.mean(axis=1) - mean_between / 2, clip),
         "calibration": wilson_objects(rank <= allowed, clip),
         "calibration_ideal": allowed / (count + 1),

@@ -72,10 +72,11 @@ def forecast_rows(
     return rows, positions
 
 
-def forecast_remarks(predictions: Mapping[str, NDArray[Any]], context: int) -> list[str]:
+def forecast_remarks(baselines: Baselines, predictions: Mapping[str, NDArray[Any]], context: int) -> list[str]:
     """Return what a scoreboard leaves out, a line each.
 
     Args:
+        baselines: Of the dataset.
         predictions: See `forecast_rows`.
         context: Frames of context.
     """
@@ -87,7 +88,11 @@ def forecast_remarks(predictions: Mapping[str, NDArray[Any]], context: int) -> l
             "its context and after them"
         )
     if later:
-        remarks.append(f"{later} objects that are in no frame of their context are not charged")
+        remarks.append(f"{later} objects that are visible in no frame of their context are not charged")
+    if "samples" in predictions and predictions["samples"].shape[1] < 2:
+        remarks.append("energy_score and calibration are left out: a single sample of each clip has no variety")
+    if baselines.several_objects:
+        remarks.append("true_family_* are left out: the oracle knows the camera of a single object, not of several")
     return remarks
 
 

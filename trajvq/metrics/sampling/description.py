@@ -46,13 +46,17 @@ def gaussian_bits(
 
 
 def parameter_bits(
-    labels: NDArray[np.int64], classes: tuple[str, ...], side: float, errors: tuple[float, float, float]
+    labels: NDArray[np.int64],
+    classes: tuple[str, ...],
+    side: float,
+    errors: tuple[float, float, float],
+    objects: NDArray[np.int64] | None = None,
 ) -> float:
     """Return the mean bits per clip of the numbers that describe it, at the precision that a tokenizer reaches.
 
     This is a plain count (Rissanen, 1978) to compare with tokens: for each unknown of the motion family in the picture
-    a coordinate within the frame; the radius as a share of the frame; three colors of 256 values; and the class.
-    Unknowns that matter less could be coarser.
+    a coordinate within the frame; the radius as a share of the frame; three colors of 256 values; and the class. The
+    objects of a clip have numbers of their own, but one class. Unknowns that matter less could be coarser.
 
     Args:
         labels: ``(N,)`` classes.
@@ -60,13 +64,15 @@ def parameter_bits(
             unknowns.
         side: Side of the frame in px.
         errors: RMS errors of a coordinate in px, of the radius in px, and of a color in 256ths.
+        objects: ``(N,)`` number of objects in each clip; None for one.
     """
     unknowns = {motion.name: motion.unknowns for motion in FAMILIES}
     most = max(unknowns.values())
-    mean = float(np.mean([unknowns.get(classes[k], most) for k in labels]))
+    number = np.ones(len(labels)) if objects is None else objects
+    mean = float(np.mean(number * [unknowns.get(classes[k], most) for k in labels]))
     position, radius, color = (max(error, 1e-3) for error in errors)
     appearance = np.log2(max(side / radius, 1)) + 3 * np.log2(max(256 / color, 1))
-    return float(mean * np.log2(max(side / position, 1)) + appearance + np.log2(len(classes)))
+    return float(mean * np.log2(max(side / position, 1)) + number.mean() * appearance + np.log2(len(classes)))
 
 
 def _gaussian(samples: Floats, distortion: float) -> float:

@@ -38,13 +38,14 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
         positions, valid = identities(truth)
         rows = continue_frames(first, background_of(batch | {"video": first}), clips.shape[0] - context)
         rows["model"] = to_uint8(forecast[:, :, context:])
-        objects = Objects.in_context(positions, context)
+        objects = Objects.in_context(valid, context)
         arrays = {"tracked": objects.take(tracked_objects(truth, positions, truth.video)), **labels_of(objects, batch)}
         number = batch["index"].numpy()
         parts.append(arrays | compare_frames(truth, positions, valid, rows, context, number))
     predictions = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    board, _ = forecast_rows(_baselines(clips), clips.split, predictions, context)
-    remarks = [*forecast_remarks(predictions, context), *submission.remarks()]
+    baselines = _baselines(clips)
+    board, _ = forecast_rows(baselines, clips.split, predictions, context)
+    remarks = [*forecast_remarks(baselines, predictions, context), *submission.remarks()]
     truth_is = "stored" if "pixel" in clips.columns else "tracked"
     return {"clips": len(clips), "truth": truth_is, "rows": board, "remarks": remarks}
 
@@ -59,7 +60,7 @@ def _baselines(clips: Clips) -> Baselines:
         for batch in Clips(clips.folder, "val").loader(BATCH):
             truth = truth_of(batch | {"video": to_float(batch["video"])})
             positions, valid = identities(truth)
-            objects = Objects.in_context(positions, positions.shape[1])
+            objects = Objects.in_context(valid, valid.shape[1])
             arrays = (positions, valid, tracked_objects(truth, positions, truth.video))
             parts.append([objects.take(array) for array in arrays])
         pixel, valid, tracked = (np.concatenate(part) for part in zip(*parts, strict=True))
