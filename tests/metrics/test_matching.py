@@ -68,6 +68,14 @@ def test_identities_survive_shuffled_entries_crossing_paths_and_gaps(seed: int) 
     assert link(tracks_at(np.full((2, 4, 1, 2), np.nan))).pixel.shape == (2, 4, 1, 2)
 
 
+@pytest.mark.parametrize(("speed", "missing"), [(3.0, 3), (2.0, 5), (0.0, 6)])
+def test_an_object_that_nothing_shows_for_a_while_goes_on_as_it_moved(speed: float, missing: int) -> None:
+    true = np.stack([8 + speed * np.arange(16), np.full(16, 20.0)], axis=-1)[:, None]
+    true[4 : 4 + missing] = np.nan
+    true[6 + missing] = np.nan  # its speed is that of a frame, not of the gap
+    np.testing.assert_array_equal(link(tracks_at(true[None])).pixel[0], true)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_objects_that_turn_back_where_they_meet_are_told_apart_by_color(seed: int) -> None:
     time = np.arange(16)

@@ -16,6 +16,7 @@ from trajvq.metrics.tracking import Tracks
 MATCH_DISTANCE = 8.0  # px, the largest distance at which an object counts as the true one
 COLOR_PENALTY = 60.0  # px by which a pair seems farther apart for each unit of a channel of color that differs
 RADIUS_PENALTY = 1.0  # the same for each px of radius
+LINKING = 2  # changes with what `link` does, so that linked tracks in caches are made again
 FORBIDDEN = 1e6  # cost of a pair that is no match; higher than all matches of a frame together
 
 
@@ -128,23 +129,26 @@ def _numbers(pixel: Floats, appearance: Floats, limit: float) -> NDArray[np.int6
         limit: See `link`.
     """
     numbers = np.full(pixel.shape[:2], -1)
-    last, speed, mean, sightings = np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((0, 4)), np.zeros(0)
+    last, speed, mean = np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((0, 4))
+    latest, sightings = np.zeros(0), np.zeros(0)  # the last frame that shows an object, and how many do
     for frame, points in enumerate(pixel):
         real = np.flatnonzero(np.isfinite(points).all(axis=-1))
         points, features = points[real], appearance[frame, real]
         penalty = np.abs(mean[:, None] - features).sum(axis=-1)
-        index = assign(last + speed, points, limit, penalty)
+        since = (frame - latest)[:, None]
+        index = assign(last + speed * since, points, limit, penalty)
         old = np.flatnonzero(index >= 0)
         chosen = index[old]
         numbers[frame, real[chosen]] = old
-        speed[old] = points[chosen] - last[old]
-        last[old] = points[chosen]
+        speed[old] = (points[chosen] - last[old]) / since[old]
+        last[old], latest[old] = points[chosen], frame
         sightings[old] += 1
         mean[old] += (features[chosen] - mean[old]) / sightings[old, None]
         new = np.setdiff1d(np.arange(len(real)), chosen)
         numbers[frame, real[new]] = len(last) + np.arange(len(new))
         last, mean = np.concatenate([last, points[new]]), np.concatenate([mean, features[new]])
         speed = np.concatenate([speed, np.zeros((len(new), 2))])
+        latest = np.concatenate([latest, np.full(len(new), frame)])
         sightings = np.concatenate([sightings, np.ones(len(new))])
     order = np.argsort(-sightings, kind="stable")
     rank = np.empty(len(last) + 1, dtype=np.int64)

@@ -26,6 +26,7 @@ from trajvq.io.locks import locked
 from trajvq.io.progress import progress
 from trajvq.io.video import bytes_to_float
 from trajvq.metrics.background import estimate_background
+from trajvq.metrics.matching import LINKING
 from trajvq.metrics.tracking import Tracker, track
 from trajvq.tokens.frozen import FrozenTokenizer
 from trajvq.tokens.protocol import spec_of
@@ -111,6 +112,7 @@ class TokenCache:
         }
         if kind == "tracks":
             provenance |= {"tracker": _identity(self.tracker), "objects": str(objects)}
+            provenance |= {"linking": str(LINKING)} if objects > 1 else {}
         folder = self.root / f"{self.tokenizer.sha256[:12]}-{clips.manifest.sha256[:12]}"
         ending = "" if kind == "tokens" else f"-{kind}" if objects == 1 else f"-{kind}-{objects}"
         path = folder / f"{clips.split}{recipe.suffix()}{ending}.h5"
