@@ -20,6 +20,7 @@ from trajvq.io.arrays import Bytes
 from trajvq.io.video import to_uint8
 from trajvq.metrics.reconstruction.codes import bits
 from trajvq.metrics.reconstruction.ideal import TokenCounts
+from trajvq.metrics.sampling.memorization import keep_comparable
 from trajvq.metrics.scoreboard import add_ood_ratios
 from trajvq.models.sampling import Sampling
 from trajvq.models.token_model import ANY, Conditions
@@ -34,8 +35,6 @@ from trajvq.tokens.sampling import sample_clips
 SHEET = 64  # clips of a class in the picture
 OWN = Sampling()  # the model's own distribution
 DENOISING = 0.1  # weight of the denoiser's loss, which shares no weights with the others
-MEMORIZATION = ["memorization_path", "nearer_path"]
-MEMORIZATION_OF_TOKENS = ["memorization_tokens", "nearer_tokens"]
 ALONG = 0.3  # temperature of codes along a trajectory, which leaves little open
 
 
@@ -213,7 +212,7 @@ class Sample(GeneratorTask):
             f"model is sampled at {settings}",
             *(own if len(samples) > 1 else []),
             *scoreboard.remarks(real),
-            *self._leave_out_memorization(rows),
+            *keep_comparable(rows, self.trained_on, self.data.training_clips()),
             *self.remarks,
         ]
         return {"truth": "judged", "rows": rows, **judge, "remarks": remarks}
@@ -222,22 +221,6 @@ class Sample(GeneratorTask):
         """Return the ideal code length of clips by the counts of the training clips, a clip."""
         counts = TokenCounts(self.data.tokens("train", train=True).tokens[:, 0].long(), self._layout.codebook_size)
         return float(counts.code_length(tokens).mean())
-
-    def _leave_out_memorization(self, rows: dict[str, dict[str, Any]]) -> list[str]:
-        """Take out of the rows what would compare samples with other clips than trained on; return the remarks."""
-        own = self.data.training_clips()
-        names: list[str] = []
-        remarks = []
-        if any(own[name] != value for name, value in self.trained_on.items()):
-            names = [*MEMORIZATION, *MEMORIZATION_OF_TOKENS]
-            remarks = ["memorization is left out: the model was trained on other clips than these, or other versions"]
-        elif own["versions"] is None:
-            names = MEMORIZATION_OF_TOKENS
-            remarks = ["memorization of tokens is left out: training encoded other versions of its clips in each step"]
-        for row in rows.values():
-            for name in names:
-                row.pop(name, None)
-        return remarks
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         raise UserError("this task has nothing to predict from given clips; use `trajvq sample`")

@@ -1,12 +1,13 @@
 """Memorization: copies of a training clip are recognized, also when mirrored, reversed or shifted."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.metrics.sampling.paths import straight_paths
-from trajvq.metrics.sampling.memorization import memorization, nearest_paths, nearest_tokens
+from trajvq.metrics.sampling.memorization import keep_comparable, memorization, nearest_paths, nearest_tokens
 
 
 @pytest.mark.parametrize("turn", [lambda p: p, lambda p: 64 - p, lambda p: p[..., ::-1], lambda p: p[:, ::-1]])
@@ -58,3 +59,23 @@ def test_the_nearest_clip_in_tokens_shares_most_of_them() -> None:
     nearest = nearest_tokens(np.array([[5, 6, 7, 300], [1, 0, 0, 0]]), train)
     assert nearest.index.tolist() == [2, 1]
     assert nearest.distance.tolist() == [0.25, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "versions", "kept"),
+    [
+        ({}, 4, ["path", "tokens"]),
+        ({"dataset": "a", "versions": 4}, 4, ["path", "tokens"]),
+        ({"dataset": "b"}, 4, []),
+        ({"dataset": "a", "versions": 1}, 4, []),
+        ({"dataset": "a"}, None, ["path"]),
+    ],
+)
+def test_only_clips_of_the_training_tell_copies(
+    trained_on: dict[str, Any], versions: int | None, kept: list[str]
+) -> None:
+    row = {f"{figure}_{space}": 1.0 for figure in ("memorization", "nearer") for space in ("path", "tokens")}
+    rows = {"model": row | {"coverage": 1.0}}
+    remarks = keep_comparable(rows, trained_on, {"dataset": "a", "versions": versions})
+    assert set(rows["model"]) == {"coverage", *(name for name in row if name.split("_")[1] in kept)}
+    assert len(remarks) == (len(kept) < 2)

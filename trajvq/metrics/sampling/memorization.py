@@ -5,7 +5,9 @@ The generator trains on several versions of each clip. Samples are compared with
 N clips or objects, M clips or objects of the training in all versions, T frames.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,3 +129,29 @@ def memorization(samples: Nearest, val: Nearest) -> tuple[float, NDArray[np.bool
     """
     ratio = float(np.median(samples.distance) / max(float(np.median(val.distance)), 1e-9))
     return ratio, np.asarray(samples.distance < np.quantile(val.distance, TAIL))
+
+
+def keep_comparable(
+    rows: Mapping[str, dict[str, Any]], trained_on: Mapping[str, Any], clips: Mapping[str, Any]
+) -> list[str]:
+    """Take out of the rows what would compare samples with other clips than the model was trained on.
+
+    Args:
+        rows: Figures by row, changed in place.
+        trained_on: What the model's checkpoint tells of its training clips, such as ``dataset``.
+        clips: The same of the clips at hand; ``versions`` is None where training encodes others in each step.
+
+    Returns:
+        What is left out and why, in at most one line.
+    """
+    if any(clips[name] != value for name, value in trained_on.items()):
+        spaces, reason = ["path", "tokens"], "the model was trained on other clips than these, or on other versions"
+    elif clips["versions"] is None:
+        spaces, reason = ["tokens"], "training encoded other versions of its clips in each step"
+    else:
+        return []
+    for row in rows.values():
+        for space in spaces:
+            row.pop(f"memorization_{space}", None)
+            row.pop(f"nearer_{space}", None)
+    return [f"memorization of {' and '.join(spaces)} is left out: {reason}"]
