@@ -1,25 +1,18 @@
 """The table of the four phases says what scoreboards say; a short trial is a matter of minutes and not run here."""
 
-import importlib.util
-import sys
+import json
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "experiments/pipeline/pipeline.py"
+from tests.scripts import load
 
 
-@pytest.fixture(scope="module")
-def pipeline() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("pipeline", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["pipeline"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return load("pipeline/pipeline.py", monkeypatch)
 
 
 def rate(value: float) -> dict[str, float]:
@@ -92,8 +85,30 @@ def test_clips_are_imported_from_where_the_user_says(pipeline: ModuleType, tmp_p
         pipeline.chosen_sets([], [tmp_path / "mine.npz"] * 2)
 
 
-def test_a_command_that_fails_names_its_log(pipeline: ModuleType, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    with pytest.raises(SystemExit, match=f"exit code 2; see the end of {log}"):
-        pipeline.trajvq("data", "generate", "--out", str(tmp_path), "--preset", "no_such", log=log, threads=1)
-    assert "no_such" in log.read_text()
+def test_a_task_that_fails_is_a_line_of_the_table_and_the_others_run(
+    pipeline: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    calls = []
+
+    def command(*words: str, log: Path) -> None:
+        calls.append(words[0])
+        if "sample" in words:
+            raise pipeline.CommandError("trajvq: nothing to sample", 2)
+        run = next((Path(word.split("=")[1]) / "clips-mine" for word in words if word.startswith("--run_root")), None)
+        if run is not None:
+            (run / "scoreboards").mkdir(parents=True, exist_ok=True)
+            rows = {"model": {"skill": 0.5, "mse": 0.01, "accuracy": 0.9}, "blank": {"mse": 0.02}}
+            (run / "scoreboards/test.json").write_text(json.dumps({"rows": rows}))
+            (run / "complete.json").touch()
+
+    monkeypatch.setattr(pipeline, "trajvq", command)
+    monkeypatch.setattr(pipeline, "read_manifest", lambda folder: SimpleNamespace(classes=[]))
+    done = pipeline.run_dataset(
+        pipeline.ClipSet("mine", tmp_path / "d", ("generate",)), pipeline.TASKS[:3], tmp_path, 4
+    )
+    assert calls == ["data", "fit", "fit"]
+    assert [task.failed for task in done] == [False, False, True]
+    assert "skill 0.500" in done[0].line
+    assert "not run: the clips have no classes" in done[1].line
+    assert "not run: trajvq: nothing to sample (exit code 2); see" in done[2].line

@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +25,7 @@ from trajvq.data.storage.manifest import read_manifest
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "shelf"))
-from shelf import MANIFEST, ClipSet, clip_set  # noqa: E402
+from shelf import MANIFEST, ClipSet, CommandError, clip_set, trajvq  # noqa: E402
 
 DATASETS = {"seed200": "200 clips", "default": "4,800 clips"}
 LONGER = 15  # in a short trial the tokenizer trains longer by this factor: tasks refuse one that learned nothing
@@ -156,31 +155,28 @@ PHASES = (
         lambda rows: value(rows, "mse", end="high") < best(rows, "mse", FRAMES, min),
     ),
 )
+
+
+@dataclass(frozen=True)
+class Done:
+    """A task of a dataset.
+
+    Attributes:
+        line: Its line of the table.
+        run: Its run folder; None where there are no figures.
+        failed: Whether a command of it failed.
+    """
+
+    line: str
+    run: Path | None = None
+    failed: bool = False
+
+
 TASKS = tuple(dict.fromkeys(phase.task for phase in PHASES))
 TRIAL = {"sample": ("--model.samples=25",), "forecast": ("--model.samples=2",)}  # of a short trial
 
 
-def trajvq(*words: str, log: Path, threads: int) -> None:
-    """Run a command with a number of threads and append its output to the log.
-
-    Raises:
-        SystemExit: If the command fails; the message names the log.
-    """
-    print("$ trajvq", *words, flush=True)
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-    with log.open("a") as out:
-        out.write(f"$ trajvq {' '.join(words)}\n")
-        out.flush()
-        done = subprocess.run(
-            [sys.executable, "-m", "trajvq", *words], check=False, env=environment, stdout=out, stderr=subprocess.STDOUT
-        )
-    if done.returncode:
-        message = f"trajvq {words[0]} ended with exit code {done.returncode}; see the end of {log}"
-        print(message, flush=True)  # immediately: the other datasets continue
-        raise SystemExit(message)
-
-
-def run_task(task: str, clips: ClipSet, root: Path, steps: int | None, threads: int) -> Path:
+def run_task(task: str, clips: ClipSet, root: Path, steps: int | None) -> Path:
     """Train and test a task on a dataset unless that is done; return the run folder."""
     folder = root / task
     run = folder / f"clips-{clips.name}"  # `default` alone is where the weights of the package are tested
@@ -193,37 +189,48 @@ def run_task(task: str, clips: ClipSet, root: Path, steps: int | None, threads: 
     short = [f"--trainer.max_steps={steps}", f"--trainer.val_check_interval={steps}", *trial] if steps else []
     log = root / f"{clips.name}.log"
     if not (run / "complete.json").exists():
-        trajvq("fit", *common, *short, log=log, threads=threads)
+        trajvq("fit", *common, *short, log=log)
     if not (run / "scoreboards/test.json").exists():
-        trajvq("test", *common, *short, log=log, threads=threads)
+        trajvq("test", *common, *short, log=log)
     return run
 
 
-def run_dataset(
-    clips: ClipSet, tasks: Sequence[str], root: Path, steps: int | None, threads: int
-) -> list[tuple[str, Path | None]]:
-    """Make a dataset and run the tasks; return a line of the table and a run folder for each, None where it was not."""
+def run_dataset(clips: ClipSet, tasks: Sequence[str], root: Path, steps: int | None) -> list[Done]:
+    """Make a dataset and run the tasks. A task that fails does not keep the others from running, but for `recon`."""
     log = root / f"{clips.name}.log"
-    if not (clips.folder / MANIFEST).exists():
-        trajvq("data", *clips.command, f"--out={clips.folder}", log=log, threads=threads)
+    try:
+        if not (clips.folder / MANIFEST).exists():
+            trajvq("data", *clips.command, f"--out={clips.folder}", log=log)
+    except CommandError as error:
+        return [Done(not_run(clips, "data", f"{error}; see {log}"), failed=True)]
     has_classes = len(read_manifest(clips.folder).classes) > 1
-    done: list[tuple[str, Path | None]] = []
     kept = root / f"{clips.name}-minutes.json"
     minutes: dict[str, float] = json.loads(kept.read_text()) if kept.exists() else {}
+    done: list[Done] = []
     for task in tasks:
         if task == "classify" and not has_classes:
-            done.append((f"| {title(clips)} | {task} | not run: the clips have no classes | | | | | |", None))
+            done.append(Done(not_run(clips, task, "the clips have no classes")))
             continue
         start = time.monotonic()
         try:
-            run = run_task(task, clips, root, steps, threads)
+            run = run_task(task, clips, root, steps)
+        except CommandError as error:
+            done.append(Done(not_run(clips, task, f"{error}; see {log}"), failed=True))
+            if task == "recon":
+                break
+            continue
         finally:
             minutes[task] = minutes.get(task, 0.0) + (time.monotonic() - start) / 60
             kept.write_text(json.dumps(minutes))
         rows = json.loads((run / "scoreboards/test.json").read_text())["rows"]
-        done.append((line(measured(task, rows), title(clips), rows, minutes[task]), run))
-        print(done[-1][0], flush=True)
+        done.append(Done(line(measured(task, rows), title(clips), rows, minutes[task]), run))
+        print(done[-1].line, flush=True)
     return done
+
+
+def not_run(clips: ClipSet, task: str, reason: str) -> str:
+    """Return the line of the table of a task that left no figures."""
+    return f"| {title(clips)} | {task} | not run: {reason} | | | | | |"
 
 
 def title(clips: ClipSet) -> str:
@@ -280,18 +287,21 @@ def main() -> None:
     sets = chosen_sets(([] if args.clips else list(DATASETS)) if args.datasets is None else args.datasets, args.clips)
     args.out.mkdir(parents=True, exist_ok=True)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = max(1, cores // len(sets))
+    os.environ["OMP_NUM_THREADS"] = str(max(1, cores // len(sets)))
     start = time.monotonic()
     with ThreadPoolExecutor(len(sets)) as pool:
-        running = [pool.submit(run_dataset, each, args.tasks, args.out, args.steps, threads) for each in sets]
-    done = [phase for dataset in running for phase in dataset.result()]
+        running = [pool.submit(run_dataset, each, args.tasks, args.out, args.steps) for each in sets]
+    done = [task for dataset in running for task in dataset.result()]
     head = ("data", "phase", "figure", "their criterion", "met", "our criterion", "met", "minutes")
-    table = "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(row for row, _ in done)])
+    table = "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(task.line for task in done)])
     (args.out / "table.md").write_text(table + "\n")
-    report, runs = args.out / "report.html", [str(run) for _, run in done if run]
-    trajvq("report", *runs, "--out", str(report), "--title", "The four phases", log=args.out / "log", threads=threads)
+    report, runs = args.out / "report.html", [str(task.run) for task in done if task.run]
+    if runs:
+        trajvq("report", *runs, "--out", str(report), "--title", "The four phases", log=args.out / "log")
     print(table)
     print(f"table: {args.out / 'table.md'}; report: {report}; {(time.monotonic() - start) / 60:.0f} minutes")
+    if any(task.failed for task in done):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":
