@@ -60,6 +60,10 @@ def flashing(frame: int) -> tuple[float, float] | None:
     return (4.0, 28.0) if frame % 3 == 0 else None
 
 
+def blinking(frame: int) -> tuple[float, float] | None:
+    return (28.0, 4.0) if frame % 3 == 1 else None
+
+
 def seldom(frame: int) -> tuple[float, float] | None:
     return line(frame) if frame % 2 else None
 
@@ -71,14 +75,15 @@ def seldom(frame: int) -> tuple[float, float] | None:
         ((circling,), 1),
         ((line, other), 2),
         ((line, other, later), 3),
+        ((line, flashing, other), 2),
         ((jumping,), 0),
         ((anywhere,), 0),
         ((seldom,), 0),
         ((line, jumping), 0),
-        ((line, flashing, other), 0),
+        ((line, flashing, blinking, other), 0),
         ((), 0),
     ],
-    ids=["one", "circling", "two", "three", "jumping", "anywhere", "seldom", "one jumps", "flashes", "none"],
+    ids=["one", "circling", "two", "three", "flash", "jumping", "anywhere", "seldom", "one jumps", "flashes", "none"],
 )
 def test_only_steady_objects_are_modeled(
     paths: tuple[Callable[[int], tuple[float, float] | None], ...], objects: int
@@ -97,6 +102,12 @@ def test_clips_may_have_fewer_objects_than_others() -> None:
     choice = choose_trajectory(join_tracks([one, two]), 32, 32)
     assert choice.modeled
     assert (choice.objects, choice.clips, len(choice.tracks)) == (2, 12, 18)
+
+
+def test_more_than_eight_objects_are_too_many() -> None:
+    tracks = torch.zeros(32, 8, 2)
+    assert TrajectoryChoice(tracks, 4, 0.0, 1.0, objects=8).modeled
+    assert not TrajectoryChoice(tracks, 4, 0.0, 1.0, objects=9).modeled
 
 
 def test_it_looks_at_training_clips_as_their_tokens_show_them(dataset: Path, tokenizer: Path, here: Path) -> None:

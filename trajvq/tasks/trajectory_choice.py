@@ -19,7 +19,8 @@ from trajvq.tokens.tracks import as_path, often_seen
 
 CLIPS = 64  # training clips looked at, spread over the split
 BATCH = 8
-SINGLE = 0.9  # share of frames that must show exactly one object, or of objects that must be seen in most frames
+SINGLE = 0.9  # share of frames that must show exactly one object
+LASTING = 0.8  # or of all objects in all frames, more of which must be one of several that most frames show
 STEADY = 0.98  # share of their positions that must be steady
 MOST = 8  # objects of a clip
 JUMP = 1 / 8  # of the picture's shorter side; a steady position is no further from the middle of its neighbors in time
@@ -36,7 +37,7 @@ class TrajectoryChoice:
         clips: N.
         single: Share of frames with exactly one object.
         steady: Share of the objects' positions that do not jump; 0 where there are none.
-        objects: K, of which the trajectories are modeled.
+        objects: K, the most objects of a clip of which a trajectory could be modeled.
         lasting: Share of all objects in all frames that are one of K, each seen in at least half of the frames.
     """
 
@@ -50,8 +51,8 @@ class TrajectoryChoice:
     @property
     def modeled(self) -> bool:
         """Whether tracks are reliable enough."""
-        enough = self.single if self.objects == 1 else self.lasting
-        return enough >= SINGLE and self.steady >= STEADY
+        enough = self.single >= SINGLE if self.objects == 1 else self.lasting > LASTING and self.objects <= MOST
+        return enough and self.steady >= STEADY
 
     def __str__(self) -> str:
         choice = "modeled" if self.modeled else "left out, clips are modeled by tokens alone"
@@ -61,7 +62,7 @@ class TrajectoryChoice:
             choice = f"{choice}, of up to {self.objects} objects" if self.modeled else choice
             share = (
                 f"{self.lasting:.0%} of the objects seen are among the up to {self.objects} that half of a clip's "
-                f"frames show ({SINGLE:.0%} are enough)"
+                f"frames show (more than {LASTING:.0%} of at most {MOST} are enough)"
             )
         return (
             f"trajectory: {choice}; in {self.clips} decoded training clips {share} and {self.steady:.0%} of "
@@ -81,7 +82,7 @@ def choose_trajectory(tracks: Tracks, height: int, width: int) -> TrajectoryChoi
     if single < SINGLE:
         linked = often_seen(link(tracks))
         present = np.asarray(np.isfinite(linked.pixel).all(axis=-1))  # (N, T, K)
-        several = min(int(present.any(axis=1).sum(axis=1).max()), MOST)
+        several = int(present.any(axis=1).sum(axis=1).max())
         if several > 1:
             tracks, objects = linked, several
             lasting = float(present[:, :, :several].sum() / max(int(tracks.count.sum()), 1))
