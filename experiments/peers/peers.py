@@ -100,7 +100,7 @@ def chart_cell(study: Study, chart: ClipSet, trained: Cell) -> None:
     run, log = study.root / key, study.root / "logs/chart.log"
     trajvq("predict", *study.options(chart, study.root, key), log=log)
     board = score(run / "predictions.h5", chart, log)
-    about = {name: value for name, value in trained.items() if name not in ("rows", "command", "dataset")}
+    about = {name: value for name, value in trained.items() if name not in ("rows", "dataset")}
     speed_row = {"clips_per_second": trained["rows"]["model"]["clips_per_second"]}
     save({**about, "set": "chart"}, board, speed_row)
 

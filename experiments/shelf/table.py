@@ -50,7 +50,6 @@ def cell_content(run: Path) -> Cell:
         "day": command["started"][:10],
         "dataset": command["dataset"]["sha256"],
         "init_from": command.get("init_from"),
-        "command": command["command"],
         **board_content(json.loads((run / "scoreboards/test.json").read_text())),
     }
 
