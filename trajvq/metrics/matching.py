@@ -16,6 +16,7 @@ from trajvq.metrics.tracking import Tracks
 MATCH_DISTANCE = 8.0  # px, the largest distance at which an object counts as the true one
 COLOR_PENALTY = 60.0  # px by which a pair seems farther apart for each unit of a channel of color that differs
 RADIUS_PENALTY = 1.0  # the same for each px of radius
+AHEAD = 2  # frames that an object which nothing shows is expected to go on; further, more objects are lost
 LINKING = 2  # changes with what `link` does, so that linked tracks in caches are made again
 FORBIDDEN = 1e6  # cost of a pair that is no match; higher than all matches of a frame together
 
@@ -99,9 +100,9 @@ def assign(
 def link(tracks: Tracks, limit: float = MATCH_DISTANCE) -> Tracks:
     """Give the objects of clips an identity over time.
 
-    From frame to frame objects keep the number of the object assigned to them, which was last seen at most ``limit``
-    px away and is expected to go on as it last moved. Where several could be meant, as where objects cross, color
-    and radius count, too. An object that is new gets a new number.
+    From frame to frame objects keep the number of the object assigned to them, which is at most ``limit`` px away from
+    where it is expected: as far on as it last moved in a frame, or in two if nothing showed it meanwhile. Where several
+    could be meant, as where objects cross, color and radius count, too. An object that is new gets a new number.
 
     Args:
         tracks: Of N clips of T frames.
@@ -136,7 +137,7 @@ def _numbers(pixel: Floats, appearance: Floats, limit: float) -> NDArray[np.int6
         points, features = points[real], appearance[frame, real]
         penalty = np.abs(mean[:, None] - features).sum(axis=-1)
         since = (frame - latest)[:, None]
-        index = assign(last + speed * since, points, limit, penalty)
+        index = assign(last + speed * np.minimum(since, AHEAD), points, limit, penalty)
         old = np.flatnonzero(index >= 0)
         chosen = index[old]
         numbers[frame, real[chosen]] = old
