@@ -278,7 +278,7 @@ def chosen_sets(datasets: Sequence[str], clips: Sequence[Path]) -> list[ClipSet]
 def main() -> None:
     """Run all tasks on all datasets, then write the report and the table."""
     parser = argparse.ArgumentParser(description="All four phases on 200 clips, on the default data, on your clips.")
-    parser.add_argument("--datasets", nargs="*", choices=DATASETS, help="presets (default: all, or none with --clips)")
+    parser.add_argument("--datasets", nargs="+", choices=DATASETS, help="presets (default: all, or none with --clips)")
     parser.add_argument("--clips", nargs="+", type=Path, default=[], metavar="PATH", help="files or folders of clips")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--steps", type=int, help="training steps of a short trial (default: those of the configs)")

@@ -22,10 +22,15 @@ def test_it_is_the_stored_path_within_the_clip_and_never_returns_into_the_pictur
     assert outside[:, -1].any()  # a thrown ball does not come back
 
 
+def scenes(folder: Path, count: int) -> Clips:
+    """Return clips of eight frames with several objects."""
+    sizes = dict.fromkeys(OOD, 0) | {"train": 0, "val": 0, "test": count}
+    generate(folder, sizes, preset="scenes", frames=8, size=64, progress=False)
+    return Clips(folder, "test")
+
+
 def test_every_object_of_a_scene_has_its_own_path(tmp_path: Path) -> None:
-    sizes = dict.fromkeys(OOD, 0) | {"train": 0, "val": 0, "test": 8}
-    generate(tmp_path / "scenes", sizes, preset="scenes", frames=8, size=64, progress=False)
-    clips = Clips(tmp_path / "scenes", "test")
+    clips = scenes(tmp_path / "scenes", 8)
     stored, path = clips.columns["pixel"].numpy(), extrapolate_paths(clips, np.arange(8), 8)
     assert path is not None
     assert path.shape == stored.shape
@@ -35,9 +40,7 @@ def test_every_object_of_a_scene_has_its_own_path(tmp_path: Path) -> None:
 
 
 def test_an_object_that_enters_the_picture_goes_on_beyond_the_clip(tmp_path: Path) -> None:
-    sizes = dict.fromkeys(OOD, 0) | {"train": 0, "val": 0, "test": 20}
-    generate(tmp_path / "scenes", sizes, preset="scenes", frames=8, size=64, progress=False)
-    clips = Clips(tmp_path / "scenes", "test")
+    clips = scenes(tmp_path / "scenes", 20)
     stored, path = clips.columns["pixel"].numpy(), extrapolate_paths(clips, np.arange(20), 10)
     assert path is not None
     inside = np.asarray(((stored > 0.01) & (stored < 63.99)).all(axis=-1))
