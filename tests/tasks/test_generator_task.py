@@ -11,6 +11,8 @@ from tests.toy_runs import EXTRA, SHORT, options
 from trajvq.cli import main
 from trajvq.models import Generator, PolynomialTrajectory
 from trajvq.models.token_model import Conditions
+from trajvq.tasks import generator_task
+from trajvq.tasks.trajectory_choice import TrajectoryChoice
 from trajvq.tokens.sampling import load_generator
 
 
@@ -92,6 +94,20 @@ def test_several_objects_are_trained_and_taken_over_from_the_checkpoint(
     assert list((here / "runs/tokens").rglob("train*-tracks-2.h5"))
     assert main(["validate", *words, "--model.total_steps=4"]) == 0
     assert main(["test", *words, "--model.total_steps=4"]) == 0
+
+
+@pytest.mark.parametrize("task", ["sample", "forecast"])
+def test_a_checkpoint_loads_with_the_number_of_objects_that_the_training_chose(
+    task: str, dataset: Path, tokenizer: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice = TrajectoryChoice(torch.zeros(16, 8, 2), 8, 0.0, 1.0, objects=2)
+    monkeypatch.setattr(generator_task, "look_at", lambda *_: choice)
+    words = [*options(task, dataset, tokenizer), "--model.trajectory=auto", "--trainer.logger=false", "--run=a"]
+    assert main(["fit", *words, *SHORT]) == 0
+    path = here / "runs" / task / "a/checkpoints/last.ckpt"
+    loaded, stored = load_generator(path), torch.load(path, weights_only=True)["state_dict"]
+    assert (loaded.network.count, len(loaded.classes)) == (2, 4 if task == "sample" else 0)
+    assert all(torch.equal(value, stored[f"network.{name}"]) for name, value in loaded.network.state_dict().items())
 
 
 @pytest.mark.parametrize("task", ["classify", "sample", "forecast"])

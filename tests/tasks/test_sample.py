@@ -174,6 +174,12 @@ def test_a_tokenizer_is_not_a_generator(tokenizer: Path, here: Path, capsys: pyt
     assert "no checkpoint of a generator" in capsys.readouterr().err
 
 
+def test_a_forecaster_does_not_sample(forecast_run: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(forecast_run / "checkpoints/best.ckpt")
+    assert main(["sample", "--ckpt_path", path, "--out", "samples"]) == 2
+    assert capsys.readouterr().err.endswith("is of a forecaster, which continues clips; use `trajvq predict`\n")
+
+
 def test_a_generator_loads_as_it_was_saved(trained: Path) -> None:
     loaded = load_generator(trained)
     content: dict[str, Any] = torch.load(trained, weights_only=True)

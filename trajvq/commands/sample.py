@@ -68,6 +68,8 @@ def main(arguments: Sequence[str]) -> int:
     if min(counts.values(), default=0) < 1 or args.batch_size < 1:
         raise UserError("ask for at least one clip: --num N, --val N, --test N, --batch_size N")
     model = load_generator(args.ckpt_path, args.tokenizer_ckpt)
+    if model.context:
+        raise UserError(f"{args.ckpt_path} is of a forecaster, which continues clips; use `trajvq predict`")
     packaged = args.ckpt_path == DEFAULT
     sha256 = file_sha256(default_checkpoint("sample") if packaged else local_copy(args.ckpt_path))
     print(f"checkpoint: {args.ckpt_path} (sha256 {sha256[:12]})  tokenizer: {model.tokenizer}", flush=True)

@@ -95,18 +95,20 @@ class Loaded(NamedTuple):
     Attributes:
         network: The network, frozen and in evaluation mode.
         tokenizer: The tokenizer of its tokens.
-        classes: Names of the classes.
+        classes: Names of the classes that it knows; a forecaster knows none.
         sampling: Its settings of `Sampling`, by argument.
+        context: Frames that it was trained to continue; 0 for a generator of whole clips.
     """
 
     network: Generator
     tokenizer: FrozenTokenizer
     classes: list[str]
     sampling: dict[str, float]
+    context: int
 
 
 def load_generator(path: str | Path, tokenizer_ckpt: str | None = None) -> Loaded:
-    """Load a generator from a checkpoint of ``trajvq fit --config configs/sample.yaml``.
+    """Load a generator from a checkpoint of ``trajvq fit --config sample`` or ``--config forecast``.
 
     Args:
         path: The checkpoint, its fsspec URL, or ``default`` for the generator that comes with the package.
@@ -123,12 +125,14 @@ def load_generator(path: str | Path, tokenizer_ckpt: str | None = None) -> Loade
     tokenizer = FrozenTokenizer(tokenizer_ckpt or content["tokenizer"]["path"])
     tokenizer.check(content["tokenizer"], str(path))
     layout, classes = trained_for(content["trained_for"], str(path))
-    network.build(layout, len(classes))
     state = {name.removeprefix(PREFIX): value for name, value in content["state_dict"].items()}
+    settings = content["hyper_parameters"]
+    context = settings.get("context", 0)
+    classes = [] if context else classes  # a forecaster does not know the class
+    network.build(layout, len(classes))
     difference = misfits(network.state_dict(), state)
     if difference:
         raise UserError(f"the weights in {path} do not fit {spec['class_path']}: {difference}")
     network.load_state_dict(state)
-    settings = content["hyper_parameters"]
     sampling = {field.name: settings[field.name] for field in fields(Sampling) if field.name in settings}
-    return Loaded(network.eval().requires_grad_(False), tokenizer, classes, sampling)
+    return Loaded(network.eval().requires_grad_(False), tokenizer, classes, sampling, context)
