@@ -179,6 +179,36 @@ def test_sleap(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "left out: 8 not seen" in capsys.readouterr().out
 
 
+LONG = {  # names of three columns, --columns, and the animals that tracks are then parts of
+    "film,mouse,bodypart": ({"clip": "film+mouse+bodypart"}, "abc/0 abc/1 abc/2"),
+    "track,mouse,keypoint": ({"clip": "keypoint+mouse"}, "0 1 2"),
+    "clip,individual,Body Part": ({}, "0 1 2"),
+    "clip,mouse,joint": ({"animal": "mouse"}, "0 1 2"),
+    "clip,individual,landmark": ({"animal": ""}, ""),
+    "clip,mouse,node": ({}, ""),
+    "clip,individual,trip": ({}, ""),
+}
+
+
+@pytest.mark.parametrize("names", LONG)
+def test_rows_of_body_parts_know_their_animal(tmp_path: Path, names: str) -> None:
+    columns, animals = LONG[names]
+    film = "abc" if names.startswith("film") else "{0}"
+    points = [(f"{animal}{part}", frame, x, y) for (_, frame, x, y) in rows(1) for animal in "012" for part in "pq"]
+    source = write(
+        tmp_path / "t.csv",
+        f"{names},frame,x,y",
+        lambda c, f, x, y: f"{film.format(c)},{c[0]},{c[1]},{f},{x},{y}",
+        points,
+    )
+    tracks = read(source, columns=columns).tracks
+    assert len(tracks) == 6
+    of_animals = [track.animal for track in tracks]
+    assert set(of_animals) == (set(animals.split()) if animals else {None})
+    if animals:
+        assert all(of_animals.count(animal) == 2 for animal in of_animals)
+
+
 def test_mot_gives_the_centers_of_the_boxes(tmp_path: Path) -> None:
     recording = read(mot(tmp_path / "t.txt"))
     for track in recording.tracks:
@@ -286,6 +316,7 @@ def test_a_column_with_another_number_for_each_row_is_no_track(tmp_path: Path) -
 
 NAMES = {
     "clp,frame,x,y": r"no column 'clip', but clp, frame, x, y; did you mean --columns clip=clp",
+    "individual,frame,x,y": "did you mean --columns clip=individual",
     "event,timestamp,location-long,location-lat": "--columns clip=NAME,x=location-long,y=location-lat",
     "clip,frame,x,y,x": r"several columns 'x', number 3 and 5; .* --columns x=3",
     "a,b,c,d": "no columns 'clip', 'frame', 'x', 'y', but a, b, c, d",

@@ -324,3 +324,16 @@ def test_parts_of_an_animal_stay_in_one_split(tmp_path: Path, capsys: pytest.Cap
     assert [len(some) for some in animals] == [3, 1, 1]
     assert len(set.union(*animals)) == 5
     assert "25 tracks with the animal of another, kept in its split" in capsys.readouterr().out
+
+
+def test_rows_of_the_body_parts_of_an_animal_stay_in_one_split(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"{a},{p},{f},{f},{100 * int(a) + p}" for a in "01234" for p in range(6) for f in range(20)]
+    (tmp_path / "t.csv").write_text("\n".join(["mouse,bodypart,frame,x,y", *lines]))
+    clips = imported(tmp_path / "out", tmp_path / "t.csv", "--columns=clip=mouse+bodypart")
+    animals = [{round(float(clip["position"][0, 1])) // 100 for clip in part} for part in clips.values()]
+    assert sum(map(len, animals)) == len(set.union(*animals)) == 5
+    printed = capsys.readouterr().out
+    assert "columns: clip=mouse+bodypart, frame=frame, x=x, y=y, animal=mouse" in printed
+    assert "25 tracks with the animal of another, kept in its split" in printed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trajvq.errors import DataError, did_you_mean
 
-ROLES = ("clip", "frame", "x", "y", "z", "label")
+ROLES = ("clip", "frame", "x", "y", "z", "label", "animal")
 NEEDED = ("clip", "frame", "x", "y")
 NAMES = {  # what programs call the columns, the best name first
     "clip": ("clip", "clip id", "track id", "track", "trajectory", "trajectory id", "particle", "particle id", "id"),
@@ -16,7 +16,9 @@ NAMES = {  # what programs call the columns, the best name first
     "y": ("y", "position y", "pos y", "y position", "y px", "y pixel", "y coordinate", "center y", "y center"),
     "z": ("z", "position z", "pos z", "z position", "z px", "z pixel", "z coordinate", "center z", "z center"),
     "label": ("label",),
+    "animal": ("animal", "animal id", "individual", "individual id", "individuals", "subject", "subject id"),
 }
+BODY_PARTS = ("bodypart", "bodyparts", "body part", "body parts", "keypoint", "keypoints", "node", "landmark")
 HINTS = {  # parts of names that are suggested, but not taken unasked
     "clip": ("trajec", "track", "particle", "object", "individual", "animal", "cell", "name", "id"),
     "frame": ("frame", "time", "date", "slice", "step", "index"),
@@ -38,13 +40,14 @@ def columns_named(names: Sequence[str], requested: Mapping[str, str], path: Path
 
     Args:
         names: Of the columns.
-        requested: Names by role, as the user gives them: one name, several joined by ``+`` for ``clip``, the number
-            of a column from 1, or nothing for a role that no column has: no labels, or one track.
+        requested: Names by role, as the user gives them: one name, several joined by ``+`` for ``clip`` and
+            ``animal``, the number of a column from 1, or nothing for a role that no column has: no labels, or one
+            track.
         path: The table, for messages.
         header: Whether the table has a header.
 
     Returns:
-        One column for each role that there is, and perhaps several for ``clip``.
+        One column for each role that there is, and perhaps several for ``clip`` and ``animal``.
 
     Raises:
         DataError: If a requested column does not exist, or a name stands for several.
@@ -64,10 +67,32 @@ def columns_named(names: Sequence[str], requested: Mapping[str, str], path: Path
     return {role: numbers for role, numbers in chosen.items() if numbers}
 
 
+def animal_columns(
+    names: Sequence[str], chosen: Mapping[str, Sequence[int]], requested: Mapping[str, str]
+) -> Sequence[int]:
+    """Return the columns that name the animal of a row, where tracks are its body parts; none where they are not.
+
+    They are those that the user names. Otherwise, in a table with a column of body parts, they are the other columns of
+    ``clip`` if that joins both, and else the column of animals.
+
+    Args:
+        names: Of the columns.
+        chosen: From `columns_named`.
+        requested: See `columns_named`.
+    """
+    named, clip = chosen.get("animal", ()), chosen.get("clip", ())
+    parts = [number for number, name in enumerate(names) if plain(name) in BODY_PARTS]
+    if "animal" in requested or not parts:
+        return named if "animal" in requested else ()
+    others = [number for number in clip if number not in parts]
+    return others if 0 < len(others) < len(clip) else named
+
+
 def missing_columns(names: Sequence[str], chosen: Mapping[str, Sequence[int]], path: Path, header: bool) -> DataError:
     """Return the error for a table that lacks needed columns, with a suggestion."""
     missing = [role for role in NEEDED if role not in chosen]
-    free = [name for number, name in enumerate(names) if all(number not in used for used in chosen.values())]
+    used = {number for role, numbers in chosen.items() if role != "animal" for number in numbers}
+    free = [name for number, name in enumerate(names) if number not in used]
     if not header:
         return DataError(
             f"{path} has no header line; name its {len(names)} columns by their numbers, such as "

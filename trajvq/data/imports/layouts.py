@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trajvq.data.imports.cells import Column, is_empty, matches, numbers, text
-from trajvq.data.imports.columns import NEEDED, columns_named, missing_columns, plain
+from trajvq.data.imports.columns import NEEDED, animal_columns, columns_named, missing_columns, plain
 from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.tables import Table
 from trajvq.errors import DataError
@@ -134,6 +134,8 @@ def _long(table: Table, chosen: Mapping[str, Sequence[int]], requested: Mapping[
     """Return the points of a table with one point a row."""
     if "clip" not in chosen:
         ledger.note("all rows are one track")
+    animal = animal_columns(table.names, chosen, requested)
+    chosen = {role: numbers_of for role, numbers_of in {**chosen, "animal": animal}.items() if numbers_of}
     names = {role: "+".join(table.names[k] for k in numbers_of) for role, numbers_of in chosen.items()}
     clip = plain(names.get("clip", ""))
     trackmate = clip == "track id" and plain(names["x"]) == "position x"
@@ -147,17 +149,31 @@ def _long(table: Table, chosen: Mapping[str, Sequence[int]], requested: Mapping[
     likely = [name for name in table.names if plain(name) in LIKE_LABELS and name not in names.values()]
     if "label" not in names and "label" not in requested and likely:
         ledger.note(f"no labels; if column {likely[0]} has them, give --columns label={likely[0]}")
-    parts = [text(table.columns[number]) for number in chosen.get("clip", ())] or [pa.array(["all"] * len(table.rows))]
+    tracks = _joined(table, chosen["clip"]) if "clip" in chosen else pa.array(["all"] * len(table.rows))
     columns = {role: table.columns[numbers_of[0]] for role, numbers_of in chosen.items()}
     return Points(
-        parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, "/"),
+        tracks,
         columns["frame"],
         {axis: columns[axis] for axis in "xyz" if axis in columns},
         table.rows,
         columns["label"] if "label" in names else None,
         True if pixels else None,
         trackmate,
+        _animals_of(tracks, _joined(table, animal)) if animal else {},
     )
+
+
+def _joined(table: Table, columns: Sequence[int]) -> Any:
+    """Return the text of the columns, with ``/`` between them."""
+    parts = [text(table.columns[number]) for number in columns]
+    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, "/")
+
+
+def _animals_of(tracks: Any, animals: Any) -> dict[str, str]:
+    """Return the animal of each track, that of its first row, where it is not empty."""
+    first = pa.array(np.unique(tracks.dictionary_encode().indices.to_numpy(), return_index=True)[1])
+    pairs = zip(pc.take(tracks, first).to_pylist(), pc.take(animals, first).to_pylist(), strict=True)
+    return {track: animal for track, animal in pairs if animal}
 
 
 def _without_units(table: Table, columns: Sequence[int], ledger: Ledger) -> Table:
