@@ -1,5 +1,6 @@
 """Single clips kept for the report: their errors are the scoreboard's, and the worst clips come first."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.metrics.sampling.paths import objects_of, straight_paths
 from trajvq.data.storage.clips import Clips
 from trajvq.metrics.forecast.errors import forecast_figures
+from trajvq.metrics.judge import FIXED_SIGMA, Judge
 from trajvq.metrics.scoreboard import value_of
 from trajvq.tasks.details import forecast_details, sample_details
 
@@ -66,8 +69,26 @@ def test_samples_of_every_class_are_kept_and_those_without_object_come_first() -
     points = np.zeros((12, 8, 2))
     points[9, :5] = np.nan
     clips = np.arange(12, dtype=np.uint8)[:, None, None, None, None] + np.zeros((12, 8, 3, 4, 4), dtype=np.uint8)
-    details = sample_details(points, target, ["linear", "circular"], None, lambda rows: clips[rows])
+    details = sample_details(objects_of(points), target, ["linear", "circular"], None, lambda rows: clips[rows])
     assert details.kept[0] == 9
     assert details.clips["sample"][0].max() == 9
     assert details.figures["unseen"][9] == pytest.approx(5 / 8)
     assert details.facts["label"].tolist() == target.tolist()
+
+
+def test_samples_of_several_objects_have_the_figures_and_paths_of_all() -> None:
+    classes, frames = ["linear", "circular"], 16
+    angle = 2 * np.pi * np.linspace(0, 1, frames)[:, None]
+    circle = 32 + 12 * np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
+    lines = straight_paths(3, 0)
+    lines[2, :2] = np.nan
+    objects = replace(objects_of(np.stack([lines[0], circle, lines[1], lines[2]])), clip=np.array([0, 0, 1, 1]))
+    objects.valid[3, :2] = False  # it is hidden there
+    judge = Judge.at(FIXED_SIGMA, tuple(classes), frames)
+    clips = np.zeros((2, frames, 3, 4, 4), dtype=np.uint8)
+    details = sample_details(objects, np.zeros(2, dtype=np.int64), classes, judge, lambda rows: clips[rows])
+    np.testing.assert_array_equal(details.figures["wrong"], [0.5, 0.0])
+    np.testing.assert_array_equal(details.figures["unseen"], [0.0, 0.0])
+    assert details.facts["answer"].tolist() == [1, 0]
+    assert details.kept.tolist() == [0, 1]
+    np.testing.assert_array_equal(details.paths["tracked"], objects.pixel.reshape(2, 2, frames, 2))

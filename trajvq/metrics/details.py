@@ -38,7 +38,8 @@ class ClipDetails:
             positions in px, ``speed`` is in px per frame, ``radius`` in px.
         kept: int64 ``(K,)``: rows of the kept clips, the worst first.
         clips: uint8 ``(K, T, 3, H, W)``: pixels of the kept clips, the target first where there is one.
-        paths: float ``(K, T, 2)`` px to plot over kept clips, or ``(K, S, T, 2)`` for S samples; NaN leaves a gap.
+        paths: float ``(K, T, 2)`` px to plot over kept clips, or ``(K, S, T, 2)`` for S samples or objects; NaN leaves
+            a gap.
         counts: int64 ``(codes,)``: number of tokens of each code.
         classes: Names of the classes.
     """

@@ -353,9 +353,9 @@ for _figure in (
     Figure("nll_tokens", "bits per clip for all tokens", "lower", "bits", display="other"),
     Figure("nll_background", "bits per clip for the background's tokens", "lower", "bits", display="other"),
     Figure("surprise", "minus the logarithm of the probability of the true class", "lower", display="other"),
-    Figure("wrong", "1 where the class is wrong, else 0", "lower", display="other"),
+    Figure("wrong", "1 where the class is wrong, else 0; of several objects the share", "lower", display="other"),
     Figure("misfit", "distance of the sample's path from the requested class's motion", "lower", "px", display="other"),
-    Figure("unseen", "share of frames without exactly one object", "lower", display="other"),
+    Figure("unseen", "share of frames that should show an object and do not", "lower", display="other"),
 ):
     register(_figure)
 BUILT_IN = frozenset(_REGISTRY)

@@ -17,6 +17,7 @@ from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_keep
 from trajvq.metrics.judge import Judge, fit_families, own_residuals
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
+from trajvq.metrics.sampling.objects import Objects, shown_in
 
 JUDGED = 100  # samples of each class with figures of their own
 
@@ -62,7 +63,7 @@ def forecast_details(
 
 
 def _mean_of_objects(error: Floats) -> Floats:
-    """Return the mean ``(M,)`` of errors ``(R, M)`` over objects; NaN where none is finite."""
+    """Return the mean ``(M,)`` of errors ``(R, M)`` over objects, or of ``(R,)``; NaN where none is finite."""
     finite = np.isfinite(error)
     return np.where(finite.any(axis=0), np.nansum(error, axis=0) / np.maximum(finite.sum(axis=0), 1), np.nan)
 
@@ -92,36 +93,46 @@ def _after_context(paths: Floats, context: int) -> Floats:
 
 
 def sample_details(
-    points: Floats,
+    objects: Objects,
     target: NDArray[np.int64],
     classes: list[str],
     judge: Judge | None,
     decode: Callable[[NDArray[np.int64]], Bytes],
 ) -> ClipDetails:
-    """Return how well samples fit the motion of their class, the worst of them and the first.
+    """Return how well samples fit the motion of their class, the worst of them and the first, with all their objects.
+
+    Figures are means over the objects of a clip. Its ``answer`` is that of an object that the judge takes for another
+    class, if there is one.
 
     Args:
-        points: ``(N, T, 2)`` px where there is exactly one object, else NaN.
+        objects: Of the N samples, at least one of each.
         target: ``(N,)`` classes that the samples were generated for.
         classes: Their names.
         judge: None where the dataset has no truth to calibrate it on.
         decode: From rows of the N samples to clips uint8 ``(K, T, 3, H, W)``.
     """
-    first = [np.flatnonzero(target == k)[:JUDGED] for k in np.unique(target)]
-    rows = np.sort(np.concatenate(first))
-    tracks, label = points[rows], target[rows]
-    figures = {"unseen": 1 - np.isfinite(tracks).all(axis=-1).mean(axis=1)}
-    facts: dict[str, NDArray[Any]] = {"label": label}
+    rows = np.sort(np.concatenate([np.flatnonzero(target == k)[:JUDGED] for k in np.unique(target)]))
+    chosen = np.flatnonzero(np.isin(objects.clip, rows))
+    paths, valid, clip = objects.pixel[chosen], objects.valid[chosen], objects.clip[chosen]
+    members = [np.flatnonzero(clip == row) for row in rows]
+    label = target[clip]
+    unseen = (~shown_in(paths) & valid).sum(axis=1) / np.maximum(valid.sum(axis=1), 1)
+    of_objects = {"unseen": unseen}
+    facts: dict[str, NDArray[Any]] = {"label": target[rows]}
     if judge is not None:
-        fits = fit_families(tracks, classes)
-        facts["answer"] = judge.choose(fits)
+        fits = fit_families(paths, classes, valid)
+        answer = judge.choose(fits)
+        facts["answer"] = np.array([answer[each[np.argmax(answer[each] != label[each])]] for each in members])
         misfit = np.minimum(own_residuals(fits, label, classes), MISSING_ERROR)
         judged = np.isfinite(misfit)
         if judged.any():
-            wrong = np.where(judged, (facts["answer"] != label).astype(float), np.nan)
-            figures = {"misfit": misfit, "wrong": wrong, **figures}
+            wrong = np.where(judged, (answer != label).astype(float), np.nan)
+            of_objects = {"misfit": misfit, "wrong": wrong, **of_objects}
+    figures = {
+        name: np.stack([_mean_of_objects(values[each]) for each in members]) for name, values in of_objects.items()
+    }
     details = ClipDetails(rows, figures, facts, classes=classes)
     details.kept = clips_to_keep(next(iter(figures.values())))
     details.clips = {"sample": decode(rows[details.kept])}
-    details.paths = {"tracked": tracks[details.kept]}
+    details.paths = {"tracked": _side_by_side([paths[members[row]] for row in details.kept])}
     return details

@@ -176,9 +176,8 @@ class Sample(GeneratorTask):
         training = self._training_clips(val.matched.most)
         scoreboard = SampleScoreboard(training, val, self._layout, self.data.augment)
         self.samples_by_class = self._sheet(samples)
-        objects = scoreboard.objects_of(samples)
         details = sample_details(
-            objects.pixel[objects.first()],
+            scoreboard.objects_of(samples),
             samples.label,
             self.classes,
             scoreboard.physics.judge if scoreboard.physics else None,

@@ -98,10 +98,6 @@ class Objects:
         np.add.at(number, self.clip, ~shown_in(self.pixel) & ~self.valid)
         return number
 
-    def first(self) -> NDArray[np.int64]:
-        """Return ``(N,)``: the number of the first object of each clip that has any."""
-        return np.asarray(np.unique(self.clip, return_index=True)[1])
-
 
 def shown_in(pixel: Floats) -> NDArray[np.bool_]:
     """Return in which frames objects are shown, ``(...)``, from positions ``(..., 2)`` px, NaN where they are not."""
