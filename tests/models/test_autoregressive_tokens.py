@@ -17,17 +17,18 @@ PAIR = TokenLayout(3, (3,), (2, 1, 2), 2)  # two tokens in each of two latent fr
 PAIRS = torch.tensor(list(itertools.product(range(3), repeat=2))).view(-1, 1, 1, 2)  # all latent frames of PAIR
 
 
-def make(tracks: bool = False) -> AutoregressiveTokens:
+def make(tracks: bool = False, neighbors: bool = False) -> AutoregressiveTokens:
     torch.manual_seed(0)
-    network = AutoregressiveTokens(width=16, depth=2, heads=2, radius=0, background_width=8)
+    network = AutoregressiveTokens(width=16, depth=2, heads=2, radius=0, background_width=8, neighbors=neighbors)
     network.build(LAYOUT, 2, tracks=tracks)
     return network.eval()
 
 
 @pytest.mark.parametrize("tracks", [False, True])
 @pytest.mark.parametrize("given", [0, 1])
-def test_logits_with_the_cache_are_those_without(tracks: bool, given: int) -> None:
-    network, label = make(tracks), torch.tensor([0, 1, -1])
+@pytest.mark.parametrize("neighbors", [False, True])
+def test_logits_with_the_cache_are_those_without(tracks: bool, given: int, neighbors: bool) -> None:
+    network, label = make(tracks, neighbors), torch.tensor([0, 1, -1])
     conditions = Conditions(label, (torch.rand(1, 2, 6, 2) * 2 - 1).expand(3, -1, -1, -1) if tracks else None)
     prefix = torch.randint(12, (3, given, 2, 2))
     logits: list[Tensor] = []
@@ -51,7 +52,7 @@ def test_logits_with_the_cache_are_those_without(tracks: bool, given: int) -> No
 @pytest.mark.parametrize("context", [0, 1])
 def test_random_orders_become_the_order_of_the_grid(context: int) -> None:
     torch.manual_seed(0)
-    network = AutoregressiveTokens(width=16, depth=2, heads=2, random_orders_until=0.5)
+    network = AutoregressiveTokens(width=16, depth=2, heads=2, random_orders_until=0.5, neighbors=True)
     network.build(PAIR, 0)
     frame, repeats = PAIRS.repeat(200, 1, 1, 1), 200
     clips = torch.cat([torch.ones_like(frame), frame], dim=1) if context else torch.cat([frame, frame], dim=1)

@@ -21,6 +21,7 @@ from trajvq.models.background import ParallelHead
 from trajvq.models.cells import CellFeatures, gather_tokens, pad_tracks, token_positions
 from trajvq.models.codes import CodeHead, TokenEmbedding
 from trajvq.models.dropout import Dropout, share
+from trajvq.models.neighborhood import Neighborhood, ranks
 from trajvq.models.sampling import Sampling, uniforms
 from trajvq.models.token_model import Conditions, class_ids
 from trajvq.models.transformer import TokenLayout, TokenTransformer
@@ -42,6 +43,8 @@ class AutoregressiveTokens(nn.Module):
         random_orders_until: Share of the training after which all clips are learned in the order of the grid. Until
             then the probability of a random order, a new one for each clip and step, falls from 1 to 0. The context
             comes first in any order. 0 for the order of the grid throughout.
+        neighbors: Tell each token which codes lie next to it, as far as they are known: without tracks it learns its
+            place among them two to three times as fast.
     """
 
     def __init__(
@@ -55,11 +58,13 @@ class AutoregressiveTokens(nn.Module):
         background_depth: int = 3,
         background_tokens: int | None = 48,
         random_orders_until: float = 0.0,
+        neighbors: bool = False,
     ) -> None:
         super().__init__()
         self.width, self.depth, self.heads, self.dropout, self.radius = width, depth, heads, dropout, radius
         self.background_width, self.background_depth = background_width, background_depth
         self.background_tokens, self.random_orders_until = background_tokens, random_orders_until
+        self.neighbors = neighbors
 
     def build(self, layout: TokenLayout, classes: int, *, tracks: bool = False, appearance: bool = False) -> None:
         """Create the layers with fresh weights; see `TokenModel.build`."""
@@ -68,6 +73,7 @@ class AutoregressiveTokens(nn.Module):
         self.start = nn.Parameter(torch.randn(width) * 0.3)
         self.label = nn.Embedding(classes + 1, width)
         self.cells = CellFeatures(layout, width, self.radius, tracks, NUMBERS if appearance else 0)
+        self.neighborhood = Neighborhood(layout, width) if self.neighbors else None
         self.transformer = TokenTransformer(width, self.depth, self.heads, causal=True, dropout=share(self.dropout))
         self.head = CodeHead(layout, width)
         background = (layout, width, self.background_width, self.background_depth, share(self.dropout))
@@ -82,7 +88,8 @@ class AutoregressiveTokens(nn.Module):
         cells, object_mask = self.cells(len(tokens), conditions.tracks, conditions.appearance)
         flat, positions = tokens.flatten(1), self._ordered(token_positions(object_mask), conditions)
         code = gather_tokens(flat, positions)
-        hidden = self.transformer(self._inputs(positions, code, cells, label))
+        inputs, rank = self._inputs(positions, code, cells, label), ranks(positions, self.layout.tokens)
+        hidden = self.transformer(self._with_neighbors(inputs, self._narrow(flat), rank, positions))
         scored = self._scored(positions, conditions.context)
         parts = {"object": self.head.log_probability(hidden, code).masked_fill(~scored, 0).sum(dim=1)}
         if self.background is None:
@@ -142,19 +149,23 @@ class AutoregressiveTokens(nn.Module):
             labels, cells = torch.cat([label, torch.full_like(label, self.classes)]), cells.repeat(2, 1, 1)
         tokens = F.pad(tokens, (0, 1))  # clips that have no object token left write there
         uniform = F.pad(uniform, (0, 1))
+        vectors, rank = self._narrow(tokens), ranks(positions, tokens.shape[1])
         cache, previous = self.transformer.cache(positions.shape[1]), None
         first = int((positions < start).sum(dim=1).amin())  # object tokens of the prefix that all clips have
         if first:
             prefix = positions[:, :first]
-            self.transformer(self._inputs(prefix, gather_tokens(tokens, prefix), cells, labels), cache)
+            inputs = self._inputs(prefix, gather_tokens(tokens, prefix), cells, labels)
+            self.transformer(self._with_neighbors(inputs, vectors, rank, prefix), cache)
             previous = prefix[:, -1:]
         for step in range(first, positions.shape[1]):
             current = positions[:, step : step + 1]
             code = gather_tokens(tokens, previous) if previous is not None else None
-            hidden = self.transformer(self._input(current, previous, code, cells, labels), cache)
+            inputs = self._input(current, previous, code, cells, labels)
+            hidden = self.transformer(self._with_neighbors(inputs, vectors, rank, current), cache)
             sampled = self.head.sample(hidden[:, -1], gather_tokens(uniform, current)[:, 0], sampling)
             kept = torch.where(current < start, gather_tokens(tokens, current), sampled[:, None])
             tokens = tokens.scatter(1, current, kept)
+            vectors = vectors.scatter(1, current[..., None].expand(-1, -1, vectors.shape[2]), self._narrow(kept))
             previous = current
         return tokens[:, :-1]
 
@@ -169,6 +180,20 @@ class AutoregressiveTokens(nn.Module):
         anywhere = first + (last - first) * torch.rand(positions.shape, device=positions.device)
         key = torch.where(chosen & self._scored(positions, conditions.context), anywhere, positions.float())
         return positions.gather(1, key.argsort(dim=1, stable=True))
+
+    def _narrow(self, tokens: Tensor) -> Tensor:
+        """Return ``(B, S, E)``, what neighbors are told of tokens int64 ``(B, S)``; E is 0 without a neighborhood."""
+        if self.neighborhood is None:
+            return self.start.new_zeros((*tokens.shape, 0))
+        vectors: Tensor = self.neighborhood.narrow(self.embedding.codes(tokens))
+        return vectors
+
+    def _with_neighbors(self, inputs: Tensor, vectors: Tensor, rank: Tensor, positions: Tensor) -> Tensor:
+        """Return inputs ``(B, S, D)``, perhaps two of each clip, with the tokens next to them; see `Neighborhood`."""
+        if self.neighborhood is None:
+            return inputs
+        near: Tensor = self.neighborhood(vectors, rank, positions)
+        return inputs + near.repeat(len(inputs) // len(near), 1, 1)
 
     def _scored(self, positions: Tensor, context: int) -> Tensor:
         """Return bool ``(B, L)``: positions that exist and lie after the context."""

@@ -70,7 +70,7 @@ class TokenEmbedding(nn.Module):
 
     def codes(self, tokens: Tensor) -> Tensor:
         """Return ``(..., D)`` of tokens int64 ``(...)``, without their positions."""
-        if self.layout.codebook_size > LARGE:
+        if tokens.numel() < self.layout.codebook_size or self.layout.codebook_size > LARGE:
             code = _sum_of_digits(tokens, self.layout.levels, self.code)
             mixed: Tensor = code + self.mix(code)
             return mixed
