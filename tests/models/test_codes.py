@@ -76,7 +76,12 @@ def test_a_position_is_its_frame_row_and_column() -> None:
     assert torch.allclose(grid[1, 2, 3] - grid[1, 0, 3], embedding.axes[1][2] - embedding.axes[1][0], atol=1e-5)
     assert torch.allclose(grid[1, 2, 3] - grid[1, 2, 1], embedding.axes[2][3] - embedding.axes[2][1], atol=1e-5)
     positions = torch.tensor([[5, 30]])
-    assert torch.equal(embedding(tokens[:, :2], positions), embedding(tokens)[:, [5, 30]])
+    assert torch.allclose(embedding(tokens[:, :2], positions), embedding(tokens)[:, [5, 30]], atol=1e-6)
+
+
+def test_few_tokens_are_embedded_like_many() -> None:
+    embedding, tokens = TokenEmbedding(LAYOUT, 16), torch.arange(1000)
+    assert torch.allclose(embedding.codes(tokens)[700:703], embedding.codes(tokens[700:703]), atol=1e-6)
 
 
 @pytest.mark.parametrize("layout", [TABLE, LAYOUT, FACTORIZED])
