@@ -16,9 +16,10 @@ from trajvq.io.arrays import Bytes
 class ClipBackgrounds:
     """The backgrounds of a source's clips.
 
-    They are stored if some camera is fixed and nothing is too short to tell. Films of less than `LONG` clips are too
-    short, since what rests for one of them would be background; but all of them together may show one background, as
-    clips of one scene or on one plain color do.
+    They are stored if some camera is fixed, or if the short films have one background in common. Films of less than
+    `LONG` clips are short: what rests for one of them would be background. All of them together may show one, as clips
+    of one scene or on one plain color do. If they do not, their clips get their own median where backgrounds are
+    stored, as those of a moving camera do.
 
     Args:
         names: Names of the videos.
@@ -32,8 +33,7 @@ class ClipBackgrounds:
         self.moving = [name for name, film in zip(names, films, strict=True) if film.long and film.background is None]
         self.fixed = sum(film.background is not None for film in films)
         self.short = len(films) - self.fixed - len(self.moving)
-        decided = self.short == 0 or self.common is not None
-        self.stored = decided and (self.fixed > 0 or self.common is not None)
+        self.stored = self.fixed > 0 or self.common is not None
         self.unlike = 0  # clips of short videos that do not show the common background
 
     def of_clip(self, video: int, pictures: Bytes) -> Bytes | None:
@@ -65,5 +65,7 @@ class ClipBackgrounds:
         if self.short:
             shared = "on one common background" if self.common is not None else "without a common background"
             words.append(f"{counted(self.short, 'video')} of less than {LONG} clips, {shared}")
-        own = ", for clips of a moving camera their own median" if self.stored and self.moving else ""
-        yield f"backgrounds {'' if self.stored else 'not '}stored{own}: {'; '.join(words)}"
+        alone = self.short > 0 and self.common is None
+        others = ["of a moving camera"] * bool(self.moving) + ["of short videos"] * alone
+        medians = f", for clips {' and '.join(others)} their own median" if self.stored and others else ""
+        yield f"backgrounds {'' if self.stored else 'not '}stored{medians}: {'; '.join(words)}"
