@@ -140,3 +140,57 @@ def test_pictures_of_a_phone_are_turned_upright(tmp_path: Path) -> None:
     for number in range(2):
         Image.new("RGB", (32, 16), "red").save(tmp_path / f"{number}.jpg", exif=sideways)
     assert read_collection(tmp_path).videos[0].read().shape == (2, 32, 16, 3)
+
+
+def black_square(mode: str, opacity: int) -> Image.Image:
+    """A black square of some opacity on a transparent ground whose hidden color is black or nearly so: 16 x 16."""
+    if mode in ("RGBA", "LA"):
+        alpha = Image.new("L", (16, 16), 0)
+        alpha.paste(opacity, (4, 4, 12, 12))
+        picture = Image.new(mode[:-1], (16, 16), 0)
+        picture.putalpha(alpha)
+        return picture
+    transparent = (1, 1, 1) if mode == "RGB" else 1  # one color stands for it
+    picture = Image.new(mode, (16, 16), transparent)
+    picture.paste((0, 0, 0) if mode == "RGB" else 0, (4, 4, 12, 12))
+    if mode == "P":
+        picture.putpalette([0] * 6)
+    picture.info["transparency"] = transparent
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("mode", "opacity", "ending"),
+    [
+        ("RGBA", 255, "png"),
+        ("RGBA", 102, "png"),
+        ("RGBA", 255, "tif"),
+        ("LA", 255, "png"),
+        ("LA", 255, "tif"),
+        ("P", 255, "png"),
+        ("L", 255, "png"),
+        ("RGB", 255, "png"),
+    ],
+)
+def test_transparent_pixels_are_shown_over_white_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mode: str, opacity: int, ending: str
+) -> None:
+    (tmp_path / "film").mkdir()
+    for number in range(16):
+        black_square(mode, opacity).save(tmp_path / "film" / f"{number}.{ending}")
+    assert main(["data", "import-videos", str(tmp_path / "film"), "--out", str(tmp_path / "out")]) == 0
+    assert "1 video with transparent pixels, shown over white" in capsys.readouterr().out
+    expected = np.full((16, 16), 255)
+    expected[4:12, 4:12] = 255 - opacity
+    assert (Clips(tmp_path / "out", "test")[0]["video"].numpy() == expected).all()
+
+
+def test_pictures_whose_pixels_are_all_opaque_stay_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film = np.concatenate([movie(0, 16), np.full((16, 32, 32, 1), 255, np.uint8)], axis=-1)
+    pictures(tmp_path / "film", film)
+    import_videos(tmp_path / "film", tmp_path / "out")
+    assert "transparent" not in capsys.readouterr().out
+    clip = Clips(tmp_path / "out", "test")[0]["video"].numpy()
+    assert np.array_equal(clip.transpose(0, 2, 3, 1), film[..., :3])

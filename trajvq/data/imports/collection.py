@@ -17,7 +17,7 @@ PIECE_BYTES = 2**25  # of the pixels that are read at a time, approximately
 
 @dataclass
 class Playback:
-    """What a video file says of its frames, known once it is read.
+    """What files say of the frames of a video, known once it is read.
 
     Attributes:
         rate: Frames per second; None if the file does not say.
@@ -25,6 +25,7 @@ class Playback:
         uneven: Whether the times between its frames differ.
         turned: Whether the frames were turned upright.
         stretched: Whether the frames were stretched, since their pixels are not square.
+        transparent: Whether pixels are transparent, and shown over white.
         declared: Number of frames in the header; 0 if it does not say.
         decoded: Number of frames that were decoded.
     """
@@ -34,6 +35,7 @@ class Playback:
     uneven: bool = False
     turned: bool = False
     stretched: bool = False
+    transparent: bool = False
     declared: int = 0
     decoded: int = 0
 
@@ -63,7 +65,7 @@ class Video:
         shape: T, H and W, if they are known without reading.
         dtype: Type of the stored values, if it is known without reading.
         split: The split whose folder the video is in, or None.
-        playback: What a video file says of its frames.
+        playback: What its files say of its frames.
         group: Videos of the same group stay in one split, or are cut by time at the same moments; None for one on its
             own.
     """

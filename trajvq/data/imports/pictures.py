@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from trajvq.data.imports.collection import Video
+from trajvq.data.imports.collection import Playback, Video
 from trajvq.data.imports.labels import Label
 from trajvq.data.imports.levels import Levels
 from trajvq.data.imports.plurals import counted
@@ -22,6 +22,7 @@ from trajvq.errors import DataError, first_line
 TIFF_FILES = (".tif", ".tiff")
 PICTURE_FILES = (*TIFF_FILES, ".png", ".jpg", ".jpeg", ".bmp")
 ONE_PAGE = (".jpg", ".jpeg", ".bmp")  # a second page of a JPEG is a preview
+GRAY, COLOR = ("1", "L", "LA"), ("P", "PA", "RGB", "RGBA", "RGBa")  # Pillow's modes that may have transparent pixels
 DESCRIPTION = 270  # number of the TIFF tag
 MAX_PIXELS = 2**26  # of a picture, beyond which a header counts as damaged
 BROKEN = (OSError, ValueError, EOFError, SyntaxError, KeyError, TypeError, MemoryError, Image.DecompressionBombError)
@@ -39,7 +40,8 @@ def picture_video(
         label: Class name, or None.
         split: The split whose folder the files are in, or None.
     """
-    return Video(name, label, partial(_read_pages, files, name), levels, split=split)
+    playback = Playback()
+    return Video(name, label, partial(_read_pages, files, name, playback), levels, split=split, playback=playback)
 
 
 def page_count(path: Path) -> int:
@@ -91,7 +93,7 @@ def numbering_note(series: Mapping[str, Sequence[Path]]) -> str:
     return f"{counted(len(gaps), 'video')} with pictures missing by their numbers; the first: {gaps[0]}" if gaps else ""
 
 
-def _read_pages(files: Sequence[Path], name: str) -> Iterator[NDArray[Any]]:
+def _read_pages(files: Sequence[Path], name: str, playback: Playback) -> Iterator[NDArray[Any]]:
     """Yield one piece ``(1, H, W, C)`` for each page."""
     shape = None
     for file in files:
@@ -103,7 +105,7 @@ def _read_pages(files: Sequence[Path], name: str) -> Iterator[NDArray[Any]]:
                 for page in range(pages):
                     with _quiet():
                         image.seek(page)
-                        picture = _pixels(image, file)
+                        picture = _pixels(image, file, playback)
                     shape = shape or picture.shape
                     if picture.shape != shape:
                         raise DataError(f"{name} changes its size from {shape} to {picture.shape} in {file.name}")
@@ -134,14 +136,19 @@ def _open(file: Path) -> Image.Image:
         return Image.open(file)
 
 
-def _pixels(image: Image.Image, file: Path) -> NDArray[Any]:
-    """Return the current page, ``(H, W, 1)`` or ``(H, W, 3)``."""
+def _pixels(image: Image.Image, file: Path, playback: Playback) -> NDArray[Any]:
+    """Return the current page, ``(H, W, 1)`` or ``(H, W, 3)``, over white where it is transparent."""
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"pictures of {image.width}x{image.height}")
     if file.suffix.lower() not in TIFF_FILES:
         image = ImageOps.exif_transpose(image)
-    if image.mode in ("1", "P", "RGBA", "LA", "CMYK", "YCbCr", "LAB"):
-        image = image.convert("L" if image.mode in ("1", "LA") else "RGB")
+    if image.has_transparency_data and image.mode in (*GRAY, *COLOR):
+        layer = image.convert("RGBA")
+        playback.transparent |= layer.getchannel("A").getextrema() != (255, 255)
+        over_white = Image.alpha_composite(Image.new("RGBA", image.size, "white"), layer)
+        image = over_white.convert("L" if image.mode in GRAY else "RGB")
+    if image.mode in ("1", "P", "CMYK", "YCbCr", "LAB"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
     picture = np.asarray(image)
     if picture.ndim == 2:
         picture = picture[..., None]

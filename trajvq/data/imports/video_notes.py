@@ -39,10 +39,13 @@ def playback_notes(videos: Sequence[Video], rate: float | None) -> Iterator[str]
     """
     playbacks = [video.playback for video in videos]
     turned, stretched = sum(p.turned for p in playbacks), sum(p.stretched for p in playbacks)
+    transparent = sum(p.transparent for p in playbacks)
     if turned:
         yield f"{counted(turned, 'video')} turned upright, as the file says"
     if stretched:
         yield f"{counted(stretched, 'video')} stretched to square pixels, as the file says"
+    if transparent:
+        yield f"{counted(transparent, 'video')} with transparent pixels, shown over white"
     fewer = [(video.name, p) for video, p in zip(videos, playbacks, strict=True) if 0 < p.decoded < p.declared]
     if fewer:
         name, playback = fewer[0]
