@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from trajvq.data.imports.cells import Column, is_empty, matches, numbers, text
 from trajvq.data.imports.columns import NEEDED, animal_columns, columns_named, missing_columns, plain
 from trajvq.data.imports.notes import Ledger
+from trajvq.data.imports.scores import SCORES, are_low, no_scores, score_column, sure_rows
 from trajvq.data.imports.tables import Table
 from trajvq.errors import DataError
 
@@ -29,8 +30,8 @@ DLC_HEADER = ("scorer", "individuals", "bodyparts", "coords")
 DLC_SCORE = 0.6  # DeepLabCut's own `pcutoff`
 HEADER_ROWS = 5  # most rows under a header that have names and units
 LIKE_LABELS = ("class", "class id", "class name", "labels", "category", "species", "behavior", "behaviour", "target")
-SCORES = ("likelihood", "score", "confidence")
 MOT_COLUMNS = range(6, 11)
+MOT_SCORE = 6  # number of the column, from 0
 MOT_TRUTH = 9  # columns of ground truth: the seventh says whether a box counts, the eighth is its class
 
 
@@ -44,6 +45,7 @@ class Points:
         axes: N numbers by ``x``, ``y`` and perhaps ``z``.
         rows: ``(N,)`` numbers of their rows, from 1 under the header.
         label: N cells, or None.
+        score: N cells that say how sure the points are, or None.
         y_down: Whether y points down in this layout; None if it does not say.
         unlinked: Whether points without a track are usual.
         animals: The animal of each track, where tracks are parts of one.
@@ -54,6 +56,7 @@ class Points:
     axes: Mapping[str, Column]
     rows: NDArray[np.int64]
     label: Column | None = None
+    score: Column | None = None
     y_down: bool | None = None
     unlinked: bool = False
     animals: Mapping[str, str] = field(default_factory=dict)
@@ -69,6 +72,7 @@ class Points:
             axes={name: pick(column, chosen) for name, column in self.axes.items()},
             rows=self.rows[rows],
             label=None if self.label is None else pick(self.label, chosen),
+            score=None if self.score is None else pick(self.score, chosen),
         )
 
 
@@ -99,15 +103,16 @@ def points_of(
         path: Its file, for messages.
         requested: Names of columns by role, see `trajvq.data.imports.columns.columns_named`.
         ledger: Takes what was detected and left out.
-        min_score: Least score of a point, where the table has scores; by default 0.6 for DeepLabCut, else none.
+        min_score: Least score of a point; by default 0.6 for DeepLabCut, else none.
 
     Raises:
-        DataError: If the layout is not known.
+        DataError: If the layout is not known, or there is a least score and no score.
     """
     if not requested and table.header and table.names[0].lower() in DLC_HEADER:
-        return _deeplabcut(table, path, ledger, DLC_SCORE if min_score is None else min_score)
+        return _deeplabcut(table, path, ledger, min_score)
     if not requested and not table.header and len(table.names) in MOT_COLUMNS and len(table.rows):
-        return _mot(table, path, ledger)
+        points = _mot(table, path, ledger)
+        return points if min_score is None else points.select(sure_rows(points.score, min_score, table, ledger))
     chosen = columns_named(table.names, requested, path, table.header)
     for number in (number for numbers_of in chosen.values() for number in numbers_of):
         if pa.types.is_nested(table.columns[number].type):
@@ -127,7 +132,8 @@ def points_of(
     if any(role not in chosen and requested.get(role) != "" for role in NEEDED):
         raise missing_columns(table.names, chosen, path, table.header)
     table = _without_units(table, [chosen[role][0] for role in ("frame", "x", "y")], ledger)
-    return _long(table, chosen, requested, ledger)
+    points = _long(table, chosen, requested, ledger)
+    return points if min_score is None else points.select(sure_rows(points.score, min_score, table, ledger))
 
 
 def _long(table: Table, chosen: Mapping[str, Sequence[int]], requested: Mapping[str, str], ledger: Ledger) -> Points:
@@ -151,12 +157,14 @@ def _long(table: Table, chosen: Mapping[str, Sequence[int]], requested: Mapping[
         ledger.note(f"no labels; if column {likely[0]} has them, give --columns label={likely[0]}")
     tracks = _joined(table, chosen["clip"]) if "clip" in chosen else pa.array(["all"] * len(table.rows))
     columns = {role: table.columns[numbers_of[0]] for role, numbers_of in chosen.items()}
+    score = score_column(table.names)
     return Points(
         tracks,
         columns["frame"],
         {axis: columns[axis] for axis in "xyz" if axis in columns},
         table.rows,
         columns["label"] if "label" in names else None,
+        None if score is None else table.columns[score],
         True if pixels else None,
         trackmate,
         _animals_of(tracks, _joined(table, animal)) if animal else {},
@@ -185,7 +193,7 @@ def _without_units(table: Table, columns: Sequence[int], ledger: Ledger) -> Tabl
     return replace(table, columns=tuple(column[count:] for column in table.columns), rows=table.rows[count:])
 
 
-def _deeplabcut(table: Table, path: Path, ledger: Ledger, min_score: float) -> Points:
+def _deeplabcut(table: Table, path: Path, ledger: Ledger, min_score: float | None) -> Points:
     """Return the points of a table of DeepLabCut: header rows scorer, individuals (perhaps), bodyparts and coords."""
     header = {table.names[0].lower(): list(table.names)}
     count = 0
@@ -206,6 +214,8 @@ def _deeplabcut(table: Table, path: Path, ledger: Ledger, min_score: float) -> P
             series[name] = replace(series.get(name, _Series(name, animal=animal)), score=number)
     table = replace(table, columns=tuple(column[count:] for column in table.columns), rows=table.rows[count:])
     ledger.note(f"as DeepLabCut writes it: tracks are {', '.join(series)}; y points down")
+    if min_score is None and any(one.score is not None for one in series.values()):
+        min_score = DLC_SCORE
     return _melted(table, list(series.values()), None, table.columns[0], ledger, min_score)
 
 
@@ -238,6 +248,8 @@ def _melted(
     table: Table, series: Sequence[_Series], animal: Any, frame: Column, ledger: Ledger, min_score: float | None
 ) -> Points:
     """Return a table of several points a row as points, without those that were not seen."""
+    if min_score is not None and all(one.score is None for one in series):
+        raise no_scores(ledger.path)
     depth = all("z" in one.axes for one in series)
     unseen = unsure = 0
     parts, animals = [], {}
@@ -246,7 +258,7 @@ def _melted(
         empty = np.any([is_empty(text(column)) for column in axes.values()], axis=0)
         unseen += int(empty.sum())
         if min_score is not None and one.score is not None:
-            low = numbers(table.columns[one.score])[0] < min_score
+            low = are_low(table.columns[one.score], min_score, table, ledger)
             unsure += int((low & ~empty).sum())
             empty |= low
         names = pa.array([one.name] * len(table.rows), pa.string())
@@ -291,4 +303,5 @@ def _mot(table: Table, path: Path, ledger: Ledger) -> Points:
         + ("; labels are the classes" if label is not None else "")
     )
     axes = {axis: pa.array(values) for axis, values in centers.items()}
-    return Points(text(clip), frame, axes, table.rows, label, True).select(counts)
+    score = table.columns[MOT_SCORE] if MOT_SCORE < len(table.names) != MOT_TRUTH else None
+    return Points(text(clip), frame, axes, table.rows, label, score, True).select(counts)

@@ -108,7 +108,7 @@ def read_tracks(
         ledger: Takes what was detected, found and left out.
         columns: Names of columns by role; see `trajvq.data.imports.columns.columns_named`.
         skip_bad: Leave out rows and tracks that cannot be used.
-        min_score: Least score of a point, where the table has scores.
+        min_score: Least score of a point; by default 0.6 for DeepLabCut, else none.
 
     Raises:
         DataError: If the table cannot be read, a column is missing, or, without ``skip_bad``, a row or track cannot
@@ -153,6 +153,8 @@ def _tracks(points: Points, path: Path, separator: str, faults: _Faults, ledger:
     if points.unlinked:
         ledger.leave_out("row", "in no track", int(outside.sum()))
         points, outside = points.select(~outside), outside[~outside]
+    if not len(points.rows):
+        return []
     commas = decimal_commas([points.frame, *points.axes.values()], separator)
     if commas:
         ledger.note("numbers have decimal commas")

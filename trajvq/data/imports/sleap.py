@@ -22,7 +22,7 @@ def read_sleap(path: Path, ledger: Ledger, min_score: float | None = None) -> Po
         min_score: Least score of a point.
 
     Raises:
-        DataError: If the file is damaged or of another kind.
+        DataError: If the file is damaged or of another kind, or there is a least score and no score.
     """
     try:
         with h5py.File(path, "r") as file:
@@ -31,7 +31,7 @@ def read_sleap(path: Path, ledger: Ledger, min_score: float | None = None) -> Po
             tracks = np.asarray(file["tracks"][:], dtype=np.float64)
             nodes = _names(file["node_names"][:])
             animals = _names(file["track_names"][:]) if "track_names" in file else []
-            scores = file["point_scores"][:] if "point_scores" in file and min_score is not None else None
+            scores = file["point_scores"][:] if "point_scores" in file else None
     except DAMAGED as error:
         raise DataError(f"{path} is not a readable analysis file of SLEAP ({first_line(error)})") from None
     if tracks.ndim != 4 or tracks.shape[1] not in (2, 3) or tracks.shape[2] != len(nodes):
@@ -39,7 +39,9 @@ def read_sleap(path: Path, ledger: Ledger, min_score: float | None = None) -> Po
     animals = animals if len(animals) == len(tracks) else [str(number) for number in range(len(tracks))]
     visible = np.isfinite(tracks).all(axis=1)  # (animals, parts, frames)
     ledger.leave_out("point", "not seen", int((~visible).sum()))
-    if scores is not None and scores.shape == visible.shape:
+    if min_score is not None:
+        if scores is None or scores.shape != visible.shape:
+            raise DataError(f"{path} has no scores ('point_scores'), so --min-score does not apply; leave it out")
         low = visible & (scores < min_score)
         ledger.leave_out("point", f"with a score below {min_score}", int(low.sum()))
         visible &= ~low

@@ -68,7 +68,7 @@ def import_tracks(
         classes: Names of the labels in ascending order.
         columns: Names of columns by role; see `trajvq.data.imports.columns.columns_named`.
         points: Points of a track that make a clip; by default a track is a clip, unless it has large gaps.
-        min_score: Least score of a point, where the table has scores.
+        min_score: Least score of a point; by default 0.6 for DeepLabCut, else none.
         skip_bad: Leave out rows and tracks that cannot be used.
 
     Returns:

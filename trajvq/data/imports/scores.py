@@ -1,0 +1,58 @@
+"""The scores of points: where a table has them, and which are too low for a point to be used."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from trajvq.data.imports.cells import Column, Mask, decimal_commas, numbers, text
+from trajvq.data.imports.columns import plain
+from trajvq.data.imports.notes import Ledger
+from trajvq.data.imports.tables import Table
+from trajvq.errors import DataError
+
+SCORES = ("likelihood", "score", "confidence", "conf")  # what programs call their columns
+
+
+def score_column(names: Sequence[str]) -> int | None:
+    """Return the number of the column of scores in a table with one point a row, from 0; None if there is none."""
+    called = [plain(name) for name in names]
+    return next((called.index(score) for score in SCORES if score in called), None)
+
+
+def no_scores(path: Path) -> DataError:
+    """Return the error for a least score of a table that has no scores."""
+    names = f"{', '.join(SCORES[:-1])} or {SCORES[-1]}"
+    return DataError(f"{path} has no scores (a column {names}), so --min-score does not apply; leave it out")
+
+
+def are_low(score: Column, min_score: float, table: Table, ledger: Ledger) -> Mask:
+    """Return which scores of a column, N cells, are below the least one. Empty ones are not.
+
+    Raises:
+        DataError: If a score is no number.
+    """
+    scores, bad = numbers(score, decimal_commas([score], table.separator))
+    if bad.any():
+        cell = text(score)[int(bad.argmax())].as_py()[:40]
+        raise DataError(f"{ledger.path} has the score {cell}, which is no number; fix it, or leave out --min-score")
+    return np.asarray(scores < min_score)
+
+
+def sure_rows(score: Column | None, min_score: float, table: Table, ledger: Ledger) -> Mask:
+    """Return which rows of a table with one point a row have a score that is not too low, and count the others.
+
+    Args:
+        score: N scores, or None.
+        min_score: The least one.
+        table: Has the rows.
+        ledger: Takes the number of those left out.
+
+    Raises:
+        DataError: If there are no scores, or one is no number.
+    """
+    if score is None:
+        raise no_scores(ledger.path)
+    low = are_low(score, min_score, table, ledger)
+    ledger.leave_out("row", f"with a score below {min_score}", int(low.sum()))
+    return ~low
