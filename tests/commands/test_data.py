@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.data.imports.tables import write
 from trajvq.cli import main
 from trajvq.data.storage.manifest import read_manifest
 
@@ -43,14 +44,26 @@ def test_videos_take_names(tmp_path: Path) -> None:
     assert read_manifest(Path(out)).classes == names.split(",")
 
 
-@pytest.mark.parametrize(
-    "option", ["--size=big", "--size=64x", "--size=4x64", "--crop=1,2,3", "--crop=0,0,4,4", "--classes=a,,b"]
-)
+OPTIONS = ["--size=big", "--size=64x", "--size=4x64", "--size=0", "--frames=0", "--frames=1", "--seed=-1"]
+
+
+@pytest.mark.parametrize("option", [*OPTIONS, "--crop=1,2,3", "--crop=0,0,4,4", "--classes=a,,b"])
 def test_what_cannot_be_read_is_an_error_of_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
 ) -> None:
     np.savez(tmp_path / "v.npz", videos=np.zeros((12, 4, 3, 16, 16), np.uint8), labels=np.arange(12) % 2)
     assert main(["data", "import-videos", str(tmp_path / "v.npz"), "--out", str(tmp_path / "out"), option]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("trajvq: ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--size=0", "--frames=0", "--seed=-1", "--seed=1.5"])
+def test_tracks_of_impossible_options_are_an_error_of_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    source = write(tmp_path / "t.csv")
+    assert main(["data", "import-tracks", str(source), "--out", str(tmp_path / "out"), option]) == 2
     error = capsys.readouterr().err
     assert error.startswith("trajvq: ")
     assert error.count("\n") == 1

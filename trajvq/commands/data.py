@@ -22,7 +22,7 @@ def _parser() -> argparse.ArgumentParser:
     for split in ("train", "val", "test"):
         generator.add_argument(f"--{split}", type=int, metavar="N", help=f"clips in {split} (default: the preset's)")
     generator.add_argument("--ood", type=int, metavar="N", help="clips in each ood_* split (default: the preset's)")
-    generator.add_argument("--seed", type=int, help="the same seed gives the same pixels (default: 0)")
+    generator.add_argument("--seed", type=_seed, help="the same seed gives the same pixels (default: 0)")
     generator.add_argument("--preset", default="default", help=f"one of: {', '.join(PRESETS)} (default: default)")
     generator.add_argument("--frames", type=int, default=16, help="frames per clip (default: 16)")
     size_help = "pixels: one side, or WIDTHxHEIGHT"
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         importer.add_argument("--classes", type=_names, default=(), metavar="A,B,...", help=classes_help)
         importer.add_argument("--val", type=int, metavar="N", help=f"{unit} in val (default: a tenth)")
         importer.add_argument("--test", type=int, metavar="N", help=f"{unit} in test (default: a fifth)")
-        importer.add_argument("--seed", type=int, default=0, help=f"seed that splits the {unit} (default: 0)")
+        importer.add_argument("--seed", type=_seed, default=0, help=f"seed that splits the {unit} (default: 0)")
         importer.add_argument("--fold", type=int, default=0, help="fold of a cross-validation, from 0 (default: 0)")
 
     check = commands.add_parser("verify", help="check files, clips and ground truth; exit code 1 if there is a fault")
@@ -95,6 +95,13 @@ def _size(text: str) -> Size:
         raise argparse.ArgumentTypeError(f"{text!r} is no size; give pixels as 64, or width x height as 96x72")
     width, height = int(match[1]), int(match[2] or match[1])
     return width if width == height else (width, height)
+
+
+def _seed(text: str) -> int:
+    """Return the seed that a text stands for."""
+    if not re.fullmatch(r"\d+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number from 0")
+    return int(text)
 
 
 def _box(text: str) -> tuple[int, int, int, int]:

@@ -194,3 +194,20 @@ def test_pictures_whose_pixels_are_all_opaque_stay_as_they_are(
     assert "transparent" not in capsys.readouterr().out
     clip = Clips(tmp_path / "out", "test")[0]["video"].numpy()
     assert np.array_equal(clip.transpose(0, 2, 3, 1), film[..., :3])
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_pictures_have_no_times_for_a_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str) -> None:
+    for number in range(3):
+        pictures(tmp_path / "set" / str(number), movie(number, 16), f"{{:03d}}.{ending}")
+    arguments = ["data", "import-videos", str(tmp_path / "set"), "--out", str(tmp_path / "out"), "--rate=5"]
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "holds pictures, which do not say when they were taken, so --rate does not apply; leave it out" in error
+    assert error.count("\n") == 1
+    for number in range(2):
+        write_movie(tmp_path / "set" / f"{number}.mp4", movie(number, 40))
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "5 frames per second taken by their times, of 10 to 10" in said
+    assert "3 videos of pictures, which have no times: all of their frames are taken" in said

@@ -11,6 +11,7 @@ from trajvq.cli import main
 from trajvq.data.imports.levels import Levels
 from trajvq.data.imports.readers import read_collection
 from trajvq.data.imports.video_files import video_file
+from trajvq.data.imports.videos import import_videos
 from trajvq.data.storage.manifest import read_manifest
 from trajvq.errors import DataError
 
@@ -80,6 +81,12 @@ def test_frames_are_taken_by_their_times(
     path = write_movie(tmp_path / "v.mp4", video, rate=rate, times=times)
     read = video_file(path, "v", Levels(), rate=wanted).read()
     assert [level(frame) for frame in read] == expected
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_rate_of_no_frames_or_of_frames_without_end_is_an_error(tmp_path: Path, rate: float) -> None:
+    with pytest.raises(DataError, match=f"--rate {rate:g} is not a number of frames per second above 0"):
+        import_videos(tmp_path / "v.mp4", tmp_path / "out", rate=rate)
 
 
 def test_frames_that_a_file_declares_but_lacks_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,12 +56,16 @@ def read_folder(path: Path, rate: float | None = None) -> Collection:
         rate: Frames per second to take of video files; None for all frames.
 
     Raises:
-        DataError: If there is no video, or only some are in a split or have a class.
+        DataError: If there is no video, only some are in a split or have a class, or there is a rate and no video file.
     """
     contents = _read_contents(path)
     if not contents.sources:
         holds = ", ".join(f"{number:,} {reason}" for reason, number in (+contents.files.left_out).items()) or "nothing"
         raise DataError(f"{path} holds no video file, but {holds}; known: {KNOWN}, in a folder per class")
+    if rate is not None and not any(files[0].suffix.lower() in VIDEO_FILES for files, _ in contents.sources):
+        raise DataError(
+            f"{path} holds pictures, which do not say when they were taken, so --rate does not apply; leave it out"
+        )
     meanings, notes = read_layout([parts for _, parts in contents.sources])
     levels = Levels()
     videos = [

@@ -53,7 +53,12 @@ def playback_notes(videos: Sequence[Video], rate: float | None) -> Iterator[str]
         yield f"{counted(len(fewer), 'video')} with fewer frames than the file declares; the first: {first}"
     rates = [p.rate for p in playbacks if p.rate]
     if rate is not None:
-        yield f"{rate:g} frames per second taken by their times, of {min(rates):.4g} to {max(rates):.4g}"
+        untimed = sum(not p.decoded for p in playbacks)  # no video files
+        if untimed < len(playbacks):
+            of = f", of {min(rates):.4g} to {max(rates):.4g}" if rates else ""
+            yield f"{rate:g} frames per second taken by their times{of}"
+        if untimed:
+            yield f"{counted(untimed, 'video')} of pictures, which have no times: all of their frames are taken"
         return
     remedy = f"for even times give --rate, such as --rate {min(rates, default=0):.4g}"
     uneven = [video.name for video in videos if video.playback.uneven]

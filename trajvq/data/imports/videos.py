@@ -160,14 +160,13 @@ def _write(
 
 
 def _check_sizes(frames: int | None, size: Size | None, crop: Box | None, rate: float | None) -> None:
-    if rate is not None and not rate > 0:
+    if rate is not None and not 0 < rate < np.inf:
         raise DataError(f"--rate {rate:g} is not a number of frames per second above 0")
-    height, width = height_and_width(size or LEAST_SIZE)
-    if (frames or LEAST_FRAMES) < LEAST_FRAMES or min(height, width) < LEAST_SIZE:
-        raise DataError(
-            f"clips of {frames or FRAMES} frames and {width}x{height} pixels are too small: "
-            f"at least {LEAST_FRAMES} and {LEAST_SIZE}x{LEAST_SIZE}"
-        )
+    if frames is not None and frames < LEAST_FRAMES:
+        raise DataError(f"clips of {frames} frames are too short: at least {LEAST_FRAMES}")
+    height, width = height_and_width(LEAST_SIZE if size is None else size)
+    if min(height, width) < LEAST_SIZE:
+        raise DataError(f"clips of {width}x{height} pixels are too small: at least {LEAST_SIZE}x{LEAST_SIZE}")
     if crop is not None and (min(crop[:2]) < 0 or min(crop[2:]) < LEAST_SIZE):
         raise DataError(
             f"--crop {','.join(map(str, crop))} is no left, top, width and height from 0, 0, {LEAST_SIZE}, {LEAST_SIZE}"
