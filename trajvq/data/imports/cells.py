@@ -24,6 +24,17 @@ CLOCK = r"^(\d+ days?,? )?\d+:\d\d:\d\d([.]\d{1,9})?$"  # as players show, or pa
 ZONE = r"[T ].*(Z|[+-]\d\d:?\d\d)$"
 
 
+def without_encoding(column: Column) -> Column:
+    """Return a column of categories as their values, and text of any type as plain strings; any other as it is.
+
+    pandas and polars write text as large strings, and categories as a dictionary.
+    """
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        kind = pa.string()
+    return column if kind == column.type else pc.cast(column, kind)
+
+
 def text(column: Column) -> Any:
     """Return the cells as a ``pyarrow.Array`` of strings without spaces around them; empty ones are ``""``.
 

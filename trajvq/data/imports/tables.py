@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from trajvq.data.imports.cells import Column
+from trajvq.data.imports.cells import Column, without_encoding
 from trajvq.data.imports.dialect import dialect_of
 from trajvq.data.imports.encoding import decode
 from trajvq.data.imports.plurals import counted
@@ -53,7 +53,7 @@ def read_table(path: Path) -> Table:
         if suffix in PARQUET:
             content = parquet.ParquetFile(path).read()
             rows = np.arange(1, content.num_rows + 1)
-            return Table(tuple(content.column_names), tuple(content.columns), rows)
+            return Table(tuple(content.column_names), tuple(map(without_encoding, content.columns)), rows)
         if suffix not in TEXT:
             packed = suffix in (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z")
             advice = (
