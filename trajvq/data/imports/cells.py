@@ -106,10 +106,10 @@ def times(column: Column, commas: bool = False) -> tuple[Floats, Mask]:
 
     Returns:
         ``(N,)`` float64 in the column's own unit, or seconds between dates or times; NaN where there is none; and which
-        cells are neither a time nor empty.
+        cells are neither a time nor empty, such as dates that do not exist.
 
     Raises:
-        pyarrow.ArrowException: If cells are no times, or a date does not exist.
+        pyarrow.ArrowException: If cells are lists or other things that are no times.
     """
     if pa.types.is_duration(column.type):
         return _since_first(pc.cast(pc.cast(column, pa.duration("ns")), pa.int64()), 1e-9)
@@ -130,12 +130,24 @@ def times(column: Column, commas: bool = False) -> tuple[Floats, Mask]:
         dates = matches(strings, DATE)
         if dates.any() and not matches(strings, NUMBER).any():
             zones = bool(matches(strings, ZONE).any())
-            cells = pc.if_else(pa.array(dates), strings, None)
-            stamps = pc.cast(cells, pa.timestamp("ns", tz="UTC" if zones else None))
-            return _since_first(pc.cast(stamps, pa.int64()), 1e-9)[0], ~(dates | empty)
+            kind = pa.timestamp("ns", tz="UTC" if zones else None)
+            stamps = _stamps(pc.if_else(pa.array(dates), strings, None), kind)
+            exists = np.asarray(stamps.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
+            return _since_first(pc.cast(stamps, pa.int64()), 1e-9)[0], ~(exists | empty)
     values, bad = numbers(column, commas)
     finite = values[np.isfinite(values)]
     return values - (finite.min() if len(finite) else 0.0), bad
+
+
+def _stamps(dates: Any, kind: Any) -> Any:
+    """Return the times of dates, an array of strings; null where a date does not exist, or lacks a zone."""
+    try:
+        return pc.cast(dates, kind)
+    except pa.ArrowInvalid:  # which dates, only smaller parts tell
+        if len(dates) == 1:
+            return pa.nulls(1, kind)
+        half = len(dates) // 2
+        return pa.concat_arrays([_stamps(dates[:half], kind), _stamps(dates[half:], kind)])
 
 
 def _nanoseconds(clock: str) -> int | None:
