@@ -8,7 +8,6 @@
 | MOT | a box: frame, id, left, top, width, height, ... without a header | the centers of the boxes |
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from trajvq.data.imports.cells import Column, is_empty, matches, numbers, text
 from trajvq.data.imports.columns import NEEDED, animal_columns, columns_named, missing_columns, plain
 from trajvq.data.imports.notes import Ledger
+from trajvq.data.imports.point_columns import PointColumns, are_corners, paired_columns
 from trajvq.data.imports.scores import SCORES, are_low, no_scores, score_column, sure_rows
 from trajvq.data.imports.tables import Table
 from trajvq.errors import DataError
@@ -76,23 +76,6 @@ class Points:
         )
 
 
-@dataclass(frozen=True)
-class _Series:
-    """The columns of one point of a row.
-
-    Attributes:
-        name: Of the point.
-        axes: Numbers of columns by axis.
-        score: Number of the column that says how sure its position is, or None.
-        animal: The animal that it is a part of, where a row has several.
-    """
-
-    name: str
-    axes: dict[str, int] = field(default_factory=dict)
-    score: int | None = None
-    animal: str = ""
-
-
 def points_of(
     table: Table, path: Path, requested: Mapping[str, str], ledger: Ledger, min_score: float | None = None
 ) -> Points:
@@ -118,8 +101,8 @@ def points_of(
         if pa.types.is_nested(table.columns[number].type):
             kind = table.columns[number].type
             raise DataError(f"{path}: column {table.names[number]!r} holds {kind}, not numbers or words")
-    series = [] if "x" in chosen and "y" in chosen else _pairs(table.names)
-    if [one.name for one in series] in (["0", "1"], ["1", "2"]) and _are_corners(table, series):
+    series = [] if "x" in chosen and "y" in chosen else paired_columns(table.names)
+    if [one.name for one in series] in (["0", "1"], ["1", "2"]) and are_corners(table, series):
         raise DataError(
             f"{path}: columns {', '.join(table.names[number] for one in series for number in one.axes.values())} look "
             "like corners of boxes; give a table with the centers as x and y"
@@ -204,14 +187,14 @@ def _deeplabcut(table: Table, path: Path, ledger: Ledger, min_score: float | Non
         header[cells[0].lower()] = cells
     if not {"bodyparts", "coords"} <= header.keys():
         raise DataError(f"{path} has no rows 'bodyparts' and 'coords', as DeepLabCut writes them; export it again")
-    series: dict[str, _Series] = {}
+    series: dict[str, PointColumns] = {}
     for number, (part, axis) in enumerate(zip(header["bodyparts"], header["coords"], strict=True)):
         animal = header["individuals"][number] if "individuals" in header else ""
         name = "/".join(filter(None, (animal, part)))
         if number and axis.lower() in ("x", "y", "z"):
-            series.setdefault(name, _Series(name, animal=animal)).axes[axis.lower()] = number
+            series.setdefault(name, PointColumns(name, animal=animal)).axes[axis.lower()] = number
         elif number and axis.lower() in SCORES:
-            series[name] = replace(series.get(name, _Series(name, animal=animal)), score=number)
+            series[name] = replace(series.get(name, PointColumns(name, animal=animal)), score=number)
     table = replace(table, columns=tuple(column[count:] for column in table.columns), rows=table.rows[count:])
     ledger.note(f"as DeepLabCut writes it: tracks are {', '.join(series)}; y points down")
     if min_score is None and any(one.score is not None for one in series.values()):
@@ -219,33 +202,8 @@ def _deeplabcut(table: Table, path: Path, ledger: Ledger, min_score: float | Non
     return _melted(table, list(series.values()), None, table.columns[0], ledger, min_score)
 
 
-def _pairs(names: Sequence[str]) -> list[_Series]:
-    """Return the points whose coordinates are columns such as ``head.x`` and ``head.y``; also ``head_x``, ``x1``."""
-    series: dict[str, _Series] = {}
-    for number, name in enumerate(names):
-        match = re.fullmatch(rf"(.+)[._ ](x|y|z|{'|'.join(SCORES)})", name, re.IGNORECASE)
-        numbered = re.fullmatch(r"(x|y|z)[._ ]?(\d+)", name, re.IGNORECASE)  # as idtracker.ai writes it
-        if numbered is not None:  # an animal each
-            one = series.setdefault(numbered[2], _Series(numbered[2], animal=numbered[2]))
-            one.axes[numbered[1].lower()] = number
-        if match is None:
-            continue
-        one = series.setdefault(match[1], _Series(match[1]))
-        if match[2].lower() in SCORES:
-            series[match[1]] = replace(one, score=number)
-        else:
-            one.axes[match[2].lower()] = number
-    return [one for one in series.values() if {"x", "y"} <= one.axes.keys()]
-
-
-def _are_corners(table: Table, series: Sequence[_Series]) -> bool:
-    """Return whether the second point of a row is always to the right of the first and below it."""
-    first, second = (np.stack([numbers(table.columns[one.axes[axis]])[0] for axis in ("x", "y")]) for one in series)
-    return bool((second > first)[np.isfinite(first + second)].all())
-
-
 def _melted(
-    table: Table, series: Sequence[_Series], animal: Any, frame: Column, ledger: Ledger, min_score: float | None
+    table: Table, series: Sequence[PointColumns], animal: Any, frame: Column, ledger: Ledger, min_score: float | None
 ) -> Points:
     """Return a table of several points a row as points, without those that were not seen."""
     if min_score is not None and all(one.score is None for one in series):
