@@ -19,6 +19,8 @@ from trajvq.augment import ClipSymmetries
 from trajvq.callbacks import LastCheckpoint
 from trajvq.cli import main
 from trajvq.data.storage.manifest import read_manifest
+from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.presets import OOD
 from trajvq.models import CausalTokenizer, TokenClassifier, TokenLayout
 from trajvq.tasks import Classify
 from trajvq.tokens import FrozenTokenizer
@@ -91,6 +93,16 @@ def test_the_table_of_predictions_is_what_the_scoreboard_scored(
     right = sum(line["answer"] == line["label"] for line in table)
     board = json.loads((finished / "scoreboards/test.json").read_text())
     assert board["rows"]["model"]["accuracy"]["value"] == pytest.approx(right / 12)
+
+
+def test_a_split_of_one_clip_is_tested(finished: Path, common: list[str]) -> None:
+    sizes = {"train": 8, "val": 1, "test": 1, **dict.fromkeys(OOD, 0)}
+    generate(Path("few"), sizes, frames=8, size=32, progress=False)
+    assert main(["test", *common, "--data.path=few", "--model.total_steps=1", "--data.test_splits=[val,test]"]) == 0
+    for split in ("val", "test"):
+        rows = json.loads((finished / f"scoreboards/few/{split}.json").read_text())["rows"]
+        assert {"true_path", "model"} < set(rows)
+        assert all(row["accuracy"]["value"] in (0, 1) for row in rows.values())
 
 
 def test_the_tokenizer_is_the_same_after_training_and_in_no_checkpoint(

@@ -108,7 +108,7 @@ class Classify(TokenTask):
         self._collect(self.val_predictions, batch, logits)
 
     def on_validation_epoch_end(self) -> None:
-        predictions = self.val_predictions.compute()
+        predictions = self.val_predictions.sorted_by_clip()
         predicted, label = predictions["probability"].argmax(dim=1), predictions["label"]
         self.confusion = {"val": confusion_matrix(label, predicted, len(self.classes))}
         self.log("val/accuracy", (predicted == label).float().mean(), prog_bar=True)
@@ -127,7 +127,7 @@ class Classify(TokenTask):
         predictions: dict[str, Predictions] = {}
         for split, collector in self.test_predictions.items():
             assert isinstance(collector, ClassPredictions)
-            predictions[split] = collector.compute()
+            predictions[split] = collector.sorted_by_clip()
         rows = self._baselines(predictions)
         models = {split: self._figures(part, part["probability"]) for split, part in predictions.items()}
         add_ood_ratios(models, "accuracy")
