@@ -220,3 +220,24 @@ def test_data_without_classes_and_with_others_are_one_line(
     capsys.readouterr()
     assert main(["test", *common, "--data.path=two"]) == 2
     assert "the network was trained on linear, circular" in capsys.readouterr().err
+
+
+def test_clips_without_labels_are_predicted_with_the_classes_of_the_checkpoint(
+    finished: Path, common: list[str], dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    videos = np.random.default_rng(0).integers(0, 255, (40, 8, 3, 32, 32), np.uint8)
+    np.savez("plain.npz", videos=videos)
+    assert main(["data", "import-videos", "plain.npz", "--out", "plain"]) == 0
+    assert main(["predict", *common, "--data.path=plain"]) == 0
+    header, *table = csv.reader((finished / "predictions.csv").open())
+    assert header == ["clip", "label", "answer", *read_manifest(dataset).classes]
+    assert len(table) == read_manifest(Path("plain")).clips("test")
+    assert all(line[1] == "" and line[2] in header[3:] for line in table)
+    capsys.readouterr()
+    assert main(["test", *common, "--data.path=plain"]) == 2
+    assert "there is nothing to classify" in capsys.readouterr().err
+    np.savez("two.npz", videos=videos, labels=np.arange(40) % 2)
+    assert main(["data", "import-videos", "two.npz", "--out", "two"]) == 0
+    capsys.readouterr()
+    assert main(["predict", *common, "--data.path=two"]) == 2  # these labels are not its classes
+    assert "the network was trained on linear, circular" in capsys.readouterr().err
