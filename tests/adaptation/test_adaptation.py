@@ -222,8 +222,9 @@ def test_motion_that_only_goes_one_way_is_not_reversed() -> None:
 
 
 def test_clips_need_not_be_square(discs: Tensor) -> None:
-    ratios = adapted(discs[..., 8:-8, :]).symmetry_ratios
-    assert min(ratios["columns"], ratios["rows"]) >= 0.9
+    wide = adapted(discs[..., 8:-8, :])
+    assert min(wide.symmetry_ratios["columns"], wide.symmetry_ratios["rows"]) >= 0.9
+    assert (wide.square, adapted(discs[:4]).square) == (False, True)
     narrow = adapted(discs[..., 14:-14, :]).symmetry_ratios  # windows are narrow, too
     assert narrow["transpose"] == 0
     assert narrow["columns"] >= 0.9

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -165,6 +166,17 @@ def test_paths_put_anywhere_keep_their_shape_and_stay_in_the_picture() -> None:
     assert 0.3 < torch.isclose(first, second, atol=1e-5).float().mean() < 0.7  # half are played backwards
 
 
+def test_a_path_keeps_its_shape_in_pixels_of_a_picture_that_is_no_square() -> None:
+    torch.manual_seed(0)
+    path, picture = torch.zeros(300, 16, 2), torch.tensor([128.0, 64.0])
+    path[..., 0] = torch.linspace(-0.3, 0.3, 16)  # straight to the right
+    moved = PathSymmetries().paths(path, 64, 128)
+    before, after = ((p * picture / 2).diff(dim=1) for p in (path, moved))
+    torch.testing.assert_close(after.norm(dim=-1), before.norm(dim=-1))
+    assert len({round(float(angle), 1) for angle in torch.atan2(*after[:, 0].unbind(dim=-1))}) > 50
+    assert moved.abs().max() <= 0.92 + 1e-5
+
+
 def test_a_path_that_does_not_fit_is_put_in_the_middle() -> None:
     path = torch.tensor([[[-3.0, 0.0], [3.0, 0.0]]])
     moved = PathSymmetries(rotate=False).paths(path, 64, 64)
@@ -219,6 +231,15 @@ def test_whole_clips_are_turned_as_the_clips_allow() -> None:
     assert augment.symmetries == ["rows", "reverse"]
     assert augment.adapt(adaptation(1.0, columns=1.0)) == [line]  # what was chosen stays
     assert ObjectWindows().adapt(adaptation(1.0, reverse=1.0))[0].endswith("none")
+
+
+def test_clips_that_are_not_square_are_not_said_to_be_transposed() -> None:
+    every = {"columns": 1.0, "rows": 1.0, "transpose": 1.0, "reverse": 1.0}
+    for square, names in ((True, "columns, rows, transpose, reverse"), (False, "columns, rows, reverse")):
+        augment, clips = ClipSymmetries(), replace(adaptation(1.0, **every), square=square)
+        assert augment.adapt(clips)[0].endswith(f"symmetries: {names}")
+        assert isinstance(path_symmetries(augment), PathSymmetries)  # their paths are turned, in pixels
+        assert ObjectWindows().adapt(clips)[0].endswith("columns, rows, transpose")  # windows are square
 
 
 @pytest.mark.parametrize("name", ALL)

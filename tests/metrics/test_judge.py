@@ -168,8 +168,10 @@ def test_what_tracked_motions_deviate_from_their_family_counts_as_noise(val: Col
 def test_the_remarks_name_sigma_and_the_classes_that_are_not_judged(val: Columns) -> None:
     judge = judge_at(val, 0.2)
     (remark,) = judge.remarks
-    assert f"{judge.sigma:.3f} px" in remark
     assert "do not compare" in remark
+    assert f"{judge.sigma:.3f} px, measured on val;" in remark
+    lost = calibrate(np.full_like(positions(val), np.nan), positions(val), val["label"], CLASSES)
+    assert "2.000 px, not measured, since no object of val is tracked;" in lost.remarks[0]
     assert "leave out dancing" in Judge(0.1, {}, ("linear", "dancing")).remarks[1]
     assert Judge(0.1, {}, ("a", "b")).remarks == [
         "no class match and no physics residual: no class (a, b) is a motion family"

@@ -19,6 +19,8 @@ from trajvq.augment import ClipSymmetries
 from trajvq.callbacks import LastCheckpoint
 from trajvq.cli import main
 from trajvq.data.storage.manifest import read_manifest
+from trajvq.data.synthetic.generate import generate
+from trajvq.data.synthetic.presets import OOD
 from trajvq.models import CausalTokenizer, TokenClassifier, TokenLayout
 from trajvq.tasks import Classify
 from trajvq.tokens import FrozenTokenizer
@@ -91,6 +93,16 @@ def test_the_table_of_predictions_is_what_the_scoreboard_scored(
     right = sum(line["answer"] == line["label"] for line in table)
     board = json.loads((finished / "scoreboards/test.json").read_text())
     assert board["rows"]["model"]["accuracy"]["value"] == pytest.approx(right / 12)
+
+
+def test_a_split_of_one_clip_is_tested(finished: Path, common: list[str]) -> None:
+    sizes = {"train": 8, "val": 1, "test": 1, **dict.fromkeys(OOD, 0)}
+    generate(Path("few"), sizes, frames=8, size=32, progress=False)
+    assert main(["test", *common, "--data.path=few", "--model.total_steps=1", "--data.test_splits=[val,test]"]) == 0
+    for split in ("val", "test"):
+        rows = json.loads((finished / f"scoreboards/few/{split}.json").read_text())["rows"]
+        assert {"true_path", "model"} < set(rows)
+        assert all(row["accuracy"]["value"] in (0, 1) for row in rows.values())
 
 
 def test_the_tokenizer_is_the_same_after_training_and_in_no_checkpoint(
@@ -207,4 +219,25 @@ def test_data_without_classes_and_with_others_are_one_line(
     assert main(["data", "import-videos", "two.npz", "--out", "two"]) == 0
     capsys.readouterr()
     assert main(["test", *common, "--data.path=two"]) == 2
+    assert "the network was trained on linear, circular" in capsys.readouterr().err
+
+
+def test_clips_without_labels_are_predicted_with_the_classes_of_the_checkpoint(
+    finished: Path, common: list[str], dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    videos = np.random.default_rng(0).integers(0, 255, (40, 8, 3, 32, 32), np.uint8)
+    np.savez("plain.npz", videos=videos)
+    assert main(["data", "import-videos", "plain.npz", "--out", "plain"]) == 0
+    assert main(["predict", *common, "--data.path=plain"]) == 0
+    header, *table = csv.reader((finished / "predictions.csv").open())
+    assert header == ["clip", "label", "answer", *read_manifest(dataset).classes]
+    assert len(table) == read_manifest(Path("plain")).clips("test")
+    assert all(line[1] == "" and line[2] in header[3:] for line in table)
+    capsys.readouterr()
+    assert main(["test", *common, "--data.path=plain"]) == 2
+    assert "there is nothing to classify" in capsys.readouterr().err
+    np.savez("two.npz", videos=videos, labels=np.arange(40) % 2)
+    assert main(["data", "import-videos", "two.npz", "--out", "two"]) == 0
+    capsys.readouterr()
+    assert main(["predict", *common, "--data.path=two"]) == 2  # these labels are not its classes
     assert "the network was trained on linear, circular" in capsys.readouterr().err

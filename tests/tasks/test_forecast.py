@@ -251,8 +251,13 @@ def test_what_cannot_be_done_is_one_line(
     assert error.count("\n") == 1
 
 
-def test_clips_without_truth_are_scored_by_their_tracks(common: list[str], here: Path, dataset: Path) -> None:
+def test_clips_without_truth_are_scored_by_their_tracks_in_pictures_of_any_shape(
+    common: list[str], here: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[tuple[int, int]] = []
+    monkeypatch.setattr("trajvq.callbacks.forecast.plot_fans", lambda *_, size: sizes.append(size))
     video = np.concatenate([Clips(dataset, split).batch(list(range(12)))["video"] for split in ("train", "test")])
+    video = np.pad(video, [(0, 0)] * 4 + [(8, 8)], constant_values=255)  # white, like the background
     np.savez("plain.npz", videos=np.tile(video, (2, 1, 1, 1, 1)))
     assert main(["data", "import-videos", "plain.npz", "--out", "plain"]) == 0
     words = [word for word in common if not word.startswith("--data.path")]
@@ -263,6 +268,7 @@ def test_clips_without_truth_are_scored_by_their_tracks(common: list[str], here:
     assert board["truth"] == "tracked"
     assert not any(name.startswith("true_family") for name in board["rows"])
     assert {"nearest_clip", "best_family_tracked", "frame_shift"} < set(board["rows"])
+    assert sizes == [(32, 48)]
 
 
 def test_a_trajectory_model_of_the_users_own_is_used_by_a_config(common: list[str], here: Path) -> None:

@@ -157,6 +157,18 @@ def test_a_split_of_one_clip_has_no_coverage_and_says_so(folder: Path, board: Sa
     assert any("one clip" in remark for remark in board.remarks(real))
 
 
+def test_without_an_object_to_judge_in_val_figures_of_objects_are_left_out(folder: Path, train: TrainingClips) -> None:
+    val = clips_of(folder, "val")
+    val.clips.columns["occluded"] = torch.ones_like(val.clips.columns["occluded"])
+    board, real = SampleScoreboard(train, val, LAYOUT, None), clips_of(folder, "test")
+    rows = board.compute(real, {"model": real.tracked})
+    assert list(rows) == ["copies", "model"]
+    assert all(row.keys() == {"memorization_tokens", "nearer_tokens"} for row in rows.values())
+    (remark,) = board.remarks(real)
+    assert remark.startswith("figures of objects are left out: no object of val can be seen in half of the frames")
+    assert len(board.closest("model")[0]) == 8
+
+
 def test_the_shift_of_training_is_that_of_its_augmentation() -> None:
     assert shift_of(ClipSymmetries(shift=3)) == 3
     assert shift_of(None) == 0

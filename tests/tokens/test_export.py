@@ -66,6 +66,28 @@ def test_the_card_holds_the_eye_chart_of_the_tokenizer(here: Path, monkeypatch: 
     assert "| shift | 0.0" in tokenizer_card(named, None, chart.thresholds, "THIS_FOLDER")
 
 
+@pytest.mark.parametrize("obstacle", ["strides", "picture"])
+def test_a_tokenizer_that_the_eye_chart_does_not_fit_is_exported_without_it(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], obstacle: str
+) -> None:
+    words = "the fixed camera's picture that is subtracted 24x32"
+    path = finished / "checkpoints/best.ckpt"
+    if obstacle == "picture":
+        content = torch.load(path, weights_only=True)
+        content["state_dict"]["tokenizer.normalization.background"] = torch.rand(3, 1, 24, 32)
+        torch.save(content, path)
+    else:
+        words = "16 frames of 60x64, do not divide into tokens of [4, 8, 8]"
+        monkeypatch.setattr(export, "CLIP", (16, 60, 64))
+    assert main(["export", "--out=shared"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("the card has no eye chart: ")]
+    assert len(lines) == 1
+    assert words in lines[0]
+    assert {path.name for path in Path("shared").iterdir()} == {"README.md", "config.json", "model.safetensors"}
+    assert "eye_chart.png" not in Path("shared/README.md").read_text()
+    load_tokenizer("shared")
+
+
 def test_a_model_repository_is_the_folder_with_metadata_on_its_card(
     finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

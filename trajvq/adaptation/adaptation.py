@@ -26,6 +26,7 @@ class Adaptation:
             the half that is expected of clips with the symmetry; 0 where turning changes nothing.
         path_ratios: The same for the paths of the clips' objects, the lowest of a class; empty where no paths were
             compared.
+        square: Whether whole clips can be transposed; windows of them can be in any case.
     """
 
     background: Tensor
@@ -33,6 +34,7 @@ class Adaptation:
     plain: float
     symmetry_ratios: dict[str, float]
     path_ratios: dict[str, float] = field(default_factory=dict)
+    square: bool = True
 
     @property
     def fixed_camera(self) -> bool:
@@ -90,6 +92,7 @@ def adapt(clips: ClipSource, by_class: bool = False) -> Adaptation:
         plain=float(plain.float().mean()),
         symmetry_ratios=window_symmetry_ratios(video, levels, contrast, backgrounds, label),
         path_ratios=path_symmetry_ratios(video, label) if by_class else {},
+        square=video.shape[-2] == video.shape[-1],
     )
 
 

@@ -31,8 +31,10 @@ class PathSymmetries:
         self.rotate, self.reverse, self.margin = rotate, reverse, margin
 
     def paths(self, path: Tensor, height: int, width: int) -> Tensor:
-        """Return augmented paths; see `PathAugmentation`. Angles are those of a square picture."""
+        """Return augmented paths; see `PathAugmentation`. Angles and lengths are those of pixels."""
         uniform = torch.rand(5, len(path), 1, 1, device=path.device)
+        picture = path.new_tensor([width, height]) / max(width, height)
+        path = path * picture
         path = torch.where(uniform[0] < 0.5, path.flip(-1), path)
         path = torch.where(uniform[1] < 0.5, -path, path)
         mirrored = path * path.new_tensor([-1.0, 1.0])
@@ -43,6 +45,7 @@ class PathSymmetries:
             path = torch.cat([angle.cos() * x - angle.sin() * y, angle.sin() * x + angle.cos() * y], dim=-1)
         if self.reverse:
             path = torch.where(uniform[4] < 0.5, path.flip(1), path)
+        path = path / picture
         missing = path.isnan()
         low = self.margin - 1 - path.masked_fill(missing, torch.inf).amin(dim=1, keepdim=True)
         high = 1 - self.margin - path.masked_fill(missing, -torch.inf).amax(dim=1, keepdim=True)

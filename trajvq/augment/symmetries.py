@@ -41,7 +41,8 @@ class ClipSymmetries(nn.Module):
         """
         if self.symmetries == "auto":
             self.symmetries = [name for name in get_args(ClipSymmetry) if name in adaptation.symmetries]
-        names = ", ".join(self.symmetries) or "none"
+        applied = [name for name in self.symmetries if name != "transpose" or adaptation.square]
+        names = ", ".join(applied) or "none"
         return [f"augmentation: clips shifted by up to {self.shift} px; random symmetries: {names}"]
 
     def forward(
@@ -56,7 +57,10 @@ class ClipSymmetries(nn.Module):
 
     @property
     def complete(self) -> bool:
-        """Whether clips have every symmetry in place and time, so that paths may be turned by any angle."""
+        """Whether clips have every symmetry in place and time, so that paths may be turned by any angle.
+
+        Clips that are not square are never transposed, but their paths are: windows of such clips show the symmetry.
+        """
         return all(self._has(name) for name in ("columns", "rows", "transpose", "reverse"))
 
     def _has(self, name: ClipSymmetry) -> bool:

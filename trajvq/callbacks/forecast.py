@@ -36,7 +36,7 @@ class ForecastPictures(L.Callback):
         for split, board in pl_module.scoreboards.items():
             horizon, fans = media / f"horizon-{split}.png", media / f"fans-{split}.png"
             plot_horizons(board["rows"], horizon, split)
-            tracks, size = pl_module.tracks[split], data.manifest.height
+            tracks, size = pl_module.tracks[split], (data.manifest.height, data.manifest.width)
             plot_fans(tracks, pl_module.context, pl_module.classes, fans, size=size)
             print(f"pictures: {horizon}, {fans.name}")
             show(trainer, f"fans_{split}", str(fans))

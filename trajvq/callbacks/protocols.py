@@ -102,7 +102,7 @@ class HasForecasts(HasClasses, HasScoreboards, Protocol):
     Attributes:
         context: Frames that it sees of a clip.
         tracks: By split of the last test, of N objects, ``(N, F, 2)`` px: ``truth``, ``model`` and, where there are
-            samples, ``samples`` ``(N, K, F, 2)``.
+            samples, ``samples`` ``(N, K, F, 2)``; and ``clip`` and ``object`` ``(N,)``, which object of which clip.
     """
 
     context: int

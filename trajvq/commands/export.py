@@ -28,7 +28,7 @@ from trajvq.report.eye_chart import plot_eye_chart
 from trajvq.runs.provenance import PROVENANCE
 from trajvq.tokens.export import write_folder
 from trajvq.tokens.loading import network_of
-from trajvq.tokens.protocol import spec_of
+from trajvq.tokens.protocol import is_normalized, spec_of
 from trajvq.tokens.weights import read_tokenizer
 
 DEFAULT = Path("runs/recon/latest/checkpoints/best.ckpt")
@@ -65,9 +65,10 @@ def main(arguments: Sequence[str]) -> int:
     about_test = {} if board is None else {"test": _figures(board)}
     write_folder(network, spec_of(network), {"skill": weights.skill, "about": about, **about_test}, out)
     thresholds: dict[str, Any] = {}
-    if not args.no_chart:
-        if any(size % stride for size, stride in zip(CLIP, about["strides"], strict=True)):
-            raise UserError(f"the clips of the eye chart, {CLIP}, do not divide into tokens; add --no-chart")
+    obstacle = _obstacle(network)
+    if obstacle and not args.no_chart:
+        print(f"the card has no eye chart: {obstacle}")
+    elif not args.no_chart:
         thresholds = dict(read_chart(network, out / "eye_chart.png", about["name"]).thresholds)
     if board is None:
         print(f"the card has no scoreboard, because there is no {scoreboard}; run `trajvq test` first")
@@ -123,6 +124,17 @@ def _figures(board: dict[str, Any]) -> dict[str, Any]:
     row = board["rows"]["model"]
     figures = {name: value_of(figure) for name, figure in row.items() if is_number(figure)}
     return {"split": board["split"], "clips": board["clips"], "figures": figures}
+
+
+def _obstacle(network: nn.Module) -> str | None:
+    """Return why a tokenizer cannot reconstruct the eye chart; None if it can."""
+    strides: tuple[int, ...] = tuple(network.strides)  # type: ignore[arg-type]
+    if any(size % stride for size, stride in zip(CLIP, strides, strict=True)):
+        return f"its clips, {CLIP[0]} frames of {CLIP[1]}x{CLIP[2]}, do not divide into tokens of {list(strides)}"
+    height, width = network.normalization.background.shape[-2:] if is_normalized(network) else (1, 1)
+    if (height, width) not in ((1, 1), CLIP[1:]):
+        return f"its clips are {CLIP[1]}x{CLIP[2]}, the fixed camera's picture that is subtracted {height}x{width}"
+    return None
 
 
 def read_chart(network: nn.Module, picture: Path, name: str) -> EyeChart:

@@ -72,11 +72,13 @@ class Judge:
         sigma: Noise of a coordinate in px, an upper limit for nearly all clips of the source.
         limits: Largest RMS residual in px of a track of each family.
         classes: Names of the dataset's classes. A judged class is an index into them.
+        measured: Whether sigma is measured. It is not where no object of ``val`` is tracked, as by a blind tokenizer.
     """
 
     sigma: float
     limits: Mapping[str, float]
     classes: tuple[str, ...]
+    measured: bool = True
 
     @classmethod
     def at(cls, sigma: float, classes: tuple[str, ...], frames: int) -> "Judge":
@@ -128,8 +130,9 @@ class Judge:
         if len(unjudged) == len(self.classes):
             return [f"no class match and no physics residual: no class ({', '.join(unjudged)}) is a motion family"]
         left_out = [f"class match and physics residual leave out {', '.join(unjudged)}: no motion family"]
+        source = "measured on val" if self.measured else "not measured, since no object of val is tracked"
         return [
-            f"the judge allows for a noise of {self.sigma:.3f} px, measured on val; its figures do not compare with "
+            f"the judge allows for a noise of {self.sigma:.3f} px, {source}; its figures do not compare with "
             f"those under another sigma, class_match_at does (sigma {FIXED_SIGMA} px)",
             *(left_out if unjudged else []),
         ]
@@ -157,7 +160,8 @@ def calibrate(
             deviate from it counts as noise, too.
     """
     residual = own_residuals(fit_families(truth, classes, valid), labels, classes) if tracked else np.zeros(len(truth))
-    sigma = _sigma(points, truth, valid, np.nan_to_num(residual, posinf=0.0))
+    measured = _sigma(points, truth, valid, np.nan_to_num(residual, posinf=0.0))
+    sigma = measured or LOST
     fits = fit_families(points, classes, valid)
     medians, ratios = {}, []
     for column, name in enumerate(fits.families):
@@ -174,7 +178,7 @@ def calibrate(
             freedom = max(2 * points.shape[1] - unknowns, 1)
             gaussian = float(np.sqrt(_gaussian_square(unknowns, points.shape[1]) / chi2.ppf(0.5, freedom)))
             limits[name] = max(tail, gaussian) * medians[name]
-    return Judge(sigma, limits, classes)
+    return Judge(sigma, limits, classes, measured is not None)
 
 
 def own_residuals(fits: Fits, labels: NDArray[np.int64], classes: Sequence[str]) -> Floats:
@@ -191,11 +195,11 @@ def own_residuals(fits: Fits, labels: NDArray[np.int64], classes: Sequence[str])
 
 def noise_of(points: Floats, truth: Floats, valid: NDArray[np.bool_] | None = None) -> float:
     """Return an upper limit, for nearly all clips, of the noise of a coordinate in px; arguments as of `calibrate`."""
-    return _sigma(points, truth, valid, np.zeros(len(points)))
+    return _sigma(points, truth, valid, np.zeros(len(points))) or LOST
 
 
-def _sigma(points: Floats, truth: Floats, valid: NDArray[np.bool_] | None, residual: Floats) -> float:
-    """Return the noise of a coordinate in px, with ``(N,)`` residuals of the truth."""
+def _sigma(points: Floats, truth: Floats, valid: NDArray[np.bool_] | None, residual: Floats) -> float | None:
+    """Return the noise of a coordinate in px, with ``(N,)`` residuals of the truth; None where nothing is tracked."""
     error = points - truth
     finite: NDArray[np.bool_] = np.asarray(np.isfinite(error).all(axis=-1))
     tracked = finite & (np.linalg.norm(np.nan_to_num(error), axis=-1) < LOST)
@@ -204,7 +208,7 @@ def _sigma(points: Floats, truth: Floats, valid: NDArray[np.bool_] | None, resid
     clips = tracked.any(axis=1)
     noise = square[clips] / (2 * tracked[clips].sum(axis=1)) + residual[clips] ** 2 / 2
     # Noise differs between clips and is not white within a clip. With its mean, a noisy line would become a helix.
-    return float(np.sqrt(_upper_quantile(np.maximum(noise, FINEST**2), NOISIEST))) if len(noise) else LOST
+    return float(np.sqrt(_upper_quantile(np.maximum(noise, FINEST**2), NOISIEST))) if len(noise) else None
 
 
 def _upper_quantile(values: Floats, share: float) -> float:

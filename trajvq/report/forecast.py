@@ -62,30 +62,39 @@ def plot_horizons(rows: Mapping[str, Mapping[str, Any]], path: Path, title: str)
 
 
 def plot_fans(
-    tracks: Mapping[str, NDArray[Any]], context: int, classes: Sequence[str], path: Path, clips: int = 4, size: int = 64
+    tracks: Mapping[str, NDArray[Any]],
+    context: int,
+    classes: Sequence[str],
+    path: Path,
+    count: int = 4,
+    size: tuple[int, int] = (64, 64),
 ) -> None:
-    """Plot paths of the first clips of every class, the context, the truth, the prediction and samples, as PNG.
+    """Plot paths of the first objects of every class, the context, the truth, the prediction and samples, as PNG.
 
     Args:
-        tracks: ``truth`` ``(N, F, 2)``, ``model`` ``(N, M, 2)`` and perhaps ``samples`` ``(N, K, M, 2)``, px, and
-            ``label`` ``(N,)``.
+        tracks: Of N objects: ``truth`` ``(N, F, 2)``, ``model`` ``(N, M, 2)`` and perhaps ``samples``
+            ``(N, K, M, 2)``, px; ``clip`` ``(N,)``, the numbers of their clips, ``object`` ``(N,)``, their numbers
+            within a clip, and perhaps ``label`` ``(N,)``.
         context: Number of context frames.
         classes: Names of the classes.
         path: PNG to write. Missing folders are created.
-        clips: Number of clips of each class.
-        size: Width and height of a frame in px.
+        count: Number of objects of each class.
+        size: Height and width of a frame in px.
     """
     label = tracks.get("label", np.zeros(len(tracks["truth"]), dtype=np.int64))
+    height, width = size
     names = list(classes) or ["all"]
-    figure = Figure(figsize=(2.6 * clips, 2.75 * len(names)), dpi=100, layout="constrained")
-    grid = figure.subplots(len(names), clips, squeeze=False)
+    figure = Figure(figsize=(2.6 * count, 2.75 * len(names)), dpi=100, layout="constrained")
+    grid = figure.subplots(len(names), count, squeeze=False)
     for number, name in enumerate(names):
-        rows = np.flatnonzero(label == number)[:clips]
+        rows = np.flatnonzero(label == number)[:count]
         for axes in grid[number]:
-            axes.set(xlim=(0, size), ylim=(size, 0), xticks=[], yticks=[], aspect="equal")
+            axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], aspect="equal")
         for axes, row in zip(grid[number], rows, strict=False):
             _plot_fan(axes, tracks, row, context)
-            axes.set_title(f"{name}, clip {row}", fontsize=8)
+            clip, several = tracks["clip"][row], len(set(tracks["object"].tolist())) > 1
+            title = f"{name}, clip {clip}" + (f", object {tracks['object'][row]}" if several else "")
+            axes.set_title(title, fontsize=8)
     handles, labels = grid[0][0].get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)

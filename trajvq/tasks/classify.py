@@ -76,12 +76,14 @@ class Classify(TokenTask):
         return self.network
 
     def build(self, layout: TokenLayout, classes: list[str]) -> None:
-        """Create the network's layers; see `TokenTask.build`.
+        """Create the network's layers; see `TokenTask.build`. To predict, clips need no classes: a checkpoint has them.
 
         Raises:
             UserError: If the dataset has fewer than two classes.
         """
         if len(classes) < 2:
+            if self._predicts:
+                return
             raise UserError(
                 f"there is nothing to classify: the dataset has {len(classes)} classes; import it with a label or a "
                 "folder for each class"
@@ -108,7 +110,7 @@ class Classify(TokenTask):
         self._collect(self.val_predictions, batch, logits)
 
     def on_validation_epoch_end(self) -> None:
-        predictions = self.val_predictions.compute()
+        predictions = self.val_predictions.sorted_by_clip()
         predicted, label = predictions["probability"].argmax(dim=1), predictions["label"]
         self.confusion = {"val": confusion_matrix(label, predicted, len(self.classes))}
         self.log("val/accuracy", (predicted == label).float().mean(), prog_bar=True)
@@ -127,7 +129,7 @@ class Classify(TokenTask):
         predictions: dict[str, Predictions] = {}
         for split, collector in self.test_predictions.items():
             assert isinstance(collector, ClassPredictions)
-            predictions[split] = collector.compute()
+            predictions[split] = collector.sorted_by_clip()
         rows = self._baselines(predictions)
         models = {split: self._figures(part, part["probability"]) for split, part in predictions.items()}
         add_ood_ratios(models, "accuracy")
@@ -167,11 +169,20 @@ class Classify(TokenTask):
         return {"index": batch["index"], **label, "answer": probability.argmax(dim=1), "probability": probability}
 
     def check_data(self) -> None:
-        """Check that the dataset fits the network and has labels; see `TokenTask.check_data`."""
+        """Check that the dataset fits the network and, unless it is to be predicted, has labels."""
         super().check_data()
         clips = self.data.clips(next(iter(self.data.manifest.splits)))
-        if "label" not in clips.columns:
+        if "label" not in clips.columns and not self._predicts:
             raise UserError(f"{self.data.path} has no labels; import it with a label or a folder for each class")
+
+    def check_classes(self) -> None:
+        """Check the dataset's classes, if it has any to predict; see `TokenTask.check_classes`."""
+        if self.data.manifest.classes or not self._predicts:
+            super().check_classes()
+
+    @property
+    def _predicts(self) -> bool:
+        return self._trainer is not None and self.trainer.state.fn == "predict"
 
     def _collect(self, collector: ClassPredictions, batch: Batch, logits: Tensor) -> None:
         identifiable = batch["identifiable"].any(dim=1) if "identifiable" in batch else None

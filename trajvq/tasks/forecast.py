@@ -216,7 +216,7 @@ class Forecast(GeneratorTask):
             numbers[split] = predictions["index"]
             remarks[split] = forecast_remarks(baselines, predictions, self.context)
             boards[split], positions = forecast_rows(baselines, split, predictions, self.context)
-            names = ("clip", "truth", "valid", "tracked", "samples", "label")
+            names = ("clip", "object", "truth", "valid", "tracked", "samples", "label")
             self.tracks[split] = positions | {name: predictions[name] for name in names if name in predictions}
         add_ood_ratios({split: rows["model"] for split, rows in boards.items()}, "ade")
         for split, rows in boards.items():

@@ -16,7 +16,7 @@ from trajvq.metrics.sampling.memorization import Nearest, memorization, nearest_
 from trajvq.metrics.sampling.objects import Objects, shown_in, without_gaps
 from trajvq.metrics.sampling.physics import Physics, object_count, visible_frames
 from trajvq.metrics.sampling.prdc import Features, density_and_coverage
-from trajvq.metrics.sampling.real import RealObjects
+from trajvq.metrics.sampling.real import UNJUDGED, RealObjects
 from trajvq.metrics.scoreboard import value_of
 from trajvq.models.classifier import TokenClassifier
 from trajvq.models.transformer import TokenLayout
@@ -44,7 +44,7 @@ class Neighbors(NamedTuple):
 
 
 class SampleScoreboard:
-    """Everything that samples are measured against.
+    """Everything that samples are measured against. Without an object in ``val``, figures of objects are left out.
 
     Args:
         train: Training clips in all versions.
@@ -63,7 +63,7 @@ class SampleScoreboard:
         _, _, height, width = val.clips.shape
         self.classes, self.size = tuple(val.clips.manifest.classes), (height, width)
         self.physics: Physics | None = None
-        if self.classes and "label" in val.clips.columns:
+        if val.matched.judged and self.classes and "label" in val.clips.columns:
             tracked = "pixel" not in val.clips.columns
             label = val.tracked.label
             self.physics = Physics.calibrated(val.matched.objects, val.matched.paths, label, self.classes, tracked)
@@ -81,6 +81,18 @@ class SampleScoreboard:
             samples: Clips to score, by the name of their row; ``model`` is one of them.
         """
         rows: dict[str, Figures] = {"classes_rotated": {}, "reconstructed": {}, "copies": self._copies()}
+        if self.val.matched.judged:
+            self._add_objects(rows, real, samples)
+        for name, each in samples.items():
+            self.nearest[name] = self._nearest(each)
+            rows[name] = rows.get(name, {}) | self._memorization(self.nearest[name])
+        description = self._description_bits(real)
+        if description is not None:
+            rows["model"]["description_bits"] = description
+        return {name: row for name, row in rows.items() if row}
+
+    def _add_objects(self, rows: dict[str, Figures], real: RealClips, samples: Mapping[str, TrackedClips]) -> None:
+        """Add the figures of objects; arguments as of `compute`."""
         clips = {"reconstructed": real.tracked, **samples}
         objects = {name: self.objects_of(each) for name, each in clips.items()}
         features = {name: features_of(each) for name, each in objects.items()}
@@ -98,15 +110,10 @@ class SampleScoreboard:
             }
         for name, each in clips.items():
             rows[name] = rows.get(name, {}) | object_count(each.tracks.count, self.val.matched.most)
-        for name, each in samples.items():
-            self.nearest[name] = self._nearest(each)
-            rows[name] |= self._memorization(self.nearest[name]) | _ratios(rows[name], rows["reconstructed"])
+        for name in samples:
+            rows[name] |= _ratios(rows[name], rows["reconstructed"])
         if len(self.classes) > 1:
             self._add_classifiers(rows, clips, objects)
-        description = self._description_bits(real)
-        if description is not None:
-            rows["model"]["description_bits"] = description
-        return {name: row for name, row in rows.items() if row}
 
     def closest(self, row: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return the samples with the objects closest to those of training clips, and these clips and versions."""
@@ -134,6 +141,8 @@ class SampleScoreboard:
         on_val = "the row reconstructed lacks what would compare val with itself: the judge is calibrated on val"
         alone = "coverage and density are left out: a split of one clip has no neighborhoods"
         single = "gan_train and gan_test are left out: they need two classes"
+        if not self.val.matched.judged:
+            return [f"figures of objects are left out: {UNJUDGED}"]
         return [
             *(self.physics.remarks if self.physics else ["no class match and no physics residual: no classes"]),
             *([on_val] if real.clips.split == "val" else []),
@@ -153,7 +162,8 @@ class SampleScoreboard:
 
     def _memorization(self, nearest: Neighbors) -> Figures:
         figures: Figures = {}
-        for space, clip in (("path", nearest.clip), ("tokens", np.arange(len(nearest.tokens.distance)))):
+        clips = {"path": nearest.clip} if self.val.matched.judged else {}
+        for space, clip in {**clips, "tokens": np.arange(len(nearest.tokens.distance))}.items():
             ratio, nearer = memorization(getattr(nearest, space), getattr(self.nearest_val, space))
             figures |= {f"memorization_{space}": ratio, f"nearer_{space}": rate_of_objects(nearer, clip)}
         return figures

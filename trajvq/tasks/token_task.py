@@ -127,6 +127,15 @@ class TokenTask(Task):
             raise UserError(
                 f"clips of {self.data.path} have {layout.grid} tokens, the network was trained on {self.layout.grid}"
             )
+        self.check_classes()
+
+    def check_classes(self) -> None:
+        """Check the dataset's classes against those that the network was trained on.
+
+        Raises:
+            UserError: If they differ.
+        """
+        manifest = self.data.manifest
         if manifest.classes != self.classes:
             raise UserError(
                 f"{self.data.path} has the classes {', '.join(manifest.classes) or 'none'}, "

@@ -37,6 +37,17 @@ def test_calibration_is_the_gap_between_confidence_and_accuracy() -> None:
     assert class_figures(label, share.argmax(dim=1), CLASSES, everything, share)["ece"] == pytest.approx(0.8)
 
 
+def test_a_single_clip_has_every_figure() -> None:
+    share, label = torch.tensor([[0.1, 0.7, 0.2]]), torch.tensor([1])
+    figures = class_figures(label, share.argmax(dim=1), CLASSES, torch.tensor([True]), share)
+    assert figures["accuracy"]["value"] == 1
+    assert figures["ece"] == pytest.approx(0.3)
+    predictions = ClassPredictions()
+    predictions.update(share, label, torch.tensor([0]))
+    shapes = {name: tuple(value.shape) for name, value in predictions.sorted_by_clip().items()}
+    assert shapes == {"probability": (1, 3), "label": (1,), "index": (1,), "identifiable": (1,)}
+
+
 def test_predictions_are_the_same_in_any_batches_and_order() -> None:
     torch.manual_seed(0)
     share, label = torch.rand(10, 3), torch.randint(3, (10,))
@@ -44,8 +55,8 @@ def test_predictions_are_the_same_in_any_batches_and_order() -> None:
     whole.update(share, label, torch.arange(10))
     for rows in ([7, 8, 9], [0, 1], [2, 3, 4, 5, 6]):
         parts.update(share[rows], label[rows], torch.tensor(rows))
-    for name, value in whole.compute().items():
-        assert torch.equal(parts.compute()[name], value)
+    for name, value in whole.sorted_by_clip().items():
+        assert torch.equal(parts.sorted_by_clip()[name], value)
 
 
 def test_the_nearest_training_clip_gives_its_label() -> None:

@@ -94,7 +94,7 @@ def test_frames_in_which_an_object_cannot_be_seen_are_no_noise_of_the_tracker(ba
     assert np.linalg.norm(predicted - clear, axis=-1).mean() < 0.01
 
 
-def test_symmetries_are_those_of_a_square_where_the_picture_is_none() -> None:
+def test_rotations_are_those_of_pixels_where_the_picture_is_no_square() -> None:
     train = np.random.default_rng(0).standard_normal((50, 10, 2)).cumsum(axis=1) / 20
     torch.manual_seed(0)
     moved = PathSymmetries().paths(torch.from_numpy(train), 32, 96).numpy()

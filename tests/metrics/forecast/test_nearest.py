@@ -24,7 +24,7 @@ def in_pixels(track: torch.Tensor, size: tuple[int, int]) -> Floats:
     return np.asarray((track.numpy() + 1) * [size[1] / 2, size[0] / 2])
 
 
-def test_anywhere_it_is_found_under_every_symmetry_of_a_square() -> None:
+def test_anywhere_it_is_found_under_every_rotation_of_a_picture_that_is_no_square() -> None:
     torch.manual_seed(0)
     moved = in_pixels(PathSymmetries().paths(scaled(paths(), SIZE), *SIZE), SIZE)
     np.testing.assert_allclose(nearest_clip(moved[:, :6], 4, paths(), ANYWHERE, SIZE), moved[:, 6:], atol=1e-5)
@@ -57,6 +57,23 @@ def test_it_is_shifted_no_further_than_the_augmentation_shifts() -> None:
     best = np.abs(later - paths()[:5, 6:] - [[[2.0, -2.0]]]).max(axis=(1, 2)) < 1e-9
     assert best.any()
     np.testing.assert_allclose(nearest_clip(paths()[:5, :6], 4, paths()[:5], Moves(), SIZE), paths()[:5, 6:])
+
+
+def test_a_circle_begun_at_another_angle_is_found_in_any_picture() -> None:
+    angle = np.arange(16) / 4
+    for size in ((64, 64), (64, 128)):
+        center = np.array([size[1] / 2, 32.0])
+        circle, later_on = (
+            center + 12 * np.stack([np.cos(angle + phase), np.sin(angle + phase)], axis=-1)[None] for phase in (0, 1.6)
+        )
+        np.testing.assert_allclose(nearest_clip(circle[:, :8], 8, later_on, ANYWHERE, size), circle[:, 8:])
+
+
+def test_pictures_that_are_not_square_are_not_transposed() -> None:
+    turned = np.flip(paths(), axis=-1)
+    for size, alike in (((64, 64), True), ((48, 64), False)):
+        later = nearest_clip(turned[:, :6], 4, paths(), Moves(symmetries=["transpose"]), size)
+        assert (np.abs(later - turned[:, 6:]).max() < 1e-9) == alike
 
 
 def test_an_object_that_was_never_seen_has_no_forecast() -> None:

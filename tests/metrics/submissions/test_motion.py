@@ -65,6 +65,22 @@ def test_vanishing_half_way_counts_as_error(tmp_path: Path, folder: Path, truth:
     assert value_of(row["visible"]) == 0.5
 
 
+def test_frames_smaller_than_the_window_of_ssim_are_scored_without_it(tmp_path: Path, folder: Path) -> None:
+    clips = Clips(folder, "test")
+    np.savez(tmp_path / "narrow.npz", videos=clips.batch(list(range(20)))["video"].numpy()[..., 28:36, :])
+    narrow = tmp_path / "narrow"
+    assert main(["data", "import-videos", str(tmp_path / "narrow.npz"), "--out", str(narrow)]) == 0
+    test = Clips(narrow, "test")
+    np.savez(tmp_path / "made.npz", video=test.batch(list(range(len(test))))["video"].numpy())
+    out = tmp_path / "board.json"
+    words = ["score", str(tmp_path / "made.npz"), "--data", str(narrow), "--task", "forecast", "--out", str(out)]
+    assert main(words) == 0
+    board = json.loads(out.read_text())
+    assert value_of(board["rows"]["model"]["mse"]) == 0
+    assert not any("ssim" in row for row in board["rows"].values())
+    assert "ssim is left out: its window of 11 px is larger than the frames" in board["remarks"]
+
+
 def test_no_clip_may_be_left_out(
     tmp_path: Path, folder: Path, truth: dict[str, np.ndarray], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -124,6 +124,20 @@ def test_single_objects_in_place_of_several_are_counted(tmp_path: Path) -> None:
     assert rows["model"]["objects"]["high"] < rows["val"]["objects"]["low"]
 
 
+def test_without_an_object_to_judge_by_nothing_is_scored(
+    tmp_path: Path, truth: dict[str, np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "samples.npz", video=truth["video"], label=truth["label"])
+    plain = np.broadcast_to(np.arange(40, dtype=np.uint8)[:, None, None, None, None], truth["video"].shape)
+    np.savez(tmp_path / "plain.npz", video=plain, label=truth["label"])
+    data = str(tmp_path / "plain")
+    assert main(["data", "import-videos", str(tmp_path / "plain.npz"), "--out", data]) == 0
+    capsys.readouterr()
+    assert main(["score", str(tmp_path / "samples.npz"), "--data", data, "--task", "sample"]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "no object of val can be seen in half of the frames of its clip" in line
+
+
 @pytest.mark.parametrize("change", ["size", "frames"])
 def test_samples_of_another_size_are_one_line(
     tmp_path: Path, folder: Path, truth: dict[str, np.ndarray], change: str, capsys: pytest.CaptureFixture[str]

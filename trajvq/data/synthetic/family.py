@@ -147,7 +147,7 @@ class Motion(ABC):
         terms = len(self.basis)
         vectors = params[:, : 3 * terms].reshape(len(params), terms, 3) @ rotation.swapaxes(1, 2)
         vectors[:, 0] += shift  # the first basis function is 1
-        return np.concatenate([vectors.reshape(len(params), -1), params[:, 3 * terms :]], axis=-1)
+        return np.concatenate([vectors.reshape(len(params), 3 * terms), params[:, 3 * terms :]], axis=-1)
 
     def equations(self, params: Floats) -> list[str]:
         """Return the equation of each ``(N, P)`` row with its numbers in it."""

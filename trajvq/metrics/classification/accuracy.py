@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.functional.classification import multiclass_calibration_error
@@ -15,7 +16,7 @@ BINS = 15  # of confidence, for the calibration error (Guo et al., 2017)
 
 
 class ClassPredictions(Metric):
-    """Collect the predictions of every clip over batches and processes; ``compute`` returns them sorted by clip."""
+    """Collect the predictions of every clip over batches and processes."""
 
     full_state_update = False
     NAMES = ("probability", "label", "index", "identifiable")
@@ -40,10 +41,15 @@ class ClassPredictions(Metric):
         for name, value in zip(self.NAMES, (probability.float(), label, index, identifiable), strict=True):
             getattr(self, name).append(value.detach())
 
-    def compute(self) -> dict[str, Tensor]:
+    def compute(self) -> dict[str, NDArray[Any]]:
+        """Return arrays by name, sorted by clip. As tensors, torchmetrics would squeeze those of a single clip."""
         predictions = {name: dim_zero_cat(getattr(self, name)).cpu() for name in self.NAMES}
         order = predictions["index"].argsort(stable=True)
-        return {name: value[order] for name, value in predictions.items()}
+        return {name: value[order].numpy() for name, value in predictions.items()}
+
+    def sorted_by_clip(self) -> dict[str, Tensor]:
+        """Return what `update` takes, of all clips N: ``(N, classes)`` and ``(N,)``, on the CPU."""
+        return {name: torch.from_numpy(value) for name, value in self.compute().items()}
 
 
 def confusion_matrix(label: Tensor, predicted: Tensor, classes: int) -> Tensor:
@@ -83,7 +89,9 @@ def class_figures(
         "confusion": confusion_matrix(label, predicted, len(classes)).tolist(),
     }
     if probability is not None:
-        error = multiclass_calibration_error(probability, label, num_classes=len(classes), n_bins=BINS)
+        twice = 1 + (len(label) == 1)  # torchmetrics squeezes the dimension of a single clip
+        share, target = probability.repeat(twice, 1), label.repeat(twice)
+        error = multiclass_calibration_error(share, target, num_classes=len(classes), n_bins=BINS)
         figures["ece"] = float(error)
     return figures
 

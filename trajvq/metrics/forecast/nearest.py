@@ -16,8 +16,8 @@ class Moves:
     Attributes:
         anywhere: Mirror, play backwards, rotate by any angle and move to any place, as
             `trajvq.augment.PathSymmetries` does. The other attributes are ignored then.
-        symmetries: Any of ``columns``, ``rows``, ``transpose`` and ``reverse``, as `trajvq.augment.ClipSymmetries` has
-            them; others are ignored.
+        symmetries: Any of ``columns``, ``rows``, ``transpose`` (square pictures) and ``reverse``, as
+            `trajvq.augment.ClipSymmetries` has them; others are ignored.
         shift: Largest shift of x and of y in pixels.
     """
 
@@ -39,10 +39,8 @@ def nearest_clip(context: Floats, frames: int, paths: Floats, moves: Moves, size
     Returns:
         ``(N, M, 2)`` px; NaN for an object without any position.
     """
-    picture = np.array(size[::-1], dtype=np.float64)  # symmetries are those of a square
-    context, paths, shift = context / picture, paths / picture, moves.shift / picture
     if not moves.anywhere:
-        paths = _variants(paths, moves.symmetries)
+        paths = _variants(paths, moves.symmetries, size)
     later = np.full((len(context), frames, 2), np.nan)
     for row, path in enumerate(context):
         times = np.flatnonzero(np.isfinite(path).all(axis=-1))
@@ -51,26 +49,27 @@ def nearest_clip(context: Floats, frames: int, paths: Floats, moves: Moves, size
             if moves.anywhere:
                 later[row] = _turned(path, times, future, paths)
             else:
-                later[row] = _shifted(path, times, future, paths, shift)
-    return later * picture
+                later[row] = _shifted(path, times, future, paths, moves.shift)
+    return later
 
 
-def _variants(paths: Floats, symmetries: Sequence[str]) -> Floats:
-    """Return paths in a picture from 0 to 1 and all their images under the symmetries."""
+def _variants(paths: Floats, symmetries: Sequence[str], size: tuple[int, int]) -> Floats:
+    """Return paths in a picture of a height and width, and all their images under the symmetries."""
+    height, width = size
     images: dict[str, Callable[[Floats], Floats]] = {
-        "columns": lambda path: np.stack([1 - path[..., 0], path[..., 1]], axis=-1),
-        "rows": lambda path: np.stack([path[..., 0], 1 - path[..., 1]], axis=-1),
+        "columns": lambda path: np.stack([width - path[..., 0], path[..., 1]], axis=-1),
+        "rows": lambda path: np.stack([path[..., 0], height - path[..., 1]], axis=-1),
         "transpose": lambda path: path[..., ::-1],
         "reverse": lambda path: path[:, ::-1],
     }
     for name, image in images.items():
-        if name in symmetries:
+        if name in symmetries and (name != "transpose" or height == width):
             paths = np.concatenate([paths, image(paths)])
     return paths
 
 
-def _shifted(path: Floats, times: NDArray[np.int64], future: slice, paths: Floats, shift: Floats) -> Floats:
-    """Return how the nearest of the paths goes on; each may be shifted by up to ``shift``."""
+def _shifted(path: Floats, times: NDArray[np.int64], future: slice, paths: Floats, shift: float) -> Floats:
+    """Return how the nearest of the paths goes on; each may be shifted by up to ``shift`` pixels."""
     offset = (path[times] - paths[:, times]).mean(axis=1).clip(-shift, shift)
     distance = np.square(paths[:, times] + offset[:, None] - path[times]).sum(axis=(1, 2))
     best = int(distance.argmin())

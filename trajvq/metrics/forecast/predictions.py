@@ -15,7 +15,7 @@ from trajvq.io.arrays import Bytes, Floats
 from trajvq.metrics.forecast.objects import Objects, follow
 from trajvq.metrics.matching import match
 from trajvq.metrics.reconstruction.objects import clip_figures
-from trajvq.metrics.reconstruction.ssim import pictures_of, ssim
+from trajvq.metrics.reconstruction.ssim import WINDOW, pictures_of, ssim
 from trajvq.metrics.reconstruction.truth import Truth
 from trajvq.metrics.tracking import Tracks, track
 
@@ -85,9 +85,9 @@ def frame_figures(
 
     Returns:
         For every row, as ``ROW/NAME``, figures of clips ``(N, M)``: ``square_error`` (mean over all pixels) and
-        ``similarity`` (SSIM), NaN beyond frame T; ``object_square_error`` and ``object_pixels`` (sums as of
-        `clip_figures`, 0 beyond frame T). And figures of objects ``(R, M)``: ``visible`` (matched, in a frame without
-        surplus objects), and ``pixel`` ``(R, M, 2)``, the positions that `follow` finds.
+        ``similarity`` (SSIM, NaN in frames too small for it), NaN beyond frame T; ``object_square_error`` and
+        ``object_pixels`` (sums as of `clip_figures`, 0 beyond frame T). And figures of objects ``(R, M)``: ``visible``
+        (matched, in a frame without surplus objects), and ``pixel`` ``(R, M, 2)``, the positions that `follow` finds.
     """
     future, stored = positions[:, context:], slice(context, positions.shape[1])
     later = replace(  # one for all rows, since it keeps the objects' areas
@@ -111,8 +111,9 @@ def frame_figures(
             compared = clip_figures(later, video[:, :frames])
             for name in (*OBJECT_SUMS, "square_error"):
                 columns[name][:, :frames] = compared[name]
-            similarity = ssim(pictures_of(video[:, :frames]), *later.pictures)
-            columns["similarity"][:, :frames] = similarity.view(len(video), frames).numpy()
+            if min(video.shape[-2:]) >= WINDOW:
+                similarity = ssim(pictures_of(video[:, :frames]), *later.pictures)
+                columns["similarity"][:, :frames] = similarity.view(len(video), frames).numpy()
         columns |= {"visible": objects.take(visible), "pixel": objects.take(follow(tracks, future))}
         figures |= {f"{row}/{name}": column for name, column in columns.items()}
     return figures

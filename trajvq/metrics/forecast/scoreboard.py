@@ -14,6 +14,7 @@ from trajvq.metrics.forecast.predictions import FRAME_ROWS, OBJECT_SUMS, PICTURE
 from trajvq.metrics.forecast.samples import median_path, sample_forecast_figures
 from trajvq.metrics.intervals import Interval, bootstrap_ratio, wilson
 from trajvq.metrics.reconstruction.metric import psnr
+from trajvq.metrics.reconstruction.ssim import LEFT_OUT, WINDOW
 
 LAST_ROWS = ("tokenizer", "samples_middle", "model")
 
@@ -91,6 +92,8 @@ def forecast_remarks(baselines: Baselines, predictions: Mapping[str, NDArray[Any
         remarks.append(f"{later} objects that are visible in no frame of their context are not charged")
     if "samples" in predictions and predictions["samples"].shape[1] < 2:
         remarks.append("energy_score and calibration are left out: a single sample of each clip has no variety")
+    if min(baselines.size) < WINDOW:
+        remarks.append(LEFT_OUT)
     if baselines.several_objects:
         remarks.append("true_family_* are left out: the oracle knows the camera of a single object, not of several")
     return remarks
@@ -100,7 +103,8 @@ def _frame_figures(predictions: Mapping[str, NDArray[Any]], row: str, valid: NDA
     """Return the figures of a row's predicted frames; none for a row without frames.
 
     ``visible`` is that of objects in valid frames ``(R, M)``, and ``object_psnr`` that of frames with any; ``mse``,
-    ``psnr`` and ``ssim`` are those of all frames that the clips have. All have intervals over clips.
+    ``psnr`` and, where frames are large enough, ``ssim`` are those of all frames that the clips have. All have
+    intervals over clips.
     """
     if f"{row}/visible" not in predictions:
         return {}
@@ -113,7 +117,9 @@ def _frame_figures(predictions: Mapping[str, NDArray[Any]], row: str, valid: NDA
             bootstrap_ratio(np.where(stored, columns[name], 0.0).sum(axis=1), frames)
             for name in ("square_error", "similarity")
         )
-        figures |= {"mse": mse, "psnr": _psnr_of(mse), "ssim": similarity}
+        figures |= {"mse": mse, "psnr": _psnr_of(mse)}
+        if np.isfinite(similarity["value"]):  # not in frames that are too small for it
+            figures["ssim"] = similarity
     if valid.any():
         clips = len(np.unique(predictions["clip"][valid.any(axis=1)]))  # the trials; the frames of a clip fail together
         figures["visible"] = wilson(float((columns["visible"] * valid).sum() / valid.sum()) * clips, clips)

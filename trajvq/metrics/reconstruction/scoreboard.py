@@ -20,7 +20,7 @@ from trajvq.metrics.reconstruction.codes import CodeUsage, bits
 from trajvq.metrics.reconstruction.h264 import H264, choose_setting, is_available, sample_size
 from trajvq.metrics.reconstruction.ideal import TokenCounts
 from trajvq.metrics.reconstruction.metric import ReconstructionFigures, skill
-from trajvq.metrics.reconstruction.ssim import WINDOW
+from trajvq.metrics.reconstruction.ssim import LEFT_OUT, WINDOW
 from trajvq.metrics.reconstruction.truth import background_of, truth_of
 from trajvq.metrics.scoreboard import TARGET
 
@@ -169,7 +169,7 @@ class ReconstructionScoreboard(nn.Module):
         if empty:
             remarks.append(f"no object stands out from the background in {empty} of {clips} clips")
         if self.window < WINDOW:
-            remarks.append(f"ssim is left out: its window of {WINDOW} px is larger than the frames")
+            remarks.append(LEFT_OUT)
         return remarks
 
     def reset(self) -> None:

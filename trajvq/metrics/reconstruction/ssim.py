@@ -9,6 +9,7 @@ from torch import Tensor
 from trajvq.io.arrays import Bytes
 
 WINDOW, SIGMA = 11, 1.5
+LEFT_OUT = f"ssim is left out: its window of {WINDOW} px is larger than the frames"
 LUMINANCE, CONTRAST = 0.01**2, 0.03**2
 BATCH = 64  # pictures computed at once, so that they stay in the processor's cache
 

@@ -30,7 +30,7 @@ class Features(NamedTuple):
 
 def path_features(pixel: Floats) -> Floats:
     """Return ``(N, 2 T)`` px of paths ``(N, T, 2)``; a missing point becomes `ABSENT`."""
-    return np.nan_to_num(pixel, nan=ABSENT).reshape(len(pixel), -1)
+    return np.nan_to_num(pixel, nan=ABSENT).reshape(len(pixel), 2 * pixel.shape[1])
 
 
 class DensityCoverage(NamedTuple):

@@ -16,6 +16,7 @@ from trajvq.metrics.sampling.objects import Objects, excused, flat, objects_to_s
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
 
 BATCH = 50
+UNJUDGED = "no object of val can be seen in half of the frames of its clip, so none can be judged"
 SHARE = 0.99  # of the clips of a split without truth, which have no more, and no fewer, objects than samples may have
 
 
@@ -38,6 +39,11 @@ class RealObjects:
     color: Floats
     least: int
     most: int
+
+    @property
+    def judged(self) -> bool:
+        """Whether there are any objects, so that those of samples can be judged by them."""
+        return len(self.objects.clip) > 0
 
 
 def real_objects(clips: Clips, tracks: Tracks) -> RealObjects:

@@ -14,7 +14,7 @@ from trajvq.errors import DataError
 from trajvq.io.video import to_float
 from trajvq.metrics.sampling.objects import Objects
 from trajvq.metrics.sampling.physics import Physics, object_count, visible_frames
-from trajvq.metrics.sampling.real import RealObjects, real_objects
+from trajvq.metrics.sampling.real import UNJUDGED, RealObjects, real_objects
 from trajvq.metrics.submissions.submission import BATCH, ClampedLevels, Submission, read_videos
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
 
@@ -32,8 +32,8 @@ def score_samples(
         count: Samples that every class must have; None for any number.
 
     Raises:
-        DataError: If the split has no classes, clips are not of its frames and size, a label is no class of the
-            dataset, or a class has not as many samples as it must.
+        DataError: If the split has no classes or no object that can be judged, clips are not of its frames and size, a
+            label is no class of the dataset, or a class has not as many samples as it must.
     """
     classes = tuple(val.manifest.classes)
     if not classes or "label" not in val.columns:
@@ -104,6 +104,8 @@ def _calibrated(
         parts.append(track_clips(video))
     tracks = join_tracks(parts)
     real = real_objects(val, tracks)
+    if not real.judged:
+        raise DataError(f"{val.folder}: {UNJUDGED}; give --data a dataset with such objects")
     tracked = "pixel" not in val.columns
     physics = Physics.calibrated(real.objects, real.paths, val.columns["label"].numpy(), classes, tracked)
     return physics, real, tracks.count
