@@ -76,3 +76,19 @@ def test_random_orders_become_the_order_of_the_grid(context: int) -> None:
         assert not torch.allclose(other, exact, atol=1e-2)
     network.eval()
     assert torch.equal(likelihoods(0.0)[0], exact)
+
+
+def test_only_the_first_latent_frame_is_random_at_a_later_temperature_of_0() -> None:
+    network, label = make(neighbors=True), torch.zeros(64, dtype=torch.int64)
+    network.later_temperature = 0.0
+    sampled = network.generate(
+        torch.zeros(64, 0, 2, 2, dtype=torch.int64), 3, Conditions(label), Sampling(), generators(64)
+    )
+    first, later = sampled[:, 0].flatten(1), sampled[:, 1:].flatten(1)
+    assert len(set(map(tuple, first.tolist()))) > 30
+    prefix = sampled[:1, :1].expand(8, -1, -1, -1)  # the same first frame for all is followed by the same frames
+    again = network.generate(prefix, 3, Conditions(label[:8]), Sampling(), generators(8))
+    assert torch.equal(again[:, 1:].flatten(1), later[:1].expand(8, -1))
+    network.later_temperature = 1.0
+    varied = network.generate(prefix, 3, Conditions(label[:8]), Sampling(), generators(8))
+    assert len(set(map(tuple, varied.flatten(1).tolist()))) > 4
