@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trajvq.models.codes import TokenEmbedding, digits_of
-from trajvq.models.transformer import TokenLayout, TokenTransformer
+from trajvq.models.transformer import TokenLayout, TokenTransformer, check_heads
 
 
 class Classifier(nn.Module):
@@ -75,6 +75,7 @@ class FramePool(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
+        check_heads(width, heads)
         self.heads = heads
         self.score, self.value = nn.Linear(width, heads), nn.Linear(width, width)
 

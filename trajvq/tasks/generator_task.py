@@ -167,7 +167,7 @@ class GeneratorTask(TokenTask):
 
     def _build_again(self) -> None:
         if self.layout is not None:
-            self.build(self.layout, self.classes)
+            self._build(self.layout, self.classes)
 
     def _leave_out_trajectory(self) -> None:
         self.network: nn.Module = Generator(self.generator.tokens)
