@@ -13,17 +13,27 @@ LAYOUT = TokenLayout(1000, (8, 5, 5, 5), (2, 4, 4), 4)
 def test_the_rarest_tokens_of_each_frame_are_kept_with_their_positions() -> None:
     tokens = torch.full((1, 2, 4, 4), 500)
     tokens[0, 0, 1, 2], tokens[0, 0, 3, 3], tokens[0, 1, 0, 0] = 7, 8, 9
-    kept, positions = rarest(tokens, 1000, 2)
+    kept, positions = rarest(tokens, 2)
     assert kept.shape == positions.shape == (1, 2, 2)
     assert sorted(zip(kept[0, 0].tolist(), positions[0, 0].tolist(), strict=True)) == [(7, 6), (8, 15)]
     assert (9, 16) in zip(kept[0, 1].tolist(), positions[0, 1].tolist(), strict=True)
     assert torch.equal(tokens.flatten(1).gather(1, positions.flatten(1)), kept.flatten(1))
 
 
+def test_tokens_of_any_codebook_are_counted_and_equally_rare_ones_keep_their_order() -> None:
+    code = torch.randint(40, (5, 2, 4, 4), generator=torch.Generator().manual_seed(0))
+    kept, positions = rarest(code * 2**50, 6)  # a table of all codes would not fit into any memory
+    for clip in range(5):
+        counts = code[clip].flatten().bincount()[code[clip].flatten(1)]
+        expected = [sorted(range(16), key=counts[frame].tolist().__getitem__)[:6] for frame in range(2)]
+        assert positions[clip].tolist() == [expected[0], [16 + cell for cell in expected[1]]]
+    assert torch.equal(kept.flatten(1), code.flatten(1).gather(1, positions.flatten(1)) * 2**50)
+
+
 @pytest.mark.parametrize("keep", [None, 16, 99])
 def test_keeping_all_keeps_the_grid(keep: int | None) -> None:
     tokens = torch.randint(1000, (3, 2, 4, 4))
-    kept, positions = rarest(tokens, 1000, keep)
+    kept, positions = rarest(tokens, keep)
     assert torch.equal(kept.flatten(1), tokens.flatten(1))
     assert torch.equal(positions[0].flatten(), torch.arange(32))
 

@@ -1,4 +1,4 @@
-"""Scoreboards of several runs become one table for each task, dataset and split."""
+"""Scoreboards of several runs become one table for each task, dataset and split, of forecasts also for each horizon."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from tests.report.run_folder import write_run
 from trajvq.report.boards import merge
 from trajvq.report.page import render_page
 from trajvq.report.runs import RunRecord, read_run
+from trajvq.report.table import scoreboard_table
 
 
 def test_runs_of_different_datasets_have_separate_tables(tmp_path: Path) -> None:
@@ -22,6 +23,19 @@ def test_runs_of_different_datasets_have_separate_tables(tmp_path: Path) -> None
     ]
     assert [name for board in boards for name, *_ in board.differences] == ["c − a"]
     assert [board.dataset for board in merge([runs[0], runs[2]])] == [""]
+
+
+def test_forecasts_of_another_context_or_horizon_have_separate_tables(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / f"forecast/{name}", 0.9)) for name in ("a", "b", "c", "older")]
+    for run, frames in zip(runs, ((8, 8), (12, 4), (8, 8), None), strict=True):
+        run.boards["test"] |= dict(zip(("context", "horizon"), frames, strict=True)) if frames else {}
+    boards = merge(runs)
+    assert [board.frames for board in boards] == ["context 8, horizon 8 frames", "context 12, horizon 4 frames", ""]
+    assert [name for board in boards for name, *_ in board.differences] == ["c − a"]
+    assert "truth stored · context 12, horizon 4 frames" in render_page(runs, "forecasts")
+    title = scoreboard_table(runs[0].boards["test"]).title
+    assert isinstance(title, str)
+    assert title.endswith("truth stored · context 8, horizon 8 frames")
 
 
 def test_scoreboards_of_other_datasets_are_read_and_kept_apart(tmp_path: Path) -> None:

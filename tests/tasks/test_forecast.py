@@ -96,6 +96,7 @@ def test_a_run_leaves_a_scoreboard_and_pictures(forecast_run: Path) -> None:
         assert any(row[name] for row in rows), name
     board = json.loads((forecast_run / "scoreboards/test.json").read_text())
     assert (board["task"], board["clips"], board["truth"]) == ("forecast", 12, "stored")
+    assert (board["context"], board["horizon"]) == (4, 4)
     assert list(board["rows"])[-4:] == ["true_family_reconstructed", "tokenizer", "samples_middle", "model"]
     assert list(board["rows"])[:4] == ["blank", "mean_frame", "copy_last", "frame_shift"]
     for name in ("blank", "mean_frame", "copy_last", "frame_shift", "tokenizer", "model"):
@@ -129,7 +130,9 @@ def test_predictions_begin_with_the_context_and_score_as_in_the_test(
     np.testing.assert_array_equal(video[:, :4], truth[:, :4])
     with Image.open(finished / "predictions.gif") as gif:
         assert gif.n_frames == 8  # type: ignore[attr-defined]
-    scored = score_forecasts(finished / "predictions.h5", Clips(dataset, "test"), 4)["rows"]["model"]
+    scored = score_forecasts(finished / "predictions.h5", Clips(dataset, "test"), 4)
+    assert (scored["context"], scored["horizon"]) == (4, 4)
+    scored = scored["rows"]["model"]
     tested = json.loads((finished / "scoreboards/test.json").read_text())["rows"]["model"]
     assert scored["ade"]["value"] == pytest.approx(tested["ade"]["value"], abs=1e-6)
     assert "predictions.gif" in capsys.readouterr().out

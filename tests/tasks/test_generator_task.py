@@ -51,6 +51,18 @@ def test_a_trajectory_that_cannot_be_tracked_is_left_out_and_stays_out(
     assert main(["validate", *words, "--model.total_steps=4"]) == 0
 
 
+@pytest.mark.parametrize("task", ["sample", "classify"])
+def test_a_network_that_cannot_be_built_is_an_error_of_one_line(
+    task: str, dataset: Path, tokenizer: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = "network.tokens" if task == "sample" else "network"
+    words = [f"--model.{part}.width=30", f"--model.{part}.heads=4", "--trainer.logger=false", "--run=a"]
+    assert main(["fit", *options(task, dataset, tokenizer), *SHORT, *words]) == 2
+    said = capsys.readouterr().err
+    assert "model.network cannot be built: a width of 30 does not divide into 4 heads; give a multiple of them" in said
+    assert said.count("\n") == 1
+
+
 def test_what_a_trajectory_model_chose_in_training_is_what_is_tested(
     dataset: Path, tokenizer: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,7 +33,8 @@ def scoreboard_content(
         seconds: Time that the test took.
         checkpoint: The checkpoint or file that was scored.
         board: ``clips``, ``truth``, ``rows`` and perhaps ``intervals``, ``judge``, ``still_clips`` and ``remarks``:
-            lines about what is left out and how the rest was computed.
+            lines about what is left out and how the rest was computed; of a forecast also ``context`` and ``horizon``,
+            in frames.
         dataset: ``path``, or its URL, and ``sha256`` of its manifest; None for data of another kind.
 
     Raises:
@@ -45,9 +46,14 @@ def scoreboard_content(
     own = {name: asdict(entry) for name, entry in entries.items() if key_of(name) not in BUILT_IN}
     head = {"task": task, "split": split, "clips": board["clips"], "seconds": seconds, "checkpoint": checkpoint}
     head |= {"dataset": dict(dataset)} if dataset else {}
-    extra = {name: board[name] for name in ("judge", "still_clips", "remarks") if name in board}
+    extra = {name: board[name] for name in ("context", "horizon", "judge", "still_clips", "remarks") if name in board}
     extra |= {"figures": own} if own else {}
     return {**head, "truth": board["truth"], **extra, "rows": rows}
+
+
+def frames_of(board: Mapping[str, Any]) -> str:
+    """Return the context and horizon of a forecast in words; nothing for another scoreboard, or an older one."""
+    return f"context {board['context']}, horizon {board['horizon']} frames" if "horizon" in board else ""
 
 
 def is_number(figure: Any) -> bool:

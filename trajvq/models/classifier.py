@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trajvq.models.codes import TokenEmbedding, digits_of
-from trajvq.models.transformer import TokenLayout, TokenTransformer
+from trajvq.models.transformer import TokenLayout, TokenTransformer, check_heads
 
 
 class Classifier(nn.Module):
@@ -75,6 +75,7 @@ class FramePool(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
+        check_heads(width, heads)
         self.heads = heads
         self.score, self.value = nn.Linear(width, heads), nn.Linear(width, width)
 
@@ -157,7 +158,7 @@ class TokenClassifier(Classifier):
         if isinstance(self.embedding, PathEmbedding):
             embedded = self.embedding(x)
         else:
-            tokens, positions = rarest(x, self.layout.codebook_size, self.keep)
+            tokens, positions = rarest(x, self.keep)
             embedded = self.embedding(tokens.flatten(1), positions.flatten(1))
         features = self.transformer(embedded).unflatten(1, (self.layout.grid[0], -1))
         points = self.where(self.pool(features)).flatten(1)
@@ -182,12 +183,11 @@ class LinearProbe(Classifier):
         return self.linear(x.to(self.linear.weight.dtype).flatten(1)), None
 
 
-def rarest(tokens: Tensor, codebook_size: int, keep: int | None) -> tuple[Tensor, Tensor]:
+def rarest(tokens: Tensor, keep: int | None) -> tuple[Tensor, Tensor]:
     """Select the tokens of each latent frame whose codes are rarest in their clip.
 
     Args:
         tokens: int64 ``(B, t, h, w)``.
-        codebook_size: Number of different tokens.
         keep: K; all tokens if None or more than a latent frame has.
 
     Returns:
@@ -197,8 +197,10 @@ def rarest(tokens: Tensor, codebook_size: int, keep: int | None) -> tuple[Tensor
     positions = torch.arange(flat[0].numel(), device=tokens.device).view(flat.shape[1:]).expand_as(flat)
     if keep is None or keep >= flat.shape[2]:
         return flat, positions
-    counts = torch.zeros(len(tokens), codebook_size, device=tokens.device)
-    counts.scatter_add_(1, flat.flatten(1), torch.ones_like(flat.flatten(1), dtype=counts.dtype))
-    frequency = counts.gather(1, flat.flatten(1)).view_as(flat)
+    codes = flat.flatten(1)
+    ordered, order = codes.sort(dim=1)  # the same codes are neighbors, a run each, however large the codebook
+    run = F.pad((ordered[:, 1:] != ordered[:, :-1]).cumsum(dim=1), (1, 0))
+    counts = torch.zeros_like(run).scatter_add_(1, run, torch.ones_like(run))
+    frequency = torch.empty_like(run).scatter_(1, order, counts.gather(1, run)).view_as(flat)
     selected = frequency.sort(dim=2, stable=True).indices[..., :keep]
     return flat.gather(2, selected), positions.gather(2, selected)

@@ -56,6 +56,16 @@ class KeyValues:
         return self.buffer[0, :, :, : self.filled], self.buffer[1, :, :, : self.filled]
 
 
+def check_heads(width: int, heads: int) -> None:
+    """Check that channels divide into heads.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    if heads < 1 or width % heads:
+        raise ValueError(f"a width of {width} does not divide into {heads} heads; give a multiple of them")
+
+
 class Attention(nn.Module):
     """Self-attention, over all tokens or causal.
 
@@ -68,8 +78,7 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int, causal: bool = False, dropout: float = 0.0) -> None:
         super().__init__()
-        if width % heads:
-            raise ValueError(f"a width of {width} does not divide into {heads} heads")
+        check_heads(width, heads)
         self.heads, self.causal, self.dropout = heads, causal, dropout
         self.inward, self.outward = nn.Linear(width, 3 * width), nn.Linear(width, width)
 

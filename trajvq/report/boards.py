@@ -11,7 +11,7 @@ import numpy as np
 from trajvq.metrics.details import ClipDetails
 from trajvq.metrics.figures import Figure, find, heading_of
 from trajvq.metrics.intervals import Interval, paired_difference
-from trajvq.metrics.scoreboard import NOTED_ROWS, TARGET, figures_of, is_number, value_of
+from trajvq.metrics.scoreboard import NOTED_ROWS, TARGET, figures_of, frames_of, is_number, value_of
 from trajvq.report.runs import RunRecord, runs_by_settings
 
 Rows = dict[str, dict[str, Any]]
@@ -85,6 +85,7 @@ class Board:
         clips: Number of scored clips.
         truth: ``stored``, ``tracked`` or ``judged``.
         dataset: Path of the dataset, if the runs use several.
+        frames: Context and horizon of a forecast, in words.
         columns: Figures of the columns.
         rows: Name, whether it is a model, and cells of each row.
         seeds: Names of runs that differ by their seed alone, with their tokenizers if they differ as well, and cells
@@ -102,6 +103,7 @@ class Board:
     clips: int
     truth: str
     dataset: str = ""
+    frames: str = ""
     columns: list[Figure] = field(default_factory=list)
     rows: list[tuple[str, bool, list[Cell]]] = field(default_factory=list)
     seeds: list[tuple[str, list[Cell]]] = field(default_factory=list)
@@ -121,18 +123,20 @@ class Board:
 def merge(runs: Sequence[RunRecord]) -> list[Board]:
     """Return a table for every task, dataset and split that a run was scored on, in the order of the runs.
 
+    Forecasts with another context or horizon have a table of their own, and so have those that do not tell theirs.
+
     Scoreboards that name no dataset, as an older version wrote them, are of the run's own, else of the first one.
     """
     scored = [Scored(run, name) for run in runs for name in run.boards]
     datasets = {one.dataset["sha256"]: one.dataset["path"] for one in scored if one.dataset}
     first = next(iter(datasets), "")
-    groups: dict[tuple[str, str, str], list[Scored]] = {}
+    groups: dict[tuple[str, str, str, str], list[Scored]] = {}
     for one in scored:
         sha256 = one.dataset["sha256"] if one.dataset else first
-        groups.setdefault((one.run.task, one.board["split"], sha256), []).append(one)
-    boards = [_merge_split(task, split, group) for (task, split, _), group in groups.items()]
+        groups.setdefault((one.run.task, one.board["split"], sha256, frames_of(one.board)), []).append(one)
+    boards = [_merge_split(task, split, group) for (task, split, *_), group in groups.items()]
     if len(datasets) > 1:
-        for board, (_, _, sha256) in zip(boards, groups, strict=True):
+        for board, (_, _, sha256, _) in zip(boards, groups, strict=True):
             board.dataset = datasets[sha256]
     return boards
 
@@ -142,7 +146,7 @@ def _merge_split(task: str, split: str, scored: Sequence[Scored]) -> Board:
     rows, models = _merge_rows(scored)
     own = {name: entry for one in reversed(scored) for name, entry in one.board.get("figures", {}).items()}
     figures = figures_of({"rows": rows, "figures": own})
-    board = Board(task, split, first["clips"], first["truth"])
+    board = Board(task, split, first["clips"], first["truth"], frames=frames_of(first))
     board.columns = [figure for figure in figures.values() if figure.display == "column"]
     board.rows = [(name, name in models, [_cell(figure, rows, name) for figure in board.columns]) for name in rows]
     board.seeds = [

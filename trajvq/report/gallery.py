@@ -11,7 +11,7 @@ from trajvq.io.arrays import Floats
 from trajvq.metrics.details import ClipDetails
 from trajvq.metrics.figures import heading_of
 from trajvq.report.runs import RunRecord
-from trajvq.report.sprites import render_sprite, with_error
+from trajvq.report.sprites import columns_of, render_sprite, with_error
 
 LIMIT = 7_500_000  # bytes of all clips together; the other parts of the page take well under 1 MB
 CAPTIONED = 3  # figures in the caption of a clip
@@ -37,6 +37,7 @@ class Gallery:
     split: str
     ranked_by: str
     frames: int
+    columns: int  # frames side by side in the picture of a clip
     width: int
     height: int
     cards: list[Card]
@@ -53,21 +54,26 @@ def galleries(runs: Sequence[RunRecord]) -> list[Gallery]:
 
 
 def _shorten(gallery: Gallery, share: float) -> Gallery:
-    count = max(1, int(len(gallery.cards) * share))
-    return replace(gallery, cards=gallery.cards[:count], left_out=len(gallery.cards) - count)
+    cards = gallery.cards[: max(1, int(len(gallery.cards) * share))]
+    return replace(gallery, cards=cards, left_out=gallery.left_out + len(gallery.cards) - len(cards))
 
 
 def _gallery(run: RunRecord, split: str, details: ClipDetails) -> Gallery:
     frames, _, height, width = next(iter(details.clips.values())).shape[1:]
-    cards = []
+    cards, columns = [], 0
     for position, row in enumerate(details.kept.tolist()):
         clips = with_error({name: clip[position] for name, clip in details.clips.items()})
+        columns = columns_of(clips)
+        if not columns:  # larger than any picture
+            continue
         caption = _caption(details, row)
         alt = f"{run.name}, {split}, {caption}: {', '.join(clips)}, {frames} frames from left to right"
         paths = {name: _rounded(path[position]) for name, path in details.paths.items()}
         cards.append(Card(caption, alt, render_sprite(clips), json.dumps(list(clips)), json.dumps(paths)))
     ranked_by = heading_of(next(iter(details.figures), ""))
-    return Gallery(run.name, run.task, split, ranked_by, frames, width, height, cards, 0, list(details.paths))
+    left_out = len(details.kept) - len(cards)
+    size = (frames, columns, width, height)
+    return Gallery(run.name, run.task, split, ranked_by, *size, cards, left_out, list(details.paths))
 
 
 def _caption(details: ClipDetails, row: int) -> str:

@@ -9,7 +9,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from trajvq.metrics.figures import Figure
-from trajvq.metrics.scoreboard import NOTED_ROWS, TARGET, figures_of, value_of
+from trajvq.metrics.scoreboard import NOTED_ROWS, TARGET, figures_of, frames_of, value_of
 
 WIDTH = 120  # columns of a table that is not printed to a terminal
 
@@ -49,6 +49,7 @@ def scoreboard_table(board: Mapping[str, Any], upright: bool = False, intervals:
     for end in ("low", "high") if ends and intervals else ():
         cells[f"  95 % {end}"] = [f.text(ends[f.name][end]) if f.name in ends else "" for f in columns]
     title = f"{board['task']} · {board['split']} · {board['clips']} clips · truth {board['truth']}"
+    title += f" · {frames_of(board)}" if frames_of(board) else ""
     title += f" · {board['dataset']['path']}" if "dataset" in board else ""
     notes = {
         label: [f"{f.heading} {f.text(row[f.name])}" for f in figures.values() if f.display == "note" and f.name in row]

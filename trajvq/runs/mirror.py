@@ -18,7 +18,7 @@ LAST, BEFORE, BEST = (f"checkpoints/{name}" for name in (checkpoints.LAST, check
 SNAPSHOTS = ".mirror"  # folder in the run folder for the lock and for files that wait for their upload
 NAMES = re.compile(
     r"checkpoints/[A-Za-z0-9_][\w.=+-]*\.ckpt|config\.yaml|metrics\.csv|provenance\.json|wandb\.id|complete\.json"
-    r"|scoreboards/(?:[A-Za-z0-9_][\w.=+-]*/)?\w+\.(json|npz)"
+    r"|scoreboards/(?:\w[\w.=+-]*/)?\w+\.(json|npz)"  # as `board_folder` names them
 )
 
 say = rank_zero_only(print)

@@ -1,5 +1,7 @@
 """How training adapts to the number of clips: few are learned by heart in many passes."""
 
+import math
+
 import lightning as L
 
 FEW = 1_000  # training clips; with fewer of them dropout pays
@@ -11,24 +13,41 @@ def dropout_for(clips: int) -> float:
     return DROPOUT if clips < FEW else 0.0
 
 
-def limit_passes(trainer: L.Trainer, clips: int, batch_size: int, passes: int) -> str | None:
-    """Shorten the training if it would pass over its clips too often; validations move closer together.
-
-    Call it before loaders and optimizers are created. The same clips give the same steps, so a run that continues is
-    shortened alike.
+def clips_per_step(trainer: L.Trainer, clips: int, batch_size: int) -> int:
+    """Return the clips of a step: of all processes, and of all batches whose gradients it adds.
 
     Args:
         trainer: Of the run.
         clips: N, of the training.
-        batch_size: Clips of a batch, those of all processes.
+        batch_size: Clips of a batch of one process; all of them where there are fewer.
+    """
+    return min(batch_size * trainer.world_size, clips) * trainer.accumulate_grad_batches
+
+
+def limit_passes(
+    trainer: L.Trainer, clips: int, per_step: int, passes: int, step: int = 0, clips_read: int = 0
+) -> str | None:
+    """Shorten the training if it would pass over its clips too often; validations move closer together.
+
+    Call it before loaders and optimizers are created, and after a checkpoint is loaded. The same clips give the same
+    steps, so a run that continues is shortened alike. One that continues with batches of another size makes the passes
+    that remain with these.
+
+    Args:
+        trainer: Of the run.
+        clips: N, of the training.
+        per_step: See `clips_per_step`.
         passes: Over the clips, at most; but at least one step between two validations.
+        step: Of the checkpoint that the run continues from; 0 for a new run.
+        clips_read: Before that step, in steps of any size.
 
     Returns:
         What was changed, in a line; None for nothing.
     """
     most, interval, batches = trainer.max_steps, trainer.val_check_interval, trainer.accumulate_grad_batches
     validations = max(most * batches // interval, 1) if isinstance(interval, int) else 1
-    between = max(round(passes * clips / (min(batch_size, clips) * batches * validations)), 1)  # steps
+    total = (passes * clips - clips_read + step * per_step) / per_step  # exact where the size stays
+    between = max(round(total / validations), math.ceil(step / validations), 1)  # steps
     steps = between * validations
     if steps >= most:
         return None

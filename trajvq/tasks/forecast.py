@@ -225,6 +225,8 @@ class Forecast(GeneratorTask):
             self.scoreboards[split] = {
                 "clips": len(numbers[split]),
                 "truth": "stored" if "pixel" in clips.columns else "tracked",
+                "context": self.context,
+                "horizon": self.horizon,
                 "rows": rows,
                 "remarks": [*remarks[split], *self.remarks],
                 "details": forecast_details(clips, tracks, numbers[split], self.context, self._predict),

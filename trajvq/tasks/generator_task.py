@@ -9,7 +9,7 @@ from torch import nn
 from trajvq.augment import PathSymmetries, path_symmetries
 from trajvq.models.generator import Generator
 from trajvq.models.trajectory_model import AdaptiveTrajectory
-from trajvq.tasks.few_clips import dropout_for, limit_passes
+from trajvq.tasks.few_clips import clips_per_step, dropout_for, limit_passes
 from trajvq.tasks.token_task import TokenTask
 from trajvq.tasks.trajectory_choice import look_at
 from trajvq.tokens.protocol import module_of, spec_of
@@ -44,11 +44,13 @@ class GeneratorTask(TokenTask):
         rates = {"learning_rate": learning_rate, "matrix_learning_rate": matrix_learning_rate}
         super().__init__(tokenizer_ckpt, network, **rates, **settings)
         self.trajectory, self.max_passes = trajectory, max_passes
+        self.loaded_step, self.clips_read = 0, 0  # of the checkpoint that the run continues from
+        self.shift = 0.0  # see `WarmupCosine`
 
     @property
     def progress(self) -> float:
         """Share of the training that is done, 0 to 1."""
-        return self.global_step / self.total_steps
+        return max((self.global_step + self.shift) / (self.total_steps + self.shift), 0.0)
 
     @property
     def generator(self) -> Generator:
@@ -62,20 +64,41 @@ class GeneratorTask(TokenTask):
             self._adapt_to_number()
         super().setup(stage)
 
+    @property
+    def _clips(self) -> int:
+        """Number of training clips."""
+        clips = len(self.data.clips("train"))
+        return min(self.data.train_clips or clips, clips)
+
+    @property
+    def _clips_per_step(self) -> int:
+        return clips_per_step(self.trainer, self._clips, self.data.batch_size)
+
     def _adapt_to_number(self) -> None:
-        """Choose the dropout of parts that leave it open, and the steps, by the number of training clips."""
-        data, trainer = self.data, self.trainer
-        clips = len(data.clips("train"))
-        clips = min(data.train_clips or clips, clips)
+        """Choose the dropout of parts that leave it open by the number of training clips."""
         for part in (self.generator.tokens, self.generator.trajectory, self.generator.denoiser):
             if part is not None and getattr(part, "dropout", None) == "auto":
-                part.dropout = dropout_for(clips)  # type: ignore[assignment]
+                part.dropout = dropout_for(self._clips)  # type: ignore[assignment]
         self.hparams["network"] = spec_of(self.network)
+
+    def configure_optimizers(self) -> Any:
+        """Shorten the training where clips are few. A checkpoint, if any, is loaded by now."""
+        step, read = self.loaded_step, self.clips_read
+        line = None
         if self.max_passes is not None:
-            line = limit_passes(trainer, clips, data.batch_size * trainer.world_size, self.max_passes)
-            if line:
-                self.total_steps = trainer.max_steps
-                self._say(line)
+            line = limit_passes(self.trainer, self._clips, self._clips_per_step, self.max_passes, step, read)
+        if line:
+            self.total_steps, self.shift = self.trainer.max_steps, read / self._clips_per_step - step
+            self._say(line)
+        configured = super().configure_optimizers()
+        configured["lr_scheduler"]["scheduler"].shift = self.shift
+        return configured
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Store how many clips the training has read; see `TokenTask.on_save_checkpoint`."""
+        super().on_save_checkpoint(checkpoint)
+        steps = checkpoint["global_step"] - self.loaded_step
+        checkpoint["clips_read"] = self.clips_read + steps * self._clips_per_step
 
     def configure_model(self) -> None:
         """Choose whether to model a trajectory, before the layers are created; see `TokenTask.configure_model`.
@@ -127,6 +150,9 @@ class GeneratorTask(TokenTask):
             self.hparams["network"] = spec_of(self.network)
             self._build_again()
         super().on_load_checkpoint(checkpoint)
+        if self._trainer is not None and self.trainer.state.fn == "fit":
+            self.loaded_step = checkpoint["global_step"]
+            self.clips_read = checkpoint.get("clips_read", self.loaded_step * self._clips_per_step)
 
     def _take_over(self, objects: int | Literal["auto"]) -> None:
         """Take over the number of objects of the training, where the config leaves it open."""
@@ -141,7 +167,7 @@ class GeneratorTask(TokenTask):
 
     def _build_again(self) -> None:
         if self.layout is not None:
-            self.build(self.layout, self.classes)
+            self._build(self.layout, self.classes)
 
     def _leave_out_trajectory(self) -> None:
         self.network: nn.Module = Generator(self.generator.tokens)

@@ -87,8 +87,16 @@ class TokenTask(Task):
         return weights
 
     def _build(self, layout: TokenLayout, classes: list[str]) -> None:
+        """Create the layers.
+
+        Raises:
+            UserError: If the network refuses its settings.
+        """
         self.layout, self.classes = layout, list(classes)
-        self.build(layout, self.classes)
+        try:
+            self.build(layout, self.classes)
+        except ValueError as error:
+            raise UserError(f"model.network cannot be built: {error}") from error
 
     def setup(self, stage: str) -> None:
         """Check that the dataset's clips have the tokens and classes that the network was built for.

@@ -25,6 +25,13 @@ def test_the_pixels_of_a_style_never_change(preset: str) -> None:
     assert hashlib.sha256(video.tobytes()).hexdigest() == GOLDEN[preset]
 
 
+@pytest.mark.parametrize(("frames", "size"), [(15, 65), (3, 33), (2, 33), (4, 33), (4, 32)])
+def test_noise_is_for_clips_of_any_number_of_pixels(frames: int, size: int) -> None:
+    video = make_clips(0, "train", 0, 4, frames, size, "hard")["video"]
+    assert (video[2:] == make_clips(0, "train", 2, 4, frames, size, "hard")["video"]).all()
+    assert len({clip.tobytes() for clip in video}) == 4
+
+
 def test_the_benchmark_is_generated_pixel_for_pixel(tmp_path: Path) -> None:
     manifest = generate(tmp_path / "bench", preset="bench-v1", progress=False)
     for split, expected in PRESETS["bench-v1"].pixels.items():

@@ -57,6 +57,13 @@ def test_a_causal_first_latent_frame_covers_one_frame() -> None:
     assert usage.compute()["counts"]["object"].tolist() == [1, 1, 0]
 
 
+@pytest.mark.parametrize("outside", [(-0.5, 12.0), (12.0, 32.0), (40.0, -30.0)])
+def test_an_object_outside_the_picture_is_in_no_cell(outside: tuple[float, float]) -> None:
+    usage = CodeUsage(16, (1, 8, 8))
+    usage.update(torch.arange(16).view(1, 1, 4, 4), torch.tensor([outside, (12.0, 31.9)]).view(1, 1, 2, 2))
+    assert usage.compute()["counts"]["object"].nonzero().flatten().tolist() == [13]
+
+
 def test_the_probe_reads_linear_features_only() -> None:
     generator = torch.Generator().manual_seed(0)
     features, label = torch.randn(600, 8, generator=generator), torch.randint(0, 3, (600,), generator=generator)

@@ -3,6 +3,7 @@
 N clips, T frames, K objects, H rows, W columns. All pixel arithmetic uses integers.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.data.synthetic.random import raw_bits, uniforms
+from trajvq.data.synthetic.random import BLOCK, raw_bits, uniforms
 from trajvq.data.synthetic.ranges import Range
 from trajvq.data.synthetic.render import render_discs
 from trajvq.io.arrays import Bytes, Floats
@@ -235,12 +236,13 @@ class Hard(Style):
     def _add_light_and_noise(scene: Scene, video: Bytes, params: dict[str, Floats]) -> None:
         """Change the brightness over time and add noise: the sum of four uniform bytes, close to Gaussian."""
         frames, pixels = video.shape[1], video[0].size
+        count = math.ceil(pixels / (2 * BLOCK)) * BLOCK  # numbers of a clip, two pixels each
         ramp = np.linspace(-0.5, 0.5, frames)
         gain = np.rint(1024 * (1 + params["light"][:, None] * ramp)).astype(np.int32)
         noise_scale = np.rint(params["noise"] * 1024 / 147.8).astype(np.int32)  # the sum's own deviation is 147.8
         for number, clip in enumerate(video):
-            bits = raw_bits(scene.seed, f"{scene.split}/noise", (scene.start + number) * pixels // 2, pixels // 2)
-            noise = bits.view(np.uint8).reshape(-1, 4).sum(axis=1, dtype=np.int32) - 510
+            bits = raw_bits(scene.seed, f"{scene.split}/noise", (scene.start + number) * count, count)
+            noise = bits.view(np.uint8).reshape(-1, 4)[:pixels].sum(axis=1, dtype=np.int32) - 510
             levels = clip * gain[number][:, None, None, None] + noise.reshape(clip.shape) * noise_scale[number] + 512
             clip[:] = np.clip(levels >> 10, 0, 255)
 

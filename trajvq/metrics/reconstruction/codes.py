@@ -66,14 +66,17 @@ class CodeUsage(Metric):
         self.table = [_merged(torch.cat([*self.table, *new]))]
 
     def _of_objects(self, tokens: Tensor, pixel: Tensor) -> Tensor:
-        """Return the tokens of the cells that hold an object. A causal first latent frame covers a single frame."""
-        located = pixel.isfinite().all(dim=-1)
+        """Return the tokens of the cells that hold an object. A causal first latent frame covers a single frame.
+
+        An object whose center is outside the picture is in no cell.
+        """
+        size = pixel.new_tensor([tokens.shape[3] * self.strides[2], tokens.shape[2] * self.strides[1]])
+        located = ((pixel >= 0) & (pixel < size)).all(dim=-1)  # NaN is neither
         clip, frame = torch.nonzero(located, as_tuple=True)[:2]
-        _, frames, rows, columns, _ = tokens.shape
-        before = frames * self.strides[0] - pixel.shape[1]
+        before = tokens.shape[1] * self.strides[0] - pixel.shape[1]
         x, y = (pixel[located] / pixel.new_tensor([self.strides[2], self.strides[1]])).long().unbind(-1)
         latent = (frame + before) // self.strides[0]
-        cell = torch.stack([clip, latent, y.clamp(0, rows - 1), x.clamp(0, columns - 1)], dim=-1)
+        cell = torch.stack([clip, latent, y, x], dim=-1)
         b, t, h, w = torch.unique(cell, dim=0).unbind(-1)
         return tokens[b, t, h, w]
 

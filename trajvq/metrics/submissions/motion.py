@@ -47,7 +47,8 @@ def score_forecasts(path: Path, clips: Clips, context: int) -> dict[str, Any]:
     board, _ = forecast_rows(baselines, clips.split, predictions, context)
     remarks = [*forecast_remarks(baselines, predictions, context), *submission.remarks()]
     truth_is = "stored" if "pixel" in clips.columns else "tracked"
-    return {"clips": len(clips), "truth": truth_is, "rows": board, "remarks": remarks}
+    frames = {"context": context, "horizon": clips.shape[0] - context}
+    return {"clips": len(clips), "truth": truth_is, **frames, "rows": board, "remarks": remarks}
 
 
 def _baselines(clips: Clips) -> Baselines:

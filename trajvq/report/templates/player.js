@@ -1,5 +1,5 @@
 "use strict";
-// Plays the clips. Each picture holds T frames side by side, one row per clip; all clips show the same frame.
+// Plays the clips. A picture holds bands of frames side by side, one row per video; all clips show the same frame.
 (() => {
   const SCALE = 4, GAP = 2, PER_SECOND = 8, COLORS = ["#30a46c", "#e5484d", "#0090ff", "#f5a623"];
   const controls = document.getElementById("controls");
@@ -12,7 +12,7 @@
 
   function player(figure) {
     const image = figure.querySelector("img"), data = figure.dataset;
-    const [frames, width, height] = [data.frames, data.width, data.height].map(Number);
+    const [frames, columns, width, height] = [data.frames, data.columns, data.width, data.height].map(Number);
     const rows = JSON.parse(data.rows);
     const paths = Object.values(JSON.parse(data.paths)).map((samples, k) => ({ samples, color: COLORS[k % 4] }));
     paths.sort((a, b) => b.samples.length - a.samples.length);  // fans below single paths
@@ -58,7 +58,8 @@
         context.beginPath();
         context.rect(left * SCALE, 0, width * SCALE, height * SCALE);
         context.clip();
-        context.drawImage(image, at * width, row * height, width, height, left * SCALE, 0, width * SCALE, height * SCALE);
+        const x = (at % columns) * width, y = (Math.floor(at / columns) * rows.length + row) * height;
+        context.drawImage(image, x, y, width, height, left * SCALE, 0, width * SCALE, height * SCALE);
         if (name !== "error") {
           paths.forEach(({ samples, color }) =>
             samples.forEach((points) => plot(points, at, left, color, samples.length > 1)));
