@@ -12,6 +12,7 @@ B clips, T frames, N tokens of a clip in the order of the grid, L object tokens,
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -44,8 +45,8 @@ class AutoregressiveTokens(nn.Module):
         random_orders_until: Share of the training after which all clips are learned in the order of the grid. Until
             then the probability of a random order, a new one for each clip and step, falls from 1 to 0. The context
             comes first in any order. 0 for the order of the grid throughout.
-        neighbors: Tell each token which codes lie next to it, as far as they are known. Without tracks, half as many
-            steps reach the same likelihood.
+        neighbors: Tell each token which codes lie next to it, as far as they are known: without tracks, half as many
+            steps reach the same likelihood. ``auto``: where there are no tracks.
         later_temperature: Without tracks, the temperature is multiplied by this after the first latent frame. That one
             says what is in a clip, and a low temperature would leave the rare codes out in which an object begins.
     """
@@ -61,7 +62,7 @@ class AutoregressiveTokens(nn.Module):
         background_depth: int = 3,
         background_tokens: int | None = 48,
         random_orders_until: float = 0.0,
-        neighbors: bool = False,
+        neighbors: bool | Literal["auto"] = "auto",
         later_temperature: float = 1.0,
     ) -> None:
         super().__init__()
@@ -77,7 +78,8 @@ class AutoregressiveTokens(nn.Module):
         self.start = nn.Parameter(torch.randn(width) * 0.3)
         self.label = nn.Embedding(classes + 1, width)
         self.cells = CellFeatures(layout, width, self.radius, tracks, NUMBERS if appearance else 0)
-        self.neighborhood = Neighborhood(layout, width) if self.neighbors else None
+        neighbors = not tracks if self.neighbors == "auto" else self.neighbors
+        self.neighborhood = Neighborhood(layout, width) if neighbors else None
         self.transformer = TokenTransformer(width, self.depth, self.heads, causal=True, dropout=share(self.dropout))
         self.head = CodeHead(layout, width)
         background = (layout, width, self.background_width, self.background_depth, share(self.dropout))
