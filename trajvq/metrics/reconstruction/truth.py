@@ -144,8 +144,11 @@ def _tracked(video: Bytes, background: Bytes) -> Truth:
     objects = find_objects(video, background)
     tracks = objects.tracks
     valid = np.asarray(np.isfinite(tracks.pixel).all(axis=-1))
-    strongest = np.median(contrast_of(video, background).max(axis=(2, 3)), axis=1).astype(np.float64)
-    contrast = np.where(np.asarray(valid.any(axis=1)), strongest[:, None], np.nan)
+    strongest = contrast_of(video, background).max(axis=(2, 3))
+    contrast = np.full((len(video), valid.shape[2]), np.nan)
+    for clip in np.flatnonzero(valid.any(axis=(1, 2))):
+        with_objects = valid[clip].any(axis=1)  # the others show noise, which is no contrast of objects
+        contrast[clip, valid[clip].any(axis=0)] = np.median(strongest[clip, with_objects])
     return Truth(
         video, background, tracks.pixel, tracks.radius, contrast, objects.peak, valid, objects.labels, tracked=True
     )
