@@ -256,3 +256,9 @@ def test_a_film_in_which_nothing_moves_is_said_in_words_and_is_no_fault(tmp_path
     assert main(["data", "import-videos", str(tmp_path / "flat.npy"), "--out", str(out), "--axes=THWC"]) == 0
     assert main(["data", "verify", str(out)]) == 0
     assert "all pixels have the same color, so nothing moves" in warnings(out)
+
+
+def test_small_objects_on_wide_textures_are_where_they_are_stored(tmp_path: Path) -> None:
+    sizes = dict.fromkeys(SIZES, 4) | {"train": 40}
+    generate(tmp_path / "wide", sizes, preset="hard", size=(256, 64), progress=False)
+    assert faults(tmp_path / "wide") == warnings(tmp_path / "wide") == ""

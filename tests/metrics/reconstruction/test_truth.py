@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.scenes import scene
+from trajvq.data.synthetic.render import render_discs
 from trajvq.io.video import to_float
 from trajvq.metrics.reconstruction.objects import clip_figures
 from trajvq.metrics.reconstruction.truth import truth_of
@@ -38,3 +39,19 @@ def test_the_contrast_of_tracked_objects_is_that_of_frames_with_objects(frames: 
     figures = clip_figures(truth, residue)
     assert not figures["surplus"].any()
     assert figures["visible"][truth.valid].all()
+
+
+@pytest.mark.parametrize("size", [(64, 64), (64, 256)])
+def test_the_contrast_with_a_texture_is_that_of_the_object_however_small_its_share(size: tuple[int, int]) -> None:
+    texture = np.random.default_rng(0).integers(200, 206, (1, 1, 3, *size)).astype(np.uint8)
+    video = np.repeat(texture, 16, axis=1)
+    pixel, radius, color = np.full((1, 16, 2), 20.5), np.full((1, 16), 2.0), np.zeros((1, 3), dtype=np.uint8)
+    render_discs(video, pixel, radius, color)
+    video[:, :, :, 40:42, 40:42] -= 20  # something faint, of fewer pixels than the object
+    columns = {"pixel": pixel[:, :, None], "radius": radius[..., None], "color": color[:, None]}
+    columns["background"] = texture[:, 0]
+    truth = truth_of(
+        {name: torch.from_numpy(value) for name, value in columns.items()}
+        | {"video": to_float(torch.from_numpy(video))}
+    )
+    np.testing.assert_allclose(truth.contrast, 203 / 255, atol=0.02)
