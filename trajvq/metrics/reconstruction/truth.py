@@ -73,15 +73,15 @@ class Truth:
         return np.asarray(ndimage.maximum_filter(self.numbers > 0, (1, window, window)))
 
     @cached_property
-    def area(self) -> NDArray[np.bool_]:
-        """``(N, T, K, H, W)``: pixels of the objects, as `object_area` finds them; computed once for all rows."""
+    def area(self) -> NDArray[np.int64]:
+        """``(P,)`` pixels of the objects, as `object_area` finds them; computed once for all rows."""
         return object_area(self.video, self.background, self.pixel, self.radius, self.contrast)
 
     @cached_property
     def color_contrast(self) -> Floats:
         """``(N, T, K)`` difference between the mean colors of target and background over `area`, in [0, 1]."""
         difference = (self.video.astype(np.float32) - self.background) / 255
-        return color_difference(difference, self.area)
+        return color_difference(difference, self.area, self.radius.shape[2])
 
     @cached_property
     def pictures(self) -> tuple[Tensor, Moments]:
