@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import OOD
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.errors import DataError
-from trajvq.metrics.dataset.checks import Check
+from trajvq.metrics.dataset.checks import Check, SplitContents
+from trajvq.metrics.dataset.leaks import check_duplicates
 from trajvq.metrics.dataset.verify import verify
 
 SIZES = {"train": 40, "val": 8, "test": 8, **dict.fromkeys(OOD, 4)}
@@ -181,6 +183,21 @@ def test_repeated_paths_and_still_clips_are_warnings(folder: Path) -> None:
     assert not faults(folder)
     assert "train 5 and train 6" in warnings(folder)
     assert "train clip 20: nothing moves" in warnings(folder)
+
+
+def test_repeated_paths_are_counted_by_clip_and_not_by_pair() -> None:
+    rng, splits = np.random.default_rng(0), {}
+    for name, count in (("train", 1500), ("test", 500)):
+        pixel = 30 + rng.normal(0, 0.02, (count, 16, 1, 2))  # an object at rest
+        pixel[:5] += np.arange(1, 6)[:, None, None, None] + (name == "test") * 10  # but in no two of these
+        columns = {"pixel": pixel, "radius": np.ones((count, 16, 1)), "occluded": np.zeros((count, 16, 1), dtype=bool)}
+        digest = [f"{name} {number}".encode() for number in range(count)]
+        splits[name] = SplitContents(columns=columns, crc=list(range(count)), digest=digest)
+    tracemalloc.start()
+    (warning,) = check_duplicates(splits).warnings
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+    assert warning.startswith("1990 clips have the path of another one within 0.25 px, 1990 of them that of one in ano")
 
 
 def test_leaks_are_named(folder: Path, tmp_path: Path) -> None:
