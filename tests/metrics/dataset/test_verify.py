@@ -279,3 +279,18 @@ def test_small_objects_on_wide_textures_are_where_they_are_stored(tmp_path: Path
     sizes = dict.fromkeys(SIZES, 4) | {"train": 40}
     generate(tmp_path / "wide", sizes, preset="hard", size=(256, 64), progress=False)
     assert faults(tmp_path / "wide") == warnings(tmp_path / "wide") == ""
+
+
+def test_a_dataset_without_clips_is_refused_and_is_a_fault(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = [f"--{name}=0" for name in ("train", "val", "test", "ood")]
+    assert main(["data", "generate", "--out", str(tmp_path / "none"), *none]) != 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a dataset without clips is none; give at least one split 1 or more" in line
+    assert not (tmp_path / "none").exists()
+    manifest = read_manifest(folder)
+    for shard in folder.glob("*.h5"):
+        shard.unlink()
+    Manifest(**{**manifest.__dict__, "splits": {}}).write(folder)
+    assert faults(folder) == "the manifest names no clips; generate or import the dataset again"

@@ -54,6 +54,9 @@ def verify(folder: Path) -> list[Check]:
     except DataError as error:
         files.faults.append(str(error))
         return [files]
+    if not any(manifest.splits.values()):
+        files.faults.append("the manifest names no clips; generate or import the dataset again")
+        return [files]
     schema, pixels = Check("schema"), Check("checksums")
     entries = [entry for shards in manifest.splits.values() for entry in shards]
     names = {entry["file"] for entry in entries}
