@@ -59,6 +59,13 @@ def test_presets(script: ModuleType, preset: str, stored: bool) -> None:
     check(script, truth_from(columns, stored), (0.3 if preset == "hard" else TRACKER_ERROR) if stored else 0.0)
 
 
+@pytest.mark.parametrize("size", [(256, 64), (64, 160)])
+def test_small_objects_on_wide_textures(script: ModuleType, size: tuple[int, int]) -> None:
+    clips = make_clips(0, "test", 0, 12, 16, size, "hard")
+    columns = {name: torch.from_numpy(v) for name, v in clips.items() if v.dtype.kind != "S"}
+    check(script, truth_from(columns, stored=True), 0.3)
+
+
 @pytest.mark.parametrize("stored", [True, False])
 @pytest.mark.parametrize("objects", [1, 2, 3, 4])
 def test_several_objects(script: ModuleType, objects: int, stored: bool) -> None:

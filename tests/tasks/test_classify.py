@@ -18,9 +18,12 @@ from tests.toy_runs import EXTRA, SHORT, copy_run, options
 from trajvq.augment import ClipSymmetries
 from trajvq.callbacks import LastCheckpoint
 from trajvq.cli import main
-from trajvq.data.storage.manifest import read_manifest
+from trajvq.data.storage.manifest import Manifest, read_manifest
+from trajvq.data.storage.shards import shard_name
+from trajvq.data.storage.splits import write_split
 from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import OOD
+from trajvq.data.synthetic.scene import make_clips
 from trajvq.models import CausalTokenizer, TokenClassifier, TokenLayout
 from trajvq.tasks import Classify
 from trajvq.tokens import FrozenTokenizer
@@ -103,6 +106,23 @@ def test_a_split_of_one_clip_is_tested(finished: Path, common: list[str]) -> Non
         rows = json.loads((finished / f"scoreboards/few/{split}.json").read_text())["rows"]
         assert {"true_path", "model"} < set(rows)
         assert all(row["accuracy"]["value"] in (0, 1) for row in rows.values())
+
+
+def test_a_split_without_an_identifiable_clip_says_so(finished: Path, common: list[str]) -> None:
+    sizes = {"train": 8, "val": 8, "test": 8, **dict.fromkeys(OOD, 0)}
+    generate(Path("alike"), sizes, frames=8, size=32, progress=False)
+    clips = make_clips(0, "test", 0, 8, 8, 32)
+    clips["identifiable"][:] = False
+    manifest = read_manifest(Path("alike"))
+    fresh = Manifest(**{**manifest.__dict__, "splits": {k: v for k, v in manifest.splits.items() if k != "test"}})
+    Path("alike", shard_name("test", 0)).unlink()
+    write_split(Path("alike"), fresh, "test", ({name: c[k] for name, c in clips.items()} for k in range(8)))
+    fresh.write(Path("alike"))
+    assert main(["test", *common, "--data.path=alike", "--model.total_steps=1", "--data.test_splits=[val,test]"]) == 0
+    for split, remarks in (("val", 0), ("test", 1)):
+        board = json.loads((finished / f"scoreboards/alike/{split}.json").read_text())
+        assert sum("accuracy_identifiable is left out" in remark for remark in board["remarks"]) == remarks
+        assert all(("accuracy_identifiable" in row) == (remarks == 0) for row in board["rows"].values())
 
 
 def test_the_tokenizer_is_the_same_after_training_and_in_no_checkpoint(

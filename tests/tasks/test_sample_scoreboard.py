@@ -45,6 +45,10 @@ def clips_of(folder: Path, split: str, sigma: float = 0.05) -> RealClips:
     return RealClips(clips, TrackedClips(tokens, clips.columns["label"].numpy(), tracks))
 
 
+def replace_tokens(clips: RealClips, tokens: Tensor) -> RealClips:
+    return RealClips(clips.clips, TrackedClips(tokens, clips.tracked.label, clips.tracked.tracks))
+
+
 @pytest.fixture(scope="module")
 def train(folder: Path) -> TrainingClips:
     """The training clips in the first version and in another one, rotated."""
@@ -112,6 +116,20 @@ def test_copies_of_any_version_cry_out_and_copies_of_val_do_not(
     assert len(set(clip.tolist())) == 8
     assert (version_of == 1).all()
     assert rows["model"]["memorization_path"] == rows["model"]["memorization_tokens"] == pytest.approx(1)
+
+
+def test_memorization_is_left_out_where_val_is_itself_copied(folder: Path, train: TrainingClips) -> None:
+    val, first = clips_of(folder, "val"), train.tokens[:, 0].clone()
+    first[: EACH // 3] = val.tracked.tokens[: EACH // 3]  # the others are new
+    repeated = SampleScoreboard(train, replace_tokens(val, first), LAYOUT, None)
+    real = clips_of(folder, "test")
+    rows = repeated.compute(real, {"model": real.tracked})
+    assert "memorization_path" in rows["model"]
+    for row in rows.values():
+        assert not {"memorization_tokens", "nearer_tokens"} & row.keys()
+    assert [line for line in repeated.remarks(real) if "memorization" in line] == [
+        "memorization of tokens is left out: half of val or more are copies of training clips"
+    ]
 
 
 def test_one_color_for_all_loses_more_than_half_of_the_coverage(folder: Path, board: SampleScoreboard) -> None:

@@ -12,6 +12,9 @@ BINS = 32  # levels a channel that colors are rounded to before they are compare
 SPAN = 256  # levels that are told apart; normalized clips reach beyond [0, 1]
 PLAIN = 0.5  # share of a clip's pixels that must have one color for it to be the background
 SAMPLED_PIXELS = 4096  # of each clip, approximately, that are searched for that color
+LONG = 64  # frames; a longer clip is searched in about `SAMPLED_FRAMES` of them, so that enough rows are left
+SAMPLED_FRAMES = 16
+LEAST_SIDE = 8  # rows and columns that are searched in any clip, so that a border is no large part of them
 DIFFERENCE_CAP = 0.06  # on differences before they are averaged, so that an object hardly changes its frame's mean
 STANDOUT_RATIO = 3.0  # of an object's difference to the mean difference of its frame
 
@@ -28,8 +31,7 @@ def estimate_background(video: Tensor) -> Tensor:
     Returns:
         float ``(B, 3, 1, H, W)``, in the same units.
     """
-    step = max(int((video[0, 0].numel() / SAMPLED_PIXELS) ** 0.5), 1)
-    pixels_BCP = video[..., ::step, ::step].flatten(2)
+    pixels_BCP = _sampled(video).flatten(2)
     coarse = (pixels_BCP * (BINS - 1)).round().long().clamp(-SPAN // 2, SPAN // 2 - 1)
     code_BP = (coarse[:, 0] * SPAN + coarse[:, 1]) * SPAN + coarse[:, 2]
     common_BP = code_BP == code_BP.mode(dim=1, keepdim=True).values
@@ -45,6 +47,16 @@ def estimate_background(video: Tensor) -> Tensor:
         else:
             background.append(_median(clip.unbind(dim=1))[:, None])
     return torch.stack(background)
+
+
+def _sampled(video: Tensor) -> Tensor:
+    """Return about 4096 pixels of each clip, in a regular pattern: ``(B, 3, t, h, w)`` of ``(B, 3, T, H, W)``."""
+    frames, height, width = video.shape[2:]
+    if frames > LONG:
+        video = video[:, :, :: frames // SAMPLED_FRAMES]
+    step = int((video[0, 0].numel() / SAMPLED_PIXELS) ** 0.5)
+    step = max(min(step, height // LEAST_SIDE, width // LEAST_SIDE), 1)
+    return video[..., ::step, ::step]
 
 
 def _common_color(pixels: Tensor, common: Tensor) -> Tensor:

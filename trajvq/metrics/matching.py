@@ -18,6 +18,7 @@ COLOR_PENALTY = 60.0  # px by which a pair seems farther apart for each unit of 
 RADIUS_PENALTY = 1.0  # the same for each px of radius
 AHEAD = 2  # frames that an object which nothing shows is expected to go on; further, more objects are lost
 LINKING = 2  # changes with what `link` does, so that linked tracks in caches are made again
+PAIRS = 2**18  # of positions that are compared at a time
 FORBIDDEN = 1e6  # cost of a pair that is no match; higher than all matches of a frame together
 
 
@@ -84,9 +85,19 @@ def assign(
     if not frames * shape[-1] * columns:
         return np.full(shape, -1)
     first, second = first.reshape(frames, shape[-1], 2), second.reshape(frames, columns, 2)
+    more = None if penalty is None else penalty.reshape(frames, shape[-1], columns)
+    index = np.full(first.shape[:2], -1)
+    step = max(PAIRS // (shape[-1] * columns), 1)  # frames at a time: a noisy one makes all of them large
+    for block in (slice(start, start + step) for start in range(0, frames, step)):
+        index[block] = _assign(first[block], second[block], limit, None if more is None else more[block])
+    return index.reshape(shape)
+
+
+def _assign(first: Floats, second: Floats, limit: float, penalty: Floats | None) -> NDArray[np.int64]:
+    """Return `assign` of F frames: ``(F, K)`` of ``(F, K, 2)``, ``(F, M, 2)`` and ``(F, K, M)``."""
     distance = np.linalg.norm(first[:, :, None] - second[:, None], axis=-1)
     near = distance <= limit  # false for NaN
-    cost = distance if penalty is None else distance + penalty.reshape(distance.shape)
+    cost = distance if penalty is None else distance + penalty
     # A pair that has no alternative needs no search.
     clear = near & (near.sum(axis=2, keepdims=True) == 1) & (near.sum(axis=1, keepdims=True) == 1)
     index = np.where(clear.any(axis=2), clear.argmax(axis=2), -1)
@@ -94,7 +105,7 @@ def assign(
         rows, chosen = linear_sum_assignment(np.where(near[row], cost[row], FORBIDDEN))
         kept = near[row][rows, chosen]
         index[row, rows[kept]] = chosen[kept]
-    return index.reshape(shape)
+    return index
 
 
 def link(tracks: Tracks, limit: float = MATCH_DISTANCE) -> Tracks:

@@ -22,6 +22,7 @@ from trajvq.tasks.token_task import TokenTask
 from trajvq.tasks.tracks import TrackTraining, class_loss, classify_tracks, normalized, track_loss
 
 Predictions = dict[str, Tensor]
+UNIDENTIFIABLE = "accuracy_identifiable is left out: no clip has a motion that determines its class"
 
 
 class Classify(TokenTask):
@@ -140,7 +141,7 @@ class Classify(TokenTask):
                 "clips": len(part["label"]),
                 "truth": "stored",
                 "rows": rows[split],
-                "remarks": self.remarks,
+                "remarks": [*self.remarks, *([] if part["identifiable"].any() else [UNIDENTIFIABLE])],
                 "details": self._details(split, part),
             }
             self.log(f"{split}/accuracy", model["accuracy"]["value"])

@@ -12,7 +12,7 @@ from trajvq.io.arrays import Floats
 from trajvq.metrics.intervals import Interval, rate_of_objects, wilson
 from trajvq.metrics.sampling.appearance import matching_appearance
 from trajvq.metrics.sampling.description import parameter_bits
-from trajvq.metrics.sampling.memorization import Nearest, memorization, nearest_paths, nearest_tokens
+from trajvq.metrics.sampling.memorization import Nearest, is_apart, memorization, nearest_paths, nearest_tokens
 from trajvq.metrics.sampling.objects import Objects, shown_in, without_gaps
 from trajvq.metrics.sampling.physics import Physics, object_count, visible_frames
 from trajvq.metrics.sampling.prdc import Features, density_and_coverage
@@ -141,13 +141,16 @@ class SampleScoreboard:
         on_val = "the row reconstructed lacks what would compare val with itself: the judge is calibrated on val"
         alone = "coverage and density are left out: a split of one clip has no neighborhoods"
         single = "gan_train and gan_test are left out: they need two classes"
+        copied = "half of val or more are copies of training clips"
+        repeats = [f"memorization of {name} is left out: {copied}" for name in self._spaces if not self._compares(name)]
         if not self.val.matched.judged:
-            return [f"figures of objects are left out: {UNJUDGED}"]
+            return [f"figures of objects are left out: {UNJUDGED}", *repeats]
         return [
             *(self.physics.remarks if self.physics else ["no class match and no physics residual: no classes"]),
             *([on_val] if real.clips.split == "val" else []),
             *([alone] if len(real.tracked.label) < 2 else []),
             *([single] if len(self.classes) < 2 else []),
+            *repeats,
         ]
 
     def _copies(self) -> Figures:
@@ -160,10 +163,18 @@ class SampleScoreboard:
         copy, row = np.nonzero((train.clip == clip[:, None]) & (train.version == version[:, None]))
         return self._memorization(self._nearest_of(train.paths[row] + shift[copy], copy, train.tokens[clip, version]))
 
+    @property
+    def _spaces(self) -> tuple[str, ...]:
+        """What samples and training clips are compared by."""
+        return ("path", "tokens") if self.val.matched.judged else ("tokens",)
+
+    def _compares(self, space: str) -> bool:
+        return is_apart(getattr(self.nearest_val, space))
+
     def _memorization(self, nearest: Neighbors) -> Figures:
         figures: Figures = {}
-        clips = {"path": nearest.clip} if self.val.matched.judged else {}
-        for space, clip in {**clips, "tokens": np.arange(len(nearest.tokens.distance))}.items():
+        clips = {"path": nearest.clip, "tokens": np.arange(len(nearest.tokens.distance))}
+        for space, clip in ((name, clips[name]) for name in self._spaces if self._compares(name)):
             ratio, nearer = memorization(getattr(nearest, space), getattr(self.nearest_val, space))
             figures |= {f"memorization_{space}": ratio, f"nearer_{space}": rate_of_objects(nearer, clip)}
         return figures

@@ -1,5 +1,6 @@
 """Classification figures: none counts as wrong, batches do not matter, and baselines do what their name says."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,13 @@ def test_figures_count_none_of_the_classes_as_wrong() -> None:
     assert {name: rate["value"] for name, rate in figures["per_class"].items()} == {"a": 0.5, "b": 1.0, "c": 0.5}
     assert figures["confusion"] == [[1, 1, 0, 0], [0, 2, 0, 0], [0, 0, 1, 1]]
     assert "ece" not in figures
+
+
+def test_without_a_clip_whose_class_can_be_seen_the_accuracy_over_them_is_left_out() -> None:
+    label = torch.tensor([0, 1])
+    figures = class_figures(label, label, CLASSES, torch.zeros(2, dtype=torch.bool))
+    assert "accuracy_identifiable" not in figures
+    json.dumps(figures, allow_nan=False)
 
 
 def test_calibration_is_the_gap_between_confidence_and_accuracy() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from trajvq.data.synthetic.generate import generate
 from trajvq.data.synthetic.presets import OOD
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.errors import DataError
-from trajvq.metrics.dataset.checks import Check
+from trajvq.metrics.dataset.checks import Check, SplitContents
+from trajvq.metrics.dataset.leaks import check_duplicates
 from trajvq.metrics.dataset.verify import verify
 
 SIZES = {"train": 40, "val": 8, "test": 8, **dict.fromkeys(OOD, 4)}
@@ -183,6 +185,21 @@ def test_repeated_paths_and_still_clips_are_warnings(folder: Path) -> None:
     assert "train clip 20: nothing moves" in warnings(folder)
 
 
+def test_repeated_paths_are_counted_by_clip_and_not_by_pair() -> None:
+    rng, splits = np.random.default_rng(0), {}
+    for name, count in (("train", 1500), ("test", 500)):
+        pixel = 30 + rng.normal(0, 0.02, (count, 16, 1, 2))  # an object at rest
+        pixel[:5] += np.arange(1, 6)[:, None, None, None] + (name == "test") * 10  # but in no two of these
+        columns = {"pixel": pixel, "radius": np.ones((count, 16, 1)), "occluded": np.zeros((count, 16, 1), dtype=bool)}
+        digest = [f"{name} {number}".encode() for number in range(count)]
+        splits[name] = SplitContents(columns=columns, crc=list(range(count)), digest=digest)
+    tracemalloc.start()
+    (warning,) = check_duplicates(splits).warnings
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+    assert warning.startswith("1990 clips have the path of another one within 0.25 px, 1990 of them that of one in ano")
+
+
 def test_leaks_are_named(folder: Path, tmp_path: Path) -> None:
     from trajvq.data.synthetic.render import render_discs
 
@@ -256,3 +273,24 @@ def test_a_film_in_which_nothing_moves_is_said_in_words_and_is_no_fault(tmp_path
     assert main(["data", "import-videos", str(tmp_path / "flat.npy"), "--out", str(out), "--axes=THWC"]) == 0
     assert main(["data", "verify", str(out)]) == 0
     assert "all pixels have the same color, so nothing moves" in warnings(out)
+
+
+def test_small_objects_on_wide_textures_are_where_they_are_stored(tmp_path: Path) -> None:
+    sizes = dict.fromkeys(SIZES, 4) | {"train": 40}
+    generate(tmp_path / "wide", sizes, preset="hard", size=(256, 64), progress=False)
+    assert faults(tmp_path / "wide") == warnings(tmp_path / "wide") == ""
+
+
+def test_a_dataset_without_clips_is_refused_and_is_a_fault(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = [f"--{name}=0" for name in ("train", "val", "test", "ood")]
+    assert main(["data", "generate", "--out", str(tmp_path / "none"), *none]) != 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a dataset without clips is none; give at least one split 1 or more" in line
+    assert not (tmp_path / "none").exists()
+    manifest = read_manifest(folder)
+    for shard in folder.glob("*.h5"):
+        shard.unlink()
+    Manifest(**{**manifest.__dict__, "splits": {}}).write(folder)
+    assert faults(folder) == "the manifest names no clips; generate or import the dataset again"

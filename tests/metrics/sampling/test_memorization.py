@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from tests.metrics.sampling.paths import straight_paths
-from trajvq.metrics.sampling.memorization import keep_comparable, memorization, nearest_paths, nearest_tokens
+from trajvq.metrics.sampling.memorization import (
+    Nearest,
+    is_apart,
+    keep_comparable,
+    memorization,
+    nearest_paths,
+    nearest_tokens,
+)
 
 
 @pytest.mark.parametrize("turn", [lambda p: p, lambda p: 64 - p, lambda p: p[..., ::-1], lambda p: p[:, ::-1]])
@@ -79,3 +86,9 @@ def test_only_clips_of_the_training_tell_copies(
     remarks = keep_comparable(rows, trained_on, {"dataset": "a", "versions": versions})
     assert set(rows["model"]) == {"coverage", *(name for name in row if name.split("_")[1] in kept)}
     assert len(remarks) == (len(kept) < 2)
+
+
+@pytest.mark.parametrize(("copies", "apart"), [(0, True), (4, True), (6, False), (10, False)])
+def test_val_that_is_copied_itself_measures_nothing(copies: int, apart: bool) -> None:
+    distance = np.where(np.arange(10) < copies, 0.0, 0.2)
+    assert is_apart(Nearest(distance, np.zeros(10, dtype=np.int64))) == apart

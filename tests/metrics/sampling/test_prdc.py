@@ -56,6 +56,18 @@ def test_noise_of_a_color_that_all_clips_share_is_no_variety() -> None:
     assert density_and_coverage(real, samples).coverage < 0.1
 
 
+def test_noise_across_the_direction_that_all_paths_share_is_no_variety() -> None:
+    def along_x(seed: int, noise: float, height: float = 32.0) -> Features:
+        rng = np.random.default_rng(seed)
+        x = rng.uniform(8, 24, (200, 1)) + rng.uniform(0.5, 2, (200, 1)) * np.arange(16)
+        pixel = np.stack([x, np.full(x.shape, height)], axis=-1)
+        return Features(path_features(pixel + rng.normal(0, noise, pixel.shape)), rng.uniform(0, 1, (200, 4)))
+
+    real = along_x(0, 0.02)
+    assert density_and_coverage(real, along_x(1, 0.2)).coverage > 0.7
+    assert density_and_coverage(real, along_x(1, 0.02, height=40.0)).coverage < 0.1
+
+
 def test_coverage_does_not_rise_with_the_number_of_samples() -> None:
     real = random_features(100, 0)
     few, many = (density_and_coverage(real, random_features(count, 1)).coverage for count in (100, 800))

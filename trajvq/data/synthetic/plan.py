@@ -144,6 +144,8 @@ def make_plan(
     counts = {**chosen.clips, **clips}
     if min(counts.values()) < 0:
         raise DataError(f"a split cannot have {min(counts.values())} clips; give 0 or more")
+    if not any(counts.values()):
+        raise DataError("a dataset without clips is none; give at least one split 1 or more")
     if chosen.seed is not None:
         frozen = (chosen.seed, chosen.clips, 16, 64)
         if (chosen.seed if seed is None else seed, counts, frames, size) != frozen:

@@ -77,14 +77,14 @@ def class_figures(
         probability: float ``(N, classes)``; None for predictions without confidence.
 
     Returns:
-        ``accuracy`` over all clips and ``accuracy_identifiable``, each with its Wilson interval; ``per_class``
-        accuracies; ``confusion`` as of `confusion_matrix`; and with probabilities ``ece``, the expected calibration
-        error in 15 bins.
+        ``accuracy`` over all clips and, if there are any, ``accuracy_identifiable`` over those, each with its Wilson
+        interval; ``per_class`` accuracies; ``confusion`` as of `confusion_matrix`; and with probabilities ``ece``, the
+        expected calibration error in 15 bins.
     """
     correct = predicted == label
     figures: dict[str, Any] = {
         "accuracy": _rate(correct),
-        "accuracy_identifiable": _rate(correct[identifiable]),
+        **({"accuracy_identifiable": _rate(correct[identifiable])} if identifiable.any() else {}),
         "per_class": {name: _rate(correct[label == k]) for k, name in enumerate(classes) if (label == k).any()},
         "confusion": confusion_matrix(label, predicted, len(classes)).tolist(),
     }

@@ -72,19 +72,49 @@ def _check_paths(check: Check, clips: list[Clip], digests: list[bytes], paths: F
         paths: Paths of objects.
         rows: ``(M,)`` number of the clip of each path.
     """
-    complete = np.flatnonzero(np.isfinite(paths).all(axis=(1, 2)))
+    first = {digest: row for row, digest in reversed([*enumerate(digests)])}  # repeated pixels are named elsewhere
+    complete = np.flatnonzero(np.isfinite(paths).all(axis=(1, 2)) & np.isin(rows, list(first.values())))
     if len(complete) < 2:
         return
-    tree = cKDTree(paths[complete].reshape(len(complete), -1))
-    near = rows[complete[tree.query_pairs(SAME_PATH * np.sqrt(paths.shape[1]), output_type="ndarray")]]
-    pairs = [(clips[a], clips[b]) for a, b in near if digests[a] != digests[b]]
-    if pairs:
-        across = [(a, b) for a, b in pairs if a[0] != b[0]]
-        a, b = (across or pairs)[0]
+    flat, clip = paths[complete].reshape(len(complete), -1), rows[complete]
+    split = np.array([clips[row][0] for row in clip])
+    limit = SAME_PATH * np.sqrt(paths.shape[1])
+    repeated = _near(flat, clip, flat, clip, limit)
+    across: dict[int, int] = {}
+    for name in np.unique(split):
+        own = split == name
+        across |= _near(flat[own], clip[own], flat[~own], clip[~own], limit)
+    if repeated:
+        a, b = sorted(next(iter((across or repeated).items())))
         check.warnings.append(
-            f"{len(pairs)} pairs of clips have the same path within {SAME_PATH} px, {len(across)} of them across "
-            f"splits, such as {a[0]} {a[1]} and {b[0]} {b[1]}"
+            f"{len(repeated)} clips have the path of another one within {SAME_PATH} px, {len(across)} of them that of "
+            f"one in another split, such as {clips[a][0]} {clips[a][1]} and {clips[b][0]} {clips[b][1]}"
         )
+
+
+def _near(
+    paths: Floats, clip: NDArray[np.int64], others: Floats, clip_of_other: NDArray[np.int64], limit: float
+) -> dict[int, int]:
+    """Return the numbers of clips with a path near one of another clip, each with the number of the nearest.
+
+    Not all pairs are listed: of objects at rest, every two may be near.
+
+    Args:
+        paths: ``(M, 2 T)`` px.
+        clip: ``(M,)`` number of the clip of each path.
+        others: ``(L, 2 T)`` px, with which they are compared.
+        clip_of_other: ``(L,)``.
+        limit: Largest distance.
+    """
+    if not len(paths) or not len(others):
+        return {}
+    count = 1 + int(np.bincount(clip_of_other).max())  # with all objects of the same clip
+    distance, index = cKDTree(others).query(paths, k=count, distance_upper_bound=limit)
+    neighbor = np.append(clip_of_other, -1)[index]  # the last stands for none
+    elsewhere = np.isfinite(distance) & (neighbor != clip[:, None])
+    near = np.flatnonzero(elsewhere.any(axis=1))
+    nearest = neighbor[near, elsewhere[near].argmax(axis=1)]
+    return dict(zip(clip[near].tolist(), nearest.tolist(), strict=True))
 
 
 def check_leaks(splits: dict[str, SplitContents]) -> Check:

@@ -14,11 +14,12 @@ import h5py
 import numpy as np
 import torch
 from isal.isal_zlib import crc32
+from numpy.typing import NDArray
 
 from trajvq.data.storage.manifest import Manifest, read_manifest
 from trajvq.data.storage.shards import DAMAGED, SCHEMA, Columns, check_columns, open_shard, with_objects
 from trajvq.errors import DataError, first_line
-from trajvq.io.arrays import Bytes
+from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.files import file_sha256
 from trajvq.io.progress import progress
 from trajvq.io.video import to_float, to_uint8
@@ -32,8 +33,8 @@ from trajvq.metrics.dataset.checks import (
 )
 from trajvq.metrics.dataset.leaks import check_duplicates, check_leaks
 from trajvq.metrics.dataset.truth import check_inside, check_positions, check_truth
-from trajvq.metrics.reconstruction.truth import OBJECT_QUANTILE
-from trajvq.metrics.tracking import contrast_of, track
+from trajvq.metrics.reconstruction.truth import disc_labels, disc_share, textured_contrast
+from trajvq.metrics.tracking import track
 
 BLOCK = 50  # clips in memory
 
@@ -52,6 +53,9 @@ def verify(folder: Path) -> list[Check]:
         manifest = read_manifest(folder)
     except DataError as error:
         files.faults.append(str(error))
+        return [files]
+    if not any(manifest.splits.values()):
+        files.faults.append("the manifest names no clips; generate or import the dataset again")
         return [files]
     schema, pixels = Check("schema"), Check("checksums")
     entries = [entry for shards in manifest.splits.values() for entry in shards]
@@ -161,5 +165,16 @@ class _ShardReader:
             contrast = np.abs(columns["color"].astype(float) - background[:, None]).mean(axis=2) / 255
             area = np.pi * columns["radius"].astype(float) ** 2
         elif background.ndim == 4:
-            contrast = np.quantile(contrast_of(video, broadcast), OBJECT_QUANTILE, axis=(1, 2, 3))[:, None]
+            contrast = textured_contrast(video, broadcast, _disc_share(columns, video))[:, None]
         self.contents.tracks.append(track(video, broadcast, contrast, area))
+
+
+def _disc_share(columns: Columns, video: Bytes) -> Floats:
+    """Return ``(N,)`` shares of the clips that objects cover, as `disc_share`; 1 where no truth is stored."""
+    if "pixel" not in columns or "radius" not in columns:
+        return np.ones(len(video))
+    pixel, radius = columns["pixel"].astype(float), columns["radius"].astype(float)
+    valid: NDArray[np.bool_] = np.isfinite(pixel).all(axis=-1)
+    if "occluded" in columns:
+        valid = valid & ~columns["occluded"]
+    return disc_share(disc_labels(pixel, radius, *video.shape[-2:]), valid)

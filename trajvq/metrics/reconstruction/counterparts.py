@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from trajvq.io.arrays import Bytes, Floats
-from trajvq.metrics.matching import MATCH_DISTANCE, assign
+from trajvq.metrics.matching import MATCH_DISTANCE, PAIRS, assign
 from trajvq.metrics.reconstruction.areas import OBJECT_MARGIN
 from trajvq.metrics.reconstruction.truth import Truth
 from trajvq.metrics.tracking import IN_FRAME, NOISE, SHARE, contrast_of, positive_minimum
@@ -119,18 +119,30 @@ def _bodies(truth: Truth, stack: NDArray[np.float32], limit: Floats) -> NDArray[
     if shared.any():
         covered = np.zeros(limit.size + 1, dtype=bool)
         covered[second[covers]] = True
-        point = np.stack([column[shared] + 0.5, row[shared] + 0.5], axis=-1)
-        distance = np.linalg.norm(truth.pixel.reshape(frames, objects, 2)[frame[shared]] - point[:, None], axis=-1)
-        distance = distance - truth.radius.reshape(limit.shape)[frame[shared]]
-        number = 1 + frame[shared, None] * objects + np.arange(objects)
-        distance = np.where(covered[number] & np.isfinite(distance), distance, np.inf)
-        nearest = number[np.arange(len(number)), distance.argmin(axis=1)]
+        number = np.flatnonzero(shared)
+        step = max(PAIRS // objects, 1)  # pixels at a time: a noisy frame has many, and many objects
+        for part in (number[start : start + step] for start in range(0, len(number), step)):
+            point = np.stack([column[part] + 0.5, row[part] + 0.5], axis=-1)
+            body[part] = _nearest(truth, covered, frame[part], point)
         inside = true[shared]
-        body[shared] = np.where((inside > 0) & covered[inside], inside, nearest)
+        body[shared] = np.where((inside > 0) & covered[inside], inside, body[shared])
     solid = (body > 0) & (stack[frame, row, column] >= limit.reshape(-1)[body - 1])
     result = np.zeros(stack.shape, dtype=np.int32)
     result[frame[solid], row[solid], column[solid]] = body[solid]
     return result
+
+
+def _nearest(truth: Truth, covered: NDArray[np.bool_], frame: NDArray[np.int64], point: Floats) -> NDArray[np.int64]:
+    """Return ``(P,)``: 1 + number of the object nearest to each point ``(P, 2)`` px of a frame ``(P,)``.
+
+    Only those of the objects count that are ``covered``, bool ``(F K + 1,)``.
+    """
+    objects = truth.radius.shape[2]
+    distance = np.linalg.norm(truth.pixel.reshape(-1, objects, 2)[frame] - point[:, None], axis=-1)
+    distance = distance - truth.radius.reshape(-1, objects)[frame]
+    number = 1 + frame[:, None] * objects + np.arange(objects)
+    distance = np.where(covered[number] & np.isfinite(distance), distance, np.inf)
+    return np.asarray(number[np.arange(len(number)), distance.argmin(axis=1)])
 
 
 def _adopt(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from trajvq.io.arrays import Bytes, Floats
-from trajvq.metrics.reconstruction.areas import OBJECT_MARGIN, color_difference, disc_mask, object_area
+from trajvq.metrics.reconstruction.areas import OBJECT_MARGIN, color_difference, object_area, union_mask
 from trajvq.metrics.reconstruction.counterparts import find_counterparts
 from trajvq.metrics.reconstruction.truth import Truth
 
@@ -29,10 +29,11 @@ def clip_figures(truth: Truth, video: Bytes) -> dict[str, Floats]:
     square_error = np.square(difference).mean(axis=2)
     own = find_counterparts(truth, video)
     matched, alone = own.matched, (own.surplus == 0)[..., None]
-    mask = disc_mask(truth.pixel, truth.radius + OBJECT_MARGIN, height, width).any(axis=2)
-    mask |= disc_mask(own.pixel, own.radius + OBJECT_MARGIN, height, width).any(axis=2)
-    area = truth.area | object_area(video, truth.background, own.pixel, own.radius, truth.contrast)
-    color_error = np.where(matched, color_difference(difference, area), truth.color_contrast)
+    mask = union_mask(truth.pixel, truth.radius + OBJECT_MARGIN, height, width)
+    mask |= union_mask(own.pixel, own.radius + OBJECT_MARGIN, height, width)
+    area = np.union1d(truth.area, object_area(video, truth.background, own.pixel, own.radius, truth.contrast))
+    own_difference = color_difference(difference, area, truth.radius.shape[2])
+    color_error = np.where(matched, own_difference, truth.color_contrast)
     return {
         "square_error": square_error.mean(axis=(2, 3)).astype(np.float64),
         "object_square_error": (square_error * mask).sum(axis=(2, 3)).astype(np.float64),

@@ -19,6 +19,7 @@ from trajvq.metrics.reconstruction.ssim import Moments, moments, pictures_of
 from trajvq.metrics.tracking import contrast_of, find_objects
 
 OBJECT_QUANTILE = 0.999  # of a clip's differences from a textured background, taken as the object's contrast
+INSIDE_QUANTILE = 0.5  # of those of the objects' own pixels, where these are fewer than the 0.1 % beyond
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,15 @@ class Truth:
         return np.asarray(ndimage.maximum_filter(self.numbers > 0, (1, window, window)))
 
     @cached_property
-    def area(self) -> NDArray[np.bool_]:
-        """``(N, T, K, H, W)``: pixels of the objects, as `object_area` finds them; computed once for all rows."""
+    def area(self) -> NDArray[np.int64]:
+        """``(P,)`` pixels of the objects, as `object_area` finds them; computed once for all rows."""
         return object_area(self.video, self.background, self.pixel, self.radius, self.contrast)
 
     @cached_property
     def color_contrast(self) -> Floats:
         """``(N, T, K)`` difference between the mean colors of target and background over `area`, in [0, 1]."""
         difference = (self.video.astype(np.float32) - self.background) / 255
-        return color_difference(difference, self.area)
+        return color_difference(difference, self.area, self.radius.shape[2])
 
     @cached_property
     def pictures(self) -> tuple[Tensor, Moments]:
@@ -129,12 +130,12 @@ def truth_of(batch: Mapping[str, Tensor]) -> Truth:
     if "pixel" not in batch:
         return _tracked(video, background)
     pixel, radius, color = (batch[name].double().cpu().numpy() for name in ("pixel", "radius", "color"))
-    contrast = _object_contrast(video, background, color / 255)
-    contrast = np.where(np.isfinite(pixel).any(axis=(1, 3)), contrast, np.nan)
     valid = np.isfinite(pixel).all(axis=-1)
     if "occluded" in batch:
         valid = valid & ~batch["occluded"].cpu().numpy()
-    labels = _disc_labels(pixel, radius, *video.shape[-2:])
+    labels = disc_labels(pixel, radius, *video.shape[-2:])
+    contrast = _object_contrast(video, background, color / 255, disc_share(labels, valid))
+    contrast = np.where(np.isfinite(pixel).any(axis=(1, 3)), contrast, np.nan)
     peak = np.where(np.isfinite(pixel[..., 0]), contrast[:, None], np.nan)
     return Truth(video, background, pixel, radius, contrast, peak, valid, labels, tracked=False)
 
@@ -144,14 +145,17 @@ def _tracked(video: Bytes, background: Bytes) -> Truth:
     objects = find_objects(video, background)
     tracks = objects.tracks
     valid = np.asarray(np.isfinite(tracks.pixel).all(axis=-1))
-    strongest = np.median(contrast_of(video, background).max(axis=(2, 3)), axis=1).astype(np.float64)
-    contrast = np.where(np.asarray(valid.any(axis=1)), strongest[:, None], np.nan)
+    strongest = contrast_of(video, background).max(axis=(2, 3))
+    contrast = np.full((len(video), valid.shape[2]), np.nan)
+    for clip in np.flatnonzero(valid.any(axis=(1, 2))):
+        with_objects = valid[clip].any(axis=1)  # the others show noise, which is no contrast of objects
+        contrast[clip, valid[clip].any(axis=0)] = np.median(strongest[clip, with_objects])
     return Truth(
         video, background, tracks.pixel, tracks.radius, contrast, objects.peak, valid, objects.labels, tracked=True
     )
 
 
-def _disc_labels(pixel: Floats, radius: Floats, height: int, width: int) -> NDArray[np.int32]:
+def disc_labels(pixel: Floats, radius: Floats, height: int, width: int) -> NDArray[np.int32]:
     """Return the labels of discs, see `Truth`; where they overlap, a pixel belongs to the first."""
     labels = np.zeros((*pixel.shape[:2], height, width), dtype=np.int32)
     for k in reversed(range(pixel.shape[2])):
@@ -159,11 +163,36 @@ def _disc_labels(pixel: Floats, radius: Floats, height: int, width: int) -> NDAr
     return labels
 
 
-def _object_contrast(video: Bytes, background: Bytes, color: Floats) -> Floats:
-    """Return ``(N, K)`` contrasts of objects of ``(N, K, 3)`` colors with their backgrounds."""
+def disc_share(labels: NDArray[np.int32], valid: NDArray[np.bool_]) -> Floats:
+    """Return ``(N,)`` shares of the pixels of clips that belong to objects which are visible.
+
+    Args:
+        labels: ``(N, T, H, W)``; see `Truth`.
+        valid: ``(N, T, K)``; see `Truth`.
+    """
+    of_label = np.pad(valid, ((0, 0), (0, 0), (1, 0)))[..., None]  # 0 belongs to none
+    member = np.take_along_axis(of_label, labels.reshape(*labels.shape[:2], -1, 1), axis=2)
+    return np.asarray(member.mean(axis=(1, 2, 3)))
+
+
+def textured_contrast(video: Bytes, background: Bytes, share: Floats) -> Floats:
+    """Return ``(N,)`` contrasts of objects with textured backgrounds in [0, 1], from the pixels that differ most.
+
+    Args:
+        video: uint8 ``(N, T, 3, H, W)``.
+        background: uint8 ``(N, 1, 3, H, W)``.
+        share: ``(N,)`` of `disc_share`. Objects that cover less than 0.1 % of a clip have their median contrast.
+    """
+    small = (share > 0) & (share < 1 - OBJECT_QUANTILE)
+    quantile = np.where(small, 1 - INSIDE_QUANTILE * share, OBJECT_QUANTILE).tolist()
+    difference = contrast_of(video, background)
+    return np.array([np.quantile(of, q) for of, q in zip(difference, quantile, strict=True)], dtype=np.float64)
+
+
+def _object_contrast(video: Bytes, background: Bytes, color: Floats, share: Floats) -> Floats:
+    """Return ``(N, K)`` contrasts of objects of ``(N, K, 3)`` colors with their backgrounds; ``share`` as above."""
     flat = np.asarray(np.abs(color - (background / 255.0)[:, :, :, 0, 0]).mean(axis=-1))
     textured = np.flatnonzero((background != background[..., :1, :1]).any(axis=(1, 2, 3, 4)))
     if len(textured):
-        difference = contrast_of(video[textured], background[textured])
-        flat[textured] = np.quantile(difference, OBJECT_QUANTILE, axis=(1, 2, 3))[:, None]
+        flat[textured] = textured_contrast(video[textured], background[textured], share[textured])[:, None]
     return flat

@@ -116,18 +116,23 @@ def nearest_tokens(tokens: NDArray[np.int64], train: NDArray[np.int64]) -> Neare
     return Nearest(distance, index)
 
 
+def is_apart(val: Nearest) -> bool:
+    """Return whether most validation clips differ from all training clips, so that a distance to them is a measure."""
+    return bool(np.median(val.distance) > 0)
+
+
 def memorization(samples: Nearest, val: Nearest) -> tuple[float, NDArray[np.bool_]]:
     """Compare how close samples and unseen clips come to training clips.
 
     Args:
         samples: Of the samples.
-        val: Of the validation clips, which no training run sees.
+        val: Of the validation clips, which no training run sees; `is_apart` from those of the training.
 
     Returns:
         The median distance of samples over that of ``val`` (1 if nothing is copied, 0 if every sample is a copy);
         and ``(N,)``: which samples are closer than all but 1 % of ``val``.
     """
-    ratio = float(np.median(samples.distance) / max(float(np.median(val.distance)), 1e-9))
+    ratio = float(np.median(samples.distance) / np.median(val.distance))
     return ratio, np.asarray(samples.distance < np.quantile(val.distance, TAIL))
 
 

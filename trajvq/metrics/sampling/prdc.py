@@ -12,6 +12,7 @@ from trajvq.metrics.sampling.appearance import TOLERANCE
 
 NEIGHBORS = 5
 ABSENT = -64.0  # px, the position of a missing object: outside of any frame, so that it is far from every real one
+PATH_TOLERANCE = 2.0  # px
 ALIKE = 0.5  # of `TOLERANCE`, within which appearances are the same
 ROUNDING = 1e-6  # of distances between scaled features
 
@@ -52,7 +53,8 @@ def density_and_coverage(real: Features, samples: Features) -> DensityCoverage:
 
     The neighborhood of a real clip extends to its fifth nearest other real clip, or to the farthest if there are
     fewer; that of an appearance at least over half of `TOLERANCE`. Every number is divided by its standard deviation
-    over real clips; a color or radius that hardly varies by `TOLERANCE`, so that noise does not count as variety.
+    over real clips; a color or radius that hardly varies by `TOLERANCE`, and a coordinate by 2 px, so that noise does
+    not count as variety.
     Then path and appearance weigh alike: each is divided by the square root of its count of numbers. Among few clips
     neighborhoods of both together are so wide that a single color seems to cover most of them; in those of the
     appearance alone it does not.
@@ -61,7 +63,8 @@ def density_and_coverage(real: Features, samples: Features) -> DensityCoverage:
         real: Of N real clips, N at least 2.
         samples: Of M samples.
     """
-    scale = Features(real.path.std(axis=0) + 1e-6, np.maximum(real.appearance.std(axis=0), TOLERANCE))
+    path_scale = np.maximum(real.path.std(axis=0) + ROUNDING, PATH_TOLERANCE)
+    scale = Features(path_scale, np.maximum(real.appearance.std(axis=0), TOLERANCE))
     real_path, path = (of.path / scale.path / np.sqrt(len(scale.path)) for of in (real, samples))
     real_appearance, appearance = (of.appearance / scale.appearance / np.sqrt(len(TOLERANCE)) for of in (real, samples))
     alike = float(np.linalg.norm(ALIKE * TOLERANCE / scale.appearance)) / np.sqrt(len(TOLERANCE))
