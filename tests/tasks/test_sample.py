@@ -62,8 +62,10 @@ def test_scoreboards_hold_every_row_and_figure(sample_run: Path, dataset: Path) 
     for name in ("bits", "bits_ideal", "clips_per_second"):
         assert 0 <= value_of(model[name]) <= max(model["bits"], value_of(model["clips_per_second"])), name
     assert model.get("description_bits", 0) >= 0  # absent where the tokenizer shows nothing to track
-    for name in ("memorization_path", "nearer_path", "memorization_tokens", "nearer_tokens"):
+    for name in ("memorization_tokens", "nearer_tokens"):
         assert value_of(model[name]) >= 0, name
+    unlike = not any("cannot be told from training clips" in remark for remark in board["remarks"])
+    assert ("memorization_path" in model) == ("nearer_path" in model) == unlike  # it may show nothing to track
     outside = json.loads((sample_run / "scoreboards/ood_size.json").read_text())
     assert outside["judge"] == board["judge"]  # calibrated on val, whatever the split
     row = outside["rows"]["model_at_1"]

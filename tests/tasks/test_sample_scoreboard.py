@@ -128,7 +128,7 @@ def test_memorization_is_left_out_where_val_is_itself_copied(folder: Path, train
     for row in rows.values():
         assert not {"memorization_tokens", "nearer_tokens"} & row.keys()
     assert [line for line in repeated.remarks(real) if "memorization" in line] == [
-        "memorization of tokens is left out: half of val or more are copies of training clips"
+        "memorization of tokens is left out: half of val or more cannot be told from training clips"
     ]
 
 

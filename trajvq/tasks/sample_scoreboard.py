@@ -141,7 +141,7 @@ class SampleScoreboard:
         on_val = "the row reconstructed lacks what would compare val with itself: the judge is calibrated on val"
         alone = "coverage and density are left out: a split of one clip has no neighborhoods"
         single = "gan_train and gan_test are left out: they need two classes"
-        copied = "half of val or more are copies of training clips"
+        copied = "half of val or more cannot be told from training clips"
         repeats = [f"memorization of {name} is left out: {copied}" for name in self._spaces if not self._compares(name)]
         if not self.val.matched.judged:
             return [f"figures of objects are left out: {UNJUDGED}", *repeats]
