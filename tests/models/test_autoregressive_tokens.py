@@ -92,3 +92,8 @@ def test_only_the_first_latent_frame_is_random_at_a_later_temperature_of_0() -> 
     network.later_temperature = 1.0
     varied = network.generate(prefix, 3, Conditions(label[:8]), Sampling(), generators(8))
     assert len(set(map(tuple, varied.flatten(1).tolist()))) > 4
+
+
+def test_a_negative_later_temperature_is_refused_before_the_training() -> None:
+    with pytest.raises(ValueError, match="give 0 or more"):
+        AutoregressiveTokens(later_temperature=-0.5)

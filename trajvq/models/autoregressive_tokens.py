@@ -49,6 +49,9 @@ class AutoregressiveTokens(nn.Module):
             steps reach the same likelihood. ``auto``: where there are no tracks.
         later_temperature: Without tracks, the temperature is multiplied by this after the first latent frame. That one
             says what is in a clip, and a low temperature would leave the rare codes out in which an object begins.
+
+    Raises:
+        ValueError: If the later temperature is negative.
     """
 
     def __init__(
@@ -66,6 +69,8 @@ class AutoregressiveTokens(nn.Module):
         later_temperature: float = 1.0,
     ) -> None:
         super().__init__()
+        if later_temperature < 0:
+            raise ValueError(f"later_temperature is {later_temperature}; give 0 or more")
         self.width, self.depth, self.heads, self.dropout, self.radius = width, depth, heads, dropout, radius
         self.background_width, self.background_depth = background_width, background_depth
         self.background_tokens, self.random_orders_until = background_tokens, random_orders_until
