@@ -9,7 +9,6 @@ import torch
 from tests.interruptions import interrupt_at
 from tests.toy_runs import options
 from trajvq.cli import main
-from trajvq.optim.schedule import WarmupCosine
 from trajvq.tasks.few_clips import clips_per_step, dropout_for, limit_passes
 
 
@@ -31,31 +30,6 @@ def test_with_accumulated_gradients_a_step_has_several_batches_and_validations_s
     trainer = L.Trainer(**settings, accumulate_grad_batches=2)  # type: ignore[arg-type]
     assert limit_passes(trainer, 140, clips_per_step(trainer, 140, 16), 140) is not None
     assert (trainer.max_steps, trainer.val_check_interval) == (612, 408)
-
-
-@pytest.mark.parametrize(
-    ("per_step", "step", "read", "steps"),
-    [(2, 513, 1_026, 2_400), (12, 513, 1_026, 840), (1, 513, 1_026, 4_280), (12, 2_400, 4_800, 2_400)],
-)
-def test_a_run_that_continues_makes_the_passes_that_remain_in_steps_of_any_size(
-    per_step: int, step: int, read: int, steps: int
-) -> None:
-    trainer = L.Trainer(max_steps=20_000, val_check_interval=500, check_val_every_n_epoch=None, logger=False)
-    assert limit_passes(trainer, 12, per_step, 400, step, read) is not None
-    assert (trainer.max_steps, trainer.val_check_interval) == (steps, steps // 40)
-    assert abs(read + (steps - step) * per_step - 400 * 12) <= 20 * per_step  # validations are at equal steps
-
-
-def test_the_learning_rate_goes_on_where_steps_of_another_size_begin() -> None:
-    rates = []
-    for total, shift in ((2_400, 0.0), (840, 1_026 / 12 - 513)):
-        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-        schedule = WarmupCosine(optimizer, 50, total)
-        schedule.shift = shift
-        for step in (513, total):
-            schedule.load_state_dict({"last_epoch": step})
-            rates.append(optimizer.param_groups[0]["lr"])
-    assert rates == pytest.approx([0.907, 0, 0.977, 0], abs=1e-3)  # by the steps alone the third would be 0.375
 
 
 def test_dropout_is_for_few_clips() -> None:
@@ -82,7 +56,7 @@ def test_few_clips_train_fewer_steps_to_a_learning_rate_of_0_and_continue_exactl
     assert [network[part]["init_args"]["dropout"] for part in ("tokens", "trajectory")] == [0.1, 0.1]
 
 
-def test_a_shortened_run_continues_with_larger_batches_to_the_end_of_its_passes(
+def test_a_shortened_run_continues_with_larger_batches_for_as_many_steps(
     dataset: Path, tokenizer: Path, here: Path
 ) -> None:
     words = ["fit", *options("sample", dataset, tokenizer), "--trainer.max_steps=32", "--trainer.val_check_interval=16"]
@@ -91,5 +65,5 @@ def test_a_shortened_run_continues_with_larger_batches_to_the_end_of_its_passes(
         main([*words, *interrupt_at("step", 5, "raise")])  # 8 steps of 8 of the 32 clips
     assert main([*words, "--data.batch_size=16"]) == 0
     content = torch.load(here / "runs/sample/a/checkpoints/last.ckpt", weights_only=True)
-    assert (content["global_step"], content["clips_read"]) == (6, 5 * 8 + 16)
+    assert (content["global_step"], content["clips_per_step"]) == (8, 8)
     assert all(group["lr"] == 0 for group in content["optimizer_states"][0]["param_groups"])

@@ -86,20 +86,16 @@ class WarmupCosine(torch.optim.lr_scheduler.LambdaLR):
         optimizer: The optimizer.
         warmup_steps: Steps of the linear warm-up.
         total_steps: Steps until the learning rate is 0.
-
-    Attributes:
-        shift: Steps that the decay is further than the count of steps, where a run goes on with steps of another size;
-            set it before a state is loaded.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, warmup_steps: int, total_steps: int) -> None:
         def factor(step: int) -> float:
             if step < warmup_steps:
                 return (step + 1) / warmup_steps
-            progress = (step + self.shift - warmup_steps) / max(total_steps + self.shift - warmup_steps, 1)
-            return 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
+            progress = (step - warmup_steps) / max(total_steps - warmup_steps, 1)
+            return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
-        self.factor, self.shift = factor, 0.0
+        self.factor = factor
         super().__init__(optimizer, factor)
 
     def state_dict(self) -> dict[str, Any]:

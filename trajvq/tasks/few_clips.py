@@ -1,7 +1,5 @@
 """How training adapts to the number of clips: few are learned by heart in many passes."""
 
-import math
-
 import lightning as L
 
 FEW = 1_000  # training clips; with fewer of them dropout pays
@@ -24,30 +22,24 @@ def clips_per_step(trainer: L.Trainer, clips: int, batch_size: int) -> int:
     return min(batch_size * trainer.world_size, clips) * trainer.accumulate_grad_batches
 
 
-def limit_passes(
-    trainer: L.Trainer, clips: int, per_step: int, passes: int, step: int = 0, clips_read: int = 0
-) -> str | None:
+def limit_passes(trainer: L.Trainer, clips: int, per_step: int, passes: int) -> str | None:
     """Shorten the training if it would pass over its clips too often; validations move closer together.
 
-    Call it before loaders and optimizers are created, and after a checkpoint is loaded. The same clips give the same
-    steps, so a run that continues is shortened alike. One that continues with batches of another size makes the passes
-    that remain with these.
+    Call it before loaders and optimizers are created. The same numbers give the same steps, so a run that continues is
+    shortened alike.
 
     Args:
         trainer: Of the run.
         clips: N, of the training.
-        per_step: See `clips_per_step`.
+        per_step: Clips of a step when the run began, see `clips_per_step`.
         passes: Over the clips, at most; but at least one step between two validations.
-        step: Of the checkpoint that the run continues from; 0 for a new run.
-        clips_read: Before that step, in steps of any size.
 
     Returns:
         What was changed, in a line; None for nothing.
     """
     most, interval, batches = trainer.max_steps, trainer.val_check_interval, trainer.accumulate_grad_batches
     validations = max(most * batches // interval, 1) if isinstance(interval, int) else 1
-    total = (passes * clips - clips_read + step * per_step) / per_step  # exact where the size stays
-    between = max(round(total / validations), math.ceil(step / validations), 1)  # steps
+    between = max(round(passes * clips / per_step / validations), 1)  # steps
     steps = between * validations
     if steps >= most:
         return None

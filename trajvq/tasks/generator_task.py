@@ -44,13 +44,12 @@ class GeneratorTask(TokenTask):
         rates = {"learning_rate": learning_rate, "matrix_learning_rate": matrix_learning_rate}
         super().__init__(tokenizer_ckpt, network, **rates, **settings)
         self.trajectory, self.max_passes = trajectory, max_passes
-        self.loaded_step, self.clips_read = 0, 0  # of the checkpoint that the run continues from
-        self.shift = 0.0  # see `WarmupCosine`
+        self.clips_per_step: int | None = None  # when the run began
 
     @property
     def progress(self) -> float:
         """Share of the training that is done, 0 to 1."""
-        return max((self.global_step + self.shift) / (self.total_steps + self.shift), 0.0)
+        return self.global_step / self.total_steps
 
     @property
     def generator(self) -> Generator:
@@ -70,10 +69,6 @@ class GeneratorTask(TokenTask):
         clips = len(self.data.clips("train"))
         return min(self.data.train_clips or clips, clips)
 
-    @property
-    def _clips_per_step(self) -> int:
-        return clips_per_step(self.trainer, self._clips, self.data.batch_size)
-
     def _adapt_to_number(self) -> None:
         """Choose the dropout of parts that leave it open by the number of training clips."""
         for part in (self.generator.tokens, self.generator.trajectory, self.generator.denoiser):
@@ -83,22 +78,19 @@ class GeneratorTask(TokenTask):
 
     def configure_optimizers(self) -> Any:
         """Shorten the training where clips are few. A checkpoint, if any, is loaded by now."""
-        step, read = self.loaded_step, self.clips_read
-        line = None
+        if self.clips_per_step is None:
+            self.clips_per_step = clips_per_step(self.trainer, self._clips, self.data.batch_size)
         if self.max_passes is not None:
-            line = limit_passes(self.trainer, self._clips, self._clips_per_step, self.max_passes, step, read)
-        if line:
-            self.total_steps, self.shift = self.trainer.max_steps, read / self._clips_per_step - step
-            self._say(line)
-        configured = super().configure_optimizers()
-        configured["lr_scheduler"]["scheduler"].shift = self.shift
-        return configured
+            line = limit_passes(self.trainer, self._clips, self.clips_per_step, self.max_passes)
+            if line:
+                self.total_steps = self.trainer.max_steps
+                self._say(line)
+        return super().configure_optimizers()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store how many clips the training has read; see `TokenTask.on_save_checkpoint`."""
+        """Store the clips per step, so that a run that continues has as many steps; see `TokenTask`."""
         super().on_save_checkpoint(checkpoint)
-        steps = checkpoint["global_step"] - self.loaded_step
-        checkpoint["clips_read"] = self.clips_read + steps * self._clips_per_step
+        checkpoint["clips_per_step"] = self.clips_per_step
 
     def configure_model(self) -> None:
         """Choose whether to model a trajectory, before the layers are created; see `TokenTask.configure_model`.
@@ -151,8 +143,7 @@ class GeneratorTask(TokenTask):
             self._build_again()
         super().on_load_checkpoint(checkpoint)
         if self._trainer is not None and self.trainer.state.fn == "fit":
-            self.loaded_step = checkpoint["global_step"]
-            self.clips_read = checkpoint.get("clips_read", self.loaded_step * self._clips_per_step)
+            self.clips_per_step = checkpoint.get("clips_per_step")
 
     def _take_over(self, objects: int | Literal["auto"]) -> None:
         """Take over the number of objects of the training, where the config leaves it open."""
