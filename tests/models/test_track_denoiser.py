@@ -70,19 +70,24 @@ def test_a_generator_denoises_what_it_samples_and_no_context(denoiser: TrackDeno
         network.layout, network.classes, network.number = LAYOUT, 1, None
         trajectory.build(LAYOUT, 1)
         prefix, conditions = torch.zeros(20, 0, 2, 2, dtype=torch.int64), Conditions(torch.zeros(20, dtype=torch.int64))
-        sampled = network.eval().generate(prefix, 4, conditions, Sampling(), generators(20)).tracks
-        short = network.generate(prefix, 2, conditions, Sampling(), generators(20)).tracks
+        sampled = network.eval().generate(prefix, 4, conditions, Sampling(denoise=True), generators(20)).tracks
+        own = network.generate(prefix, 4, conditions, Sampling(), generators(20)).tracks
+        short = network.generate(prefix, 2, conditions, Sampling(denoise=True), generators(20)).tracks
         assert sampled is not None
         assert short is not None
+        assert own is not None
         assert torch.equal(short, sampled[:, :, :4])
-        tracks[name] = sampled[:, 0]
+        tracks[name], tracks[f"own {name}"] = sampled[:, 0], own[:, 0]
         context = torch.rand(20, 1, 4, 2)
         start = Conditions(conditions.label, context)
-        again = network.generate(prefix.new_zeros(20, 2, 2, 2), 4, start, Sampling(noise_scale=0), generators(20))
+        again = network.generate(
+            prefix.new_zeros(20, 2, 2, 2), 4, start, Sampling(noise_scale=0, denoise=True), generators(20)
+        )
         assert again.tracks is not None
         tracks[f"continued {name}"] = again.tracks[:, 0]
     assert bend(tracks["denoised"]).median() < bend(tracks["noisy"]).median()
     assert not torch.equal(tracks["denoised"], tracks["noisy"])
+    assert torch.equal(tracks["own denoised"], tracks["noisy"])
     assert torch.equal(tracks["continued denoised"], tracks["continued noisy"])
 
 

@@ -50,7 +50,9 @@ def test_scoreboards_hold_every_row_and_figure(sample_run: Path, dataset: Path) 
     assert list(board["rows"]) == ["classes_rotated", "reconstructed", "copies", "model", "model_at_1"]
     sigma = board["judge"]["sigma"]
     assert sigma > 0
-    assert board["remarks"][0] == "model is sampled at temperature 0.3, top_p 1, noise_scale 0.3, guidance 1"
+    assert board["remarks"][0] == (
+        "model is sampled at temperature 0.1, top_p 1, noise_scale 0.5, guidance 1, with denoised tracks"
+    )
     assert any(f"{sigma:.3f} px" in remark for remark in board["remarks"])
     assert any("its tokens do not hold what moves" in remark for remark in board["remarks"])  # it is not trained
     model, own = board["rows"]["model"], board["rows"]["model_at_1"]
@@ -187,7 +189,7 @@ def test_a_generator_loads_as_it_was_saved(trained: Path) -> None:
     content: dict[str, Any] = torch.load(trained, weights_only=True)
     for name, value in loaded.network.state_dict().items():
         assert torch.equal(value, content["state_dict"][f"network.{name}"])
-    assert loaded.sampling.keys() == {"temperature", "top_p", "noise_scale", "guidance"}
+    assert loaded.sampling.keys() == {"temperature", "top_p", "noise_scale", "guidance", "denoise"}
     task = Sample.load_from_checkpoint(trained, weights_only=True)
     task.eval()
     first, second = (next(iter(sample_clips(n, [1], 3))).tokens for n in (loaded.network, task.generator))

@@ -263,7 +263,7 @@ class Generator(nn.Module):
         length = self.layout.grid[0] * self.layout.frames
         each = []
         for k in range(start.shape[1]):
-            if self.denoiser is None or start.shape[2]:
+            if self.denoiser is None or not sampling.denoise or start.shape[2]:
                 track = model.sample(start[:, k].nan_to_num(), frames, label, sampling, generators)
             else:
                 whole = model.sample(start[:, k], length, label, sampling, generators)

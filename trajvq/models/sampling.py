@@ -21,12 +21,14 @@ class Sampling:
         noise_scale: Of trajectories, relative to what was learned; 0 takes the likeliest one, and the likeliest
             appearance.
         guidance: Weight of the class (Ho and Salimans, 2021): 1 samples as trained, more exaggerates the class.
+        denoise: Let the generator's denoiser, if it has one, take the noise off trajectories.
     """
 
     temperature: float = 1.0
     top_p: float = 1.0
     noise_scale: float = 1.0
     guidance: float = 1.0
+    denoise: bool = False
 
     def __post_init__(self) -> None:
         if self.temperature < 0 or self.noise_scale < 0 or self.guidance < 0 or not 0 < self.top_p <= 1:

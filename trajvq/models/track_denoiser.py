@@ -21,7 +21,7 @@ from trajvq.models.transformer import TokenLayout
 SMALLEST, LARGEST = 0.0015, 0.03  # perturbations in training, in half pictures: 0.05 and 1 px of 64
 LEVELS = (0.02, 0.01, 0.005)  # perturbations that sampled tracks are taken to have, one after another
 SMOOTH = 0.8  # share of the smooth part in half of the perturbations: errors of sampled tracks add up over time
-COPIES = 4  # perturbed copies of each track in a step
+COPIES = 2  # perturbed copies of each track in a step
 SMALL = 30.0  # factor of coefficients in their second embedding, which shows small ones
 
 

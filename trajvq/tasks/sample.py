@@ -35,7 +35,8 @@ from trajvq.tokens.sampling import sample_clips
 SHEET = 64  # clips of a class in the picture
 OWN = Sampling()  # the model's own distribution
 DENOISING = 0.1  # weight of the denoiser's loss, which shares no weights with the others
-ALONG = 0.3  # temperature of codes along a trajectory, which leaves little open
+DENOISED = 1024  # tracks that the denoiser learns from in a step, at most; it is small and needs many
+ALONG = 0.1  # temperature of codes along a trajectory, which leaves little open
 
 
 class Sample(GeneratorTask):
@@ -52,11 +53,12 @@ class Sample(GeneratorTask):
             augmentation is a `trajvq.augment.PathAugmentation`; otherwise it learns from the track itself.
         samples: Clips of each class that ``test`` samples.
         sample_seed: Seed of these clips.
-        temperature: See `trajvq.models.Sampling`, as for the next three; None for 0.3 along a trajectory, and 1 for
+        temperature: See `trajvq.models.Sampling`, as for the next three; None for 0.1 along a trajectory, and 1 for
             tokens alone, of which the likeliest show nothing.
         top_p: Probability of the likeliest codes to sample from.
         noise_scale: Of trajectories; 1 where there are none.
         guidance: Weight of the class.
+        denoise: Use the denoiser, if the network has one.
         settings: The arguments of `trajvq.tasks.generator_task.GeneratorTask`.
     """
 
@@ -76,6 +78,7 @@ class Sample(GeneratorTask):
         top_p: float = 1.0,
         noise_scale: float = 1.0,
         guidance: float = 1.0,
+        denoise: bool = True,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -83,7 +86,7 @@ class Sample(GeneratorTask):
             raise ValueError(f"model.path_versions is {path_versions} and model.samples {samples}; both are at least 1")
         self.class_dropout, self.background_weight, self.path_versions = class_dropout, background_weight, path_versions
         self.samples, self.sample_seed = samples, sample_seed
-        self.sampling = Sampling(ALONG if temperature is None else temperature, top_p, noise_scale, guidance)
+        self.sampling = Sampling(ALONG if temperature is None else temperature, top_p, noise_scale, guidance, denoise)
         self.temperature = temperature
         self.test_nll = nn.ModuleDict()
         self.samples_by_class: dict[str, Bytes] = {}  # of the last test, by class: (N, T, 3, H, W)
@@ -108,6 +111,8 @@ class Sample(GeneratorTask):
         if trajectory is None:
             temperature = OWN.temperature if self.temperature is None else self.temperature
             self.sampling = replace(self.sampling, temperature=temperature, noise_scale=OWN.noise_scale)
+        if self.generator.denoiser is None:
+            self.sampling = replace(self.sampling, denoise=False)
         self.hparams.update(vars(self.sampling))  # `trajvq sample` reads them in the checkpoint
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -133,18 +138,21 @@ class Sample(GeneratorTask):
 
         Beside it the loss of the denoiser, 0 without one.
         """
-        augment, manifest = self.data.augment, self.data.manifest
-        if isinstance(augment, PathAugmentation):
-            versions = self.path_versions
-            several = tracks.repeat(versions, 1, 1, 1)
-            moved = augment.paths(several.flatten(0, 1), manifest.height, manifest.width)
-            tracks = moved.view_as(several)
-            label = None if label is None else label.repeat(versions)
-        label = self._dropped(label)
-        likelihood = self.generator.trajectory_log_likelihood(tracks, label)
+        versions = self.path_versions if isinstance(self.data.augment, PathAugmentation) else 1
+        likelihood = self.generator.trajectory_log_likelihood(*self._versions(tracks, label, versions))
         if self.generator.denoiser is None:
             return likelihood, torch.zeros_like(likelihood[0])
-        return likelihood, self.generator.denoising_loss(tracks, label)
+        versions = max(DENOISED // (tracks.shape[0] * tracks.shape[1]), 1)
+        return likelihood, self.generator.denoising_loss(*self._versions(tracks, label, versions))
+
+    def _versions(self, tracks: Tensor, label: Tensor | None, number: int) -> tuple[Tensor, Tensor | None]:
+        """Return random versions ``(number * B, K, T, 2)`` of tracks ``(B, K, T, 2)``, and labels of them."""
+        tracks = tracks.repeat(number, 1, 1, 1)
+        if isinstance(self.data.augment, PathAugmentation):
+            manifest = self.data.manifest
+            moved = self.data.augment.paths(tracks.flatten(0, 1), manifest.height, manifest.width)
+            tracks = moved.view_as(tracks)
+        return tracks, self._dropped(None if label is None else label.repeat(number))
 
     def _dropped(self, label: Tensor | None) -> Tensor | None:
         """Return labels of which a random share is hidden."""
@@ -205,10 +213,11 @@ class Sample(GeneratorTask):
         self.log(f"{split}/nll", nll)
         physics = scoreboard.physics
         judge = {"judge": physics.judge.as_json()} if physics else {}
-        settings = ", ".join(f"{name} {value:g}" for name, value in vars(self.sampling).items())
-        own = ["model_at_1 samples the model's own distribution, with all of these at 1; nll_bits belongs to it"]
+        settings = ", ".join(f"{name} {value:g}" for name, value in vars(self.sampling).items() if name != "denoise")
+        denoised = ", with denoised tracks" if self.sampling.denoise else ""
+        own = ["model_at_1 samples the model's own distribution, with all at 1; nll_bits belongs to it"]
         remarks = [
-            f"model is sampled at {settings}",
+            f"model is sampled at {settings}{denoised}",
             *(own if len(samples) > 1 else []),
             *scoreboard.remarks(real),
             *keep_comparable(rows, self.trained_on, self.data.training_clips()),
