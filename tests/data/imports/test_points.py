@@ -398,6 +398,20 @@ def test_points_may_be_numbered(tmp_path: Path, names: str) -> None:
     assert recording.tracks[2].position[4].tolist() == [14, 1]
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "frame,tail_z,tail_y,tail_x",
+        "frame,a.z,a.y,a.x",
+        "time,z1,y1,x1",
+        "scorer,n,n,n\nbodyparts,a,a,a\ncoords,z,y,x",
+    ],
+)
+def test_coordinates_of_points_may_come_in_any_order(tmp_path: Path, header: str) -> None:
+    (track,) = read(write(tmp_path / "t.csv", header, "{1},7,{3},{2}", rows(1))).tracks
+    np.testing.assert_allclose(track.position, [(x, y, 7) for _, _, x, y in rows(1)])
+
+
 def test_corners_of_boxes_are_no_points(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="columns x1, y1, x2, y2 look like corners of boxes"):
         read(write(tmp_path / "t.csv", "id,frame,x1,y1,x2,y2", lambda c, f, x, y: f"{c},{f},{x},{y},{x + 9},{y + 20}"))

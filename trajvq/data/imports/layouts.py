@@ -195,6 +195,8 @@ def _deeplabcut(table: Table, path: Path, ledger: Ledger, min_score: float | Non
             series.setdefault(name, PointColumns(name, animal=animal)).axes[axis.lower()] = number
         elif number and axis.lower() in SCORES:
             series[name] = replace(series.get(name, PointColumns(name, animal=animal)), score=number)
+    if not series or any(not {"x", "y"} <= one.axes.keys() for one in series.values()):
+        raise DataError(f"{path} lacks coordinates x and y of body parts, as DeepLabCut writes them; export it again")
     table = replace(table, columns=tuple(column[count:] for column in table.columns), rows=table.rows[count:])
     ledger.note(f"as DeepLabCut writes it: tracks are {', '.join(series)}; y points down")
     if min_score is None and any(one.score is not None for one in series.values()):
@@ -212,7 +214,7 @@ def _melted(
     unseen = unsure = 0
     parts, animals = [], {}
     for one in series:
-        axes = {axis: table.columns[number] for axis, number in one.axes.items() if axis != "z" or depth}
+        axes = {axis: table.columns[one.axes[axis]] for axis in ("xyz" if depth else "xy")}
         empty = np.any([is_empty(text(column)) for column in axes.values()], axis=0)
         unseen += int(empty.sum())
         if min_score is not None and one.score is not None:
