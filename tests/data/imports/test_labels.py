@@ -61,6 +61,8 @@ def test_there_are_no_classes_but_those_of_the_labels(labels: list[int | str], n
         (np.array(["2026-03-20", "2026-03-21"], "datetime64[D]"), ["2026-03-20", "2026-03-21"]),
         (np.array(["Möwe".encode(), "Möwe".encode("latin-1")]), ["Möwe", "Möwe"]),
         (np.array([3, 4], np.uint8), [3, 4]),
+        (np.array([" a ", " "]), ["a", None]),
+        (np.array([b"a\n", b""]), ["a", None]),
     ],
 )
 def test_labels_of_arrays_may_have_any_type(labels: np.ndarray, expected: list[int | str]) -> None:

@@ -56,6 +56,8 @@ WRITTEN = {  # header, line, encoding
     "milliseconds of Unix": ("clip,frame,x,y", "{0},176000000000{1},{2},{3}", "utf-8"),
     "nanoseconds of Unix": ("clip,frame,x,y", "{0},176000000000000000{1},{2},{3}", "utf-8"),
     "dates": ("clip,timestamp,x,y", "{0},2026-03-20T10:00:0{1}.040,{2},{3}", "utf-8"),
+    "dates with a comma": ("clip,timestamp,x,y", '{0},"2026-03-20 10:00:0{1},040",{2},{3}', "utf-8"),
+    "dates beside times": ("clip,date,time,x,y", "{0},2026-03-2{1},10:00:00,{2},{3}", "utf-8"),
     "dates with a zone": ("clip,time,x,y", "{0},2026-03-20 10:00:0{1}Z,{2},{3}", "utf-8"),
 }
 
@@ -63,7 +65,9 @@ WRITTEN = {  # header, line, encoding
 @pytest.mark.parametrize("case", WRITTEN)
 def test_text_of_any_program_gives_the_same_tracks(tmp_path: Path, case: str) -> None:
     header, line, encoding = WRITTEN[case]
-    check(read(write(tmp_path / "t.csv", header, line, encoding=encoding)))
+    check(
+        read(write(tmp_path / "t.csv", header, line, encoding=encoding)), 86400 if case == "dates beside times" else 1
+    )
 
 
 @pytest.mark.parametrize("line", ["{0};{1};%s;%s", '{0},{1},"%s","%s"'])
@@ -74,6 +78,16 @@ def test_decimal_commas(tmp_path: Path, line: str, capsys: pytest.CaptureFixture
     header = "clip,frame,x,y" if "," in line else "clip;frame;x;y"
     check(read(write(tmp_path / "t.csv", header, with_commas)))
     assert "decimal commas" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("frame", ["2026-03-20T10:00:0{1}.040", "00:00:0{1}.5", "00:00:0{1},5"])
+def test_a_point_that_is_not_of_a_number_leaves_decimal_commas(tmp_path: Path, frame: str) -> None:
+    def line(c: str, f: int, x: float, y: float) -> str:
+        return f"{c};{frame.format(c, f)};{x};{y}".replace(f"{x};{y}", f"{x};{y}".replace(".", ","))
+
+    source = write(tmp_path / "t.csv", "clip;time;x;y", line)
+    source.write_text(source.read_text() + f"5;{frame.format(5, 9)};.;.\n")  # a blink, as of EyeLink
+    check(read(source, skip_bad=True))
 
 
 def test_a_comma_that_may_separate_thousands_is_refused(tmp_path: Path) -> None:
@@ -177,6 +191,18 @@ def test_sleap(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [track.name for track in tracks] == ["track_0/head", "track_0/tail", "track_1/head"]
     assert tracks[0].animal == tracks[1].animal != tracks[2].animal
     assert "left out: 8 not seen" in capsys.readouterr().out
+
+
+def test_rows_without_an_animal_are_parts_of_one_or_in_no_clip(tmp_path: Path) -> None:
+    source = sleap(tmp_path / "t.csv", 8)
+    lines = source.read_text().splitlines()
+    source.write_text("\n".join(line.replace("track_0", "") for line in lines[:9]))
+    head, tail = read(source).tracks
+    assert [head.name, tail.name] == ["head", "tail"]
+    assert head.animal == tail.animal is not None
+    source.write_text("\n".join(line.replace("track_0", "") for line in lines))
+    with pytest.raises(DataError, match="8 rows: row 1 is in no clip"):
+        read(source)
 
 
 LONG = {  # names of three columns, --columns, and the animals that tracks are then parts of
@@ -330,6 +356,35 @@ def test_names_that_do_not_fit_come_with_a_suggestion(tmp_path: Path, header: st
         read(write(tmp_path / "t.csv", header, line))
 
 
+@pytest.mark.parametrize("missing", ["", "NA", "NaN", "none", "-"])
+def test_a_missing_label_or_id_is_none(tmp_path: Path, missing: str) -> None:
+    quoted = rf" \({missing}\)" if missing else ""
+
+    def line(c: str, f: int, x: float, y: float) -> str:
+        return f"{c},{f},{x},{y},{c if c < '3' else missing}"
+
+    labels = write(tmp_path / "t.csv", "clip,frame,x,y,label", line)
+    with pytest.raises(DataError, match=f"3 tracks: clip 3 has no label{quoted}, .*--columns label="):
+        read(labels)
+    ids = write(tmp_path / "t.csv", points=rows(names=["0", "1", "2", "3", "4", missing]))
+    with pytest.raises(DataError, match=f"8 rows: row 41 is in no clip{quoted}, "):
+        read(ids)
+    films = write(tmp_path / "t.csv", "film,id,frame,x,y", "a,{0},{1},{2},{3}", rows(names=["0", "1", missing]))
+    with pytest.raises(DataError, match="8 rows: row 17 is in no clip"):
+        read(films, columns={"clip": "film+id"})
+
+
+def test_messages_are_one_line_whatever_is_in_cells_and_names(tmp_path: Path) -> None:
+    source = write(tmp_path / "t.csv")
+    source.write_text(source.read_text() + '6,0,"1\n2",3\n')
+    with pytest.raises(DataError, match=r"^.*row 49 has x 1 2; .*$"):
+        read(source)
+    table = parquet.read_table(parquet_table(tmp_path / "t.parquet")).rename_columns(["a\nb", "frame", "x", "y"])
+    parquet.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(DataError, match="^.*no column 'clip', but a b, frame, x, y; name it with [^\n]*$"):
+        read(tmp_path / "t.parquet")
+
+
 def test_rows_in_any_order_give_the_same_tracks(tmp_path: Path) -> None:
     shuffled = [rows()[k] for k in np.random.default_rng(0).permutation(COUNT)]
     check(read(write(tmp_path / "t.csv", points=shuffled)))
@@ -374,6 +429,19 @@ def test_times_as_players_and_pandas_write_them(tmp_path: Path, line: str) -> No
     check(read(write(tmp_path / "t.csv", "clip,time,x,y", line)))
 
 
+def test_a_date_and_a_time_may_be_two_columns(tmp_path: Path) -> None:
+    source = write(tmp_path / "t.csv", "clip,night,clock,x,y", "{0},2026-03-2{1},1{1}:00:00.5,{2},{3}")
+    check(read(source, columns={"frame": "night+clock"}), 90000)
+
+
+@pytest.mark.parametrize("dates", ["{1}/3/2026,", "2026-03-2{1},2020-01-01"])
+def test_times_with_a_doubtful_date_are_refused(tmp_path: Path, dates: str) -> None:
+    source = write(tmp_path / "t.csv", "clip,time,x,y,date,born", "{0},10:00:0{1},{2},{3}," + dates)
+    with pytest.raises(DataError, match="'time' is a time of day, and 'date' may be its date; .*frame=time"):
+        read(source)
+    check(read(source, columns={"frame": "time"}))
+
+
 def test_times_of_another_form_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="date as 2026-03-20T10:00:00.040 .* the first has '20/03/2026 10:00:00'"):
         read(write(tmp_path / "t.csv", "clip,time,x,y", "{0},20/03/2026 10:00:0{1},{2},{3}"))
@@ -396,6 +464,20 @@ def test_points_may_be_numbered(tmp_path: Path, names: str) -> None:
     assert [track.name for track in recording.tracks] == ["1", "2", "3"]
     assert len({track.animal for track in recording.tracks}) == 3
     assert recording.tracks[2].position[4].tolist() == [14, 1]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "frame,tail_z,tail_y,tail_x",
+        "frame,a.z,a.y,a.x",
+        "time,z1,y1,x1",
+        "scorer,n,n,n\nbodyparts,a,a,a\ncoords,z,y,x",
+    ],
+)
+def test_coordinates_of_points_may_come_in_any_order(tmp_path: Path, header: str) -> None:
+    (track,) = read(write(tmp_path / "t.csv", header, "{1},7,{3},{2}", rows(1))).tracks
+    np.testing.assert_allclose(track.position, [(x, y, 7) for _, _, x, y in rows(1)])
 
 
 def test_corners_of_boxes_are_no_points(tmp_path: Path) -> None:

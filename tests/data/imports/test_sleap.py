@@ -1,5 +1,6 @@
 """Analysis files of SLEAP give a track for each point of each animal."""
 
+import json
 from pathlib import Path
 
 import h5py
@@ -38,6 +39,27 @@ def test_every_point_of_every_animal_is_a_track(tmp_path: Path, capsys: pytest.C
     assert len(read_tracks(source, Ledger(source), min_score=0.5).tracks[0].time) == 30
 
 
+@pytest.mark.parametrize("order", [(3, 0, 2, 1), (2, 1, 3, 0)])
+def test_axes_of_any_order_are_told_by_their_names(tmp_path: Path, order: tuple[int, ...]) -> None:
+    """As sleap-io writes them, with the preset standard or its own order."""
+    source = analysis(tmp_path / "a.h5")
+    expected = read_tracks(source, Ledger(source), min_score=0.5).tracks
+    with h5py.File(source, "a") as file:
+        tracks, scores = file["tracks"][:].transpose(order), file["point_scores"][:].transpose(2, 0, 1)
+        del file["tracks"], file["point_scores"]
+        file["tracks"], file["point_scores"] = tracks, scores
+        file["tracks"].attrs["dims"] = json.dumps([("track", "xy", "node", "frame")[axis] for axis in order])
+        file["point_scores"].attrs["dims"] = json.dumps(["frame", "track", "node"])
+    for track, other in zip(read_tracks(source, Ledger(source), min_score=0.5).tracks, expected, strict=True):
+        assert (track.name, track.animal) == (other.name, other.animal)
+        np.testing.assert_array_equal(track.position, other.position)
+
+
+def test_columns_do_not_apply(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="--columns does not apply; leave it out"):
+        read_tracks(analysis(tmp_path / "a.h5"), Ledger(tmp_path), {"clip": "track"})
+
+
 def test_an_analysis_file_becomes_a_dataset(tmp_path: Path) -> None:
     source = analysis(tmp_path / "a.h5")
     assert main(["data", "import-tracks", str(source), "--out", str(tmp_path / "out"), "--points=8"]) == 0
@@ -45,9 +67,10 @@ def test_an_analysis_file_becomes_a_dataset(tmp_path: Path) -> None:
     assert {split: manifest.clips(split) for split in manifest.splits} == {"train": 5, "val": 5, "test": 5}
 
 
-@pytest.mark.parametrize("shape", [(2, 3), (2, 2, 5, 40), (2, 7, 3, 40)])
+@pytest.mark.parametrize("shape", [(2, 3), (2, 2, 5, 40), (2, 7, 3, 40), (40, 2, 3, 2), (0, 2, 3, 40)])
 def test_other_shapes_are_an_error(tmp_path: Path, shape: tuple[int, ...]) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["tracks"], file["node_names"] = np.zeros(shape), [b"a", b"b", b"c"]
+        file["track_names"] = [b"d", b"e"][: shape[0]]
     with pytest.raises(DataError, match="shape"):
         read_tracks(tmp_path / "a.h5", Ledger(tmp_path))

@@ -14,13 +14,16 @@ from trajvq.io.arrays import Floats
 Column = Any  # pyarrow.Array or pyarrow.ChunkedArray of any type
 Mask = NDArray[np.bool_]
 
-EMPTY = ("", "na", "n/a", "#n/a", "nan", "null", "none", "-")  # what programs write for a number that is missing
+EMPTY = ("", "na", "n/a", "#n/a", "nan", "null", "none", "-", ".")  # what programs write for a number that is missing
+BREAKS = r"[\n\v\f\r\x1c-\x1e\x{85}\x{2028}\x{2029}]+"  # where `str.splitlines` does, too
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^(?i:[+-]?inf(inity)?)$"
 WHOLE = r"^[+-]?(\d{1,18}|[1-8]\d{18})$"  # that fits into 64 bits
 COMMA = r"^[+-]?\d*,\d+([eE][+-]?\d+)?$"
 THOUSANDS = r"^[+-]?\d{1,3},\d{3}$"  # or a decimal comma
-DATE = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.]\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?$"
-CLOCK = r"^(\d+ days?,? )?\d+:\d\d:\d\d([.]\d{1,9})?$"  # as players show, or pandas writes, a time since the start
+DATE = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?$"
+DAY = r"^(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4})$"  # in any order
+TIME_OF_DAY = r"^\d\d?:\d\d:\d\d([.,]\d{1,9})?$"
+CLOCK = r"^(\d+ days?,? )?\d+:\d\d:\d\d([.,]\d{1,9})?$"  # as players show, or pandas writes, a time since the start
 ZONE = r"[T ].*(Z|[+-]\d\d:?\d\d)$"
 
 
@@ -36,13 +39,13 @@ def without_encoding(column: Column) -> Column:
 
 
 def text(column: Column) -> Any:
-    """Return the cells as a ``pyarrow.Array`` of strings without spaces around them; empty ones are ``""``.
+    """Return the cells as a ``pyarrow.Array`` of strings of one line, without spaces around; empty ones are ``""``.
 
     Raises:
         pyarrow.ArrowException: If cells are lists or other things that have no text.
     """
     strings = pc.fill_null(pc.cast(column, pa.string()), "")
-    trimmed = pc.utf8_trim_whitespace(strings)
+    trimmed = pc.utf8_trim_whitespace(pc.replace_substring_regex(strings, BREAKS, " "))
     return trimmed.combine_chunks() if isinstance(trimmed, pa.ChunkedArray) else trimmed
 
 
@@ -51,13 +54,23 @@ def matches(strings: Any, pattern: str) -> Mask:
     return np.asarray(pc.match_substring_regex(strings, pattern).to_numpy(zero_copy_only=False), dtype=bool)
 
 
+def all_match(column: Column, pattern: str) -> bool:
+    """Return whether all cells that are not empty, and at least one, are text, days or times that match a pattern."""
+    kind = column.type
+    if not (pa.types.is_string(kind) or pa.types.is_date(kind) or pa.types.is_time(kind)):
+        return False
+    strings = text(column)
+    matching = matches(strings, pattern)
+    return bool(matching.any() and (matching | is_empty(strings)).all())
+
+
 def is_empty(strings: Any) -> Mask:
     """Return which strings stand for a missing number."""
     return np.asarray(pc.is_in(pc.utf8_lower(strings), pa.array(EMPTY)).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def decimal_commas(columns: Sequence[Column], separator: str) -> bool:
-    """Return whether columns of numbers have decimal commas: some cells have one, and no cell has a point.
+    """Return whether columns of numbers have decimal commas: some cells have one, and no number has a point.
 
     Where commas separate the cells, 1,234 may as well be a number with thousands.
     """
@@ -65,7 +78,7 @@ def decimal_commas(columns: Sequence[Column], separator: str) -> bool:
     for column in columns:
         if pa.types.is_string(column.type):
             strings = text(column)
-            if pc.any(pc.match_substring(strings, ".")).as_py():
+            if (matches(strings, NUMBER) & matches(strings, r"\.")).any():
                 return False
             doubtful = matches(strings, THOUSANDS) if separator == "," else False
             commas |= bool((matches(strings, COMMA) & ~np.asarray(doubtful)).any())
@@ -131,7 +144,7 @@ def times(column: Column, commas: bool = False) -> tuple[Floats, Mask]:
         if dates.any() and not matches(strings, NUMBER).any():
             zones = bool(matches(strings, ZONE).any())
             kind = pa.timestamp("ns", tz="UTC" if zones else None)
-            stamps = _stamps(pc.if_else(pa.array(dates), strings, None), kind)
+            stamps = _stamps(pc.replace_substring(pc.if_else(pa.array(dates), strings, None), ",", "."), kind)
             exists = np.asarray(stamps.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
             return _since_first(pc.cast(stamps, pa.int64()), 1e-9)[0], ~(exists | empty)
     values, bad = numbers(column, commas)
@@ -152,7 +165,7 @@ def _stamps(dates: Any, kind: Any) -> Any:
 
 def _nanoseconds(clock: str) -> int | None:
     """Return the time since the start of a cell that matches `CLOCK`; None if it is empty."""
-    match = re.fullmatch(r"(?:(\d+) days?,? )?(\d+):(\d\d):(\d\d)(?:[.](\d+))?", clock)
+    match = re.fullmatch(r"(?:(\d+) days?,? )?(\d+):(\d\d):(\d\d)(?:[.,](\d+))?", clock)
     if match is None:
         return None
     days, hours, minutes, seconds = (int(number or 0) for number in match.groups()[:4])

@@ -5,10 +5,14 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from trajvq.data.imports.tables import Table
 from trajvq.errors import DataError, did_you_mean
 
 ROLES = ("clip", "frame", "x", "y", "z", "label", "animal")
 NEEDED = ("clip", "frame", "x", "y")
+JOINED = ("clip", "frame", "animal")  # may be several columns
+OPTIONAL = ("clip", "z", "label", "animal")  # may be none
+SCORES = ("likelihood", "score", "confidence", "conf")  # what programs call how sure a point is
 NAMES = {  # what programs call the columns, the best name first
     "clip": ("clip", "clip id", "track id", "track", "trajectory", "trajectory id", "particle", "particle id", "id"),
     "frame": ("frame", "frame idx", "frame index", "frame number", "frame no", "fnum", "time", "t", "timestamp"),
@@ -19,11 +23,11 @@ NAMES = {  # what programs call the columns, the best name first
     "animal": ("animal", "animal id", "individual", "individual id", "individuals", "subject", "subject id"),
 }
 BODY_PARTS = ("bodypart", "bodyparts", "body part", "body parts", "keypoint", "keypoints", "node", "landmark")
-HINTS = {  # parts of names that are suggested, but not taken unasked
-    "clip": ("trajec", "track", "particle", "object", "individual", "animal", "cell", "name", "id"),
-    "frame": ("frame", "time", "date", "slice", "step", "index"),
-    "x": ("lon", "east", "x"),
-    "y": ("lat", "north", "y"),
+HINTS = {  # words of names that are suggested, but not taken unasked
+    "clip": (r"\btrajec", r"\b(track|particle|object|individual|animal|cell)\b", r"\bname\b", r"id\b"),
+    "frame": (r"\bframe", r"\btime", r"\bdate", r"\bslice\b", r"\bstep\b"),
+    "x": (r"\blon(g|gitude)?\b", r"\beast", r"\bx\b"),
+    "y": (r"\blat(itude)?\b", r"\bnorth", r"\by\b"),
 }
 SHOWN = 12  # names of columns in a message
 
@@ -40,17 +44,17 @@ def columns_named(names: Sequence[str], requested: Mapping[str, str], path: Path
 
     Args:
         names: Of the columns.
-        requested: Names by role, as the user gives them: one name, several joined by ``+`` for ``clip`` and
-            ``animal``, the number of a column from 1, or nothing for a role that no column has: no labels, or one
+        requested: Names by role, as the user gives them: one name, several joined by ``+`` for `JOINED` roles, the
+            number of a column from 1, or nothing for one of the `OPTIONAL` roles that no column has: no labels, or one
             track.
         path: The table, for messages.
         header: Whether the table has a header.
 
     Returns:
-        One column for each role that there is, and perhaps several for ``clip`` and ``animal``.
+        One column for each role that there is, and perhaps several for `JOINED` roles.
 
     Raises:
-        DataError: If a requested column does not exist, or a name stands for several.
+        DataError: If a requested column does not exist, a name stands for several, or a role needs a column.
     """
     unknown = [role for role in requested if role not in ROLES]
     if unknown:
@@ -60,8 +64,11 @@ def columns_named(names: Sequence[str], requested: Mapping[str, str], path: Path
     chosen: dict[str, list[int]] = {}
     for role in ROLES:
         if role in requested:
-            parts = [requested[role]] if requested[role] in names else requested[role].split("+")
+            whole = requested[role] in names or role not in JOINED
+            parts = [requested[role]] if whole else requested[role].split("+")
             chosen[role] = [_one(names, part.strip(), path, role) for part in parts if part.strip()]
+            if not chosen[role] and role not in OPTIONAL:
+                raise DataError(f"--columns {role}= names no column; only {', '.join(OPTIONAL)} may have none")
         elif header:
             chosen[role] = _by_name(names, role, path)
     return {role: numbers for role, numbers in chosen.items() if numbers}
@@ -88,14 +95,18 @@ def animal_columns(
     return others if 0 < len(others) < len(clip) else named
 
 
-def missing_columns(names: Sequence[str], chosen: Mapping[str, Sequence[int]], path: Path, header: bool) -> DataError:
+def missing_columns(
+    table: Table, chosen: Mapping[str, Sequence[int]], requested: Mapping[str, str], path: Path
+) -> DataError:
     """Return the error for a table that lacks needed columns, with a suggestion."""
-    missing = [role for role in NEEDED if role not in chosen]
+    names = table.names
+    missing = [role for role in NEEDED if role not in chosen and role not in requested]
     used = {number for role, numbers in chosen.items() if role != "animal" for number in numbers}
     free = [name for number, name in enumerate(names) if number not in used]
-    if not header:
+    if not table.header:
+        above = f" that fits (above the rows is {table.above[:40]!r})" if table.above else ""
         return DataError(
-            f"{path} has no header line; name its {len(names)} columns by their numbers, such as "
+            f"{path} has no header line{above}; name its {len(names)} columns by their numbers, such as "
             "--columns clip=1,frame=2,x=3,y=4"
         )
     listed = ", ".join(filter(None, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
@@ -114,7 +125,10 @@ def missing_columns(names: Sequence[str], chosen: Mapping[str, Sequence[int]], p
 def _guess(role: str, names: Sequence[str]) -> str | None:
     """Return the name that is most like what a role is called elsewhere, or None."""
     similar = difflib.get_close_matches(role, names, n=1, cutoff=0.7)
-    return next(iter(similar), None) or next((n for hint in HINTS[role] for n in names if hint in plain(n)), None)
+    called = {name: plain(name) for name in names if not set(SCORES) & set(plain(name).split())}
+    alike = [[name for name in called if re.search(hint, called[name])] for hint in HINTS[role]]
+    best = next(filter(None, [similar, *alike]), [None])
+    return next((name for name in best if name and re.search(r"(id|identifier|number)$", plain(name))), best[0])
 
 
 def _by_name(names: Sequence[str], role: str, path: Path) -> list[int]:

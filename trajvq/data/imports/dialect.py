@@ -11,7 +11,8 @@ from trajvq.data.imports.plurals import counted
 from trajvq.errors import DataError
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "spaces"}
-SAMPLE = 2**16  # characters that tell the dialect
+SAMPLE, SAMPLE_LINES = 2**16, 20  # least characters and lines that tell the dialect
+LARGEST_SAMPLE = 2**22  # characters, however few lines they are
 COMMENTS = ("#", "%", "//")
 NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
 
@@ -25,6 +26,7 @@ class Dialect:
         names: Of the columns; their numbers from 1 without a header.
         header: Whether there is one.
         start: Offset of the first row in the text.
+        above: The line right above the rows, if it holds words and is no header that fits; for messages.
         notes: What was detected and skipped, one line each.
     """
 
@@ -32,6 +34,7 @@ class Dialect:
     names: tuple[str, ...]
     header: bool
     start: int
+    above: str
     notes: tuple[str, ...]
 
 
@@ -51,7 +54,10 @@ class _Line:
         """Return the cells without spaces around them."""
         if separator == " ":
             return self.text.split()
-        row = next(csv.reader([self.text], delimiter=separator, skipinitialspace=True), [])
+        try:
+            row = next(csv.reader([self.text], delimiter=separator, skipinitialspace=True), [])
+        except csv.Error:  # a cell larger than any: not this separator
+            row = [self.text]
         return [cell.strip() for cell in row]
 
 
@@ -67,7 +73,7 @@ def dialect_of(content: str, path: Path) -> Dialect:
     """
     if not content.strip():
         raise DataError(f"{path} is not a readable table: it is empty")
-    lines = list(_lines(content[:SAMPLE], len(content) <= SAMPLE))
+    lines = list(_lines(content))
     requested = re.fullmatch(r"sep=([,;|\t])", lines[0].text) if lines else None  # as Excel reads and writes it
     lines = lines[1:] if requested else lines
     plain = [line for line in lines if not line.is_comment]
@@ -77,24 +83,33 @@ def dialect_of(content: str, path: Path) -> Dialect:
         raise DataError(f"{path} is not a readable table: no columns are separated by {words}; save it as .csv")
     first = next(k for k, line in enumerate(lines) if not line.is_comment and len(line.cells(separator)) == width)
     notes = [] if separator == "," else [f"separated by {SEPARATORS[separator]}"]
-    names, skipped = lines[first].cells(separator), first
-    header, start = not _is_data(names), lines[first].stop
+    names, skipped, above = lines[first].cells(separator), first, ""
+    numbered = names[not names[0] :] == [str(number) for number in range(width - (not names[0]))]
+    header, start = numbered or not _is_data(names), lines[first].stop
+    if numbered:  # as pandas writes it, perhaps with a column for its index
+        notes.append(f"the header is the numbers 0 to {names[-1]}")
     if not header:
         before = lines[first - 1] if first else None
         names, remark = _header_before(before, plain, separator, width)
         header, start = bool(names), lines[first].start
         skipped -= header
         notes += [remark] if remark else []
+        if before and not header and re.search(r"[^\W\d_]", before.text):
+            above = before.text.strip()
     if skipped:
         notes.append(f"{counted(skipped, 'line')} before the table skipped")
-    numbered = [str(number + 1) for number in range(width)]
-    return Dialect(separator, tuple(names if header else numbered), header, start, tuple(notes))
+    names = names if header else [str(number + 1) for number in range(width)]
+    return Dialect(separator, tuple(names), header, start, above, tuple(notes))
 
 
-def _lines(sample: str, complete: bool) -> Iterator[_Line]:
-    """Yield the lines of a sample that are not blank; without the last one, if the sample ends within it."""
-    for match in re.finditer(r"([^\r\n]*)(\r\n|\r|\n|$)", sample):
-        if match[1].strip() and (match[2] or complete):
+def _lines(content: str) -> Iterator[_Line]:
+    """Yield the first lines that are not blank."""
+    count = 0
+    for match in re.finditer(r"([^\r\n]*)(\r\n|\r|\n|$)", content):
+        if match.end() > (SAMPLE if count >= SAMPLE_LINES else LARGEST_SAMPLE):
+            return
+        if match[1].strip():
+            count += 1
             yield _Line(match[1], match.start(), match.end())
 
 
@@ -106,16 +121,21 @@ def _is_data(cells: Sequence[str]) -> bool:
 def _header_before(line: _Line | None, plain: Sequence[_Line], separator: str, width: int) -> tuple[list[str], str]:
     """Return the names in the line before the first row, and a remark; no names if it is no header.
 
-    A header may be a comment, or lack the name of one column: the row names that R writes at the beginning, or an
-    empty one at the end.
+    A header may be a comment, have a separator of its own or one more at the end, or lack the name of one column: the
+    row names that R writes at the beginning, or an empty one at the end.
     """
     if line is None:
         return [], ""
-    if line.is_comment:
-        names = _Line(line.text.lstrip().lstrip("#%/"), 0, 0).cells(separator)
-        return (names, "header in a comment") if len(names) == width and not _is_data(names) else ([], "")
+    text = _Line(line.text.lstrip().lstrip("#%/") if line.is_comment else line.text, line.start, line.stop)
+    own = separator != " " and len(text.cells(separator)) > 1
+    for candidate in (separator,) if own else SEPARATORS:
+        names = text.cells(candidate)
+        if len(names) == width + 1 and not names[-1]:
+            names.pop()
+        if len(names) == width and not _is_data(names):
+            return names, "header in a comment" if line.is_comment else ""
     names = line.cells(separator)
-    if len(names) != width - 1 or _is_data(names):
+    if line.is_comment or len(names) != width - 1 or _is_data(names):
         return [], ""
     rows = [row for row in (other.cells(separator) for other in plain) if len(row) == width]
     if all(not row[-1] for row in rows):

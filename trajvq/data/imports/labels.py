@@ -27,7 +27,7 @@ def check_labels(labels: NDArray[Any], count: int, path: Path) -> list[Label]:
 
     Args:
         labels: ``(N,)`` or ``(N, 1)`` numbers, truth values, dates, strings or bytes. Whole numbers, also as floats,
-            stay numbers; NaN is no label; everything else becomes words.
+            stay numbers; NaN and empty words are no labels; everything else becomes words.
         count: N, the number of videos.
         path: File of the labels, for messages.
 
@@ -39,10 +39,10 @@ def check_labels(labels: NDArray[Any], count: int, path: Path) -> list[Label]:
         raise DataError(f"{path}: labels have shape {labels.shape}, not ({count},): one for every video{hint}")
     labels = labels.reshape(count)
     kind = labels.dtype.kind
-    if kind in "iuU":
+    if kind in "iu":
         return list(labels.tolist())
-    if kind == "S":
-        return [_decoded(label) for label in labels.tolist()]
+    if kind in "US":
+        return [(_decoded(label) if kind == "S" else label).strip() or None for label in labels.tolist()]
     if kind == "f" and np.isnan(labels).any():
         words = iter(parse_labels([str(label) for label in labels[~np.isnan(labels)].tolist()]))
         return [None if missing else next(words) for missing in np.isnan(labels).tolist()]

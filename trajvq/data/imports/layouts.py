@@ -5,7 +5,7 @@
 | one point a row | columns for clip, frame, x and y, of any name; TrackMate, trackpy | as the table says |
 | DeepLabCut | a frame; header of several rows | each body part of each animal |
 | x and y of several points a row, ``head.x, head.y, ...`` | a frame (of an animal); SLEAP, Anipose | each point |
-| MOT | a box: frame, id, left, top, width, height, ... without a header | the centers of the boxes |
+| boxes | left, top, width and height; MOT, also without a header | the centers of the boxes |
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trajvq.data.imports.cells import Column, is_empty, matches, numbers, text
-from trajvq.data.imports.columns import NEEDED, animal_columns, columns_named, missing_columns, plain
+from trajvq.data.imports.boxes import box_columns, mot_table, with_centers
+from trajvq.data.imports.cells import DATE, DAY, EMPTY, TIME_OF_DAY, Column, all_match, is_empty, matches, text
+from trajvq.data.imports.columns import NEEDED, SCORES, animal_columns, columns_named, missing_columns, plain
 from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.point_columns import PointColumns, are_corners, paired_columns
-from trajvq.data.imports.scores import SCORES, are_low, no_scores, score_column, sure_rows
+from trajvq.data.imports.scores import are_low, no_scores, score_column, sure_rows
 from trajvq.data.imports.tables import Table
 from trajvq.errors import DataError
 
@@ -30,9 +31,7 @@ DLC_HEADER = ("scorer", "individuals", "bodyparts", "coords")
 DLC_SCORE = 0.6  # DeepLabCut's own `pcutoff`
 HEADER_ROWS = 5  # most rows under a header that have names and units
 LIKE_LABELS = ("class", "class id", "class name", "labels", "category", "species", "behavior", "behaviour", "target")
-MOT_COLUMNS = range(6, 11)
-MOT_SCORE = 6  # number of the column, from 0
-MOT_TRUTH = 9  # columns of ground truth: the seventh says whether a box counts, the eighth is its class
+CORNERS = ({"x", "y", "w", "h"}, {"x", "y", "width", "height"})  # names of columns where x and y may be corners
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,16 @@ def points_of(
     Raises:
         DataError: If the layout is not known, or there is a least score and no score.
     """
-    if not requested and table.header and table.names[0].lower() in DLC_HEADER:
+    detected = dict(requested) in ({}, {"label": ""})
+    if detected and table.header and table.names[0].lower() in DLC_HEADER:
         return _deeplabcut(table, path, ledger, min_score)
-    if not requested and not table.header and len(table.names) in MOT_COLUMNS and len(table.rows):
-        points = _mot(table, path, ledger)
-        return points if min_score is None else points.select(sure_rows(points.score, min_score, table, ledger))
+    mot = mot_table(table, not requested, ledger) if detected else None
+    table = mot or table
+    box = box_columns(table.names, requested)
+    if box and not mot:
+        names = ", ".join(table.names[number] for number in box)
+        ledger.note(f"boxes: {names}; x and y are their centers, y points down")
+    table = with_centers(table, box) if box else table
     chosen = columns_named(table.names, requested, path, table.header)
     for number in (number for numbers_of in chosen.values() for number in numbers_of):
         if pa.types.is_nested(table.columns[number].type):
@@ -109,18 +113,21 @@ def points_of(
         )
     if series and "frame" in chosen:
         table = _without_units(table, [chosen["frame"][0], *series[0].axes.values()], ledger)
-        animal = text(table.columns[chosen["clip"][0]]) if "clip" in chosen else None
+        animal = _joined(table, chosen["clip"]) if "clip" in chosen else None
         ledger.note(f"points: {', '.join(one.name for one in series)}; each is a track, y points down")
-        return _melted(table, series, animal, table.columns[chosen["frame"][0]], ledger, min_score)
-    if any(role not in chosen and requested.get(role) != "" for role in NEEDED):
-        raise missing_columns(table.names, chosen, path, table.header)
+        frame = _frame(table, chosen, requested, ledger)
+        return _melted(table, series, animal, frame, ledger, min_score)
+    if any(role not in chosen and role not in requested for role in NEEDED):
+        raise missing_columns(table, chosen, requested, path)
     table = _without_units(table, [chosen[role][0] for role in ("frame", "x", "y")], ledger)
-    points = _long(table, chosen, requested, ledger)
+    points = _long(table, chosen, requested, ledger, bool(box))
     return points if min_score is None else points.select(sure_rows(points.score, min_score, table, ledger))
 
 
-def _long(table: Table, chosen: Mapping[str, Sequence[int]], requested: Mapping[str, str], ledger: Ledger) -> Points:
-    """Return the points of a table with one point a row."""
+def _long(
+    table: Table, chosen: Mapping[str, Sequence[int]], requested: Mapping[str, str], ledger: Ledger, boxes: bool
+) -> Points:
+    """Return the points of a table with one point a row, which may be those of boxes."""
     if "clip" not in chosen:
         ledger.note("all rows are one track")
     animal = animal_columns(table.names, chosen, requested)
@@ -128,22 +135,25 @@ def _long(table: Table, chosen: Mapping[str, Sequence[int]], requested: Mapping[
     names = {role: "+".join(table.names[k] for k in numbers_of) for role, numbers_of in chosen.items()}
     clip = plain(names.get("clip", ""))
     trackmate = clip == "track id" and plain(names["x"]) == "position x"
-    pixels = trackmate or clip == "particle"
+    pixels = boxes or trackmate or clip == "particle"
     if trackmate and "label" not in requested:  # there, it is the name of a spot
         names.pop("label", None)
     if any(name.lower() != role for role, name in names.items()):
         ledger.note("columns: " + ", ".join(f"{role}={name}" for role, name in names.items()))
-    if pixels:
+    if pixels and not boxes:
         ledger.note(f"as {'TrackMate' if trackmate else 'trackpy'} writes it: y points down")
     likely = [name for name in table.names if plain(name) in LIKE_LABELS and name not in names.values()]
     if "label" not in names and "label" not in requested and likely:
         ledger.note(f"no labels; if column {likely[0]} has them, give --columns label={likely[0]}")
+    called = {plain(name) for name in table.names}
+    if not boxes and plain(names["x"]) == "x" and any(corners <= called for corners in CORNERS):
+        ledger.note("x and y may be corners of boxes, as there are widths and heights; if so, give the centers")
     tracks = _joined(table, chosen["clip"]) if "clip" in chosen else pa.array(["all"] * len(table.rows))
     columns = {role: table.columns[numbers_of[0]] for role, numbers_of in chosen.items()}
     score = score_column(table.names)
     return Points(
         tracks,
-        columns["frame"],
+        _frame(table, chosen, requested, ledger),
         {axis: columns[axis] for axis in "xyz" if axis in columns},
         table.rows,
         columns["label"] if "label" in names else None,
@@ -154,17 +164,42 @@ def _long(table: Table, chosen: Mapping[str, Sequence[int]], requested: Mapping[
     )
 
 
-def _joined(table: Table, columns: Sequence[int]) -> Any:
-    """Return the text of the columns, with ``/`` between them."""
+def _joined(table: Table, columns: Sequence[int], separator: str = "/") -> Any:
+    """Return the text of the columns, with a separator between them; nothing where one of several is empty."""
     parts = [text(table.columns[number]) for number in columns]
-    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, "/")
+    if len(parts) == 1:
+        return parts[0]
+    empty = np.any([is_empty(part) for part in parts], axis=0)
+    return pc.if_else(pa.array(empty), "", pc.binary_join_element_wise(*parts, separator))
+
+
+def _frame(table: Table, chosen: Mapping[str, Sequence[int]], requested: Mapping[str, str], ledger: Ledger) -> Column:
+    """Return the frames or times of the rows. A time of day gets the date that is in another column.
+
+    Raises:
+        DataError: If there are several such columns, or one and the time together are no date as in ISO 8601.
+    """
+    numbers_of = chosen["frame"]
+    if "frame" not in requested and all_match(table.columns[numbers_of[0]], TIME_OF_DAY):
+        used = {number for other in chosen.values() for number in other}
+        days = [k for k, column in enumerate(table.columns) if k not in used and all_match(column, DAY)]
+        if days:
+            day, time = table.names[days[0]], table.names[numbers_of[0]]
+            numbers_of = [days[0], *numbers_of]
+            if len(days) > 1 or not all_match(_joined(table, numbers_of, " "), DATE):
+                raise DataError(
+                    f"{ledger.path}: {time!r} is a time of day, and {day!r} may be its date; give one column with both "
+                    f"as 2026-03-20T10:00:00.040, or --columns frame={time} for the time alone"
+                )
+            ledger.note(f"frame is {day} and {time} together")
+    return table.columns[numbers_of[0]] if len(numbers_of) == 1 else _joined(table, numbers_of, " ")
 
 
 def _animals_of(tracks: Any, animals: Any) -> dict[str, str]:
     """Return the animal of each track, that of its first row, where it is not empty."""
     first = pa.array(np.unique(tracks.dictionary_encode().indices.to_numpy(), return_index=True)[1])
     pairs = zip(pc.take(tracks, first).to_pylist(), pc.take(animals, first).to_pylist(), strict=True)
-    return {track: animal for track, animal in pairs if animal}
+    return {track: animal for track, animal in pairs if animal.lower() not in EMPTY}
 
 
 def _without_units(table: Table, columns: Sequence[int], ledger: Ledger) -> Table:
@@ -195,6 +230,8 @@ def _deeplabcut(table: Table, path: Path, ledger: Ledger, min_score: float | Non
             series.setdefault(name, PointColumns(name, animal=animal)).axes[axis.lower()] = number
         elif number and axis.lower() in SCORES:
             series[name] = replace(series.get(name, PointColumns(name, animal=animal)), score=number)
+    if not series or any(not {"x", "y"} <= one.axes.keys() for one in series.values()):
+        raise DataError(f"{path} lacks coordinates x and y of body parts, as DeepLabCut writes them; export it again")
     table = replace(table, columns=tuple(column[count:] for column in table.columns), rows=table.rows[count:])
     ledger.note(f"as DeepLabCut writes it: tracks are {', '.join(series)}; y points down")
     if min_score is None and any(one.score is not None for one in series.values()):
@@ -208,11 +245,14 @@ def _melted(
     """Return a table of several points a row as points, without those that were not seen."""
     if min_score is not None and all(one.score is None for one in series):
         raise no_scores(ledger.path)
+    nameless = None if animal is None else is_empty(animal)
+    if nameless is not None and nameless.all():  # a single animal, as SLEAP writes it
+        animal = None
     depth = all("z" in one.axes for one in series)
     unseen = unsure = 0
     parts, animals = [], {}
     for one in series:
-        axes = {axis: table.columns[number] for axis, number in one.axes.items() if axis != "z" or depth}
+        axes = {axis: table.columns[one.axes[axis]] for axis in ("xyz" if depth else "xy")}
         empty = np.any([is_empty(text(column)) for column in axes.values()], axis=0)
         unseen += int(empty.sum())
         if min_score is not None and one.score is not None:
@@ -220,7 +260,9 @@ def _melted(
             unsure += int((low & ~empty).sum())
             empty |= low
         names = pa.array([one.name] * len(table.rows), pa.string())
-        clip = names if animal is None else pc.binary_join_element_wise(animal, names, "/")
+        clip = names
+        if animal is not None:
+            clip = pc.if_else(pa.array(nameless), "", pc.binary_join_element_wise(animal, names, "/"))
         if empty.all():
             ledger.note(f"no track of {one.name}: it is never seen" + (", or never surely" if unsure else ""))
         for value in [""] if animal is None else pc.unique(animal).to_pylist():
@@ -237,29 +279,3 @@ def _melted(
         y_down=True,
         animals=animals,
     )
-
-
-def _mot(table: Table, path: Path, ledger: Ledger) -> Points:
-    """Return the centers of the boxes of a table of MOTChallenge."""
-    frame, clip, left, top, width, height = table.columns[:6]
-    sizes = numbers(width)[0], numbers(height)[0]
-    if (
-        not all(matches(text(column), r"^-?\d+(\.0*)?$").all() for column in (frame, clip))
-        or min(map(np.min, sizes)) <= 0
-    ):
-        raise missing_columns(table.names, {}, path, False)
-    if matches(text(clip), r"^-1(\.0*)?$").all():
-        raise DataError(f"{path} has boxes without tracks: each has the number -1; link them into tracks first")
-    counts = np.ones(len(table.rows), dtype=bool)
-    label = None
-    if len(table.names) == MOT_TRUTH:
-        counts, label = numbers(table.columns[6])[0] != 0, table.columns[7]
-        ledger.leave_out("row", "marked not to count", int((~counts).sum()))
-    centers = {"x": numbers(left)[0] + sizes[0] / 2, "y": numbers(top)[0] + sizes[1] / 2}
-    ledger.note(
-        "no header, read as MOT: frame, id, left, top, width, height; tracks are the centers, y points down"
-        + ("; labels are the classes" if label is not None else "")
-    )
-    axes = {axis: pa.array(values) for axis, values in centers.items()}
-    score = table.columns[MOT_SCORE] if MOT_SCORE < len(table.names) != MOT_TRUTH else None
-    return Points(text(clip), frame, axes, table.rows, label, score, True).select(counts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from trajvq.data.imports.cells import numbers
-from trajvq.data.imports.scores import SCORES
+from trajvq.data.imports.columns import SCORES
 from trajvq.data.imports.tables import Table
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from trajvq.data.imports.cells import decimal_commas, matches, numbers, text, times
+from trajvq.data.imports.cells import EMPTY, decimal_commas, is_empty, matches, numbers, text, times
 from trajvq.data.imports.labels import Label, parse_labels
 from trajvq.data.imports.layouts import Points, points_of
 from trajvq.data.imports.notes import NAMED, Ledger
@@ -23,7 +23,7 @@ from trajvq.io.arrays import Floats
 MAX_COORDINATE = 1e12  # beyond it, rounding errors are as large as the path
 ONE_POINT = "has one point"
 HDF5 = (".h5", ".hdf5")
-NO_TRACK = r"^(?i:none|nan|null|)$"  # instead of the number of a track
+NO_TRACK = r"(^|/)-1(\.0*)?(/|$)"  # -1 instead of the number of a track
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class _Faults:
                 ]
                 more = f" and {len(faults) - NAMED:,} more" if len(faults) > NAMED else ""
                 groups.append(f"{counted(len(faults), noun)}: {', '.join(first)}{more}")
-        if any(" several labels" in reason for reason in self.tracks.values()):
+        if any(" label" in reason for reason in self.tracks.values()):
             groups.append("leave labels out with --columns label=")
         return "; ".join(groups)
 
@@ -119,6 +119,8 @@ def read_tracks(
     faults = _Faults()
     try:
         if path.suffix.lower() in HDF5:
+            if columns:
+                raise DataError(f"{path} has no columns with names, so --columns does not apply; leave it out")
             points = read_sleap(path, ledger, min_score)
             rows, separator = len(points.rows), ""
         else:
@@ -149,7 +151,7 @@ def read_tracks(
 
 def _tracks(points: Points, path: Path, separator: str, faults: _Faults, ledger: Ledger) -> list[Track]:
     """Return the tracks that can be used, in the order of their names."""
-    outside = matches(points.clip, NO_TRACK)
+    outside = is_empty(points.clip) | matches(points.clip, NO_TRACK)
     if points.unlinked:
         ledger.leave_out("row", "in no track", int(outside.sum()))
         points, outside = points.select(~outside), outside[~outside]
@@ -158,7 +160,7 @@ def _tracks(points: Points, path: Path, separator: str, faults: _Faults, ledger:
     commas = decimal_commas([points.frame, *points.axes.values()], separator)
     if commas:
         ledger.note("numbers have decimal commas")
-    faults.add_rows(points.rows, outside, lambda index: "is in no clip")
+    faults.add_rows(points.rows, outside, lambda index: _quoting("is in no clip", points.clip[index].as_py()))
     try:
         time, no_time = times(points.frame, commas)
         values = {axis: numbers(column, commas) for axis, column in points.axes.items()}
@@ -200,6 +202,10 @@ def _reason(name: str, column: Any) -> Callable[[int], str]:
     return reason
 
 
+def _quoting(reason: str, cell: str) -> str:
+    return reason + (f" ({cell[:40]})" if cell else "")
+
+
 def _grouped(points: Points, time: Floats, position: Floats, faults: _Faults, ledger: Ledger) -> list[Track]:
     """Return the points of each track in the order of time; points are all good."""
     coded = points.clip.dictionary_encode()
@@ -211,9 +217,14 @@ def _grouped(points: Points, time: Floats, position: Floats, faults: _Faults, le
     rank = np.empty(len(names), dtype=np.int64)
     rank[ascending] = np.arange(len(names))
     track = rank[coded.indices.to_numpy()]
+    if len(names) > 1 and (position == position[0]).all():
+        raise DataError(
+            f"{ledger.path}: every track stands at {', '.join(f'{value:g}' for value in position[0])}; name others "
+            "with --columns x=NAME,y=NAME"
+        )
     order = np.lexsort((time, track))
     labels = None if points.label is None else np.array(text(points.label).to_pylist(), dtype=object)
-    if labels is not None and not any(labels):
+    if labels is not None and all(label.lower() in EMPTY for label in labels):
         labels = None
         ledger.note("column label is empty and not used")
     tracks: list[Track] = []
@@ -229,10 +240,10 @@ def _grouped(points: Points, time: Floats, position: Floats, faults: _Faults, le
         elif len(again):
             cell = text(points.frame[int(rows[again[0]]) : int(rows[again[0]]) + 1])[0].as_py()
             faults.tracks[names[code]] = f"has frame {cell} twice"
+        elif own and all(label.lower() in EMPTY for label in own):
+            faults.tracks[names[code]] = _quoting("has no label", min(own))
         elif len(own) > 1:
             faults.tracks[names[code]] = f"has several labels: {', '.join(sorted(own)[:3])}"
-        elif own == {""}:
-            faults.tracks[names[code]] = "has no label"
         else:
             tracks.append(Track(names[code], None, time[rows], position[rows], animal=points.animals.get(names[code])))
             words += own

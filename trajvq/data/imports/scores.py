@@ -6,12 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from trajvq.data.imports.cells import Column, Mask, decimal_commas, numbers, text
-from trajvq.data.imports.columns import plain
+from trajvq.data.imports.columns import SCORES, plain
 from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.tables import Table
 from trajvq.errors import DataError
-
-SCORES = ("likelihood", "score", "confidence", "conf")  # what programs call their columns
 
 
 def score_column(names: Sequence[str]) -> int | None:

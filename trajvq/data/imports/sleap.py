@@ -1,5 +1,6 @@
 """Read an analysis file of SLEAP (HDF5): the tracks of all body parts."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from trajvq.data.imports.notes import Ledger
 from trajvq.data.storage.shards import DAMAGED
 from trajvq.errors import DataError, first_line
 
+AXES = ("track", "xy", "node", "frame")  # of tracks, where they have no attribute `dims`
+
 
 def read_sleap(path: Path, ledger: Ledger, min_score: float | None = None) -> Points:
     """Return the points of an analysis file: each body part of each animal is a track.
 
     Args:
-        path: HDF5 with ``tracks`` of shape ``(animals, axes, parts, frames)``, ``node_names`` and ``track_names``.
+        path: HDF5 with ``tracks`` of shape ``(animals, axes, parts, frames)``, or as the attribute ``dims``
+            of sleap-io says, ``node_names`` and ``track_names``.
         ledger: Takes what was found and left out.
         min_score: Least score of a point.
 
@@ -28,15 +32,19 @@ def read_sleap(path: Path, ledger: Ledger, min_score: float | None = None) -> Po
         with h5py.File(path, "r") as file:
             if "tracks" not in file or "node_names" not in file:
                 raise DataError(f"{path} is no analysis file of SLEAP; export one, or give .csv or .parquet")
-            tracks = np.asarray(file["tracks"][:], dtype=np.float64)
+            tracks = np.asarray(_ordered(file["tracks"], AXES), dtype=np.float64)
             nodes = _names(file["node_names"][:])
             animals = _names(file["track_names"][:]) if "track_names" in file else []
-            scores = file["point_scores"][:] if "point_scores" in file else None
+            scores = _ordered(file["point_scores"], ("track", "node", "frame")) if "point_scores" in file else None
     except DAMAGED as error:
         raise DataError(f"{path} is not a readable analysis file of SLEAP ({first_line(error)})") from None
-    if tracks.ndim != 4 or tracks.shape[1] not in (2, 3) or tracks.shape[2] != len(nodes):
-        raise DataError(f"{path}: tracks have shape {tracks.shape}, not (animals, 2, {len(nodes)}, frames)")
-    animals = animals if len(animals) == len(tracks) else [str(number) for number in range(len(tracks))]
+    fits = tracks.ndim == 4 and tracks.shape[1] in (2, 3) and tracks.shape[2] == len(nodes)
+    if not fits or len(animals) not in (0, len(tracks)):
+        expected = f"({len(animals) or 'animals'}, 2, {len(nodes)}, frames)"
+        raise DataError(f"{path}: tracks have shape {tracks.shape}, not {expected}")
+    if not tracks.size:
+        raise DataError(f"{path} holds no point: tracks have shape {tracks.shape}")
+    animals = animals or [str(number) for number in range(len(tracks))]
     visible = np.isfinite(tracks).all(axis=1)  # (animals, parts, frames)
     ledger.leave_out("point", "not seen", int((~visible).sum()))
     if min_score is not None:
@@ -53,6 +61,14 @@ def read_sleap(path: Path, ledger: Ledger, min_score: float | None = None) -> Po
     clip = names.take(pa.array(animal * len(nodes) + part))
     animal_of = {f"{one}/{node}": one for one in animals for node in nodes}
     return Points(clip, pa.array(frame), axes, frame + 1, y_down=True, animals=animal_of)
+
+
+def _ordered(dataset: Any, axes: tuple[str, ...]) -> Any:
+    """Return an array with its axes in an order, if it has names of them."""
+    if "dims" not in dataset.attrs:
+        return dataset[:]
+    names = json.loads(dataset.attrs["dims"])
+    return dataset[:].transpose([names.index(axis) for axis in axes])
 
 
 def _names(values: Any) -> list[str]:

@@ -28,6 +28,7 @@ class Table:
         columns: N cells each; text, if the file is text.
         rows: ``(N,)`` numbers of the rows in the file, from 1 under the header.
         header: Whether the table has one.
+        above: The line right above the rows, if it holds words and is no header that fits; for messages.
         separator: Between cells, if the file is text.
         bad: Rows that cannot be read: number and reason.
         notes: What was detected and skipped, one line each.
@@ -37,6 +38,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: NDArray[np.int64]
     header: bool = True
+    above: str = ""
     separator: str = ""
     bad: tuple[tuple[int, str], ...] = ()
     notes: tuple[str, ...] = ()
@@ -53,7 +55,8 @@ def read_table(path: Path) -> Table:
         if suffix in PARQUET:
             content = parquet.ParquetFile(path).read()
             rows = np.arange(1, content.num_rows + 1)
-            return Table(tuple(content.column_names), tuple(map(without_encoding, content.columns)), rows)
+            names = tuple(" ".join(name.splitlines()) for name in content.column_names)
+            return Table(names, tuple(map(without_encoding, content.columns)), rows)
         if suffix not in TEXT:
             packed = suffix in (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z")
             advice = (
@@ -72,4 +75,6 @@ def read_table(path: Path) -> Table:
     notes = [*remark, *dialect.notes]
     if comments:
         notes.append(f"{counted(comments, 'comment')} between the rows skipped")
-    return Table(dialect.names, columns, rows, dialect.header, dialect.separator, tuple(bad), tuple(notes))
+    return Table(
+        dialect.names, columns, rows, dialect.header, dialect.above, dialect.separator, tuple(bad), tuple(notes)
+    )
