@@ -1,7 +1,7 @@
 """Videos of a source that is to be imported, each read piece by piece, as often as needed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,6 +108,7 @@ class Collection:
         levels: How the stored values of the videos become uint8.
         frames: Frames per video, if they are known to be the same for all.
         notes: Further assumptions, one line each.
+        unused: Shapes of the arrays of a file that are neither videos nor labels, by name.
         files: The files of a folder; None for other sources.
     """
 
@@ -116,6 +117,7 @@ class Collection:
     levels: Levels
     frames: int | None = None
     notes: tuple[str, ...] = ()
+    unused: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     files: Files | None = None
 
 
