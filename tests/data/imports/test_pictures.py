@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.data.imports.sources import movie, write_movie
+from tests.data.imports.sources import encode, movie, write_movie
 from trajvq.cli import main
 from trajvq.data.imports.readers import read_collection
 from trajvq.data.imports.videos import import_videos
@@ -177,6 +177,29 @@ def test_pictures_beside_video_files_are_previews(tmp_path: Path) -> None:
     assert len(source.videos) == 2
     assert source.files is not None
     assert source.files.left_out[".png"] == 2
+
+
+def test_a_gif_with_no_more_frames_than_pictures_beside_it_is_their_preview(tmp_path: Path) -> None:
+    pictures(tmp_path / "film", movie(0, 6))
+    for frames, taken in ((6, "film"), (7, "preview")):
+        raw = encode(movie(1, frames), container="gif", codec="gif", pixels="rgb8")
+        (tmp_path / "film" / "preview.gif").write_bytes(raw)
+        source = read_collection(tmp_path)
+        assert taken in source.videos[0].name
+        assert len(source.videos) == 1
+        left_out = f"1 .gif preview of the pictures beside them left out; the first: {tmp_path}/film/preview.gif"
+        assert (left_out in source.notes) == (frames == 6)
+
+
+def test_series_shorter_than_a_clip_are_said_to_be_taken_by_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(20):
+        pictures(tmp_path / "film", movie(number, 2), f"t{number:02d}_ch{{}}.png")
+    assert main(["data", "import-videos", str(tmp_path / "film"), "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert "film (t00_ch0.png to t00_ch1.png), has 2; give --frames 2 or fewer; 40 pictures taken as the" in error
+    assert "20 videos: the names of one differ in the last number alone; if that is wrong, rename them" in error
 
 
 def test_pictures_of_a_phone_are_turned_upright(tmp_path: Path) -> None:

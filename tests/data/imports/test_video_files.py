@@ -121,6 +121,13 @@ def test_videos_of_many_endings_are_read(tmp_path: Path, ending: str) -> None:
     assert np.abs(read - movie(1)).mean() < 8
 
 
+@pytest.mark.parametrize(("frames", "remedy"), [(1, "a clip needs at least 2"), (5, "give --frames 5 or fewer")])
+def test_videos_that_are_all_too_short_say_what_would_fit(tmp_path: Path, frames: int, remedy: str) -> None:
+    path = write_movie(tmp_path / "v.mp4", movie(0, frames))
+    with pytest.raises(DataError, match=f"no video has 6 frames; the longest, {path}, has {frames}; {remedy}"):
+        import_videos(path, tmp_path / "out", frames=6)
+
+
 def test_a_header_of_huge_frames_is_refused(tmp_path: Path) -> None:
     raw = bytearray(encode(movie(0), container="gif", codec="gif", pixels="rgb8"))
     raw[6:10] = b"\xff" * 4
