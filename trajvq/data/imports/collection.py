@@ -26,7 +26,8 @@ class Playback:
         turned: Whether the frames were turned upright.
         stretched: Whether the frames were stretched, since their pixels are not square.
         transparent: Whether pixels are transparent, and shown over white.
-        declared: Number of frames in the header; 0 if it does not say.
+        declared: Number of frames by the header; 0 if it does not say.
+        duration: Seconds by the header; 0 if it does not say.
         decoded: Number of frames that were decoded.
     """
 
@@ -37,6 +38,7 @@ class Playback:
     stretched: bool = False
     transparent: bool = False
     declared: int = 0
+    duration: float = 0.0
     decoded: int = 0
 
 

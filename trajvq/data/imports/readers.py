@@ -112,7 +112,7 @@ def _read_phyworld(file: h5py.File, path: Path, rate: float | None) -> Collectio
             for row in range(len(member)):
                 where, playback = f"{path}, {name} {row}", Playback()
                 stored = partial(_decode_row, member, row, where, playback, rate)
-                videos.append(Video(where, None, stored, levels, dtype=np.dtype(np.uint8), playback=playback))
+                videos.append(Video(where, None, stored, levels, playback=playback))
 
     streams = file["video_streams"]
     if isinstance(streams, h5py.Dataset):
