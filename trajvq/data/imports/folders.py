@@ -102,11 +102,11 @@ def _read_contents(path: Path) -> _Contents:
         if len(films) == 1 and _is_preview(folder / films[0], files):
             previews.append(folder / films.pop())
         pictures = _pictures(files, bool(films))
-        others = set(names) - set(films) - {file.name for frames in pictures for file in frames}
+        others = sorted(set(names) - set(films) - {file.name for frames in pictures for file in frames})
         contents.files.total += len(names)
         kinds = ("pipes" if name in special else Path(name).suffix.lower() or "without ending" for name in others)
         contents.files.left_out.update(kinds)
-        contents.notes += [note for name in sorted(others) if (note := _lost_link(folder / name))]
+        contents.notes += [note for name in others if (note := _lost_link(folder / name))]
         contents.sources += [([folder / name], (*parts, Path(name).stem)) for name in films]
         for frames in pictures:
             alone = len(frames) == 1 or len(pictures) > 1
