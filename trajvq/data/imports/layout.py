@@ -36,9 +36,9 @@ def _splits(videos: Sequence[Parts]) -> dict[str, str]:
     """
     splits = {folder: split for parts in videos for folder in parts[:-1] if (split := split_named(folder))}
     for folders in zip_longest(*(parts[:-1] for parts in videos), fillvalue=""):
-        found = {folder: split for folder in folders if (split := _split_in(folder))}
-        if len(set(found.values())) > 1:
-            splits = found | splits
+        loose = {folder: split for folder in folders if (split := _split_in(folder))}
+        if len(set(loose.values())) > 1:
+            splits = loose | splits
     return splits
 
 

@@ -181,10 +181,10 @@ def _stack_axes(description: str, pages: int) -> dict[str, int]:
     if description.startswith("ImageJ="):
         return {kind: int(size) for kind, size in re.findall(r"^(channels|slices|frames)=(\d+)", description, re.M)}
     if "<OME" in description:
-        found = {name: re.findall(rf'\b{name}="(\d+)"', description) for name in ("SizeC", "SizeZ", "SizeT")}
-        channels, slices, frames = (int(sizes[0]) if sizes else 1 for sizes in found.values())
+        counts = {name: re.findall(rf'\b{name}="(\d+)"', description) for name in ("SizeC", "SizeZ", "SizeT")}
+        channels, slices, frames = (int(sizes[0]) if sizes else 1 for sizes in counts.values())
         samples = re.search(r'\bSamplesPerPixel="([1-9]\d*)"', description)  # 3 colors of a page count as channels
-        positions = len(found["SizeT"])
+        positions = len(counts["SizeT"])
         channels //= int(samples[1]) if samples else 1
         return {"positions": positions, "channels": channels, "slices": slices, "frames": frames}
     shape = re.search(r'^\{.*"shape": \[([\d, ]+)\]', description)
