@@ -28,7 +28,7 @@ def encode(
     aspect: Fraction | None = None,
     pixels: str = "yuv420p",
 ) -> bytes:
-    """The bytes of a video file.
+    """The bytes of a video file of frames in color, or uint16 (T, H, W) in gray.
 
     ``times`` are those of its frames, in units of a frame; ``aspect`` is the width of a pixel divided by its height.
     """
@@ -41,7 +41,8 @@ def encode(
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
         for number, picture in enumerate(video):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            kind = "rgb24" if picture.ndim == 3 else "gray16le"
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=kind)
             if times is not None:
                 frame.pts, frame.time_base = times[number], Fraction(1, rate)
             output.mux(stream.encode(frame))

@@ -5,11 +5,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 from tests.data.imports.sources import movie
 from trajvq.data.imports.archives import read_npz
+from trajvq.data.imports.readers import read_collection
 from trajvq.errors import DataError
 
 
@@ -48,6 +50,15 @@ def test_an_index_that_does_not_fit_is_refused(tmp_path: Path, clips: np.ndarray
 def test_an_array_may_be_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "v.npz", x_train=np.stack([movie(k) for k in range(5)]), x_test=np.stack([movie(0), movie(1)]))
     assert len(read_npz(tmp_path / "v.npz", array="x_train").videos) == 5
+
+
+@pytest.mark.parametrize("label", [3, "walk"])
+def test_the_label_of_one_video_may_be_a_scalar(tmp_path: Path, label: int | str) -> None:
+    np.savez(tmp_path / "v.npz", video=movie(0), label=label)
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file["video"], file["label"] = movie(0), label
+    for name in ("v.npz", "v.h5"):
+        assert [video.label for video in read_collection(tmp_path / name).videos] == [label]
 
 
 def test_a_header_that_promises_more_than_there_is_is_refused(tmp_path: Path) -> None:

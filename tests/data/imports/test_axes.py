@@ -59,6 +59,9 @@ def test_shapes_that_fit_no_order_are_an_error(shape: tuple[int, ...], axes: str
         (32, 32, 3, 40),  # HWCT
         (32, 32, 40, 3),  # HWTC
         (30, 32, 32, 12, 3),  # NHWTC
+        (6, 32, 48, 16),  # NHWT
+        (32, 220, 100),  # HWT
+        (6, 32, 48, 16, 3),  # NHWTC
         (3, 12, 32, 32),  # CTHW or NTHW
         (10, 20, 4096),  # flattened frames
         (4, 3, 3, 32, 32),  # NTCHW or NCTHW
@@ -68,6 +71,21 @@ def test_shapes_with_implausible_frames_are_asked_about(shape: tuple[int, ...]) 
     noise = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
     with pytest.raises(DataError, match="give .*--axes "):
         order_of(noise, None, HERE)
+
+
+@pytest.mark.parametrize(
+    ("shape", "order"),
+    [
+        ((20, 32, 200), "THW"),
+        ((20, 64, 32), "THW"),
+        ((6, 16, 32, 90, 3), "NTHWC"),
+        ((6, 16, 1, 90, 32), "NTCHW"),
+        ((20, 3, 90, 32), "TCHW"),
+    ],
+)
+def test_wide_frames_and_tall_ones_behind_their_colors_are_not_asked_about(shape: tuple[int, ...], order: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+    assert order_of(noise, None, HERE)[0] == order
 
 
 def test_copies_of_one_video_are_asked_about() -> None:
@@ -94,3 +112,4 @@ def test_clips_come_first_unless_their_number_says_otherwise() -> None:
     with pytest.raises(DataError, match="--axes"):
         order_of(alike, None, HERE)
     assert [order_of(alike, None, HERE, clips=clips)[0] for clips in (12, 8, 0)] == ["NTCHW", "TNCHW", "NTCHW"]
+    assert order_of(np.zeros((4, 16, 48, 16, 3), np.uint8), None, HERE, clips=4)[0] == "NTHWC"

@@ -61,8 +61,8 @@ def test_there_are_no_classes_but_those_of_the_labels(labels: list[int | str], n
         (np.array(["2026-03-20", "2026-03-21"], "datetime64[D]"), ["2026-03-20", "2026-03-21"]),
         (np.array(["Möwe".encode(), "Möwe".encode("latin-1")]), ["Möwe", "Möwe"]),
         (np.array([3, 4], np.uint8), [3, 4]),
-        (np.array([" a ", " "]), ["a", None]),
-        (np.array([b"a\n", b""]), ["a", None]),
+        (np.array(["walk ", " walk"]), ["walk", "walk"]),
+        (np.array([b"walk", b" "]), ["walk", None]),
     ],
 )
 def test_labels_of_arrays_may_have_any_type(labels: np.ndarray, expected: list[int | str]) -> None:
@@ -106,5 +106,7 @@ def test_numbers_are_those_in_the_names_of_classes_or_their_ids(
 def test_numbers_that_may_be_ids_or_names_are_refused() -> None:
     with pytest.raises(DataError, match="labels 1, 2 may be"):
         match_classes([1, 2], ["class 1", "class 2", "class 3"], "v")
+    with pytest.raises(DataError, match="clip 1 has no label; give every clip its class, as array 'label'"):
+        match_classes(["class 1", None], ["class 1", "class 2"], "v")
     with pytest.raises(DataError, match="clip 1 has label 7; known: class 1, class 2"):
         match_classes([1, 7], ["class 1", "class 2"], "v")

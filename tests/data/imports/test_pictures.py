@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.data.imports.sources import movie, write_movie
+from tests.data.imports.sources import encode, movie, write_movie
 from trajvq.cli import main
 from trajvq.data.imports.readers import read_collection
 from trajvq.data.imports.videos import import_videos
@@ -82,7 +82,7 @@ def test_other_types_are_read(tmp_path: Path, kind: str) -> None:
 
 def test_what_is_no_film_is_an_error(tmp_path: Path) -> None:
     several = stack(tmp_path / "c.tif", beads(0), "ImageJ=1.53\nimages=20\nchannels=2\nframes=10\n")
-    with pytest.raises(DataError, match="2 channels, 10 frames; save one channel"):
+    with pytest.raises(DataError, match="2 channels, 10 frames; save one film"):
         import_videos(several, tmp_path / "out")
     cut = tmp_path / "cut.tif"
     cut.write_bytes(several.read_bytes()[:500])
@@ -90,6 +90,51 @@ def test_what_is_no_film_is_an_error(tmp_path: Path) -> None:
         import_videos(cut, tmp_path / "out")
     named = stack(tmp_path / "t.tif", beads(0, 40), "ImageJ=1.53\nimages=40\nslices=40\n")
     assert import_videos(named, tmp_path / "out").clips("test") == 2
+
+
+def ome(channels: int, slices: int, frames: int, samples: int = 1, images: int = 1) -> str:
+    pixels = f'<Pixels SizeC="{channels}" SizeT="{frames}" SizeX="40" SizeY="32" SizeZ="{slices}">'
+    pixels += f'<Channel SamplesPerPixel="{samples}"/></Pixels>'
+    return f'<?xml version="1.0"?><OME xmlns="x">{f"<Image>{pixels}</Image>" * images}</OME>'
+
+
+@pytest.mark.parametrize(
+    ("description", "holds"),
+    [
+        (ome(2, 1, 20), "2 channels, 20 frames"),
+        (ome(1, 4, 10), "4 slices, 10 frames"),
+        (ome(1, 1, 20, images=2), "2 positions, 20 frames"),
+        ('{"shape": [20, 2, 32, 40]}', "20 pages along axis 1, 2 pages along axis 2"),
+        ('{"axes": "NTYX", "shape": [4, 10, 32, 40]}', "4 pages along axis 1, 10 pages along axis 2"),
+        (ome(1, 1, 40), None),
+        (ome(3, 1, 40, samples=3), None),
+        (ome(2, 1, 40), None),  # of two files, each with a channel
+        ('{"shape": [40, 32, 40]}', None),
+        ('{"shape": [40, 1, 32, 40, 3]}', None),
+        ('{"shape": [32, 40]}', None),  # written page by page
+    ],
+)
+def test_pages_of_several_axes_are_no_film_whoever_wrote_them(
+    tmp_path: Path, description: str, holds: str | None
+) -> None:
+    (video,) = read_collection(stack(tmp_path / "s.tif", beads(0, 40), description)).videos
+    if holds is None:
+        assert len(list(video.stored())) == 40
+    else:
+        with pytest.raises(DataError, match=f"holds {holds}; save one film: one channel and one slice over"):
+            list(video.stored())
+
+
+def test_gray_and_palette_pictures_among_colored_ones_are_frames(tmp_path: Path) -> None:
+    film = np.repeat(movie(0, 6)[..., :1], 3, axis=-1)
+    pictures(tmp_path, film)
+    Image.fromarray(film[2, ..., 0]).save(tmp_path / "002.png")
+    Image.fromarray(film[0, ..., 0]).convert("P").save(tmp_path / "000.png")
+    (video,) = read_collection(tmp_path).videos
+    assert np.array_equal(video.read(), film)
+    Image.fromarray(film[3, :20]).save(tmp_path / "003.png")
+    with pytest.raises(DataError, match="changes its size from .* in 003.png; split it where it changes"):
+        video.read()
 
 
 @pytest.mark.parametrize(("name", "exact"), [("{:03d}.png", True), ("frame{}.jpg", False), ("{:02d}.bmp", True)])
@@ -132,6 +177,29 @@ def test_pictures_beside_video_files_are_previews(tmp_path: Path) -> None:
     assert len(source.videos) == 2
     assert source.files is not None
     assert source.files.left_out[".png"] == 2
+
+
+def test_a_gif_with_no_more_frames_than_pictures_beside_it_is_their_preview(tmp_path: Path) -> None:
+    pictures(tmp_path / "film", movie(0, 6))
+    for frames, taken in ((6, "film"), (7, "preview")):
+        raw = encode(movie(1, frames), container="gif", codec="gif", pixels="rgb8")
+        (tmp_path / "film" / "preview.gif").write_bytes(raw)
+        source = read_collection(tmp_path)
+        assert taken in source.videos[0].name
+        assert len(source.videos) == 1
+        left_out = f"1 .gif preview of the pictures beside them left out; the first: {tmp_path}/film/preview.gif"
+        assert (left_out in source.notes) == (frames == 6)
+
+
+def test_series_shorter_than_a_clip_are_said_to_be_taken_by_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(20):
+        pictures(tmp_path / "film", movie(number, 2), f"t{number:02d}_ch{{}}.png")
+    assert main(["data", "import-videos", str(tmp_path / "film"), "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert "film (t00_ch0.png to t00_ch1.png), has 2; give --frames 2 or fewer; 40 pictures taken as the" in error
+    assert "20 videos: the names of one differ in the last number alone; if that is wrong, rename them" in error
 
 
 def test_pictures_of_a_phone_are_turned_upright(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_short_videos_are_left_out_and_the_first_is_named(tmp_path: Path, capsys
     manifest = import_videos(folder, tmp_path / "out", val=1, test=1)
     assert sum(manifest.clips(split) for split in manifest.splits) == 5
     assert "1 video with fewer than 16 frames left out; the first: " in capsys.readouterr().out
-    with pytest.raises(DataError, match="fewer --frames"):
+    with pytest.raises(DataError, match="give --frames 16 or fewer"):
         import_videos(folder, tmp_path / "none", val=1, test=1, frames=100)
 
 

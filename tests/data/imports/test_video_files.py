@@ -12,6 +12,7 @@ from trajvq.data.imports.levels import Levels
 from trajvq.data.imports.readers import read_collection
 from trajvq.data.imports.video_files import video_file
 from trajvq.data.imports.videos import import_videos
+from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.manifest import read_manifest
 from trajvq.errors import DataError
 
@@ -102,6 +103,35 @@ def test_frames_that_a_file_declares_but_lacks_are_said(tmp_path: Path, capsys: 
     assert " of 40" in said
 
 
+def test_a_file_cut_off_before_its_duration_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (60, 32, 32, 3), dtype=np.uint8)
+    times = [*range(50), *range(60, 70)]  # with a pause
+    for k in range(3):
+        write_movie(tmp_path / "set" / f"{k}.mkv", noise, container="matroska", times=None if k else times)
+    path = tmp_path / "set" / "2.mkv"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    assert main(["data", "import-videos", str(tmp_path / "set"), "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "1 video with fewer frames than the file declares; the first: " in said
+    assert "2.mkv, " in said
+    assert " of 60" in said
+
+
+@pytest.mark.parametrize("pixels", ["gray16le", "gray12le"])
+def test_gray_films_of_more_than_8_bits_are_scaled_by_their_own_range(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pixels: str
+) -> None:
+    film = np.full((16, 32, 32), 200, np.uint16)
+    for t in range(16):
+        film[t, 4:10, t : t + 8] = 2000
+    stored = film if pixels == "gray16le" else film << 4  # which libav takes to 12 bits
+    path = write_movie(tmp_path / "v.mkv", stored, container="matroska", codec="ffv1", pixels=pixels)
+    import_videos(path, tmp_path / "out")
+    assert "of uint16 are scaled to 0 to 255, once for all videos" in capsys.readouterr().out
+    clip = Clips(tmp_path / "out", "test")[0]["video"].numpy()
+    assert np.array_equal(clip[:, 0], (film == 2000) * 255)
+
+
 CODECS = {".m4v": ("mp4", "mpeg4"), ".MOV": ("mov", "mpeg4"), ".mpg": ("mpeg", "mpeg1video"), ".wmv": ("asf", "wmv2")}
 CODECS |= {
     ".ts": ("mpegts", "mpeg2video"),
@@ -119,6 +149,13 @@ def test_videos_of_many_endings_are_read(tmp_path: Path, ending: str) -> None:
     read = video.read().astype(int)
     assert read.shape == movie(1).shape
     assert np.abs(read - movie(1)).mean() < 8
+
+
+@pytest.mark.parametrize(("frames", "remedy"), [(1, "a clip needs at least 2"), (5, "give --frames 5 or fewer")])
+def test_videos_that_are_all_too_short_say_what_would_fit(tmp_path: Path, frames: int, remedy: str) -> None:
+    path = write_movie(tmp_path / "v.mp4", movie(0, frames))
+    with pytest.raises(DataError, match=f"no video has 6 frames; the longest, {path}, has {frames}; {remedy}"):
+        import_videos(path, tmp_path / "out", frames=6)
 
 
 def test_a_header_of_huge_frames_is_refused(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_no_sample_may_lack_a_class(
     for change, words in (
         ({"label": np.full(40, 7)}, "clip 0 has label 7"),
         ({"label": np.array(["up"] * 40)}, "clip 0 has label up"),
-        ({}, "clip 0 has label None"),
+        ({}, "clip 0 has no label; give every clip its class"),
     ):
         np.savez(tmp_path / "samples.npz", video=truth["video"], **change)
         assert main(["score", str(tmp_path / "samples.npz"), "--data", str(folder), "--task", "sample"]) == 2

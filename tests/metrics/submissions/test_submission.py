@@ -55,6 +55,15 @@ def test_values_a_little_beyond_the_range_are_clamped_and_said(tmp_path: Path, f
     assert not any("clamped" in remark for remark in clamped["remarks"])
 
 
+def test_what_is_scored_and_what_is_not_is_said(tmp_path: Path, folder: Path, video: np.ndarray) -> None:
+    originals = score(tmp_path, folder, video=video, theirs=video[::-1], index=np.arange(CLIPS))["remarks"]
+    assert "video: uint8 in order (N, T, 3, H, W)" in originals
+    assert any(remark.startswith("arrays not used: theirs (4, 9, 3, 32, 32);") for remark in originals)
+    same = "all clips equal those of the split; 'video' is for the reconstructions"
+    assert same in originals
+    assert same not in score(tmp_path, folder, video=video[::-1])["remarks"]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -64,6 +64,7 @@ def test_a_large_codebook_takes_no_memory() -> None:
     [
         ({"indices": grid(4, 4, 4)}, "no 'codebook_size'"),
         ({"indices": grid(4, 4, 4) / 1, "codebook_size": 8}, "'indices' are float64; give the numbers of the codes"),
+        ({"indices": 4, "codebook_size": 8}, "'indices' are of 1 clips, and 'video' of 3"),
         ({"indices": grid(4, 4, 4)[:2], "codebook_size": 8}, "'indices' are of 2 clips, and 'video' of 3"),
         ({"indices": grid(4, 4, 4) + 1, "codebook_size": 8}, "'indices' go from 1 to 8, not 0 to 7"),
         ({"indices": grid(2, 4, 4, 4), "codebook_size": [8, 7]}, "of codebook 1 go from 0 to 7, not 0 to 6"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from trajvq.data.imports.arrays import collect_array, unreadable
-from trajvq.data.imports.choice import Shape, choose_array, label_name, unused_note
+from trajvq.data.imports.choice import Shape, choose_array, label_name
 from trajvq.data.imports.collection import Collection
 from trajvq.errors import DataError
 
@@ -55,9 +55,8 @@ def read_npz(path: Path, axes: str | None = None, array: str | None = None, clip
             videos, labels = content[name], content[label] if label else None
     except BROKEN_ARCHIVE as error:
         unreadable(path, "a readable .npz of plain arrays", error)
-    return replace(
-        collect_array(videos, labels, path, axes, clips), notes=(*notes, *unused_note(shapes, (name, label)))
-    )
+    unused = {key: shape for key, shape in shapes.items() if key not in (name, label)}
+    return replace(collect_array(videos, labels, path, axes, clips), notes=notes, unused=unused)
 
 
 def _array_shape(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Shape:

@@ -36,7 +36,7 @@ def collect_array(
 
     Args:
         array: Integers or floats; a NumPy array or an HDF5 dataset, read a few frames at a time.
-        labels: ``(N,)`` labels, or None.
+        labels: ``(N,)`` labels, one for a single video, or None.
         path: File of the array, for messages.
         axes: Order of the axes, such as NTCHW; detected by default.
         clips: As for `trajvq.data.imports.axes.order_of`.
@@ -47,6 +47,7 @@ def collect_array(
     shape, dtype = tuple(array.shape), np.dtype(array.dtype)
     if dtype.kind not in "buif":
         raise DataError(f"{path}: videos are {dtype}, not integers or floats")
+    labels = None if labels is None else np.atleast_1d(labels)  # one video may have a scalar
     order, remark = order_of(array, axes, path, None if labels is None else len(labels), clips)
     length, height, width = (shape[order.index(axis)] for axis in "THW")
     count = shape[order.index("N")] if "N" in order else 1

@@ -13,6 +13,7 @@ from trajvq.errors import DataError
 KNOWN = "NTCHW, NCTHW, NTHWC, NTHW, TNHW, for one video TCHW, THWC, THW, or another order of these letters"
 COLORS = (1, 3)
 SMALLEST, NARROWEST = 8, 8  # least pixels a side, and largest ratio of the sides, of frames that are not asked about
+TALLEST = 2  # largest ratio of height to width of frames that are not asked about, unless colors come before them
 SAMPLED = 12  # places along each of the first two axes that are compared
 CLEARLY = 0.8  # largest ratio of changes along time to changes along the other axis that tells which is time
 UNUSUALLY = 0.5  # the same, where it contradicts the usual order
@@ -63,6 +64,8 @@ def _detect(array: Any, shape: tuple[int, ...], path: Path, labels: int | None, 
     else:
         raise DataError(f"{path}: videos have shape {shape}; expected the axes {KNOWN}")
     _check_frames(shape, order, path)
+    if clips is None:
+        _check_height(shape, order, path)
     return order, remark
 
 
@@ -89,10 +92,10 @@ def _likely_frame(height: int, width: int) -> bool:
 
 
 def _check_frames(shape: tuple[int, ...], order: str, path: Path) -> None:
-    """Check that frames look like some, and that the axis before them does not look like a side of square ones.
+    """Check that frames are not too small or narrow for some.
 
     Raises:
-        DataError: If they do not.
+        DataError: If they are.
     """
     height, width = _frame(shape, order)
     if not _likely_frame(height, width):
@@ -100,10 +103,17 @@ def _check_frames(shape: tuple[int, ...], order: str, path: Path) -> None:
             f"{path}: videos of shape {shape} would have frames of {width}x{height} pixels; give the order of the axes "
             f"as --axes {order}, or as it is"
         )
-    row = order.index("H")
-    side = shape[row]
-    if order[row - 1] != "C" and shape[row - 1] == side != width:
-        words = f"{order} for frames of {width}x{height}", f"another order for frames of {side}x{side}"
+
+
+def _check_height(shape: tuple[int, ...], order: str, path: Path) -> None:
+    """Check that the axes before the last one of frames do not look like their sides, as where time comes last.
+
+    Raises:
+        DataError: If these would be square, or if frames are tall and narrow otherwise.
+    """
+    (height, width), row = _frame(shape, order), order.index("H")
+    if order[row - 1] != "C" and (shape[row - 1] == height != width or height > TALLEST * width):
+        words = f"{order} for frames of {width}x{height}", f"another order for frames of {height}x{shape[row - 1]}"
         raise DataError(_question(path, shape, *words))
 
 

@@ -15,6 +15,7 @@ Column = Any  # pyarrow.Array or pyarrow.ChunkedArray of any type
 Mask = NDArray[np.bool_]
 
 EMPTY = ("", "na", "n/a", "#n/a", "nan", "null", "none", "-", ".")  # what programs write for a number that is missing
+UNLABELED = ("", "na", "n/a", "#n/a", "nan", "null")  # for a missing label, which `none` may well be
 BREAKS = r"[\n\v\f\r\x1c-\x1e\x{85}\x{2028}\x{2029}]+"  # where `str.splitlines` does, too
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^(?i:[+-]?inf(inity)?)$"
 WHOLE = r"^[+-]?(\d{1,18}|[1-8]\d{18})$"  # that fits into 64 bits

@@ -1,6 +1,6 @@
 """Choose the array of videos among those of a file."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from trajvq.data.imports.axes import SMALLEST
@@ -55,15 +55,13 @@ def label_name(shapes: Mapping[str, object], videos: str) -> str | None:
     return next((name for name in (*names, *LABELS) if name in shapes), None)
 
 
-def unused_note(shapes: Mapping[str, Shape], used: Collection[str | None]) -> tuple[str, ...]:
-    """Return a line that names the arrays that are not imported, if there are any.
+def unused_note(unused: Mapping[str, Shape]) -> str:
+    """Return a line that names the arrays of a file that are not used; empty if there are none.
 
     Args:
-        shapes: Shapes of the arrays by name.
-        used: Names of those that are imported.
+        unused: Their shapes by name.
     """
-    unused = {name: shape for name, shape in shapes.items() if name not in used}
-    return (f"arrays not used: {_listed(unused)}; labels are called {' or '.join(LABELS)}",) if unused else ()
+    return f"arrays not used: {_listed(unused)}; labels are called {' or '.join(LABELS)}" if unused else ""
 
 
 def _listed(shapes: Mapping[str, Shape]) -> str:

@@ -1,7 +1,7 @@
 """Videos of a source that is to be imported, each read piece by piece, as often as needed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,8 @@ class Playback:
         turned: Whether the frames were turned upright.
         stretched: Whether the frames were stretched, since their pixels are not square.
         transparent: Whether pixels are transparent, and shown over white.
-        declared: Number of frames in the header; 0 if it does not say.
+        declared: Number of frames by the header; 0 if it does not say.
+        duration: Seconds by the header; 0 if it does not say.
         decoded: Number of frames that were decoded.
     """
 
@@ -37,6 +38,7 @@ class Playback:
     stretched: bool = False
     transparent: bool = False
     declared: int = 0
+    duration: float = 0.0
     decoded: int = 0
 
 
@@ -108,6 +110,7 @@ class Collection:
         levels: How the stored values of the videos become uint8.
         frames: Frames per video, if they are known to be the same for all.
         notes: Further assumptions, one line each.
+        unused: Shapes of the arrays of a file that are neither videos nor labels, by name.
         files: The files of a folder; None for other sources.
     """
 
@@ -116,6 +119,7 @@ class Collection:
     levels: Levels
     frames: int | None = None
     notes: tuple[str, ...] = ()
+    unused: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     files: Files | None = None
 
 

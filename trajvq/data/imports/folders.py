@@ -86,35 +86,45 @@ def read_folder(path: Path, rate: float | None = None) -> Collection:
 def _video(files: list[Path], meaning: Meaning, levels: Levels, rate: float | None) -> Video:
     if files[0].suffix.lower() in VIDEO_FILES:
         return video_file(files[0], str(files[0]), levels, meaning.label, meaning.split, meaning.group, rate)
-    name = str(files[0]) if len(files) == 1 else f"{files[0].parent} ({len(files)} pictures)"
+    name = str(files[0]) if len(files) == 1 else f"{files[0].parent} ({files[0].name} to {files[-1].name})"
     return picture_video(files, name, levels, meaning.label, meaning.split)
 
 
 def _read_contents(path: Path) -> _Contents:
     contents = _Contents()
     series: dict[str, list[Path]] = {}  # the pictures of each video
+    previews: list[Path] = []
     for folder, folders, names in _walk(path, contents):
         parts = folder.relative_to(path).parts
         special = {name for name in names if _is_special(folder / name)}
         films = sorted(name for name in names if Path(name).suffix.lower() in VIDEO_FILES and name not in special)
-        pictures = _pictures([folder / name for name in names if name not in special], bool(films))
-        others = set(names) - set(films) - {file.name for files in pictures for file in files}
+        files = [folder / name for name in names if name not in special]
+        if len(films) == 1 and _is_preview(folder / films[0], files):
+            previews.append(folder / films.pop())
+        pictures = _pictures(files, bool(films))
+        others = sorted(set(names) - set(films) - {file.name for frames in pictures for file in frames})
         contents.files.total += len(names)
         kinds = ("pipes" if name in special else Path(name).suffix.lower() or "without ending" for name in others)
         contents.files.left_out.update(kinds)
-        contents.notes += [note for name in sorted(others) if (note := _lost_link(folder / name))]
+        contents.notes += [note for name in others if (note := _lost_link(folder / name))]
         contents.sources += [([folder / name], (*parts, Path(name).stem)) for name in films]
-        for files in pictures:
-            alone = len(files) == 1 or len(pictures) > 1
-            video = (*parts, files[0].stem) if alone else parts or (path.name,)  # the folder itself may be the video
-            contents.sources.append((files, video))
-            if len(files) > 1:
-                series["/".join(video)] = files
+        for frames in pictures:
+            alone = len(frames) == 1 or len(pictures) > 1
+            video = (*parts, frames[0].stem) if alone else parts or (path.name,)  # the folder itself may be the video
+            contents.sources.append((frames, video))
+            if len(frames) > 1:
+                series["/".join(video)] = frames
         if not (films or pictures or folders) and parts:
             contents.without.append(str(folder.relative_to(path)))
+    if previews:
+        count = counted(len(previews), ".gif preview")
+        contents.notes.append(f"{count} of the pictures beside them left out; the first: {previews[0]}")
     if series:
         pages = sum(map(len, series.values()))
-        contents.notes.append(f"{pages:,} pictures taken as the frames of {counted(len(series), 'video')}")
+        several = len({files[0].parent for files in series.values()}) < len(series)  # in one folder
+        names_of_one = ": the names of one differ in the last number alone; if that is wrong, rename them"
+        taken = f"{pages:,} pictures taken as the frames of {counted(len(series), 'video')}"
+        contents.notes.append(taken + names_of_one * several)
         contents.notes += [note] if (note := numbering_note(series)) else []
     contents.sources = _without_inner(contents.sources)
     return contents
@@ -123,6 +133,12 @@ def _read_contents(path: Path) -> _Contents:
 def _is_special(file: Path) -> bool:
     """Return whether a name is neither a file nor a broken link, but a pipe or a device, which could block."""
     return file.exists() and not file.is_file()
+
+
+def _is_preview(film: Path, files: Sequence[Path]) -> bool:
+    """Return whether a video file is a .gif of no more frames than there are pictures beside it."""
+    pictures = sum(file.suffix.lower() in PICTURE_FILES for file in files)
+    return film.suffix.lower() == ".gif" and 1 < pictures >= page_count(film)
 
 
 def _pictures(files: Sequence[Path], beside_films: bool) -> list[list[Path]]:

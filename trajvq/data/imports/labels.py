@@ -27,7 +27,7 @@ def check_labels(labels: NDArray[Any], count: int, path: Path) -> list[Label]:
 
     Args:
         labels: ``(N,)`` or ``(N, 1)`` numbers, truth values, dates, strings or bytes. Whole numbers, also as floats,
-            stay numbers; NaN and empty words are no labels; everything else becomes words.
+            stay numbers; everything else becomes words, without spaces around them. NaN and "" are no label.
         count: N, the number of videos.
         path: File of the labels, for messages.
 
@@ -42,10 +42,11 @@ def check_labels(labels: NDArray[Any], count: int, path: Path) -> list[Label]:
     if kind in "iu":
         return list(labels.tolist())
     if kind in "US":
-        return [(_decoded(label) if kind == "S" else label).strip() or None for label in labels.tolist()]
+        words = [label if kind == "U" else _decoded(label) for label in labels.tolist()]
+        return [word.strip() or None for word in words]
     if kind == "f" and np.isnan(labels).any():
-        words = iter(parse_labels([str(label) for label in labels[~np.isnan(labels)].tolist()]))
-        return [None if missing else next(words) for missing in np.isnan(labels).tolist()]
+        present = iter(parse_labels([str(label) for label in labels[~np.isnan(labels)].tolist()]))
+        return [None if missing else next(present) for missing in np.isnan(labels).tolist()]
     if kind in "fbM":
         return parse_labels([str(label).lower() if kind == "b" else str(label) for label in labels.tolist()])
     raise DataError(f"{path}: labels are {labels.dtype}; give numbers or words")
@@ -122,6 +123,8 @@ def match_classes(labels: Sequence[Label], classes: Sequence[str], where: str) -
         by_id = by_name
     id_of |= by_id
     for number, label in enumerate(labels):
+        if label is None:
+            raise DataError(f"{where}: clip {number} has no label; give every clip its class, as array 'label'")
         if label not in id_of:
             raise DataError(f"{where}: clip {number} has label {label}; known: {', '.join(classes)}, or their numbers")
     return np.array([id_of[label] for label in labels], dtype=np.int64)

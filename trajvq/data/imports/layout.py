@@ -1,12 +1,14 @@
 """What the folders above a video stand for: a split, a class, a camera, or nothing."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 SPLIT_NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
     ("val", "valid", "validate", "validation", "dev"), "val"
 )
+SPLIT_WORDS = SPLIT_NAMES | {"tr": "train", "va": "val", "te": "test"}  # which tell a split only beside another one
 SPLIT_ENDING = re.compile(r"[-_ ]?(set|split|data|videos|clips|frames)$")  # as in train_set
 CAMERA = re.compile(r"observation\..*")  # a folder of LeRobot's layout, as are those of the next pattern
 NO_CLASS = re.compile(rf"chunk-\d+|episode_\d+|{CAMERA.pattern}")
@@ -17,6 +19,27 @@ def split_named(folder: str) -> str | None:
     """Return the split that a folder's name stands for, or None."""
     name = folder.lower()
     return SPLIT_NAMES.get(name) or SPLIT_NAMES.get(SPLIT_ENDING.sub("", name))
+
+
+def _split_in(folder: str) -> str | None:
+    """Return the split that one word of a folder's name stands for, as in ``train2017`` or ``video_test``, or None."""
+    words = [SPLIT_ENDING.sub("", word) for word in re.findall(r"[a-z]+", folder.lower())]
+    splits = [split for word in words if (split := SPLIT_WORDS.get(word))]
+    return splits[0] if len(splits) == 1 else None
+
+
+def _splits(videos: Sequence[Parts]) -> dict[str, str]:
+    """Return the split of each folder that stands for one.
+
+    A name that is not that of a split but has a word for one may be a class, such as ``train_ride``. It stands for the
+    split if folders beside it, at the same depth, stand for another one.
+    """
+    splits = {folder: split for parts in videos for folder in parts[:-1] if (split := split_named(folder))}
+    for folders in zip_longest(*(parts[:-1] for parts in videos), fillvalue=""):
+        loose = {folder: split for folder in folders if (split := _split_in(folder))}
+        if len(set(loose.values())) > 1:
+            splits = loose | splits
+    return splits
 
 
 @dataclass(frozen=True)
@@ -46,8 +69,9 @@ def read_layout(videos: Sequence[Parts]) -> tuple[list[Meaning], list[str]]:
     shared = _shared([parts[:-1] for parts in videos])
     below = [parts[len(shared) :] for parts in videos]
     cameras = {part for parts in below for part in parts[:-1] if CAMERA.fullmatch(part)}
-    meanings = [_meaning(parts, len(cameras) > 1) for parts in below]
-    return meanings, list(_notes(meanings, below, shared, cameras))
+    splits = _splits(below)
+    meanings = [_meaning(parts, splits, len(cameras) > 1) for parts in below]
+    return meanings, list(_notes(meanings, below, shared, splits, cameras))
 
 
 def _shared(folders: Sequence[Parts]) -> Parts:
@@ -60,18 +84,21 @@ def _shared(folders: Sequence[Parts]) -> Parts:
     return tuple(shared)
 
 
-def _meaning(parts: Parts, cameras: bool) -> Meaning:
+def _meaning(parts: Parts, splits: Mapping[str, str], cameras: bool) -> Meaning:
     folders = list(parts[:-1])
-    split = next((folder for folder in folders if split_named(folder)), None)
+    named = [folder for folder in folders if folder in splits]
+    split = min(named, key=lambda folder: split_named(folder) is None, default=None)  # the first one with a plain name
     if split is not None:
         folders.remove(split)
     label = folders[0] if folders and not NO_CLASS.fullmatch(folders[0]) else None
     recording = [part for part in parts if not CAMERA.fullmatch(part)]
     group = "/".join(recording) if cameras and len(recording) < len(parts) else None
-    return Meaning(split and split_named(split), label, group)
+    return Meaning(split and splits[split], label, group)
 
 
-def _notes(meanings: Sequence[Meaning], below: Sequence[Parts], shared: Parts, cameras: set[str]) -> Iterator[str]:
+def _notes(
+    meanings: Sequence[Meaning], below: Sequence[Parts], shared: Parts, splits: Mapping[str, str], cameras: set[str]
+) -> Iterator[str]:
     folders = {part for parts in below for part in parts[:-1]} | set(shared)
     if any(NO_CLASS.fullmatch(folder) for folder in folders):
         yield "folders of chunks, episodes and cameras (LeRobot's layout) not taken as classes"
@@ -84,7 +111,7 @@ def _notes(meanings: Sequence[Meaning], below: Sequence[Parts], shared: Parts, c
         for meaning, parts in zip(meanings, below, strict=True)
         for folder in parts[:-1]
         if meaning.label not in (None, folder) and not NO_CLASS.fullmatch(folder)
-        if not split_named(folder)
+        if folder not in splits
     }
     if deeper:
         named = ", ".join(sorted(deeper)[:3]) + (", ..." if len(deeper) > 3 else "")

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,8 @@ def numbering_note(series: Mapping[str, Sequence[Path]]) -> str:
 
 
 def _read_pages(files: Sequence[Path], name: str, playback: Playback) -> Iterator[NDArray[Any]]:
-    """Yield one piece ``(1, H, W, C)`` for each page."""
-    shape = None
+    """Yield one piece ``(1, H, W, C)`` for each page; C is that of the page."""
+    size: tuple[int, ...] = ()
     for file in files:
         try:
             with _open(file) as image:
@@ -106,9 +107,10 @@ def _read_pages(files: Sequence[Path], name: str, playback: Playback) -> Iterato
                     with _quiet():
                         image.seek(page)
                         picture = _pixels(image, file, playback)
-                    shape = shape or picture.shape
-                    if picture.shape != shape:
-                        raise DataError(f"{name} changes its size from {shape} to {picture.shape} in {file.name}")
+                    size = size or picture.shape[:2]
+                    if picture.shape[:2] != size:  # a gray picture among color is fine: `Levels` repeats its values
+                        changed = f"from {size} to {picture.shape[:2]} in {file.name}"
+                        raise DataError(f"{name} changes its size {changed}; split it where it changes")
                     yield picture[None]
         except (UnidentifiedImageError, *BROKEN) as error:
             reason = "not a picture that Pillow reads" if isinstance(error, UnidentifiedImageError) else error
@@ -158,16 +160,34 @@ def _pixels(image: Image.Image, file: Path, playback: Playback) -> NDArray[Any]:
 
 
 def _check_layout(file: Path, description: str, pages: int) -> None:
-    """Check ImageJ's description of a stack.
+    """Check what the writer of a stack says of its pages.
 
     Raises:
         DataError: If the pages are not the frames of one film.
     """
-    if not description.startswith("ImageJ="):
-        return
-    sizes = {key: int(value) for key, value in re.findall(r"^(images|channels|slices|frames)=(\d+)", description, re.M)}
-    if sizes.get("channels", 1) > 1 or (sizes.get("slices", 1) > 1 and sizes.get("frames", 1) > 1):
-        kinds = ", ".join(f"{sizes[kind]} {kind}" for kind in ("channels", "slices", "frames") if kind in sizes)
-        raise DataError(f"{file} holds {kinds}; save one channel and one slice over time")
-    if sizes.get("images", pages) != pages:
-        raise DataError(f"{file} holds {sizes['images']} images but {pages} pages; save it as .npy instead")
+    axes = _stack_axes(description, pages)
+    several = {kind: size for kind, size in axes.items() if size > 1}
+    alone = pages in (1, axes.get("slices"), axes.get("frames"))  # its other files hold the rest
+    if ("channels" in several or len(several) > 1) and not alone:
+        kinds = ", ".join(f"{size} {kind}" for kind, size in several.items())
+        raise DataError(f"{file} holds {kinds}; save one film: one channel and one slice over time")
+    images = re.search(r"^images=(\d+)", description, re.M) if description.startswith("ImageJ=") else None
+    if images and int(images[1]) != pages:
+        raise DataError(f"{file} holds {images[1]} images but {pages} pages; save it as .npy instead")
+
+
+def _stack_axes(description: str, pages: int) -> dict[str, int]:
+    """Return the sizes of a stack's axes by name, as ImageJ, OME or tifffile write them; empty for others."""
+    if description.startswith("ImageJ="):
+        return {kind: int(size) for kind, size in re.findall(r"^(channels|slices|frames)=(\d+)", description, re.M)}
+    if "<OME" in description:
+        counts = {name: re.findall(rf'\b{name}="(\d+)"', description) for name in ("SizeC", "SizeZ", "SizeT")}
+        channels, slices, frames = (int(sizes[0]) if sizes else 1 for sizes in counts.values())
+        samples = re.search(r'\bSamplesPerPixel="([1-9]\d*)"', description)  # 3 colors of a page count as channels
+        positions = len(counts["SizeT"])
+        channels //= int(samples[1]) if samples else 1
+        return {"positions": positions, "channels": channels, "slices": slices, "frames": frames}
+    shape = re.search(r'^\{.*"shape": \[([\d, ]+)\]', description)
+    sizes = [int(size) for size in shape[1].split(",")] if shape else []
+    ends = [end for end in range(len(sizes)) if prod(sizes[:end]) == pages]  # the axes behind are those of a page
+    return {f"pages along axis {k + 1}": size for k, size in enumerate(sizes[: ends[0]])} if ends else {}

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from trajvq.data.imports.cells import EMPTY, decimal_commas, is_empty, matches, numbers, text, times
+from trajvq.data.imports.cells import UNLABELED, decimal_commas, is_empty, matches, numbers, text, times
 from trajvq.data.imports.labels import Label, parse_labels
 from trajvq.data.imports.layouts import Points, points_of
 from trajvq.data.imports.notes import NAMED, Ledger
@@ -224,7 +224,7 @@ def _grouped(points: Points, time: Floats, position: Floats, faults: _Faults, le
         )
     order = np.lexsort((time, track))
     labels = None if points.label is None else np.array(text(points.label).to_pylist(), dtype=object)
-    if labels is not None and all(label.lower() in EMPTY for label in labels):
+    if labels is not None and all(label.lower() in UNLABELED for label in labels):
         labels = None
         ledger.note("column label is empty and not used")
     tracks: list[Track] = []
@@ -240,7 +240,7 @@ def _grouped(points: Points, time: Floats, position: Floats, faults: _Faults, le
         elif len(again):
             cell = text(points.frame[int(rows[again[0]]) : int(rows[again[0]]) + 1])[0].as_py()
             faults.tracks[names[code]] = f"has frame {cell} twice"
-        elif own and all(label.lower() in EMPTY for label in own):
+        elif own and all(label.lower() in UNLABELED for label in own):
             faults.tracks[names[code]] = _quoting("has no label", min(own))
         elif len(own) > 1:
             faults.tracks[names[code]] = f"has several labels: {', '.join(sorted(own)[:3])}"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trajvq.data.imports.archives import read_npz
 from trajvq.data.imports.arrays import collect_array, unreadable
-from trajvq.data.imports.choice import choose_array, label_name, unused_note
+from trajvq.data.imports.choice import choose_array, label_name
 from trajvq.data.imports.collection import Collection, Playback, Video
 from trajvq.data.imports.folders import read_folder
 from trajvq.data.imports.levels import Levels
@@ -95,10 +95,9 @@ def _read_hdf5(path: Path, axes: str | None, array: str | None, rate: float | No
         if videos.nbytes > INFLATED * videos.id.get_storage_size():
             raise ValueError(f"{name!r} of shape {videos.shape} has only {videos.id.get_storage_size():,} bytes")
         is_text = label and h5py.check_string_dtype(file[label].dtype)
-        labels = None if not label else file[label].asstr()[:].astype(str) if is_text else file[label][:]
-        return replace(
-            collect_array(videos, labels, path, axes, clips), notes=(*notes, *unused_note(shapes, (name, label)))
-        )
+        labels = None if not label else np.asarray(file[label].asstr()[()], str) if is_text else file[label][()]
+        unused = {key: shape for key, shape in shapes.items() if key not in (name, label)}
+        return replace(collect_array(videos, labels, path, axes, clips), notes=notes, unused=unused)
     except (OSError, TypeError, ValueError, KeyError, RuntimeError, MemoryError) as error:
         unreadable(path, "a readable HDF5 file of plain numbers", error)
 
@@ -113,7 +112,7 @@ def _read_phyworld(file: h5py.File, path: Path, rate: float | None) -> Collectio
             for row in range(len(member)):
                 where, playback = f"{path}, {name} {row}", Playback()
                 stored = partial(_decode_row, member, row, where, playback, rate)
-                videos.append(Video(where, None, stored, levels, dtype=np.dtype(np.uint8), playback=playback))
+                videos.append(Video(where, None, stored, levels, playback=playback))
 
     streams = file["video_streams"]
     if isinstance(streams, h5py.Dataset):

@@ -19,6 +19,7 @@ VIDEO_FILES = (
     *(".ogv", ".flv", ".3gp", ".vob", ".y4m", ".gif"),
 )
 UNEVEN = 0.25  # share of the typical time between frames by which a time may differ before it counts as uneven
+COMPLETE = 0.9  # share of the duration in its header that a film must last to count as complete
 MAX_PIXELS = 2**26  # of a frame, beyond which a header counts as damaged
 EARLY = 0.01  # share of the time between two frames to take by which a frame may come late, since times are rounded
 SQUARE, FLATTEST = 0.01, 4  # relative difference of a pixel's sides that counts as none, and the largest ratio of them
@@ -46,8 +47,7 @@ def video_file(
     """
     playback = Playback()
     stored = partial(decode, source, name, playback, rate)
-    dtype = np.dtype(np.uint8)
-    return Video(name, label, stored, levels, dtype=dtype, split=split, playback=playback, group=group)
+    return Video(name, label, stored, levels, split=split, playback=playback, group=group)
 
 
 def decode(
@@ -55,7 +55,8 @@ def decode(
 ) -> Iterator[NDArray[Any]]:
     """Yield the frames of a video file, each uint8 ``(1, H, W, 3)``, as a player shows them.
 
-    They are turned upright, and stretched if pixels are not square, where the file says so.
+    They are turned upright, and stretched if pixels are not square, where the file says so. Gray frames of more than
+    8 bits are uint16 ``(1, H, W, 1)``.
 
     Args:
         source: Path or content of the file.
@@ -93,10 +94,11 @@ def decode(
         taken += 1
     frame_times = [time for time in times if time is not None]
     playback.decoded, playback.uneven = len(times), _uneven(frame_times, playback.tick)
+    playback.declared = playback.declared or _declared(frame_times, playback.duration)
 
 
 def _decode(source: Path | io.BytesIO, where: str, playback: Playback) -> Iterator[tuple[float | None, NDArray[Any]]]:
-    """Yield the time of each frame in seconds, if the file says it, and the frame as uint8 ``(H, W, 3)``."""
+    """Yield the time of each frame in seconds, if the file says it, and the frame as `_as_shown`."""
     try:
         import av
     except ImportError:
@@ -114,6 +116,7 @@ def _decode(source: Path | io.BytesIO, where: str, playback: Playback) -> Iterat
             playback.rate = float(stream.average_rate) if stream.average_rate else None
             playback.tick = float(stream.time_base) if stream.time_base else 0.0
             playback.declared = stream.frames
+            playback.duration = (container.duration or 0) / av.time_base
             for frame in container.decode(stream):
                 yield frame.time, _as_shown(frame, stream.sample_aspect_ratio, playback)
     except (av.error.FFmpegError, IndexError, ValueError, OverflowError, OSError, MemoryError) as error:
@@ -122,7 +125,7 @@ def _decode(source: Path | io.BytesIO, where: str, playback: Playback) -> Iterat
 
 
 def _as_shown(frame: Any, aspect: Any, playback: Playback) -> NDArray[Any]:
-    """Return a frame as uint8 ``(H, W, 3)`` with square pixels, upright.
+    """Return a frame with square pixels, upright: uint8 ``(H, W, 3)``, or uint16 ``(H, W, 1)`` for gray of more bits.
 
     Args:
         frame: The frame.
@@ -134,10 +137,20 @@ def _as_shown(frame: Any, aspect: Any, playback: Playback) -> NDArray[Any]:
     if abs(aspect - 1) > SQUARE and 1 / FLATTEST <= aspect <= FLATTEST:
         width, height = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
         playback.stretched = True
-    picture = frame.to_ndarray(format="rgb24", width=width, height=height)
+    deep = frame.format.name.startswith("gray") and frame.format.components[0].bits > 8
+    picture = frame.to_ndarray(format="gray16le" if deep else "rgb24", width=width, height=height)
+    picture = picture.astype(np.uint16)[..., None] if deep else picture
     turns = round(getattr(frame, "rotation", 0) / 90) % 4  # PyAV before 13 does not say
     playback.turned = turns > 0
     return np.rot90(picture, turns) if turns else picture
+
+
+def _declared(times: list[float], duration: float) -> int:
+    """Return how many frames a film with a duration in its header has if it goes on as it began; 0 if it has them."""
+    if len(times) < 2:
+        return 0
+    span = max(times) - min(times) + float(np.median(np.diff(np.sort(np.array(times)))))
+    return round(len(times) * duration / span) if 0 < span < COMPLETE * duration else 0
 
 
 def _uneven(times: list[float], tick: float) -> bool:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from trajvq.data.imports.choice import unused_note
 from trajvq.data.imports.clip_backgrounds import ClipBackgrounds
-from trajvq.data.imports.collection import Video
+from trajvq.data.imports.collection import Collection, Video
 from trajvq.data.imports.cutter import ClipCutter
 from trajvq.data.imports.framing import Box, Framing
 from trajvq.data.imports.labels import class_ids
@@ -94,7 +95,7 @@ def import_videos(
         survey.raise_bad()
     used = [k for k, film in enumerate(films) if film.frames >= length]
     if not used:
-        raise DataError(f"{path}: no video has {length} frames; give fewer --frames")
+        raise DataError(_all_too_short(source, survey.videos, films, length, str(path)))
     videos, used_films = [survey.videos[k] for k in used], [films[k] for k in used]
     ids, names = class_ids([video.label for video in videos], str(path), classes)
     clips = [film.frames // length for film in used_films]
@@ -110,7 +111,8 @@ def import_videos(
         ledger.count("file", source.files.total, source.files.left_out)
     note_omissions(ledger, survey, films, length)
     lost = {str(video.label) for video in source.videos if video.label} - {str(video.label) for video in videos}
-    notes = [*source.notes, f"no video left of class {_listed(sorted(lost))}" if lost else "", scale]
+    lost_note = f"no video left of class {_listed(sorted(lost))}" if lost else ""
+    notes = [*source.notes, unused_note(source.unused), lost_note, scale]
     notes += [*size_notes(sizes, common_size, framing), *playback_notes(survey.videos, rate)]
     if max(film.brightest for film in used_films) <= 1:
         notes.append("no pixel is above 1 of 255: multiply masks of 0 and 1 by 255, or store them as bool")
@@ -171,6 +173,15 @@ def _check_sizes(frames: int | None, size: Size | None, crop: Box | None, rate: 
         raise DataError(
             f"--crop {','.join(map(str, crop))} is no left, top, width and height from 0, 0, {LEAST_SIZE}, {LEAST_SIZE}"
         )
+
+
+def _all_too_short(source: Collection, videos: Sequence[Video], films: Sequence[Film], length: int, where: str) -> str:
+    """Return what to do where no video is as long as a clip, and what was assumed that may be the reason."""
+    longest = max(range(len(films)), key=lambda k: films[k].frames)
+    most = films[longest].frames
+    remedy = f"give --frames {most} or fewer" if most >= LEAST_FRAMES else f"a clip needs at least {LEAST_FRAMES}"
+    words = f"{where}: no video has {length} frames; the longest, {videos[longest].name}, has {most}; {remedy}"
+    return "; ".join((words, *source.notes))
 
 
 def _twins(videos: Sequence[Video], films: Sequence[Film]) -> list[int]:

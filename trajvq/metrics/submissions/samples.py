@@ -39,7 +39,7 @@ def score_samples(
     if not classes or "label" not in val.columns:
         raise DataError(f"{val.folder} has no classes, by which samples are judged; give --data a dataset with classes")
     levels = ClampedLevels()
-    videos = read_videos(path, levels)
+    videos, assumed = read_videos(path, levels)
     target = match_classes([video.label for video in videos], classes, str(path))
     counts = np.bincount(target, minlength=len(classes))
     if count is not None:
@@ -63,7 +63,7 @@ def score_samples(
         **object_count(tracks.count, real.most),
     }
     by_class = ", ".join(f"{name} {number}" for name, number in zip(classes, counts.tolist(), strict=True))
-    remarks = [f"samples by class: {by_class}", *physics.remarks, *levels.remarks()]
+    remarks = [*assumed, f"samples by class: {by_class}", *physics.remarks, *levels.remarks()]
     return {
         "clips": len(videos),
         "truth": "judged",

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trajvq.data.imports.choice import unused_note
 from trajvq.data.imports.collection import Video
 from trajvq.data.imports.levels import Levels
 from trajvq.data.imports.readers import read_collection
@@ -87,7 +88,7 @@ class Submission:
 
     def __init__(self, path: Path, clips: Clips) -> None:
         self.path, self.clips, self.levels = path, clips, ClampedLevels()
-        videos = read_videos(path, self.levels, len(clips))
+        videos, self.assumed = read_videos(path, self.levels, len(clips))
         extra = _extra(path)
         order = np.asarray(extra.get("index", np.arange(len(videos)))).reshape(-1)
         if len(videos) != len(clips):
@@ -128,11 +129,11 @@ class Submission:
 
     def remarks(self) -> list[str]:
         """Return what was assumed and changed in reading the file, a line each."""
-        return [*([] if self.tokens is None else self.tokens.remarks), *self.levels.remarks()]
+        return [*self.assumed, *([] if self.tokens is None else self.tokens.remarks), *self.levels.remarks()]
 
 
-def read_videos(path: Path, levels: Levels, count: int = 0) -> list[Video]:
-    """Return the clips of a file.
+def read_videos(path: Path, levels: Levels, count: int = 0) -> tuple[list[Video], list[str]]:
+    """Return the clips of a file, and what was assumed in reading it, a line each.
 
     Args:
         path: ``.npz`` or ``.h5``.
@@ -144,7 +145,10 @@ def read_videos(path: Path, levels: Levels, count: int = 0) -> list[Video]:
     """
     if path.suffix.lower() not in (".npz", ".h5", ".hdf5"):
         raise DataError(f"{path} is neither .npz nor .h5")
-    return [replace(video, levels=levels) for video in read_collection(path, clips=count).videos]
+    source = read_collection(path, clips=count)
+    unused = {name: shape for name, shape in source.unused.items() if name not in EXTRA}
+    remarks = [f"video: {source.description}", *source.notes, unused_note(unused)]
+    return [replace(video, levels=levels) for video in source.videos], [remark for remark in remarks if remark]
 
 
 def _extra(path: Path) -> dict[str, Any]:

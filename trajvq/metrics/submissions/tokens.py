@@ -57,7 +57,7 @@ def read_tokens(
     """
     if "indices" not in arrays:
         return None
-    indices = np.asarray(arrays["indices"])
+    indices = np.atleast_1d(arrays["indices"])
     if indices.dtype.kind not in "iu":
         raise DataError(f"{path}: 'indices' are {indices.dtype}; give the numbers of the codes, as integers")
     if len(indices) != len(rows):
