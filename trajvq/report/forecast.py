@@ -40,7 +40,9 @@ def plot_horizons(rows: Mapping[str, Mapping[str, Any]], path: Path, title: str)
         title: Such as the split.
     """
     classes = list(rows["model"].get("per_class", {}))
-    figure = Figure(figsize=(3.6 * (1 + len(classes)), 3.9), dpi=110, layout="constrained")
+    columns = min(2 * (1 + len(classes)), 5)  # of the legend
+    lines = -(-sum("horizon" in rows.get(row, {}) for row in LINES) // columns)
+    figure = Figure(figsize=(3.6 * (1 + len(classes)), 3.4 + 0.17 * lines), dpi=110, layout="constrained")
     all_axes = figure.subplots(1, 1 + len(classes), squeeze=False)[0]
     for axes, name in zip(all_axes, ["all", *classes], strict=True):
         for row, (color, style) in LINES.items():
@@ -54,7 +56,7 @@ def plot_horizons(rows: Mapping[str, Mapping[str, Any]], path: Path, title: str)
         axes.grid(alpha=0.25)
     all_axes[0].set_ylabel("mean error, px")
     handles, labels = all_axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
     figure.suptitle(title)
     path.parent.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(figure)
