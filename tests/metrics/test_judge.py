@@ -6,7 +6,8 @@ import pytest
 from trajvq.data.storage.shards import Columns
 from trajvq.data.synthetic.presets import PRESETS
 from trajvq.data.synthetic.scene import lay_out
-from trajvq.metrics.judge import NONE, Judge, calibrate, confusion, fit_families
+from trajvq.metrics.family_fits import fit_families
+from trajvq.metrics.judge import NONE, Judge, calibrate, confusion
 
 CLASSES = ("linear", "circular", "helical", "parabolic")
 

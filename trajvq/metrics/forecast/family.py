@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from trajvq.data.synthetic.motion import FAMILIES, families_named
 from trajvq.data.synthetic.projective import LOWEST, evaluate_ratio
 from trajvq.io.arrays import Floats
-from trajvq.metrics.judge import fit_family
+from trajvq.metrics.family_fits import fit_family
 
 
 def forecast_best_family(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajvq.io.arrays import Floats
-from trajvq.metrics.judge import NEEDED
+from trajvq.metrics.family_fits import NEEDED
 from trajvq.metrics.matching import link, match
 from trajvq.metrics.tracking import Tracks
 

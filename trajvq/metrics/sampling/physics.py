@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajvq.io.arrays import Floats
+from trajvq.metrics.family_fits import fit_families, own_residuals
 from trajvq.metrics.intervals import Interval, bootstrap, rate_of_objects, wilson
-from trajvq.metrics.judge import FIXED_SIGMA, NONE, Judge, calibrate, confusion, fit_families, own_residuals
+from trajvq.metrics.judge import FIXED_SIGMA, NONE, Judge, calibrate, confusion
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 from trajvq.metrics.sampling.objects import Objects
 
