@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from trajvq.adaptation import LEAST_CONTRAST, Adaptation, adapt, window_symmetry
+from trajvq.adaptation import LEAST_CONTRAST, Adaptation, adapt, adaptation, window_symmetry
 from trajvq.data.synthetic.scene import make_clips
 from trajvq.io.video import to_float
 from trajvq.models.normalization import ClipNormalization
@@ -245,3 +245,18 @@ def test_every_line_is_one_line_and_names_what_it_tells() -> None:
     assert [line.partition(":")[0] for line in lines] == ["normalization", "backgrounds", "symmetries"]
     assert "fixed camera" in lines[0]
     assert "(0, 0, 0)" in adapted(glyphs(SQUARE, 20)).normalization_line()
+
+
+def test_of_many_clips_several_samples_are_averaged(discs: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adaptation, "SAMPLED_CLIPS", len(discs) // 3)
+    sizes, ratios = [], iter([0.6, 1.2, 1.2])
+
+    def ratio(video: Tensor, *_: object) -> dict[str, float]:
+        sizes.append(len(video))
+        return {"columns": next(ratios)}
+
+    monkeypatch.setattr(adaptation, "window_symmetry_ratios", ratio)
+    assert adapt(Memory(discs)).symmetry_ratios == {"columns": pytest.approx(1.0)}
+    assert sizes == [len(discs) // 3] * 3
+    samples = adaptation._samples(Memory(discs))
+    assert len(set(sum(samples, []))) > 0.9 * len(discs) // 3 * 3
