@@ -30,6 +30,7 @@ SMALL = {
         "--model.network.trajectory.depth=1",
         "--model.network.trajectory.mixtures=2",
         "--model.network.appearance.width=16",
+        "--model.network.denoiser.width=16",
         "--model.samples=6",
         "--model.trajectory=always",  # the tokenizer of the tests is not trained
         "--data.batch_size=8",

@@ -161,6 +161,6 @@ def _other_option(stored: Mapping[str, Any], own: Mapping[str, Any], option: str
             difference = _other_option(theirs, value, key)
             if difference:
                 return difference
-        elif theirs != value:
+        elif theirs != value and "auto" not in (theirs, value):  # a run that chose, or has yet to choose
             return f"{key} is {value}, theirs {theirs}; set {key} to theirs"
     return ""
