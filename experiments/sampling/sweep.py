@@ -62,7 +62,7 @@ def main() -> None:
     print("| " + " | ".join(names) + " |\n" + "|---" * len(names) + "|")
     for setting in args.settings:
         temperature, noise_scale, guidance = (float(number) for number in setting.split(","))
-        sampling = Sampling(temperature=temperature, noise_scale=noise_scale, guidance=guidance)
+        sampling = Sampling(temperature, 1.0, noise_scale, guidance, denoise=network.denoiser is not None)
         parts = list(sample_clips(network, classes, args.num, args.seed, sampling))
         tokens, label = (torch.cat([getattr(part, name) for part in parts]) for name in ("tokens", "label"))
         samples = TrackedClips.decoded(loaded.tokenizer, tokens, label)
