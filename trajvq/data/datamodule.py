@@ -45,6 +45,9 @@ class TrajectoryDataModule(L.LightningDataModule):
     Attributes:
         stored: If set, by a task before its loaders are created, batches of prediction hold ``video`` as it is stored,
             uint8 ``(B, T, 3, H, W)``, and of long or large clips fewer than ``eval_batch_size``.
+
+    Raises:
+        ValueError: If a number of clips is below 1.
     """
 
     def __init__(
@@ -60,6 +63,10 @@ class TrajectoryDataModule(L.LightningDataModule):
         train_clips: int | None = None,
     ) -> None:
         super().__init__()
+        numbers = {"batch_size": batch_size, "eval_batch_size": eval_batch_size, "train_clips": train_clips}
+        for name, number in numbers.items():
+            if number is not None and number < 1:
+                raise ValueError(f"data.{name} is {number}; it is at least 1")
         self.url = check_url(path) if is_remote(path) else None
         self.path = Path(path)  # for a URL, the local copy as soon as there is one
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
