@@ -56,11 +56,11 @@ class _Output(io.FileIO):
     error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        rest = memoryview(data).cast("B")
-        size = len(rest)
+        remaining = memoryview(data).cast("B")
+        size = len(remaining)
         try:
-            while len(rest) and self.error is None:
-                rest = rest[super().write(rest) or 0 :]
+            while len(remaining) and self.error is None:
+                remaining = remaining[super().write(remaining) or 0 :]
         except OSError as error:
             self.error = error
         return size
