@@ -1,6 +1,8 @@
 """The tasks' weights in the package: slim checkpoints that test, predict, sample and start runs by `default`."""
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +81,16 @@ def test_half_is_half_as_large_and_loads_as_float32(sample_run: Path, tmp_path: 
     for name, value in halved.items():
         assert value.dtype == torch.float32
         torch.testing.assert_close(value, whole[name], rtol=2**-11, atol=2**-24)
+
+
+def test_weights_that_cannot_be_written_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(UserError, match=r"^cannot write .*a.ckpt: No space left on device; choose another folder$"):
+        write_slim({"state_dict": {}}, tmp_path / "a.ckpt")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_half_refuses_weights_beyond_float16(sample_run: Path) -> None:

@@ -214,6 +214,8 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "missing checkpoint": (["--ckpt_path=no.ckpt"], "no checkpoint no.ckpt"),
     "unwritable folder": (["--run_root=/proc/runs"], "cannot write"),
     "not a name": (["--run=a/b"], "not a valid name"),
+    "batches without clips": (["--data.batch_size=0"], "data.batch_size is 0; it is at least 1"),
+    "pictures without clips": (["--strips.clips=0"], "strips.clips is 0 and"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -117,3 +118,10 @@ def test_a_checkpoint_without_batching_and_a_new_training_count_batches(dataset:
     assert order(processes(dataset, 1, 8, 8, 2)[0], "train", True) == alone[16:]
     (data,) = processes(dataset, 1, 8, 8, 0, {"processes": 2, "batch_size": 8, "offset": -5})
     assert order(data, "train", True) == alone
+
+
+@pytest.mark.parametrize("name", ["batch_size", "eval_batch_size", "train_clips"])
+def test_numbers_of_clips_are_at_least_1(name: str) -> None:
+    numbers: dict[str, Any] = {name: 0}
+    with pytest.raises(ValueError, match=rf"^data.{name} is 0; it is at least 1$"):
+        TrajectoryDataModule(**numbers)

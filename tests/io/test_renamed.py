@@ -67,8 +67,13 @@ def test_a_class_of_the_users_own_may_have_options_of_any_name(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("path", "task"), [("runs/forecast/a/checkpoints/best.ckpt", "forecast"), ("a/best.ckpt", "recon")]
+    ("path", "command"),
+    [
+        ("runs/forecast/a/checkpoints/best.ckpt", "trajvq fit --config forecast"),
+        ("runs/none/latest/checkpoints/best.ckpt", "trajvq fit"),
+        ("a/best.ckpt", "trajvq fit"),
+    ],
 )
-def test_a_missing_checkpoint_names_the_command_that_trains_one(path: str, task: str) -> None:
-    with pytest.raises(UserError, match=f"there is no checkpoint {path}; train one with `trajvq fit --config {task}`"):
+def test_a_missing_checkpoint_names_the_command_that_trains_one(path: str, command: str) -> None:
+    with pytest.raises(UserError, match=f"there is no checkpoint {path}; train one with `{command}`"):
         read_checkpoint(path)

@@ -1,5 +1,6 @@
 """Tokens and tracks are computed once and read back unchanged; damaged, foreign or outdated files are made again."""
 
+import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from trajvq.augment import ClipSymmetries
 from trajvq.data.storage.clips import Clips
 from trajvq.errors import UserError
+from trajvq.io import hdf5
 from trajvq.io.video import to_float
 from trajvq.metrics.tracking import DiscTracker
 from trajvq.tokens import FrozenTokenizer
@@ -152,5 +154,15 @@ def test_tokens_of_the_first_frames_know_nothing_of_later_ones(cache: TokenCache
 
 
 def test_an_unwritable_folder_is_one_line(tokenizer: Path, dataset: Path) -> None:
-    with pytest.raises(UserError, match=r"cannot write /proc/.*set data.token_folder"):
+    with pytest.raises(UserError, match=r"cannot write /proc/.*choose another token_folder"):
         TokenCache(FrozenTokenizer(str(tokenizer)), Path("/proc/none")).tokens(Clips(dataset, "val"))
+
+
+def test_a_full_disk_is_one_line(cache: TokenCache, dataset: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(hdf5.HDF5Output, "check", full)
+    with pytest.raises(UserError, match=r"^cannot write .*val.h5: No space left on device; choose another token_fol"):
+        cache.tokens(Clips(dataset, "val"))
+    assert files(here) == []

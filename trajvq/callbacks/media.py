@@ -21,9 +21,16 @@ class ReconstructionStrips(L.Callback):
     Args:
         clips: Number of clips.
         every_n_validations: Validations from one picture to the next.
+
+    Raises:
+        ValueError: If one of them is below 1.
     """
 
     def __init__(self, clips: int = 6, every_n_validations: int = 1) -> None:
+        if clips < 1 or every_n_validations < 1:
+            raise ValueError(
+                f"strips.clips is {clips} and strips.every_n_validations {every_n_validations}; both are at least 1"
+            )
         self.clips, self.every = clips, every_n_validations
         self.validations = 0
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from trajvq.data.storage.manifest import read_manifest
 from trajvq.data.storage.shards import by_object, read_column
 from trajvq.errors import DataError, UserError
 from trajvq.io.files import whole_file, writing
+from trajvq.io.hdf5 import HDF5Output
 from trajvq.models.transformer import TokenLayout
 from trajvq.runs.folder import LATEST, best
 from trajvq.tokens.cache import ROOT, TokenCache
@@ -89,7 +89,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _write_h5(path: Path, splits: dict[str, Columns], layout: TokenLayout, attributes: dict[str, Any]) -> None:
     """Write a group per split: ``tokens`` ``(N, t, h, w)``, ``label`` ``(N,)``, and texts ``(N, K)``."""
-    with h5py.File(path, "w") as file:
+    with HDF5Output(path) as output:
+        file = output.file
         file.attrs.update({"codebook_size": layout.codebook_size, "levels": layout.levels, **attributes})
         for split, columns in splits.items():
             for name, column in columns.items():

@@ -38,13 +38,16 @@ class TrajectoryDataModule(L.LightningDataModule):
         num_workers: Loader processes. 0 loads in the training process, which is fastest on few cores.
         start_method: How loader processes start: fork, spawn or forkserver.
         seed: Seed of the order of the training clips.
-        test_splits: Splits for ``test``, each with its own scoreboard. The default is ``test``.
+        test_splits: Splits for ``test``, each once, with its own scoreboard. The default is ``test``.
         predict_split: Split for ``predict``.
         train_clips: Number of training clips to use, from the first on; all by default.
 
     Attributes:
         stored: If set, by a task before its loaders are created, batches of prediction hold ``video`` as it is stored,
             uint8 ``(B, T, 3, H, W)``, and of long or large clips fewer than ``eval_batch_size``.
+
+    Raises:
+        ValueError: If a number of clips is below 1.
     """
 
     def __init__(
@@ -60,11 +63,15 @@ class TrajectoryDataModule(L.LightningDataModule):
         train_clips: int | None = None,
     ) -> None:
         super().__init__()
+        numbers = {"batch_size": batch_size, "eval_batch_size": eval_batch_size, "train_clips": train_clips}
+        for name, number in numbers.items():
+            if number is not None and number < 1:
+                raise ValueError(f"data.{name} is {number}; it is at least 1")
         self.url = check_url(path) if is_remote(path) else None
         self.path = Path(path)  # for a URL, the local copy as soon as there is one
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.num_workers, self.start_method, self.seed = num_workers, start_method, seed
-        self.test_splits, self.predict_split = test_splits or ["test"], predict_split
+        self.test_splits, self.predict_split = list(dict.fromkeys(test_splits or ["test"])), predict_split
         self.train_clips, self.stored = train_clips, False
         self._clips: dict[str, Clips] = {}
         self._batching: Batching | None = None  # of the training run; at first the checkpoint's

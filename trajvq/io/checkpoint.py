@@ -11,6 +11,8 @@ from trajvq.errors import UserError
 from trajvq.io.cache import local_copy
 from trajvq.io.renamed import old_names
 
+TASKS = ("recon", "classify", "sample", "forecast")  # whose runs are in folders of these names
+
 
 class OldCheckpointError(UserError):
     """The checkpoint was written by an older trajvq, whose options had other names."""
@@ -32,7 +34,8 @@ def read_checkpoint(path: str | Path, or_default: bool = False) -> dict[str, Any
         _check_sums(file)
         content = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        command = f"trajvq fit --config {_task_of(Path(path))}"
+        task = _task_of(Path(path))
+        command = "trajvq fit" if task is None else f"trajvq fit --config {task}"
         remedy = ", or use the package's weights by `--ckpt_path default`" if or_default else ""
         raise UserError(f"there is no checkpoint {path}; train one with `{command}`{remedy}") from None
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
@@ -48,9 +51,10 @@ def read_checkpoint(path: str | Path, or_default: bool = False) -> dict[str, Any
     return content
 
 
-def _task_of(path: Path) -> str:
-    """Return the task of a checkpoint ``TASK/RUN/checkpoints/FILE``, or ``recon`` for any other path."""
-    return path.parts[-4] if len(path.parts) > 3 and path.parts[-2] == "checkpoints" else "recon"
+def _task_of(path: Path) -> str | None:
+    """Return the task of a checkpoint ``TASK/RUN/checkpoints/FILE``, or None for any other path."""
+    folder = path.parts[-4] if len(path.parts) > 3 and path.parts[-2] == "checkpoints" else ""
+    return folder if folder in TASKS else None
 
 
 def _check_sums(file: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 import lightning as L
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from trajvq.callbacks import ConfusionPicture, PredictionTable
@@ -64,7 +64,7 @@ class Classify(TokenTask):
         super().__init__(tokenizer_ckpt, network, **rates, **settings)
         self.label_smoothing, self.tracks_weight = label_smoothing, tracks_weight
         self.val_predictions = ClassPredictions()
-        self.test_predictions = nn.ModuleDict()
+        self.test_predictions: dict[str, ClassPredictions] = {}  # by split
         self.confusion: dict[str, Tensor] = {}  # of the last validation or test, by split
 
     def configure_callbacks(self) -> list[L.Callback]:
@@ -118,19 +118,14 @@ class Classify(TokenTask):
         self.val_predictions.reset()
 
     def on_test_epoch_start(self) -> None:
-        collectors = {split: ClassPredictions() for split in self.data.test_splits}
-        self.test_predictions = nn.ModuleDict(collectors).to(self.device)
+        self.test_predictions = {split: ClassPredictions().to(self.device) for split in self.data.test_splits}
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        collector = list(self.test_predictions.values())[dataloader_idx]
-        assert isinstance(collector, ClassPredictions)
-        self._collect(collector, batch, self(batch["tokens"]))
+        split = self.data.test_splits[dataloader_idx]
+        self._collect(self.test_predictions[split], batch, self(batch["tokens"]))
 
     def on_test_epoch_end(self) -> None:
-        predictions: dict[str, Predictions] = {}
-        for split, collector in self.test_predictions.items():
-            assert isinstance(collector, ClassPredictions)
-            predictions[split] = collector.sorted_by_clip()
+        predictions = {split: collector.sorted_by_clip() for split, collector in self.test_predictions.items()}
         rows = self._baselines(predictions)
         models = {split: self._figures(part, part["probability"]) for split, part in predictions.items()}
         add_ood_ratios(models, "accuracy")

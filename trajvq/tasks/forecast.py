@@ -9,7 +9,7 @@ import lightning as L
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from trajvq.augment import path_symmetries
 from trajvq.callbacks import ForecastPictures, PredictionFile
@@ -78,7 +78,7 @@ class Forecast(GeneratorTask):
         self.tracker = track
         self.timing = np.zeros(2)  # clips predicted greedily in this test, and seconds
         self.val_predictions = ForecastPredictions()
-        self.test_predictions = nn.ModuleDict()
+        self.test_predictions: dict[str, ForecastPredictions] = {}  # by split
         self.tracks: dict[str, dict[str, NDArray[Any]]] = {}  # of the last test's objects, by split, for pictures
 
     def configure_callbacks(self) -> list[L.Callback]:
@@ -191,13 +191,10 @@ class Forecast(GeneratorTask):
 
     def on_test_epoch_start(self) -> None:
         self.timing = np.zeros(2)
-        collectors = {split: ForecastPredictions() for split in self.data.test_splits}
-        self.test_predictions = nn.ModuleDict(collectors).to(self.device)
+        self.test_predictions = {split: ForecastPredictions().to(self.device) for split in self.data.test_splits}
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         split = self.data.test_splits[dataloader_idx]
-        collector = self.test_predictions[split]
-        assert isinstance(collector, ForecastPredictions)
         tokens, index, targets = batch["tokens"], batch["index"], self._targets(split)
         start = time.monotonic()
         predicted, _ = self(tokens, index)
@@ -206,12 +203,11 @@ class Forecast(GeneratorTask):
         compared = targets.compare(index, rows) | targets.sources(index, self.tokenizer.decode(tokens))
         sampled = (self(tokens, index, self.sampling, number)[0] for number in range(1, self.samples + 1))
         samples = targets.samples(index, (to_uint8(video[:, :, self.context :]) for video in sampled))
-        collector.update(compared | samples)
+        self.test_predictions[split].update(compared | samples)
 
     def on_test_epoch_end(self) -> None:
         baselines, boards, numbers, remarks = self._targets("val").baselines(self.classes), {}, {}, {}
         for split, collector in self.test_predictions.items():
-            assert isinstance(collector, ForecastPredictions)
             predictions = collector.compute()
             numbers[split] = predictions["index"]
             remarks[split] = forecast_remarks(baselines, predictions, self.context)

@@ -113,7 +113,7 @@ class Reconstruct(Task):
         self.adapted: list[str] = []
         self.code_usage: dict[str, Any] = {}  # of the last validation
         self.val_board = self._board(full=False)
-        self.test_boards = nn.ModuleDict()
+        self.test_boards: dict[str, ReconstructionScoreboard] = {}  # by split
         self.probe: dict[str, float] = {}  # of the last test
         self.probe_remarks: list[str] = []
 
@@ -248,17 +248,14 @@ class Reconstruct(Task):
         train_tokens, self.probe, self.probe_remarks = self._train_tokens_and_probe()
         settings = (self.network.codebook_size, self.network.strides, self.figures, train_tokens)
         boards = {split: scoreboard_for(data.clips(split), *settings) for split in data.test_splits}
-        self.test_boards = nn.ModuleDict(boards).to(self.device)
+        self.test_boards = {split: board.to(self.device) for split, board in boards.items()}
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         indices, reconstruction = self.tokenize(batch["video"])
-        board = list(self.test_boards.values())[dataloader_idx]
-        assert isinstance(board, ReconstructionScoreboard)
-        board.update(batch, reconstruction, indices)
+        self.test_boards[self._data().test_splits[dataloader_idx]].update(batch, reconstruction, indices)
 
     def on_test_epoch_end(self) -> None:
         for split, board in self.test_boards.items():
-            assert isinstance(board, ReconstructionScoreboard)
             self.scoreboards[split] = board.compute()
         add_ood_ratios({split: board["rows"]["model"] for split, board in self.scoreboards.items()}, "centroid_error")
         for split, scoreboard in self.scoreboards.items():

@@ -10,7 +10,7 @@ import lightning as L
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics import MeanMetric
 
 from trajvq.augment import PathAugmentation
@@ -88,7 +88,7 @@ class Sample(GeneratorTask):
         self.samples, self.sample_seed = samples, sample_seed
         self.sampling = Sampling(ALONG if temperature is None else temperature, top_p, noise_scale, guidance, denoise)
         self.temperature = temperature
-        self.test_nll = nn.ModuleDict()
+        self.test_nll: dict[str, MeanMetric] = {}  # by split
         self.samples_by_class: dict[str, Bytes] = {}  # of the last test, by class: (N, T, 3, H, W)
         self.closest_pairs: Sequence[Bytes] = []  # samples closest to training clips, and these
 
@@ -168,12 +168,10 @@ class Sample(GeneratorTask):
             self.log(f"val/nll_{name}", part.mean(), **settings)
 
     def on_test_epoch_start(self) -> None:
-        self.test_nll = nn.ModuleDict({split: MeanMetric() for split in self.data.test_splits}).to(self.device)
+        self.test_nll = {split: MeanMetric().to(self.device) for split in self.data.test_splits}
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        metric = list(self.test_nll.values())[dataloader_idx]
-        assert isinstance(metric, MeanMetric)
-        metric.update(_total(self._bits(batch)))
+        self.test_nll[self.data.test_splits[dataloader_idx]].update(_total(self._bits(batch)))
 
     def on_test_epoch_end(self) -> None:
         samples, speed = self._sample(self.sampling)
@@ -192,7 +190,6 @@ class Sample(GeneratorTask):
             lambda rows: self._decoded(samples, rows),
         )
         for split, metric in self.test_nll.items():
-            assert isinstance(metric, MeanMetric)
             board = self._board(scoreboard, val if split == "val" else self._real(split), rows, float(metric.compute()))
             board["rows"]["model"]["clips_per_second"] = speed
             self.scoreboards[split] = board | {"clips": len(samples.label), "details": details}

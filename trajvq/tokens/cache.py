@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.shards import DAMAGED
-from trajvq.errors import UserError, first_line
-from trajvq.io.files import whole_file
+from trajvq.errors import first_line
+from trajvq.io.files import whole_file, writing
+from trajvq.io.hdf5 import HDF5Output
 from trajvq.io.locks import locked
 from trajvq.io.progress import progress
 from trajvq.io.video import bytes_to_float
@@ -34,7 +35,7 @@ from trajvq.tokens.tracks import tracks_in
 
 ROOT = Path("runs/tokens")
 BATCH = 50  # most clips read at a time
-REMEDY = "set data.token_folder"
+REMEDY = "choose another token_folder"
 
 
 class TokenCache:
@@ -234,12 +235,9 @@ def _read(path: Path, kind: str, provenance: dict[str, str], clips: int) -> tupl
 
 
 def _write(path: Path, kind: str, array: NDArray[Any], provenance: dict[str, str]) -> None:
-    try:
-        with whole_file(path) as partial_path, h5py.File(partial_path, "w") as file:
-            file.create_dataset(kind, data=array, chunks=True, fletcher32=True, **hdf5plugin.Zstd(clevel=3))
-            file.attrs.update(provenance | {"sha256": _digest(array)})
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; {REMEDY}") from None
+    with writing(path, REMEDY), whole_file(path) as partial_path, HDF5Output(partial_path) as output:
+        output.file.create_dataset(kind, data=array, chunks=True, fletcher32=True, **hdf5plugin.Zstd(clevel=3))
+        output.file.attrs.update(provenance | {"sha256": _digest(array)})
 
 
 def _identity(tracker: Tracker) -> str:

@@ -1,5 +1,6 @@
 """Weights of the tasks that come with the package: slim checkpoints, which ``--ckpt_path default`` names."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from trajvq.errors import UserError
 from trajvq.io.checkpoint import read_checkpoint
-from trajvq.io.files import whole_file
+from trajvq.io.files import whole_file, writing
 from trajvq.tokens.weights import DEFAULT, read_tokenizer
 
 FOLDER = Path(__file__).parents[1] / "weights" / "tasks"
@@ -101,7 +102,11 @@ def write_slim(content: Mapping[str, Any], path: Path) -> None:
     Args:
         content: From `slim`, and perhaps more plain data.
         path: The file; its folder is created if necessary.
+
+    Raises:
+        UserError: If it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as partial:
-        torch.save(dict(content), partial)
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)  # it does not say that a disk is full
+    with writing(path, "choose another folder"), whole_file(path) as partial:
+        partial.write_bytes(buffer.getbuffer())
