@@ -17,7 +17,7 @@ from PIL import Image
 
 from trajvq.errors import UserError
 from trajvq.io.files import whole_file
-from trajvq.runs.wandb_runs import WANDB_ID, Wandb, surviving, wandb_disabled, wandb_loggers
+from trajvq.runs.wandb_runs import WANDB_ID, surviving, wandb_logger, wandb_loggers
 
 
 class _AppendingWriter(ExperimentWriter):
@@ -130,14 +130,13 @@ def with_csv(chosen: Iterable[Logger], run: Path) -> list[Logger]:
 
 
 def loggers(run: Path, task: str) -> list[Logger]:
-    """Return the loggers of a training: CSV, and W&B unless the environment disables it.
+    """Return the loggers of a training: CSV, and W&B unless the environment disables it or its settings are wrong.
 
     Args:
         run: The run folder.
         task: Name of the task, by which W&B groups runs.
     """
-    csv_logger = _csv_logger(run)
-    return [csv_logger] if wandb_disabled() else [csv_logger, Wandb(run, task)]
+    return [_csv_logger(run), *wandb_logger(run, task)]
 
 
 def scoreboard_loggers(run: Path, task: str) -> list[Logger]:
@@ -147,7 +146,7 @@ def scoreboard_loggers(run: Path, task: str) -> list[Logger]:
         run: The run folder.
         task: Name of the task, by which W&B groups runs.
     """
-    return [Wandb(run, task)] if (run / WANDB_ID).exists() and not wandb_disabled() else []
+    return [*wandb_logger(run, task)] if (run / WANDB_ID).exists() else []
 
 
 def _csv_logger(run: Path) -> AppendingCSVLogger:
