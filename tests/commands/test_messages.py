@@ -47,6 +47,22 @@ def test_the_most_similar_name_is_suggested(fit: Run, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.strip() == f"trajvq: {message}"
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("trainer:\n  max_stepz: 1\n", "unknown option --trainer.max_stepz; did you mean --trainer.max_steps?"),
+        ("run_rot: x\n", "unknown option --run_rot; did you mean --run_root?"),
+        ("datas:\n  path: x\n", "unknown option --datas.path; did you mean --data.path?"),
+    ],
+)
+def test_the_most_similar_key_of_a_config_is_suggested(
+    fit: Run, here: Path, capsys: pytest.CaptureFixture[str], content: str, message: str
+) -> None:
+    (here / "more.yaml").write_text(content, encoding="utf-8")
+    assert fit("--config=more.yaml") == 2
+    assert capsys.readouterr().err.strip() == f"trajvq: {message}"
+
+
 def test_options_that_a_task_passes_on_to_its_bases_are_suggested_too(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -39,8 +39,11 @@ def explain(message: str, options: Iterable[str], classes: Iterable[str] = ()) -
         values = new_values(class_path, option)
         if values:
             return f"{option} of {class_path.rpartition('.')[2]} takes {values}"
-    unknown = re.search(r"unrecognized arguments: (--[\w.+-]+)", message)
-    return _explain_unknown(unknown[1], options) if unknown else None
+    unknown = re.search(r"unrecognized arguments: --([\w.+-]+)", message)
+    if unknown:
+        return _explain_unknown(f"--{unknown[1]}", options)
+    key = re.search(r"(?:Group '(.*?)'|Subcommand '\w+') does not accept option '(.*?)'", message)  # of a config
+    return _explain_unknown("--" + ".".join(filter(None, key.groups())), options) if key else None
 
 
 def arguments_of(owner: type) -> list[str]:
