@@ -27,7 +27,7 @@ class _AppendingWriter(ExperimentWriter):
         self.rows = 0
         path = Path(self.metrics_file_path)
         if path.is_file():
-            with path.open(newline="") as file:
+            with path.open(newline="", encoding="utf-8") as file:
                 reader = csv.reader(file)
                 self.metrics_keys = next(reader, [])
                 self.rows = sum(1 for _ in reader)
@@ -38,9 +38,9 @@ class _AppendingWriter(ExperimentWriter):
     def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
         """Rewrite the file with more columns, completely or not at all."""
         path = Path(self.metrics_file_path)
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        with whole_file(path) as partial, partial.open("w", newline="") as file:
+        with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=fieldnames)
             writer.writeheader()
             writer.writerows(rows)
@@ -55,10 +55,10 @@ class _AppendingWriter(ExperimentWriter):
         path = Path(self.metrics_file_path)
         if self.rows <= rows or not path.is_file():
             return
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             lines = file.readlines()[: rows + 1]
         with whole_file(path) as partial:
-            partial.write_text("".join(lines))
+            partial.write_text("".join(lines), encoding="utf-8")
         self.rows = rows
 
 

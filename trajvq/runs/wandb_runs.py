@@ -256,4 +256,4 @@ def _run_id(run: Path) -> str | None:
     path = run / WANDB_ID
     if not path.exists():
         write_text(path, os.environ.get("WANDB_RUN_ID") or os.urandom(6).hex())
-    return path.read_text().strip()
+    return path.read_text(encoding="utf-8").strip()
