@@ -47,6 +47,44 @@ def test_the_most_similar_name_is_suggested(fit: Run, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.strip() == f"trajvq: {message}"
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("trainer:\n  max_stepz: 1\n", "unknown option --trainer.max_stepz; did you mean --trainer.max_steps?"),
+        ("run_rot: x\n", "unknown option --run_rot; did you mean --run_root?"),
+        ("datas:\n  path: x\n", "unknown option --datas.path; did you mean --data.path?"),
+    ],
+)
+def test_the_most_similar_key_of_a_config_is_suggested(
+    fit: Run, here: Path, capsys: pytest.CaptureFixture[str], content: str, message: str
+) -> None:
+    (here / "more.yaml").write_text(content, encoding="utf-8")
+    assert fit("--config=more.yaml") == 2
+    assert capsys.readouterr().err.strip() == f"trajvq: {message}"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            "${oc.env:TRAJVQ_STEPS}",
+            "trainer.max_steps: Environment variable 'TRAJVQ_STEPS' not found; set it, or write "
+            "${oc.env:TRAJVQ_STEPS,DEFAULT}",
+        ),
+        ("${oc.evn:STEPS}", "trainer.max_steps: Unsupported interpolation type oc.evn; correct its ${...}"),
+        ("${trainer.stepz}", "trainer.max_steps: "),
+    ],
+)
+def test_an_interpolation_that_cannot_be_resolved_is_named(
+    fit: Run, here: Path, capsys: pytest.CaptureFixture[str], value: str, message: str
+) -> None:
+    (here / "more.yaml").write_text(f"trainer:\n  max_steps: {value}\n", encoding="utf-8")
+    assert fit("--config=more.yaml") == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"trajvq: {message}")
+    assert printed.count("\n") == 1
+
+
 def test_options_that_a_task_passes_on_to_its_bases_are_suggested_too(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,7 +1,10 @@
 """The report shows the content of run folders, also in a browser, and loads nothing else."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,15 @@ def test_the_page_is_one_file_that_names_everything(tmp_path: Path, capsys: pyte
     assert len(re.findall(r'<tr class="trivial">', page)) == 2  # both runs share blank and h264
     assert re.findall(r'(?:src|href)="(?!#|data:)([^"]*)"|url\((?!#)', page) == []  # nothing to load
     assert "report: " in capsys.readouterr().out
+
+
+def test_files_are_utf8_whatever_the_locale(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "runs/recon/a")
+    (run / "config.yaml").write_text("run: café\n", encoding="utf-8")
+    latin = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    words = [sys.executable, "-m", "trajvq", "report", str(run), "--out", str(tmp_path / "r.html")]
+    subprocess.run(words, env=os.environ | latin, check=True)
+    assert "run: café" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

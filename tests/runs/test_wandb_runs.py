@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import wandb
+from lightning.fabric.loggers.logger import _DummyExperiment as DummyExperiment
 
 from tests.wandb_file import records
 from trajvq.errors import UserError
 from trajvq.runs import wandb_runs
-from trajvq.runs.wandb_runs import WANDB_ID, Wandb, finish_wandb, surviving, wandb_disabled
+from trajvq.runs.wandb_runs import WANDB_ID, Wandb, finish_wandb, surviving, wandb_disabled, wandb_logger
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +25,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     monkeypatch.setattr(wandb_runs, "ANSWER_SECONDS", 0.2)
     yield
+    finish_wandb()
     wandb.teardown()
 
 
@@ -62,7 +64,8 @@ def unreachable(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def test_a_server_that_does_not_answer_means_offline(
     unreachable: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Wandb(tmp_path, "recon")
+    logger = Wandb(tmp_path, "recon")
+    assert logger.experiment is logger.experiment
     printed = capsys.readouterr().out
     assert printed.startswith(f"W&B is offline ({unreachable} ")
     assert printed.rstrip().endswith(f"upload the run with `wandb sync {tmp_path}/wandb/offline-*`")
@@ -78,7 +81,7 @@ def test_a_server_that_refuses_the_run_means_offline(
         modes.append(settings["mode"])
         if settings["mode"] != "offline":
             raise wandb.errors.CommError("the key is unknown\nsecond line")
-        return object()
+        return Broken(threading.Event())
 
     monkeypatch.setattr(wandb, "init", init)
     monkeypatch.setattr(wandb_runs, "ANSWER_SECONDS", 5.0)
@@ -130,13 +133,76 @@ def test_wandb_can_be_turned_off_the_old_way(monkeypatch: pytest.MonkeyPatch, va
 def test_an_unknown_mode_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "of")
     with pytest.raises(UserError, match="WANDB_MODE is 'of'; set it to online, offline or disabled"):
-        Wandb(tmp_path, "recon")
+        wandb_logger(tmp_path, "recon")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WANDB_RUN_ID", "a/b c"),
+        ("WANDB_PROJECT", "a/b:c"),
+        ("WANDB_RESUME", "true"),
+        ("WANDB_BASE_URL", "notaurl"),
+        ("WANDB_INIT_TIMEOUT", "abc"),
+    ],
+)
+def test_a_setting_that_wandb_refuses_is_named_and_turns_it_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv(name, value)
+    assert wandb_logger(tmp_path, "recon") == []
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"W&B is off ({name}: ")
+    assert printed.count("\n") == 1
+    assert not (tmp_path / WANDB_ID).exists()  # or the next start would use it again
+
+
+def test_a_key_that_wandb_refuses_means_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "short")
+    (logger,) = wandb_logger(tmp_path, "recon")
+    assert Path(logger.experiment.dir).is_relative_to(tmp_path)
+    assert capsys.readouterr().out.startswith("W&B is offline (WANDB_API_KEY invalid: ")
+
+
+def test_an_old_id_that_wandb_refuses_is_survived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    (tmp_path / WANDB_ID).write_text("a/b")
+    (logger,) = wandb_logger(tmp_path, "recon")
+    assert isinstance(logger.experiment, DummyExperiment)
+    assert capsys.readouterr().out.startswith("W&B failed (Run ID cannot contain ")
+
+
+@pytest.mark.parametrize(("value", "mode"), [("", "online"), ("OFFLINE", "offline"), (" offline ", "offline")])
+def test_a_mode_may_be_empty_and_in_capitals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, mode: str
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", value)
+    monkeypatch.setattr(wandb_runs, "_unreachable", lambda _: "")
+    (logger,) = wandb_logger(tmp_path, "recon")
+    assert logger._wandb_init["mode"] == mode
+    monkeypatch.setenv("WANDB_MODE", " DISABLED")
+    assert wandb_logger(tmp_path, "recon") == []
+
+
+def test_the_folder_that_wandb_chose_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Broken(threading.Event())
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setattr(wandb, "init", lambda **_: run)
+    assert Wandb(tmp_path, "recon").experiment is run
+    assert "upload the run with `wandb sync run/wandb/offline-*`" in capsys.readouterr().out
 
 
 class Broken:
     """A W&B run whose process is gone."""
 
-    dir = "somewhere"
+    dir = "run/wandb/offline-run-1/files"
 
     def __init__(self, end: threading.Event) -> None:
         self.calls, self.end = 0, end
@@ -157,7 +223,6 @@ def test_an_error_of_wandb_is_said_once_and_survived(
     run = Broken(threading.Event())
     monkeypatch.setattr(wandb, "init", lambda **_: run)
     logger = Wandb(tmp_path, "recon")
-    capsys.readouterr()
     for _ in range(2):
         logger.log_metrics({"val/skill": 0.5}, step=1)
     with surviving(logger):

@@ -33,7 +33,7 @@ class ProvenanceNote(L.Callback):
         if isinstance(pl_module, HasAdaptation) and pl_module.adapted:
             sources["adapted"] = pl_module.adapted
         note_command(run, self.arguments, sources)
-        settings = yaml.safe_load((run / "config.yaml").read_text())
+        settings = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
         for logger in wandb_loggers(trainer):
             with surviving(logger):
                 logger.experiment.config.update({**settings, **sources}, allow_val_change=True)

@@ -35,6 +35,7 @@ class ScoreboardFile(L.Callback):
         seconds = round(time.monotonic() - self.started, 1)
         folder = Path(trainer.default_root_dir) / "scoreboards" / folder_of_test(trainer)
         folder.mkdir(parents=True, exist_ok=True)
+        contents = {}
         for split, board in pl_module.scoreboards.items():
             source = dataset_of(trainer)
             content = scoreboard_content(task_name(pl_module), split, seconds, self.checkpoint, board, source)
@@ -42,5 +43,7 @@ class ScoreboardFile(L.Callback):
             write_text(path, json.dumps(content, indent=1))
             if "details" in board:
                 board["details"].save(path.with_suffix(".npz"))
+            contents[path] = content
+        for path, content in contents.items():  # at the end: all are saved even if printing fails
             print_scoreboard(content)
             print(f"scoreboard: {path}")

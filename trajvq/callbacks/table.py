@@ -35,7 +35,7 @@ class PredictionTable(BasePredictionWriter):
         run.mkdir(parents=True, exist_ok=True)  # a checkpoint from elsewhere may have none
         suffix = f"-{trainer.global_rank}" if trainer.world_size > 1 else ""
         self.path = run / f"predictions{suffix}.csv"
-        self.file = self.path.open("w", newline="")
+        self.file = self.path.open("w", newline="", encoding="utf-8")
         self.writer = csv.writer(self.file)
         self.classes = list(pl_module.classes)
         self.writer.writerow(["clip", "label", "answer", *self.classes])

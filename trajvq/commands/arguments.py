@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from trajvq.commands.configs import find_config
+from trajvq.commands.configs import find_config, is_empty
 
 NESTED = re.compile(r"--(model|data)\.(?:init_args\.)?(\w+(?:\.\w+)+)")  # an option of a class within a class
 
@@ -13,8 +13,10 @@ NESTED = re.compile(r"--(model|data)\.(?:init_args\.)?(\w+(?:\.\w+)+)")  # an op
 def resolved(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with shipped configs by path, ``--help`` for ``--help_all``, and nested nulls as configs.
 
+    Empty configs are left out.
+
     Raises:
-        UserError: If a config does not exist.
+        UserError: If a config does not exist or cannot be read.
     """
     rewritten: list[str] = []
     remaining = iter(arguments)
@@ -22,7 +24,11 @@ def resolved(arguments: Sequence[str]) -> list[str]:
         option, equals, value = argument.partition("=")
         if option in ("--config", "-c"):
             name = value if equals else next(remaining, None)
-            rewritten += [option] if name is None else [option, find_config(name)]
+            path = None if name is None else find_config(name)
+            if path is None:
+                rewritten.append(option)
+            elif not is_empty(path):
+                rewritten += [option, path]
         elif argument == "--help_all":
             rewritten.append("--help")
         elif NESTED.fullmatch(option) and not equals:

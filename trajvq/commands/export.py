@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
     run = path.parent.parent
     about = _about(network, content, path) | _provenance(run) | ({"name": args.name} if args.name else {})
     scoreboard = run / "scoreboards" / "test.json"
-    board = json.loads(scoreboard.read_text()) if scoreboard.exists() else None
+    board = json.loads(scoreboard.read_text(encoding="utf-8")) if scoreboard.exists() else None
     about_test = {} if board is None else {"test": _figures(board)}
     write_folder(network, spec_of(network), {"skill": weights.skill, "about": about, **about_test}, out)
     thresholds: dict[str, Any] = {}
@@ -106,7 +106,7 @@ def _about(network: nn.Module, content: dict[str, Any], path: Path) -> dict[str,
 def _provenance(run: Path) -> dict[str, Any]:
     """Return the dataset's path and the commit, machine and day of the training; empty if the run did not record it."""
     path = run / PROVENANCE
-    commands = json.loads(path.read_text())["commands"] if path.exists() else []
+    commands = json.loads(path.read_text(encoding="utf-8"))["commands"] if path.exists() else []
     fits = [command for command in commands if command["command"].startswith("trajvq fit")]
     if not fits:
         return {}

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning.pytorch.utilities import rank_zero_only
+from omegaconf.errors import OmegaConfBaseException
 
 from trajvq.callbacks import CollapseWatch, LastCheckpoint, ReconstructionStrips, RemoteMirror
 from trajvq.callbacks.protocols import HasInitialWeights, HasScoreboards
@@ -19,7 +20,7 @@ from trajvq.commands import registry, trainer
 from trajvq.commands.cluster import launched_together
 from trajvq.commands.default_weights import check_complete, default_weights
 from trajvq.commands.help import VERBS
-from trajvq.commands.messages import explain, first_problem
+from trajvq.commands.messages import explain, explain_interpolation, first_problem
 from trajvq.data.datamodule import TrajectoryDataModule
 from trajvq.errors import UserError
 from trajvq.io.cache import local_copy
@@ -93,6 +94,8 @@ class TrajvqCLI(LightningCLI):
             verb = self._subcommand_parsers.get(args[0]) if args else None
             options = list(verb._option_string_actions) if verb else []
             raise UserError(explain(str(error), options, registry.__all__) or first_problem(error)) from None
+        except OmegaConfBaseException as error:
+            raise UserError(explain_interpolation(error)) from None
 
     def _parse_ckpt_path(self) -> None:
         """Keep the settings of the command line. Lightning would silently replace them by the checkpoint's."""

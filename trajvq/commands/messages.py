@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable
 from importlib import import_module
 
-from trajvq.errors import did_you_mean
+from omegaconf.errors import OmegaConfBaseException
+
+from trajvq.errors import did_you_mean, first_line
 from trajvq.io.renamed import CLASSES, new_option, new_values
 
 LONGEST = 600  # characters of a message
@@ -39,8 +41,11 @@ def explain(message: str, options: Iterable[str], classes: Iterable[str] = ()) -
         values = new_values(class_path, option)
         if values:
             return f"{option} of {class_path.rpartition('.')[2]} takes {values}"
-    unknown = re.search(r"unrecognized arguments: (--[\w.+-]+)", message)
-    return _explain_unknown(unknown[1], options) if unknown else None
+    unknown = re.search(r"unrecognized arguments: --([\w.+-]+)", message)
+    if unknown:
+        return _explain_unknown(f"--{unknown[1]}", options)
+    key = re.search(r"(?:Group '(.*?)'|Subcommand '\w+') does not accept option '(.*?)'", message)  # of a config
+    return _explain_unknown("--" + ".".join(filter(None, key.groups())), options) if key else None
 
 
 def arguments_of(owner: type) -> list[str]:
@@ -85,6 +90,15 @@ def _explain_unknown(flag: str, options: Iterable[str]) -> str:
         nearest = difflib.get_close_matches(group, groups, n=1, cutoff=0.6)
         return f"unknown option {flag}" + (f"; did you mean {nearest[0]}.{key}?" if nearest else "")
     return f"unknown option {flag}{did_you_mean(flag, flags)}"
+
+
+def explain_interpolation(error: OmegaConfBaseException) -> str:
+    """Explain an interpolation of a config, such as ``${oc.env:STEPS}``, that cannot be resolved."""
+    key = str(error.full_key or "").partition(".")[2]  # without the command
+    reason = re.sub(r"^\w+ raised while resolving interpolation: ", "", first_line(error)).strip('"')
+    variable = re.search(r"Environment variable '(.*?)' not found", reason)
+    remedy = f"set it, or write ${{oc.env:{variable[1]},DEFAULT}}" if variable else "correct its ${...}"
+    return f"{key or 'a config'}: {reason}; {remedy}"
 
 
 def first_problem(error: BaseException) -> str:

@@ -77,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
             _show_chart(args.path, Clips(args.data, args.split), board["chart"], picture)
     if args.out:
         with writing(args.out, CHOOSE):
-            args.out.write_text(json.dumps(content, indent=1))
+            args.out.write_text(json.dumps(content, indent=1), encoding="utf-8")
         print(f"scoreboard: {args.out}")
     return 0
 

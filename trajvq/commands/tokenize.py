@@ -100,7 +100,7 @@ def _write_h5(path: Path, splits: dict[str, Columns], layout: TokenLayout, attri
 def _write_jsonl(path: Path, splits: dict[str, Columns], layout: TokenLayout, attributes: dict[str, Any]) -> None:
     """Write one clip per line, its tokens frame by frame and row by row."""
     classes = attributes["classes"]
-    with path.open("w") as out:
+    with path.open("w", encoding="utf-8") as out:
         for split, columns in splits.items():
             for index, tokens in enumerate(columns["tokens"]):
                 line: dict[str, Any] = {"split": split, "index": index}

@@ -55,9 +55,9 @@ def writing(path: Path, remedy: str = "choose another --out") -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file completely or not at all."""
+    """Write a text file in UTF-8, completely or not at all."""
     with whole_file(path) as partial:
-        partial.write_text(text)
+        partial.write_text(text, encoding="utf-8")
 
 
 def file_sha256(path: Path) -> str:

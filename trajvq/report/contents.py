@@ -97,7 +97,7 @@ def contact_sheet(folder: Path, manifest: Manifest) -> NDArray[np.uint8]:
 def write_jsonl(folder: Path, manifest: Manifest, path: Path) -> int:
     """Write split, index, label, equation and description of every clip as JSON Lines; return the number of lines."""
     count = 0
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         for split in manifest.splits:
             columns = {name: read_column(folder, manifest, split, name) for name in JSONL_COLUMNS}
             for index in range(manifest.clips(split)):

@@ -76,9 +76,9 @@ def read_run(path: Path) -> RunRecord:
         if (folder / "metrics.csv").exists():
             run.curves = read_curves(folder / "metrics.csv")
         if (folder / "config.yaml").exists():
-            run.config = (folder / "config.yaml").read_text()
+            run.config = (folder / "config.yaml").read_text(encoding="utf-8")
         if (folder / PROVENANCE).exists():
-            run.commands = json.loads((folder / PROVENANCE).read_text())["commands"]
+            run.commands = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))["commands"]
     except (ValueError, KeyError, TypeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise UserError(f"{path} cannot be read ({reason}); give a run folder or a scoreboard") from None
@@ -103,7 +103,7 @@ def _board_order(board: tuple[str, Path]) -> tuple[str, bool, str]:
 
 def _read_board(file: Path) -> dict[str, Any]:
     """Return a scoreboard whose figures can be described; otherwise raise one of the errors of `read_run`."""
-    board: dict[str, Any] = json.loads(file.read_text())
+    board: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     figures_of(board)
     return board
 
@@ -155,7 +155,7 @@ def _tokenizer_of(run: RunRecord, config: Any) -> str:
 def read_curves(path: Path) -> dict[str, Curve]:
     """Return steps and values of every figure of a ``metrics.csv``, by name."""
     curves: dict[str, Curve] = {}
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             for name, text in row.items():
                 if text and name not in ("epoch", "step"):

@@ -26,4 +26,4 @@ def board_folder(scoreboards: Path, dataset: Mapping[str, str]) -> str:
 
 def _boards(folder: Path) -> Iterator[dict[str, dict[str, str]]]:
     for file in folder.glob("*.json"):
-        yield json.loads(file.read_text())
+        yield json.loads(file.read_text(encoding="utf-8"))

@@ -17,7 +17,7 @@ from PIL import Image
 
 from trajvq.errors import UserError
 from trajvq.io.files import whole_file
-from trajvq.runs.wandb_runs import WANDB_ID, Wandb, surviving, wandb_disabled, wandb_loggers
+from trajvq.runs.wandb_runs import WANDB_ID, surviving, wandb_logger, wandb_loggers
 
 
 class _AppendingWriter(ExperimentWriter):
@@ -27,7 +27,7 @@ class _AppendingWriter(ExperimentWriter):
         self.rows = 0
         path = Path(self.metrics_file_path)
         if path.is_file():
-            with path.open(newline="") as file:
+            with path.open(newline="", encoding="utf-8") as file:
                 reader = csv.reader(file)
                 self.metrics_keys = next(reader, [])
                 self.rows = sum(1 for _ in reader)
@@ -38,9 +38,9 @@ class _AppendingWriter(ExperimentWriter):
     def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
         """Rewrite the file with more columns, completely or not at all."""
         path = Path(self.metrics_file_path)
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        with whole_file(path) as partial, partial.open("w", newline="") as file:
+        with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=fieldnames)
             writer.writeheader()
             writer.writerows(rows)
@@ -55,10 +55,10 @@ class _AppendingWriter(ExperimentWriter):
         path = Path(self.metrics_file_path)
         if self.rows <= rows or not path.is_file():
             return
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             lines = file.readlines()[: rows + 1]
         with whole_file(path) as partial:
-            partial.write_text("".join(lines))
+            partial.write_text("".join(lines), encoding="utf-8")
         self.rows = rows
 
 
@@ -130,14 +130,13 @@ def with_csv(chosen: Iterable[Logger], run: Path) -> list[Logger]:
 
 
 def loggers(run: Path, task: str) -> list[Logger]:
-    """Return the loggers of a training: CSV, and W&B unless the environment disables it.
+    """Return the loggers of a training: CSV, and W&B unless the environment disables it or its settings are wrong.
 
     Args:
         run: The run folder.
         task: Name of the task, by which W&B groups runs.
     """
-    csv_logger = _csv_logger(run)
-    return [csv_logger] if wandb_disabled() else [csv_logger, Wandb(run, task)]
+    return [_csv_logger(run), *wandb_logger(run, task)]
 
 
 def scoreboard_loggers(run: Path, task: str) -> list[Logger]:
@@ -147,7 +146,7 @@ def scoreboard_loggers(run: Path, task: str) -> list[Logger]:
         run: The run folder.
         task: Name of the task, by which W&B groups runs.
     """
-    return [Wandb(run, task)] if (run / WANDB_ID).exists() and not wandb_disabled() else []
+    return [*wandb_logger(run, task)] if (run / WANDB_ID).exists() else []
 
 
 def _csv_logger(run: Path) -> AppendingCSVLogger:

@@ -42,7 +42,7 @@ def note_command(run: Path, arguments: Sequence[str], sources: Mapping[str, Any]
         sources: What the run was made from, such as path and hash of the dataset.
     """
     path = run / PROVENANCE
-    provenance = json.loads(path.read_text()) if path.exists() else {"commands": []}
+    provenance = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"commands": []}
     command = {
         "command": shlex.join(["trajvq", *arguments]),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),

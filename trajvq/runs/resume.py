@@ -30,7 +30,7 @@ def changes(run: Path, settings: Mapping[str, Any]) -> list[str]:
     if not path.exists():
         return []
     try:
-        before = dict(_flat(yaml.safe_load(path.read_text())))
+        before = dict(_flat(yaml.safe_load(path.read_text(encoding="utf-8"))))
     except yaml.YAMLError as error:
         raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}); choose another --run") from None
     now = dict(_flat(settings))

@@ -44,6 +44,7 @@ class Wandb(WandbLogger):
         environment = os.environ.get
         folder = Path(environment("WANDB_DIR") or run).absolute()  # its service keeps the folder it was started in
         settings: dict[str, Any] = {"init_timeout": INIT_SECONDS, "silent": True}
+        mode, self.why_offline = _mode()  # before the run gets an id, since it checks the settings
         unset = {name: value for name, value in settings.items() if f"WANDB_{name.upper()}" not in os.environ}
         super().__init__(
             name=environment("WANDB_NAME") or run.resolve().name,
@@ -52,27 +53,36 @@ class Wandb(WandbLogger):
             group=environment("WANDB_RUN_GROUP") or task,
             id=_run_id(run),
             resume=environment("WANDB_RESUME") or "allow",
-            mode=_mode(folder),
+            mode=mode,
             settings=wandb.Settings(**unset),
         )
         self._wandb_init.pop("anonymous", None)  # Lightning always sets it, and W&B warns about it
-        self.folder, self.failed = folder, False
+        self.failed = False
 
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
         """The W&B run. If the server does not accept it, it is an offline run; after an error, a dummy."""
-        if self.failed:
-            return DummyExperiment()
+        if not self.failed:
+            with surviving(self):
+                return self._run()
+        return DummyExperiment()
+
+    def _run(self) -> Any:
+        """Return the W&B run. Start it if there is none, and say where it is if it is offline."""
         if self._experiment is None and self._wandb_init["mode"] != "offline":
             import wandb
 
             try:
                 return super().experiment
             except wandb.Error as error:
-                _say_offline(first_line(error), self.folder)
-                self._wandb_init["mode"] = "offline"
-        return super().experiment
+                self._wandb_init["mode"], self.why_offline = "offline", first_line(error)
+        run = super().experiment
+        if self.why_offline:
+            folder = Path(run.dir).parent.parent  # W&B chooses another one if it cannot write to WANDB_DIR
+            say(f"W&B is offline ({self.why_offline}); upload the run with `wandb sync {folder}/offline-*`", flush=True)
+            self.why_offline = ""
+        return run
 
     @rank_zero_only
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
@@ -111,6 +121,27 @@ def surviving(logger: WandbLogger) -> Iterator[None]:
             )
 
 
+def wandb_logger(run: Path, task: str) -> list[Wandb]:
+    """Return the W&B logger of a run, or none if the environment disables W&B or W&B refuses its settings.
+
+    Args:
+        run: The run folder.
+        task: Name of the task, by which W&B groups runs.
+
+    Raises:
+        UserError: If ``WANDB_MODE`` is none of W&B's modes.
+    """
+    if wandb_disabled():
+        return []
+    import wandb
+
+    try:
+        return [Wandb(run, task)]
+    except (wandb.Error, ValueError, OSError) as error:
+        say(f"W&B is off ({_refused_variable() or first_line(error)}); metrics.csv has every figure", flush=True)
+        return []
+
+
 def wandb_loggers(trainer: L.Trainer) -> list[WandbLogger]:
     """Return the W&B loggers that this process logs to."""
     return [x for x in trainer.loggers if isinstance(x, WandbLogger)] if trainer.is_global_zero else []
@@ -133,35 +164,58 @@ def finish_wandb() -> None:
 def wandb_disabled() -> bool:
     """Return whether the environment turns W&B off: ``WANDB_MODE=disabled`` or ``WANDB_DISABLED=true``."""
     off = os.environ.get("WANDB_DISABLED", "").strip().lower() in ("1", "true", "yes", "on")
-    return off or os.environ.get("WANDB_MODE") == "disabled"
+    return off or _named_mode() == "disabled"
 
 
-def _mode(folder: Path) -> str:
-    """Return the mode of a new W&B run, and say it and why if it is offline.
+def _named_mode() -> str:
+    return os.environ.get("WANDB_MODE", "").strip().lower()
+
+
+def _mode() -> tuple[str, str]:
+    """Check W&B's settings, and return the mode of a new run and, if it is offline, why.
 
     Raises:
         UserError: If ``WANDB_MODE`` is none of W&B's modes.
     """
     import wandb
 
-    name = os.environ.get("WANDB_MODE") or "online"
+    name = _named_mode() or "online"
     if name not in MODES:
         raise UserError(f"WANDB_MODE is {name!r}; set it to online, offline or disabled")
-    if "WANDB_SILENT" not in os.environ:
-        wandb.setup(wandb.Settings(silent=True))  # else it tells where it found the key
+    if "WANDB_MODE" in os.environ:
+        os.environ["WANDB_MODE"] = name  # W&B itself refuses capitals, spaces and an empty one
+    quiet = None if "WANDB_SILENT" in os.environ else wandb.Settings(silent=True)  # else it tells where the key was
+    settings = wandb.setup(quiet).settings
     if MODES[name] == "offline":
         reason = f"WANDB_MODE is {name}"
-    elif not wandb.login(prompt=False, verify=False):
-        reason = "there is no key"
     else:
-        reason = _unreachable(wandb.setup().settings.base_url)
-    if reason:
-        _say_offline(reason, folder)
-    return "offline" if reason else MODES[name]
+        reason = _missing_key() or _unreachable(settings.base_url)
+    return ("offline" if reason else MODES[name]), reason
 
 
-def _say_offline(reason: str, folder: Path) -> None:
-    say(f"W&B is offline ({reason}); upload the run with `wandb sync {folder}/wandb/offline-*`", flush=True)
+def _missing_key() -> str:
+    """Return why there is no key for the server, or nothing if there is one."""
+    import wandb
+
+    try:
+        return "" if wandb.login(prompt=False, verify=False) else "there is no key"
+    except wandb.Error as error:
+        return first_line(error)
+
+
+def _refused_variable() -> str:
+    """Return the first variable of the environment that W&B refuses, and why, or nothing if there is none."""
+    import wandb
+    from pydantic import ValidationError  # W&B checks its settings with it
+
+    for name, value in os.environ.items():
+        try:
+            wandb.Settings().update_from_env_vars({name: value})
+        except ValidationError as error:
+            return f"{name}: {error.errors()[0]['msg']}"
+        except wandb.Error as error:
+            return f"{name}: {first_line(error)}"
+    return ""
 
 
 def _unreachable(url: str) -> str:
@@ -202,4 +256,4 @@ def _run_id(run: Path) -> str | None:
     path = run / WANDB_ID
     if not path.exists():
         write_text(path, os.environ.get("WANDB_RUN_ID") or os.urandom(6).hex())
-    return path.read_text().strip()
+    return path.read_text(encoding="utf-8").strip()

@@ -51,7 +51,7 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], str]:
         UserError: If it is not such a folder, or damaged.
     """
     try:
-        content = json.loads((folder / CONFIG).read_text())
+        content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise KeyError(FORMAT)
         spec, weights = content["tokenizer"], file_sha256(folder / WEIGHTS)

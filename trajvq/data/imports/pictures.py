@@ -123,7 +123,7 @@ def _read_pages(files: Sequence[Path], name: str, playback: Playback) -> Iterato
 def _quiet() -> Iterator[None]:
     """Keep what Pillow and libtiff print about damaged files off the terminal: what follows from it is an error."""
     terminal = os.dup(2)  # libtiff is written in C and knows no sys.stderr
-    with warnings.catch_warnings(), Path(os.devnull).open("w") as nowhere:
+    with warnings.catch_warnings(), Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         warnings.simplefilter("ignore")
         os.dup2(nowhere.fileno(), 2)
         try:

@@ -78,7 +78,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"no dataset in {folder}: {_why_incomplete(folder)}") from None
     except (OSError, ValueError) as error:
@@ -97,7 +97,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _why_incomplete(folder: Path) -> str:
     try:
-        line = json.loads((folder / PROGRESS).read_text())["line"]
+        line = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))["line"]
     except (OSError, ValueError, KeyError, TypeError):
         return f"{MANIFEST} is missing; make one with `trajvq data generate`"
     return f"its generation stopped at {line}; run the same `trajvq data generate` again"

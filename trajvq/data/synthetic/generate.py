@@ -170,7 +170,7 @@ def _finished(out: Path, plan: Plan) -> dict[str, dict[str, Any]]:
             raise DataError(f"{out} already holds a dataset from elsewhere; choose another --out, or --force")
         return {}
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         other, entries = content["plan"], content["shards"]
     except (OSError, ValueError, KeyError, TypeError):
         raise DataError(f"{path} cannot be read; start over with --force") from None
