@@ -8,7 +8,7 @@ from typing import Any
 import lightning as L
 import yaml
 from jsonargparse import ArgumentError, set_parsing_settings
-from lightning.pytorch.callbacks import EMAWeightAveraging
+from lightning.pytorch.callbacks import EMAWeightAveraging, Timer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning.pytorch.utilities import rank_zero_only
@@ -185,7 +185,15 @@ class TrajvqCLI(LightningCLI):
             self.model.resumed = True
 
     def _instantiate_trainer(self, config: Any, callbacks: list[L.Callback]) -> L.Trainer:
-        """Leave out the moving average of sharded weights, since it would hold them unsharded."""
+        """Leave out the moving average of sharded weights, since it would hold them unsharded.
+
+        `LastCheckpoint` enforces ``max_time``, since for Lightning such a run is finished.
+        """
+        max_time = Timer(config["max_time"]).time_remaining()
+        config["max_time"] = None
+        for callback in callbacks:
+            if isinstance(callback, LastCheckpoint):
+                callback.max_time = max_time
         if isinstance(config["strategy"], ModelParallelStrategy):
             say("weights are sharded: there is no moving average of them (ema)")
             callbacks = [c for c in callbacks if not isinstance(c, EMAWeightAveraging)]
