@@ -9,6 +9,7 @@ from jsonargparse import ArgumentError
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from trajvq.commands.arguments import resolved
+from trajvq.commands.cluster import forget_leftover_ranks
 from trajvq.commands.lightning_cli import TrajvqCLI
 from trajvq.commands.messages import first_problem
 from trajvq.commands.warnings import silence_warnings
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     torch.backends.cudnn.deterministic = True  # or a run that is continued ends with other weights
     torch.set_flush_denormal(True)  # numbers close to 0 slow a CPU down tenfold
     silence_warnings()
+    forget_leftover_ranks()
     for argument in arguments:
         refuse_credentials(argument)
     try:
