@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from trajvq.io.checkpoint import read_checkpoint
 from trajvq.io.files import file_sha256, write_text
 from trajvq.io.urls import check_url, is_remote, refuse_credentials
 from trajvq.runs.checkpoints import newest_whole
-from trajvq.runs.folder import LATEST, PACKAGED, best, finish, new_name, open_run
+from trajvq.runs.folder import LATEST, PACKAGED, best, finish, new_name, open_run, training
 from trajvq.runs.mirror import fetch_run, run_of
 from trajvq.runs.resume import changes, check_dataset
 from trajvq.tokens.weights import DEFAULT
@@ -54,17 +55,18 @@ class TrajvqCLI(LightningCLI):
         self.checkpoint = ""  # its path or URL, as messages and scoreboards name it
         self.content: dict[str, Any] = {}  # of the checkpoint
         self.resumed = False
-        super().__init__(
-            model_class=L.LightningModule,
-            datamodule_class=L.LightningDataModule,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            save_config_callback=None,
-            seed_everything_default=0,
-            auto_configure_optimizers=False,
-            parser_kwargs=STRICT | {verb: STRICT for verb in VERBS},
-            args=list(arguments),
-        )
+        with ExitStack() as self.locks:  # until the command has run
+            super().__init__(
+                model_class=L.LightningModule,
+                datamodule_class=L.LightningDataModule,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                save_config_callback=None,
+                seed_everything_default=0,
+                auto_configure_optimizers=False,
+                parser_kwargs=STRICT | {verb: STRICT for verb in VERBS},
+                args=list(arguments),
+            )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--run_root", type=str, default="runs", help="folder of the task's runs")
@@ -125,6 +127,8 @@ class TrajvqCLI(LightningCLI):
         """Create the folder of a new run, or continue an unfinished one from its last checkpoint."""
         root = Path(config.run_root)
         self.run_folder = open_run(root, config.run or _shared_name(root))
+        if getattr(rank_zero_only, "rank", 0) == 0:
+            self.locks.enter_context(training(self.run_folder))
         if mirror and config.run:
             fetch_run(mirror, self.run_folder)
         newest = newest_whole(self.run_folder)
