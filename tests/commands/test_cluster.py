@@ -8,7 +8,7 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.utilities import rank_zero_only
 
 from tests.conftest import Run
-from trajvq.commands.cluster import cluster_environments, launched_together
+from trajvq.commands.cluster import check_tasks, cluster_environments, launched_together
 from trajvq.errors import UserError
 
 JOB = {"SLURM_JOB_ID": "77", "SLURM_NTASKS": "2", "SLURM_JOB_NAME": "train", "SLURM_JOB_NODELIST": "localhost"}
@@ -85,3 +85,13 @@ def test_a_process_with_variables_of_another_one_trains_alone(
     monkeypatch.setattr(rank_zero_only, "rank", 1)  # as Lightning reads it when it is imported
     assert fit("--run=a", "--trainer.max_steps=2") == 0
     assert (here / "runs/recon/a/complete.json").exists()
+
+
+def test_processes_of_srun_that_are_no_part_of_the_run_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, fit: Run, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enter(monkeypatch, JOB | {"SLURM_STEP_NUM_TASKS": "2", "SLURM_NTASKS": "1", "SLURM_PROCID": "0"})
+    assert fit("--run=a") == 2
+    assert "srun started 2 processes, but trainer.devices x trainer.num_nodes is 1;" in capsys.readouterr().err
+    assert not (here / "runs/recon/a/checkpoints/last.ckpt").exists()
+    check_tasks(SLURMEnvironment(auto_requeue=False), devices=2, nodes=1)

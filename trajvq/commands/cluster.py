@@ -52,6 +52,25 @@ def cluster_environments(plugins: Iterable[Any], nodes: int) -> list[ClusterEnvi
         raise UserError(first_line(error)) from None
 
 
+def check_tasks(environment: ClusterEnvironment | None, devices: int, nodes: int) -> None:
+    """Check that the processes that ``srun`` started are those of the run.
+
+    Args:
+        environment: The one that the trainer uses. Others than Slurm's start or count the processes themselves.
+        devices: Number of devices a node.
+        nodes: Number of nodes.
+
+    Raises:
+        UserError: If there are more or fewer, which would train side by side in one folder.
+    """
+    tasks = _tasks()
+    if isinstance(environment, SLURMEnvironment) and tasks not in (1, devices * nodes):
+        raise UserError(
+            f"srun started {tasks} processes, but trainer.devices x trainer.num_nodes is {devices * nodes}; make them "
+            "equal, or start the run with srun --ntasks=1"
+        )
+
+
 def _tasks() -> int:
     """Return the number of processes that ``srun`` started."""
     return int(os.environ.get("SLURM_STEP_NUM_TASKS") or 1)

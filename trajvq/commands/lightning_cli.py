@@ -9,6 +9,7 @@ from typing import Any
 import lightning as L
 import yaml
 from jsonargparse import ArgumentError, set_parsing_settings
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.pytorch.callbacks import EMAWeightAveraging, Timer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.strategies import ModelParallelStrategy
@@ -17,7 +18,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from trajvq.callbacks import CollapseWatch, LastCheckpoint, ReconstructionStrips, RemoteMirror
 from trajvq.callbacks.protocols import HasInitialWeights, HasScoreboards
 from trajvq.commands import registry, trainer
-from trajvq.commands.cluster import launched_together
+from trajvq.commands.cluster import check_tasks, launched_together
 from trajvq.commands.default_weights import check_complete, default_weights
 from trajvq.commands.help import VERBS
 from trajvq.commands.messages import explain, first_problem
@@ -201,7 +202,10 @@ class TrajvqCLI(LightningCLI):
         if isinstance(config["strategy"], ModelParallelStrategy):
             say("weights are sharded: there is no moving average of them (ema)")
             callbacks = [c for c in callbacks if not isinstance(c, EMAWeightAveraging)]
-        return super()._instantiate_trainer(config, callbacks)
+        built = super()._instantiate_trainer(config, callbacks)
+        environment = next((p for p in trainer.as_list(config["plugins"]) if isinstance(p, ClusterEnvironment)), None)
+        check_tasks(environment, built.num_devices, built.num_nodes)
+        return built
 
     @rank_zero_only
     def _save_config(self) -> None:
