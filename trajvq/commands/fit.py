@@ -38,6 +38,10 @@ def main(arguments: Sequence[str]) -> int:
         TrajvqCLI(resolved(arguments), arguments)
     except (ArgumentError, MisconfigurationException) as error:
         raise UserError(first_problem(error)) from None
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None  # Lightning makes this exit code 1 of it
+        raise
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
