@@ -6,6 +6,8 @@ from typing import Any
 
 import lightning as L
 
+from trajvq.callbacks import LastCheckpoint
+
 
 def interrupt_at(moment: str, step: int, action: str) -> list[str]:
     """Return the options that add `Interruption` to a run."""
@@ -22,7 +24,7 @@ class Interruption(L.Callback):
             validation batch) or ``validated`` (after a validation).
         step: Value of ``global_step`` at that moment.
         action: ``SIGKILL``, ``SIGTERM`` or ``SIGINT`` to send that signal, ``raise`` to raise an error, ``nan`` to
-            make weights not finite.
+            make weights not finite, ``wait`` to let hours pass.
     """
 
     def __init__(self, moment: str, step: int, action: str) -> None:
@@ -48,5 +50,9 @@ class Interruption(L.Callback):
             raise RuntimeError("broken")
         if self.action == "nan":
             next(trainer.lightning_module.parameters()).data.fill_(float("nan"))
+        elif self.action == "wait":
+            for callback in trainer.checkpoint_callbacks:
+                if isinstance(callback, LastCheckpoint):
+                    callback.started_at -= 10_000
         else:
             os.kill(os.getpid(), signal.Signals[self.action])

@@ -2,12 +2,14 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.toy_runs import options
 from trajvq.cli import main
 from trajvq.commands import chart
 
@@ -83,3 +85,49 @@ def test_a_file_whose_name_is_no_text_is_named(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert b"caf?.csv does not exist" in ended.stderr
     assert b"Traceback" not in ended.stderr
+
+
+SIGNAL = """
+import os, signal
+import lightning as L
+
+class Send(L.Callback):
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def on_test_batch_start(self, *_) -> None:
+        os.kill(os.getpid(), self.number)
+"""
+
+
+@pytest.mark.usefixtures("finished")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_outside_training_ends_a_command_at_once(
+    number: signal.Signals, here: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "send.py").write_text(SIGNAL)
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    send = ["--trainer.callbacks+=send.Send", f"--trainer.callbacks.number={int(number)}"]
+    assert main(["test", *options("recon", dataset), *send]) == 128 + number
+    assert capsys.readouterr().err.splitlines()[-1] == "trajvq: stopped; the same command starts again"
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_an_interrupted_command_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(chart, "main", interrupt)
+    assert main(["chart"]) == 128 + signal.SIGINT
+    assert capsys.readouterr().err == "trajvq: stopped; the same command starts again\n"
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "trajvq", "--help"]
+    ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, cwd=tmp_path, check=False)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (128 + signal.SIGPIPE, b"")

@@ -3,6 +3,8 @@
 import errno
 import io
 import os
+import select
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -10,6 +12,7 @@ from importlib import import_module
 from trajvq import __version__
 from trajvq.commands.help import VERBS, help_text
 from trajvq.errors import UserError, did_you_mean, first_line
+from trajvq.runs.signals import Terminated, sigterm_interrupts
 
 COMMANDS = {
     "fit": "train a model, e.g. trajvq fit --config recon",
@@ -52,15 +55,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # terminals without these letters, and names that are no text
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    command = arguments[0] if arguments else "--help"
     try:
-        if command in ("-h", "--help"):
-            print(USAGE.format(commands="\n".join(f"  {name:10} {text}" for name, text in COMMANDS.items())))
-            return 0
-        if command == "--version":
-            print(f"trajvq {__version__}")
-            return 0
-        return _run(command, arguments)
+        with sigterm_interrupts():
+            code = _run(arguments[0] if arguments else "--help", arguments)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt as error:
+        print("trajvq: stopped; the same command starts again", file=sys.stderr)
+        return 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest when it ends
+        return 128 + signal.SIGPIPE
     except UserError as error:
         # An error of a loader process comes wrapped in a traceback of that process. Its last line is our message.
         line = str(error).strip().splitlines()[-1].removeprefix(f"{type(error).__module__}.{type(error).__name__}: ")
@@ -84,6 +91,12 @@ def _run(command: str, arguments: list[str]) -> int:
     Raises:
         UserError: If there is no such command, or from the command.
     """
+    if command in ("-h", "--help"):
+        print(USAGE.format(commands="\n".join(f"  {name:10} {text}" for name, text in COMMANDS.items())))
+        return 0
+    if command == "--version":
+        print(f"trajvq {__version__}")
+        return 0
     if command not in COMMANDS:
         raise UserError(f"unknown command {command!r}{did_you_mean(command, COMMANDS)}; see `trajvq --help`")
     sys.path.insert(0, os.getcwd())  # for plugins, and for classes that configs and checkpoints name
@@ -94,6 +107,13 @@ def _run(command: str, arguments: list[str]) -> int:
         print(help_text(command))
         return 0
     return int(import_module("trajvq.commands.fit").main(arguments))
+
+
+def _nobody_reads() -> bool:
+    """Return whether standard output is a pipe that nobody reads any more, as in ``trajvq ... | head``."""
+    poll = select.poll()
+    poll.register(sys.stdout, 0)
+    return bool(poll.poll(0))
 
 
 def _import_plugins(arguments: list[str]) -> list[str]:

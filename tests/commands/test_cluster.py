@@ -1,18 +1,23 @@
 """A process in a Slurm job waits for others only if srun started them."""
 
+from pathlib import Path
+
 import pytest
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.pytorch.utilities import rank_zero_only
 
-from trajvq.commands.cluster import cluster_environments, launched_together
+from tests.conftest import Run
+from trajvq.commands.cluster import check_tasks, cluster_environments, launched_together
 from trajvq.errors import UserError
 
 JOB = {"SLURM_JOB_ID": "77", "SLURM_NTASKS": "2", "SLURM_JOB_NAME": "train", "SLURM_JOB_NODELIST": "localhost"}
 SRUN = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "SLURM_PROCID": "1"}
+TORCHRUN = {"LOCAL_RANK": "0", "WORLD_SIZE": "2"}
 
 
 def enter(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
-    for name in ("SLURM_STEP_NUM_TASKS", "TORCHELASTIC_RUN_ID", "LOCAL_RANK"):
+    for name in ("SLURM_STEP_NUM_TASKS", "TORCHELASTIC_RUN_ID", "LOCAL_RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -54,10 +59,39 @@ def test_a_job_that_lightning_does_not_support_is_one_line(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("variables", "together"), [({}, False), (JOB, False), (JOB | SRUN, True), ({"LOCAL_RANK": "0"}, True)]
+    ("variables", "together"),
+    [({}, False), (JOB, False), (JOB | SRUN, True), ({"LOCAL_RANK": "1"}, False), (TORCHRUN, True)],
 )
 def test_processes_of_a_launcher_are_recognized(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], together: bool
 ) -> None:
     enter(monkeypatch, variables)
     assert launched_together() is together
+
+
+@pytest.mark.parametrize(
+    "leftover",
+    [
+        {"RANK": "3"},
+        {"LOCAL_RANK": "1"},
+        {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": ""},
+        JOB | {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "1"},
+    ],
+)
+def test_a_process_with_variables_of_another_one_trains_alone(
+    monkeypatch: pytest.MonkeyPatch, fit: Run, here: Path, leftover: dict[str, str]
+) -> None:
+    enter(monkeypatch, leftover)
+    monkeypatch.setattr(rank_zero_only, "rank", 1)  # as Lightning reads it when it is imported
+    assert fit("--run=a", "--trainer.max_steps=2") == 0
+    assert (here / "runs/recon/a/complete.json").exists()
+
+
+def test_processes_of_srun_that_are_no_part_of_the_run_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, fit: Run, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enter(monkeypatch, JOB | {"SLURM_STEP_NUM_TASKS": "2", "SLURM_NTASKS": "1", "SLURM_PROCID": "0"})
+    assert fit("--run=a") == 2
+    assert "srun started 2 processes, but trainer.devices x trainer.num_nodes is 1;" in capsys.readouterr().err
+    assert not (here / "runs/recon/a/checkpoints/last.ckpt").exists()
+    check_tasks(SLURMEnvironment(auto_requeue=False), devices=2, nodes=1)

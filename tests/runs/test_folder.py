@@ -1,5 +1,10 @@
 """Run folders: every new run has one of its own, and ``latest`` points to the newest that finished."""
 
+import errno
+import fcntl
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -8,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Run
 from trajvq.errors import UserError
 from trajvq.runs import folder as runs
 
@@ -58,3 +64,34 @@ def test_latest_points_to_the_run_that_finished_last(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "latest"]
     with pytest.raises(UserError, match="is finished"):
         runs.open_run(tmp_path, "a")
+
+
+TRAIN = """
+import sys
+from pathlib import Path
+from trajvq.runs.folder import training
+with training(Path(sys.argv[1])):
+    print("training", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(fit: Run, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = runs.open_run(here / "runs/recon", "a")
+    command = [sys.executable, "-c", TRAIN, str(run)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"training\n"
+        assert fit("--run=a", "--trainer.max_steps=1") == 2
+        assert "trajvq: another process is training run runs/recon/a; wait for it or" in capsys.readouterr().err
+        other.kill()
+    assert fit("--run=a", "--trainer.max_steps=1") == 0
+
+
+def test_runs_are_trained_on_file_systems_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "lockf", fail)
+    with runs.training(runs.open_run(tmp_path, "a")):
+        pass

@@ -113,6 +113,18 @@ def test_stops_lose_no_step(uninterrupted: Training, training: Training) -> None
     training.assert_same(uninterrupted)
 
 
+def test_a_run_whose_time_is_over_stops_and_continues(
+    uninterrupted: Training, training: Training, fit: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limited = [SELDOM, "--trainer.max_time=00:01:00:00"]
+    assert training(*limited, *interrupt_at("inside", 3, "wait")) == 128 + signal.SIGALRM
+    assert not (training.run / "complete.json").exists()
+    assert training(*limited) == 0  # the time counts from each start
+    training.assert_same(uninterrupted)
+    assert fit("--run=b", *limited, *interrupt_at("inside", 1, "wait")) == 128 + signal.SIGALRM
+    assert "stopped at step 2 of 4 (trainer.max_time) and saved; continue with --run b" in capsys.readouterr().err
+
+
 def test_errors_lose_no_step(uninterrupted: Training, training: Training) -> None:
     for moment, step in (("step", 2), ("validation", 3)):
         assert training(SELDOM, *interrupt_at(moment, step, "raise")) == 1, (moment, step)

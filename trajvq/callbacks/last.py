@@ -1,5 +1,6 @@
 """LastCheckpoint: save ``last.ckpt``, from which a run continues exactly."""
 
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ class LastCheckpoint(Checkpoint):
     """Save between two steps at regular times, before and after each validation, and when the run must stop.
 
     On SIGTERM, Ctrl-C, SIGUSR1 or SIGUSR2 the run finishes the current step, saves and ends. A validation in progress
-    is dropped and repeated when the run continues. After an error in a step the state before that step is saved. The
-    checkpoint before the last one is kept as ``last-1.ckpt``.
+    is dropped and repeated when the run continues. So does a run whose ``trainer.max_time`` is over. After an error in
+    a step the state before that step is saved. The checkpoint before the last one is kept as ``last-1.ckpt``.
 
     Args:
         every_seconds: Seconds of training that a killed run may lose. It is more where saving would take over 2 % of
@@ -33,6 +34,8 @@ class LastCheckpoint(Checkpoint):
     def __init__(self, every_seconds: float = 15) -> None:
         self.every_seconds = every_seconds
         self.signals = StopSignals()
+        self.max_time: float | None = None  # seconds of training until this start of the run must stop
+        self.started_at = 0.0
         self.saved_step, self.saved_at, self.cost = -1, 0.0, 0.0
         self.validation_due = False  # the checkpoint was saved just before a validation
         self.rows = 0  # of metrics.csv
@@ -45,7 +48,8 @@ class LastCheckpoint(Checkpoint):
                 "make the first a multiple of the second"
             )
         self.signals.listen()
-        self.saved_step, self.saved_at = trainer.global_step, time.monotonic()
+        self.started_at = self.saved_at = time.monotonic()
+        self.saved_step = trainer.global_step
         for logger in _csv_loggers(trainer):
             logger.truncate(self.rows)
 
@@ -129,8 +133,11 @@ class LastCheckpoint(Checkpoint):
 
     def _agree(self, trainer: L.Trainer) -> tuple[int, bool]:
         """Return the received signal and whether it is time to save, the same in every process."""
-        elapsed = time.monotonic() - self.saved_at
-        stop = self.signals.received or (15 if trainer.received_sigterm else 0)
+        now = time.monotonic()
+        elapsed = now - self.saved_at
+        stop = self.signals.received or (signal.SIGTERM if trainer.received_sigterm else 0)
+        if not stop and self.max_time is not None and now - self.started_at >= self.max_time:
+            stop = signal.SIGALRM
         interval = max(self.every_seconds, self.cost / SHARE) if self.every_seconds else 0
         due = trainer.is_global_zero and elapsed >= interval
         if trainer.world_size == 1:
@@ -165,8 +172,9 @@ class LastCheckpoint(Checkpoint):
 
     def _end(self, trainer: L.Trainer, number: int) -> None:
         run = trainer.default_root_dir
+        reason = " (trainer.max_time)" if number == signal.SIGALRM else ""
         raise StoppedError(
-            f"stopped at step {trainer.global_step} of {trainer.max_steps} and saved; continue with --run "
+            f"stopped at step {trainer.global_step} of {trainer.max_steps}{reason} and saved; continue with --run "
             f"{Path(run).name} and the same settings",
             number,
         )

@@ -8,13 +8,24 @@ from lightning.fabric.plugins.environments.cluster_environment import ClusterEnv
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from trajvq.errors import UserError, first_line
 
 
 def launched_together() -> bool:
     """Return whether a launcher, such as torchrun or srun, started this process together with others."""
-    return "LOCAL_RANK" in os.environ or _tasks() > 1
+    return ("LOCAL_RANK" in os.environ and int(os.environ.get("WORLD_SIZE") or 1) > 1) or _tasks() > 1
+
+
+def forget_leftover_ranks() -> None:
+    """Give a process that no launcher started rank 0, whatever variables of another one it inherited.
+
+    Lightning reads the variables when it is imported, and ``LOCAL_RANK`` again when it builds the trainer.
+    """
+    if not launched_together() and not TorchElasticEnvironment.detect():
+        os.environ.pop("LOCAL_RANK", None)
+        setattr(rank_zero_only, "rank", 0)  # noqa: B010 - mypy knows no such attribute
 
 
 def cluster_environments(plugins: Iterable[Any], nodes: int) -> list[ClusterEnvironment]:
@@ -41,6 +52,25 @@ def cluster_environments(plugins: Iterable[Any], nodes: int) -> list[ClusterEnvi
         raise UserError(first_line(error)) from None
 
 
+def check_tasks(environment: ClusterEnvironment | None, devices: int, nodes: int) -> None:
+    """Check that the processes that ``srun`` started are those of the run.
+
+    Args:
+        environment: The one that the trainer uses. Others than Slurm's start or count the processes themselves.
+        devices: Number of devices a node.
+        nodes: Number of nodes.
+
+    Raises:
+        UserError: If there are more or fewer, which would train side by side in one folder.
+    """
+    tasks = _tasks()
+    if isinstance(environment, SLURMEnvironment) and tasks not in (1, devices * nodes):
+        raise UserError(
+            f"srun started {tasks} processes, but trainer.devices x trainer.num_nodes is {devices * nodes}; make them "
+            "equal, or start the run with srun --ntasks=1"
+        )
+
+
 def _tasks() -> int:
     """Return the number of processes that ``srun`` started."""
-    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS") or 1)

@@ -9,6 +9,7 @@ from jsonargparse import ArgumentError
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from trajvq.commands.arguments import resolved
+from trajvq.commands.cluster import forget_leftover_ranks
 from trajvq.commands.lightning_cli import TrajvqCLI
 from trajvq.commands.messages import first_problem
 from trajvq.commands.warnings import silence_warnings
@@ -30,12 +31,17 @@ def main(arguments: Sequence[str]) -> int:
     torch.backends.cudnn.deterministic = True  # or a run that is continued ends with other weights
     torch.set_flush_denormal(True)  # numbers close to 0 slow a CPU down tenfold
     silence_warnings()
+    forget_leftover_ranks()
     for argument in arguments:
         refuse_credentials(argument)
     try:
         TrajvqCLI(resolved(arguments), arguments)
     except (ArgumentError, MisconfigurationException) as error:
         raise UserError(first_problem(error)) from None
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None  # Lightning makes this exit code 1 of it
+        raise
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

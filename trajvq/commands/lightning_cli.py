@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import yaml
 from jsonargparse import ArgumentError, set_parsing_settings
-from lightning.pytorch.callbacks import EMAWeightAveraging
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.pytorch.callbacks import EMAWeightAveraging, Timer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning.pytorch.utilities import rank_zero_only
@@ -17,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from trajvq.callbacks import CollapseWatch, LastCheckpoint, ReconstructionStrips, RemoteMirror
 from trajvq.callbacks.protocols import HasInitialWeights, HasScoreboards
 from trajvq.commands import registry, trainer
-from trajvq.commands.cluster import launched_together
+from trajvq.commands.cluster import check_tasks, launched_together
 from trajvq.commands.default_weights import check_complete, default_weights
 from trajvq.commands.help import VERBS
 from trajvq.commands.messages import explain, explain_interpolation, first_problem
@@ -28,7 +30,7 @@ from trajvq.io.checkpoint import read_checkpoint
 from trajvq.io.files import file_sha256, write_text
 from trajvq.io.urls import check_url, is_remote, refuse_credentials
 from trajvq.runs.checkpoints import newest_whole
-from trajvq.runs.folder import LATEST, PACKAGED, best, finish, new_name, open_run
+from trajvq.runs.folder import LATEST, PACKAGED, best, finish, new_name, open_run, training
 from trajvq.runs.mirror import fetch_run, run_of
 from trajvq.runs.resume import changes, check_dataset
 from trajvq.tokens.weights import DEFAULT
@@ -55,17 +57,18 @@ class TrajvqCLI(LightningCLI):
         self.checkpoint = ""  # its path or URL, as messages and scoreboards name it
         self.content: dict[str, Any] = {}  # of the checkpoint
         self.resumed = False
-        super().__init__(
-            model_class=L.LightningModule,
-            datamodule_class=L.LightningDataModule,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            save_config_callback=None,
-            seed_everything_default=0,
-            auto_configure_optimizers=False,
-            parser_kwargs=STRICT | {verb: STRICT for verb in VERBS},
-            args=list(arguments),
-        )
+        with ExitStack() as self.locks:  # until the command has run
+            super().__init__(
+                model_class=L.LightningModule,
+                datamodule_class=L.LightningDataModule,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                save_config_callback=None,
+                seed_everything_default=0,
+                auto_configure_optimizers=False,
+                parser_kwargs=STRICT | {verb: STRICT for verb in VERBS},
+                args=list(arguments),
+            )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--run_root", type=str, default="runs", help="folder of the task's runs")
@@ -128,6 +131,8 @@ class TrajvqCLI(LightningCLI):
         """Create the folder of a new run, or continue an unfinished one from its last checkpoint."""
         root = Path(config.run_root)
         self.run_folder = open_run(root, config.run or _shared_name(root))
+        if getattr(rank_zero_only, "rank", 0) == 0:
+            self.locks.enter_context(training(self.run_folder))
         if mirror and config.run:
             fetch_run(mirror, self.run_folder)
         newest = newest_whole(self.run_folder)
@@ -188,11 +193,22 @@ class TrajvqCLI(LightningCLI):
             self.model.resumed = True
 
     def _instantiate_trainer(self, config: Any, callbacks: list[L.Callback]) -> L.Trainer:
-        """Leave out the moving average of sharded weights, since it would hold them unsharded."""
+        """Leave out the moving average of sharded weights, since it would hold them unsharded.
+
+        `LastCheckpoint` enforces ``max_time``, since for Lightning such a run is finished.
+        """
+        max_time = Timer(config["max_time"]).time_remaining()
+        config["max_time"] = None
+        for callback in callbacks:
+            if isinstance(callback, LastCheckpoint):
+                callback.max_time = max_time
         if isinstance(config["strategy"], ModelParallelStrategy):
             say("weights are sharded: there is no moving average of them (ema)")
             callbacks = [c for c in callbacks if not isinstance(c, EMAWeightAveraging)]
-        return super()._instantiate_trainer(config, callbacks)
+        built = super()._instantiate_trainer(config, callbacks)
+        environment = next((p for p in trainer.as_list(config["plugins"]) if isinstance(p, ClusterEnvironment)), None)
+        check_tasks(environment, built.num_devices, built.num_nodes)
+        return built
 
     @rank_zero_only
     def _save_config(self) -> None:

@@ -1,8 +1,12 @@
 """Run folders ``runs/TASK/RUN``: create, name and complete them."""
 
+import errno
+import fcntl
 import itertools
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +14,7 @@ from trajvq.errors import UserError
 from trajvq.io.files import write_text
 
 COMPLETE = "complete.json"  # written last; a run without it can continue
+LOCK = ".lock"  # held by the process that trains the run
 LATEST = "latest"
 PACKAGED = "default"  # tests of the weights that come with the package, in a folder that is no run
 DEBUG = "debug"  # runs in a folder of this name never become `latest`
@@ -43,6 +48,32 @@ def open_run(root: Path, name: str) -> Path:
     except OSError as error:
         raise _unwritable(run, error) from None
     return run
+
+
+@contextmanager
+def training(run: Path) -> Iterator[None]:
+    """Keep other processes from training a run, until this one has trained it or ends in any way.
+
+    The lock is a POSIX one: it belongs to this process alone, so loader processes that outlive a killed training do not
+    hold it. File systems without locks are used without.
+
+    Args:
+        run: The run folder.
+
+    Raises:
+        UserError: If another process trains the run, or the folder cannot be written.
+    """
+    try:
+        lock = (run / LOCK).open("w")
+    except OSError as error:
+        raise _unwritable(run, error) from None
+    with lock:
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                raise UserError(f"another process is training run {run}; wait for it or choose another --run") from None
+        yield
 
 
 def new_name(root: Path) -> str:

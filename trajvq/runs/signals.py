@@ -1,13 +1,44 @@
-"""StopSignals: turn SIGTERM, Ctrl-C and a scheduler's warning into a request to end after the current step."""
+"""Signals that end a training after the current step (`StopSignals`), and any other command at once."""
 
+import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 # Schedulers send SIGUSR1 or SIGUSR2 before the time of a job is over (Slurm's --signal, Grid Engine's -notify).
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM ended the command."""
+
+
+@contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM end the block like Ctrl-C, by `Terminated`. `StopSignals` takes its place during a training.
+
+    Lightning, which would only take note of the signal, calls this handler after its own.
+    """
+    process = os.getpid()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != process:  # a child that inherited the handler
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class StopSignals:
