@@ -234,6 +234,12 @@ class Parabolic(Motion):
         return np.concatenate([center_of(sample) - velocity / 2 - bend / 4, velocity, bend], axis=-1)
 
     def view_axis(self, params: Floats) -> Floats:
+        # A spectator on the side of negative y sees throws to the left and to the right.
+        normal = self.clockwise_axis(params)
+        return np.where(normal[:, 1:2] > 0, -normal, normal)
+
+    def clockwise_axis(self, params: Floats) -> Floats:
+        """Return ``(N, 3)`` unit vectors towards the side from which each throw goes from left to right."""
         normal = np.cross(params[:, 3:6], [0.0, 0.0, 1.0])
         return np.asarray(normal / np.linalg.norm(normal, axis=-1, keepdims=True))
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajvq.data.synthetic.family import DECIMALS
-from trajvq.data.synthetic.motion import FAMILIES, Motion
+from trajvq.data.synthetic.motion import FAMILIES, Motion, Parabolic
 from trajvq.data.synthetic.placement import Placement
 from trajvq.data.synthetic.presets import Preset
 from trajvq.data.synthetic.ranges import APPEARANCE, sample_appearance
@@ -68,11 +68,16 @@ class Paths:
             position[rows] = motion.position(params, time)
         return position
 
-    def view_axes(self) -> Floats:
-        """Return ``(M, 3)`` unit vectors: the directions from which the shape of each path shows best."""
+    def view_axes(self, clockwise: bool) -> Floats:
+        """Return ``(M, 3)`` unit vectors: the directions from which the shape of each path shows best.
+
+        Args:
+            clockwise: See `trajvq.data.synthetic.presets.Preset`.
+        """
         axis = np.empty((len(self.label), 3))
         for rows, motion, params in self.each():
-            axis[rows] = motion.view_axis(params)
+            look = motion.clockwise_axis if clockwise and isinstance(motion, Parabolic) else motion.view_axis
+            axis[rows] = look(params)
         return axis
 
     def moved(self, placement: Placement) -> "Paths":

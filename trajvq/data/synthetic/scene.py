@@ -35,7 +35,7 @@ def lay_out(preset: Preset, seed: int, split: str, start: int, stop: int, frames
     if preset.objects == 1:
         paths = sample_paths(preset, split, label, uniforms(seed, split, start, stop, UNIFORMS))
         position, exists = paths.positions(time), np.ones((len(label), 1), dtype=bool)
-        view = frame(position, paths.view_axes(), paths.appearance, height, width)
+        view = frame(position, paths.view_axes(preset.clockwise), paths.appearance, height, width)
     else:
         purposes = [f"{split}/object{k}" for k in range(preset.objects)]
         numbers = np.stack([uniforms(seed, purpose, start, stop, UNIFORMS) for purpose in purposes], axis=1)
@@ -44,7 +44,7 @@ def lay_out(preset: Preset, seed: int, split: str, start: int, stop: int, frames
         own = uniforms(seed, f"{split}/scene", start, stop, preset.objects * OWN_NUMBERS)
         scene, exists = sample_scene(own.reshape(*numbers.shape[:2], OWN_NUMBERS))
         placement = place_objects(
-            paths.positions(time), paths.view_axes(), paths.appearance, scene, exists, height, width
+            paths.positions(time), paths.view_axes(preset.clockwise), paths.appearance, scene, exists, height, width
         )
         paths = paths.moved(placement)
         position = paths.positions(time)
