@@ -1,14 +1,17 @@
 """Training adapts to the number of clips: shorter where few would be learned by heart, with dropout, and says so."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import lightning as L
 import pytest
 import torch
+from torch import nn
 
 from tests.interruptions import interrupt_at
 from tests.toy_runs import options
 from trajvq.cli import main
+from trajvq.tasks import few_clips
 from trajvq.tasks.few_clips import clips_per_step, dropout_for, limit_passes
 
 
@@ -34,6 +37,34 @@ def test_with_accumulated_gradients_a_step_has_several_batches_and_validations_s
 
 def test_dropout_is_for_few_clips() -> None:
     assert dropout_for(999) > dropout_for(1_000) == 0
+
+
+class DropoutSeen(L.Callback):
+    """Keeps the dropout of all layers of the last training."""
+
+    shares: ClassVar[set[float]] = set()
+
+    def on_train_start(self, trainer: L.Trainer, task: L.LightningModule) -> None:
+        type(self).shares = {layer.p for layer in task.modules() if isinstance(layer, nn.Dropout)}
+
+
+@pytest.mark.parametrize(("few", "share"), [(1_000, 0.1), (32, 0.0)])
+@pytest.mark.parametrize("task", ["sample", "forecast"])
+def test_few_clips_train_with_dropout(
+    task: str,
+    few: int,
+    share: float,
+    dataset: Path,
+    tokenizer: Path,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(few_clips, "FEW", few)
+    words = ["fit", *options(task, dataset, tokenizer), "--trainer.max_steps=1", "--trainer.logger=false"]
+    assert main([*words, "--trainer.callbacks+=tests.tasks.test_few_clips.DropoutSeen"]) == 0
+    assert max(DropoutSeen.shares) == share
+    assert ("dropout: 0.1, since there are 32 training clips" in capsys.readouterr().out) == (share > 0)
 
 
 @pytest.mark.parametrize("task", ["sample", "forecast"])

@@ -220,7 +220,7 @@ class Classify(TokenTask):
             (normalized(paths, height, width), train.columns["label"][clip]),
             {split: normalized(target, height, width) for split, (target, _) in targets.items()},
             training,
-            data.augment if data.versions != 1 or not data.cache_tokens else None,
+            data.augment if data.training_clips()["versions"] != 1 else None,
             (height, width),
         )
         for split, part in predictions.items():

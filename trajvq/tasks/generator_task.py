@@ -57,24 +57,21 @@ class GeneratorTask(TokenTask):
         assert isinstance(self.network, Generator)
         return self.network
 
-    def setup(self, stage: str) -> None:
-        """Adapt the training to the number of clips; see `TokenTask.setup`."""
-        if stage == "fit":
-            self._adapt_to_number()
-        super().setup(stage)
-
     @property
     def _clips(self) -> int:
         """Number of training clips."""
         clips = len(self.data.clips("train"))
         return min(self.data.train_clips or clips, clips)
 
-    def _adapt_to_number(self) -> None:
+    def _choose_dropout(self) -> None:
         """Choose the dropout of parts that leave it open by the number of training clips."""
-        for part in (self.generator.tokens, self.generator.trajectory, self.generator.denoiser):
-            if part is not None and getattr(part, "dropout", None) == "auto":
-                part.dropout = dropout_for(self._clips)  # type: ignore[assignment]
-        self.hparams["network"] = spec_of(self.network)
+        parts = (self.generator.tokens, self.generator.trajectory, self.generator.denoiser)
+        open_parts = [part for part in parts if part is not None and getattr(part, "dropout", None) == "auto"]
+        chosen = dropout_for(self._clips)
+        for part in open_parts:
+            part.dropout = chosen  # type: ignore[assignment]
+        if open_parts and chosen:
+            self._say(f"dropout: {chosen:g}, since there are {self._clips:,} training clips")
 
     def configure_optimizers(self) -> Any:
         """Shorten the training where clips are few. A checkpoint, if any, is loaded by now."""
@@ -88,25 +85,27 @@ class GeneratorTask(TokenTask):
         return super().configure_optimizers()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the clips per step, so that a run that continues has as many steps; see `TokenTask`."""
+        """Store the network as it was chosen, and the clips per step; see `TokenTask.on_save_checkpoint`."""
         super().on_save_checkpoint(checkpoint)
+        checkpoint["hyper_parameters"]["network"] = spec_of(self.network)
         checkpoint["clips_per_step"] = self.clips_per_step
 
     def configure_model(self) -> None:
-        """Choose whether to model a trajectory, before the layers are created; see `TokenTask.configure_model`.
+        """Choose whether to model a trajectory, and the dropout; see `TokenTask.configure_model`.
 
-        A run that continues chooses again, by the same clips.
+        This must precede the layers, which the first callback with weights of its own asks for, before `setup`. A run
+        that continues chooses again, by the same clips.
         """
-        training = self._trainer is not None and self.trainer.state.fn == "fit"
-        model = self.generator.trajectory
-        open_choice = self.trajectory == "auto" or isinstance(model, AdaptiveTrajectory)
-        if training and self.layout is None and model is not None and open_choice:
-            self._adapt()
+        if self.layout is None and self._trainer is not None and self.trainer.state.fn == "fit":
+            model = self.generator.trajectory
+            if model is not None and (self.trajectory == "auto" or isinstance(model, AdaptiveTrajectory)):
+                self._choose_trajectory()
+            self._choose_dropout()
         super().configure_model()
         if self._trainer is not None:
             self.data.objects = self.generator.count
 
-    def _adapt(self) -> None:
+    def _choose_trajectory(self) -> None:
         """Look at the tracks of training clips, leave the trajectory out or let its model choose by them."""
         choice = look_at(self.data, self.tokenizer) if self.trainer.is_global_zero else None
         choice = self.trainer.strategy.broadcast(choice)
@@ -121,7 +120,6 @@ class GeneratorTask(TokenTask):
         if isinstance(self.generator.trajectory, AdaptiveTrajectory):
             symmetric = isinstance(path_symmetries(self.data.augment), PathSymmetries)
             self._say(self.generator.trajectory.adapt(choice.tracks, symmetric))
-        self.hparams["network"] = spec_of(self.network)
 
     def _say(self, line: str) -> None:
         """Print how the training adapts to its clips, once, and keep it for the run's description."""
@@ -139,7 +137,6 @@ class GeneratorTask(TokenTask):
             self._build_again()
         elif isinstance(own, nn.Module) and isinstance(own, AdaptiveTrajectory) and _adapted(spec_of(own), stored):
             self.generator.trajectory = module_of(stored)
-            self.hparams["network"] = spec_of(self.network)
             self._build_again()
         super().on_load_checkpoint(checkpoint)
         if self._trainer is not None and self.trainer.state.fn == "fit":
@@ -150,7 +147,6 @@ class GeneratorTask(TokenTask):
         before = self.generator.count
         if self.generator.objects == "auto":
             self.generator.objects = objects
-            self.hparams["network"] = spec_of(self.network)
         if self.generator.count != before:
             self._build_again()
         if self._trainer is not None:
@@ -162,7 +158,6 @@ class GeneratorTask(TokenTask):
 
     def _leave_out_trajectory(self) -> None:
         self.network: nn.Module = Generator(self.generator.tokens)
-        self.hparams["network"] = spec_of(self.network)
         if self._trainer is not None:
             self.data.tracks = self.data.eval_tracks = False  # nothing learns from them
 
