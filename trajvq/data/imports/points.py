@@ -35,7 +35,6 @@ class Track:
         label: Class id or name, or None.
         time: ``(P,)`` ascending frame numbers or times, from the earliest of the table.
         position: ``(P, 2)`` or ``(P, 3)`` coordinates.
-        split: None: splits are chosen at random.
         animal: What it is a part of, at the same time as other tracks; None for a track on its own.
     """
 
@@ -43,7 +42,6 @@ class Track:
     label: Label
     time: Floats
     position: Floats
-    split: None = None
     animal: str | None = None
 
 

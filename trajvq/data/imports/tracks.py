@@ -13,7 +13,7 @@ from trajvq.data.imports.labels import class_ids
 from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.placement import JUMP, are_flat, at_rest, count_jumps, origins_of
 from trajvq.data.imports.plurals import counted
-from trajvq.data.imports.segments import Segments, choose_segments
+from trajvq.data.imports.segments import Segments, choose_segments, first_of
 from trajvq.data.imports.track_clips import SPAN, render_tracks, resample, track_columns
 from trajvq.data.storage.manifest import Manifest
 from trajvq.data.storage.splits import new_dataset, write_split
@@ -85,8 +85,9 @@ def import_tracks(
     ids, names = class_ids([track.label for track in tracks], str(path), classes)
     counts = [len(parts) for parts in pieces]
     spans = [np.array([_span(piece) for piece in parts]) for parts in pieces]
+    twins = first_of([track.animal for track in tracks])
     segments, notes = choose_segments(
-        tracks, counts, ids, str(path), val, test, seed, fold, _twins(tracks), "track", spans
+        [None] * len(tracks), counts, ids, str(path), val, test, seed, fold, twins, "track", spans
     )
     position = np.stack([resample(piece.time, piece.position, frames) for piece in chain.from_iterable(pieces)])
     resting = at_rest(position)
@@ -160,7 +161,7 @@ def _pieces(
     from trajvq.data.imports.pieces import LEAST_POINTS, cut_tracks
 
     longest = max(len(track.time) for track in recording.tracks)
-    groups = len(set(_twins(recording.tracks)))
+    groups = len(set(first_of([track.animal for track in recording.tracks])))
     if points is None and free and groups < FEW_TRACKS and longest >= LONG_TRACK * LEAST_POINTS:
         points = min(longest // LONG_TRACK, frames)
         of_groups = f" of {counted(groups, 'animal')}" if groups < len(recording.tracks) else ""
@@ -172,15 +173,6 @@ def _pieces(
     if not tracks:
         raise DataError(f"{ledger.path}: no track has enough points in a row; give fewer --points, or fill the gaps")
     return tracks, pieces
-
-
-def _twins(tracks: Sequence["Track"]) -> list[int]:
-    """Return for each track the number of the first one of the same animal; of a track on its own, its number."""
-    first: dict[str, int] = {}
-    return [
-        number if track.animal is None else first.setdefault(track.animal, number)
-        for number, track in enumerate(tracks)
-    ]
 
 
 def _span(piece: "Track") -> tuple[float, float]:
