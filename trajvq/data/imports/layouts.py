@@ -23,7 +23,7 @@ from trajvq.data.imports.cells import DATE, DAY, EMPTY, TIME_OF_DAY, Column, all
 from trajvq.data.imports.columns import NEEDED, SCORES, animal_columns, columns_named, missing_columns, plain
 from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.point_columns import PointColumns, are_corners, paired_columns
-from trajvq.data.imports.scores import are_low, no_scores, score_column, sure_rows
+from trajvq.data.imports.scores import are_low, no_scores, sure_rows
 from trajvq.data.imports.tables import Table
 from trajvq.errors import DataError
 
@@ -44,7 +44,6 @@ class Points:
         axes: N numbers by ``x``, ``y`` and perhaps ``z``.
         rows: ``(N,)`` numbers of their rows, from 1 under the header.
         label: N cells, or None.
-        score: N cells that say how sure the points are, or None.
         y_down: Whether y points down in this layout; None if it does not say.
         unlinked: Whether points without a track are usual.
         animals: The animal of each track, where tracks are parts of one.
@@ -55,7 +54,6 @@ class Points:
     axes: Mapping[str, Column]
     rows: NDArray[np.int64]
     label: Column | None = None
-    score: Column | None = None
     y_down: bool | None = None
     unlinked: bool = False
     animals: Mapping[str, str] = field(default_factory=dict)
@@ -71,7 +69,6 @@ class Points:
             axes={name: pick(column, chosen) for name, column in self.axes.items()},
             rows=self.rows[rows],
             label=None if self.label is None else pick(self.label, chosen),
-            score=None if self.score is None else pick(self.score, chosen),
         )
 
 
@@ -121,7 +118,7 @@ def points_of(
         raise missing_columns(table, chosen, requested, path)
     table = _without_units(table, [chosen[role][0] for role in ("frame", "x", "y")], ledger)
     points = _long(table, chosen, requested, ledger, bool(box))
-    return points if min_score is None else points.select(sure_rows(points.score, min_score, table, ledger))
+    return points if min_score is None else points.select(sure_rows(table, min_score, ledger))
 
 
 def _long(
@@ -150,14 +147,12 @@ def _long(
         ledger.note("x and y may be corners of boxes, as there are widths and heights; if so, give the centers")
     tracks = _joined(table, chosen["clip"]) if "clip" in chosen else pa.array(["all"] * len(table.rows))
     columns = {role: table.columns[numbers_of[0]] for role, numbers_of in chosen.items()}
-    score = score_column(table.names)
     return Points(
         tracks,
         _frame(table, chosen, requested, ledger),
         {axis: columns[axis] for axis in "xyz" if axis in columns},
         table.rows,
         columns["label"] if "label" in names else None,
-        None if score is None else table.columns[score],
         True if pixels else None,
         trackmate,
         _animals_of(tracks, _joined(table, animal)) if animal else {},
