@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,7 +92,6 @@ class Recording:
 
 
 def read_tracks(
-    path: Path,
     ledger: Ledger,
     columns: Mapping[str, str] | None = None,
     skip_bad: bool = False,
@@ -102,8 +100,8 @@ def read_tracks(
     """Read the tracks of a table; see `trajvq.data.imports.layouts` for what it may look like.
 
     Args:
-        path: CSV or other separated text, Parquet, or an analysis file of SLEAP.
-        ledger: Takes what was detected, found and left out.
+        ledger: Of CSV or other separated text, Parquet, or an analysis file of SLEAP; takes what was detected, found
+            and left out.
         columns: Names of columns by role; see `trajvq.data.imports.columns.columns_named`.
         skip_bad: Leave out rows and tracks that cannot be used.
         min_score: Least score of a point; by default 0.6 for DeepLabCut, else none.
@@ -112,6 +110,7 @@ def read_tracks(
         DataError: If the table cannot be read, a column is missing, or, without ``skip_bad``, a row or track cannot
             be used.
     """
+    path = ledger.path
     if not path.is_file():
         raise DataError(f"{path} {'is a folder; give one table' if path.is_dir() else 'does not exist'}")
     faults = _Faults()
@@ -119,7 +118,7 @@ def read_tracks(
         if path.suffix.lower() in HDF5:
             if columns:
                 raise DataError(f"{path} has no columns with names, so --columns does not apply; leave it out")
-            points = read_sleap(path, ledger, min_score)
+            points = read_sleap(ledger, min_score)
             rows, separator = len(points.rows), ""
         else:
             table = read_table(path)
@@ -129,8 +128,8 @@ def read_tracks(
             faults.rows.update(table.bad)
             if not rows:
                 raise DataError(f"{path} holds no row")
-            points = points_of(table, path, columns or {}, ledger, min_score)
-        tracks = _tracks(points, path, separator, faults, ledger)
+            points = points_of(table, columns or {}, ledger, min_score)
+        tracks = _tracks(points, separator, faults, ledger)
     except pa.ArrowException as error:
         raise DataError(f"{path}: a column holds what is no text and no number ({first_line(error)})") from None
     if not tracks and len(faults.tracks) > 1 and set(faults.tracks.values()) == {ONE_POINT}:
@@ -147,7 +146,7 @@ def read_tracks(
     return Recording(tracks, rows, len(tracks) + len(bad_tracks), points.y_down)
 
 
-def _tracks(points: Points, path: Path, separator: str, faults: _Faults, ledger: Ledger) -> list[Track]:
+def _tracks(points: Points, separator: str, faults: _Faults, ledger: Ledger) -> list[Track]:
     """Return the tracks that can be used, in the order of their names."""
     outside = is_empty(points.clip) | matches(points.clip, NO_TRACK)
     if points.unlinked:
@@ -164,7 +163,7 @@ def _tracks(points: Points, path: Path, separator: str, faults: _Faults, ledger:
         values = {axis: numbers(column, commas) for axis, column in points.axes.items()}
     except pa.ArrowException as error:
         types = ", ".join(f"{name} {column.type}" for name, column in {"frame": points.frame, **points.axes}.items())
-        raise DataError(f"{path}: columns hold no numbers ({types}; {first_line(error)})") from None
+        raise DataError(f"{ledger.path}: columns hold no numbers ({types}; {first_line(error)})") from None
     if "z" in values and np.isnan(values["z"][0]).all() and not values["z"][1].any():
         del values["z"]
         ledger.note("column z is empty and not used")
@@ -174,7 +173,7 @@ def _tracks(points: Points, path: Path, separator: str, faults: _Faults, ledger:
         if name == "frame" and no_time.all():
             cell = text(points.frame[:1])[0].as_py()[:40]
             raise DataError(
-                f"{path}: no row has a frame that is a number, a date as 2026-03-20T10:00:00.040 or a time as "
+                f"{ledger.path}: no row has a frame that is a number, a date as 2026-03-20T10:00:00.040 or a time as "
                 f"00:00:00.040; the first has {cell!r}"
             )
         wrong = bad | ~(np.abs(numbers_of) < (np.inf if name == "frame" else MAX_COORDINATE))

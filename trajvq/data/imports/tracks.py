@@ -80,7 +80,7 @@ def import_tracks(
     _check(span, frames, size, points)
     chosen = preset_named(preset)
     ledger = Ledger(path)
-    recording = _read(path, ledger, columns, skip_bad, min_score)
+    recording = _read(ledger, columns, skip_bad, min_score)
     tracks, pieces = _pieces(recording, points, frames, ledger, val is None and test is None)
     ids, names = class_ids([track.label for track in tracks], str(path), classes)
     counts = [len(parts) for parts in pieces]
@@ -139,15 +139,13 @@ def _description(pieces: Sequence[Sequence["Track"]], names: Sequence[str], flat
     )
 
 
-def _read(
-    path: Path, ledger: Ledger, columns: Mapping[str, str] | None, skip_bad: bool, min_score: float | None
-) -> "Recording":
+def _read(ledger: Ledger, columns: Mapping[str, str] | None, skip_bad: bool, min_score: float | None) -> "Recording":
     """Read the tracks of a table."""
     if find_spec("pyarrow") is None:
         raise DataError("tracks need pyarrow; install it with `pip install 'trajvq[import]'`")
     from trajvq.data.imports.points import read_tracks
 
-    return read_tracks(path, ledger, columns, skip_bad, min_score)
+    return read_tracks(ledger, columns, skip_bad, min_score)
 
 
 def _pieces(
