@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trajvq.data.imports.labels import class_ids
 from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.placement import JUMP, are_flat, at_rest, count_jumps, origins_of
-from trajvq.data.imports.plurals import counted
+from trajvq.data.imports.plurals import counted, listed
 from trajvq.data.imports.segments import Segments, choose_segments, first_of
 from trajvq.data.imports.track_clips import SPAN, render_tracks, resample, track_columns
 from trajvq.data.storage.manifest import Manifest
@@ -131,8 +131,7 @@ def _description(pieces: Sequence[Sequence["Track"]], names: Sequence[str], flat
     lengths = [len(piece.time) for piece in chain.from_iterable(pieces)]
     lengths_in_words = f"{min(lengths)} to {max(lengths)}" if min(lengths) < max(lengths) else f"{lengths[0]}"
     height, width = height_and_width(size)
-    more = ", ..." if len(names) > NAMED_CLASSES else ""
-    classes = f"{len(names)} ({', '.join(names[:NAMED_CLASSES])}{more})" if names else "none"
+    classes = f"{len(names)} ({listed(names, NAMED_CLASSES)})" if names else "none"
     return (
         f"{counted(len(lengths), 'clip')} of {lengths_in_words} points in {'2-D' if flat else '3-D'}; "
         f"classes: {classes}; clips of {frames} frames, {width}x{height}"
