@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trajvq.data.imports.boxes import box_columns, mot_table, with_centers
-from trajvq.data.imports.cells import DATE, DAY, EMPTY, TIME_OF_DAY, Column, all_match, is_empty, matches, text
+from trajvq.data.imports.cells import DATE, DAY, EMPTY, TIME_OF_DAY, Column, all_match, cell, is_empty, matches, text
 from trajvq.data.imports.columns import NEEDED, SCORES, animal_columns, columns_named, missing_columns, plain
 from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.point_columns import PointColumns, are_corners, paired_columns
@@ -207,7 +207,7 @@ def _deeplabcut(table: Table, ledger: Ledger, min_score: float | None) -> Points
     header = {table.names[0].lower(): list(table.names)}
     count = 0
     for count in range(min(len(DLC_HEADER), len(table.rows))):
-        cells = [text(column[count : count + 1])[0].as_py() for column in table.columns]
+        cells = [cell(column, count) for column in table.columns]
         if cells[0].lower() not in DLC_HEADER:
             break
         header[cells[0].lower()] = cells

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from trajvq.data.imports.cells import UNLABELED, decimal_commas, is_empty, matches, numbers, text, times
+from trajvq.data.imports.cells import UNLABELED, cell, decimal_commas, is_empty, matches, numbers, text, times
 from trajvq.data.imports.labels import Label, parse_labels
 from trajvq.data.imports.layouts import Points, points_of
 from trajvq.data.imports.notes import NAMED, Ledger
@@ -171,10 +171,9 @@ def _tracks(points: Points, separator: str, faults: _Faults, ledger: Ledger) -> 
     cells = {"frame": points.frame, **points.axes}
     for name, (numbers_of, bad) in {"frame": (time, no_time), **values}.items():
         if name == "frame" and no_time.all():
-            cell = text(points.frame[:1])[0].as_py()[:40]
             raise DataError(
                 f"{ledger.path}: no row has a frame that is a number, a date as 2026-03-20T10:00:00.040 or a time as "
-                f"00:00:00.040; the first has {cell!r}"
+                f"00:00:00.040; the first has {cell(points.frame, 0)[:40]!r}"
             )
         wrong = bad | ~(np.abs(numbers_of) < (np.inf if name == "frame" else MAX_COORDINATE))
         faults.add_rows(points.rows, wrong, _reason(name, cells[name]))
@@ -190,17 +189,17 @@ def _reason(name: str, column: Any) -> Callable[[int], str]:
     """Return what says why the cell of a row is no coordinate."""
 
     def reason(index: int) -> str:
-        cell = text(column[index : index + 1])[0].as_py()
-        if not cell:
+        value = cell(column, index)
+        if not value:
             return f"has an empty {name}"
         large = name != "frame" and abs(numbers(column[index : index + 1])[0][0]) >= MAX_COORDINATE
-        return f"has {name} {cell[:40]}" + (f", which is beyond {MAX_COORDINATE:g}" if large else "")
+        return f"has {name} {value[:40]}" + (f", which is beyond {MAX_COORDINATE:g}" if large else "")
 
     return reason
 
 
-def _quoting(reason: str, cell: str) -> str:
-    return reason + (f" ({cell[:40]})" if cell else "")
+def _quoting(reason: str, value: str) -> str:
+    return reason + (f" ({value[:40]})" if value else "")
 
 
 def _grouped(points: Points, time: Floats, position: Floats, faults: _Faults, ledger: Ledger) -> list[Track]:
@@ -235,8 +234,7 @@ def _grouped(points: Points, time: Floats, position: Floats, faults: _Faults, le
         if len(rows) < 2:
             faults.tracks[names[code]] = ONE_POINT
         elif len(again):
-            cell = text(points.frame[int(rows[again[0]]) : int(rows[again[0]]) + 1])[0].as_py()
-            faults.tracks[names[code]] = f"has frame {cell} twice"
+            faults.tracks[names[code]] = f"has frame {cell(points.frame, int(rows[again[0]]))} twice"
         elif own and all(label.lower() in UNLABELED for label in own):
             faults.tracks[names[code]] = _quoting("has no label", min(own))
         elif len(own) > 1:

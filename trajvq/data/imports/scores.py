@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trajvq.data.imports.cells import Column, Mask, decimal_commas, numbers, text
+from trajvq.data.imports.cells import Column, Mask, cell, decimal_commas, numbers
 from trajvq.data.imports.columns import SCORES, plain
 from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.tables import Table
@@ -25,8 +25,8 @@ def are_low(score: Column, min_score: float, table: Table, ledger: Ledger) -> Ma
     """
     scores, bad = numbers(score, decimal_commas([score], table.separator))
     if bad.any():
-        cell = text(score)[int(bad.argmax())].as_py()[:40]
-        raise DataError(f"{ledger.path} has the score {cell}, which is no number; fix it, or leave out --min-score")
+        value = cell(score, int(bad.argmax()))[:40]
+        raise DataError(f"{ledger.path} has the score {value}, which is no number; fix it, or leave out --min-score")
     return np.asarray(scores < min_score)
 
 
