@@ -33,7 +33,8 @@ class Range:
 
 
 # How the object and its path appear in the picture: the widest ranges of all presets. The parameters of the motion
-# itself have their own ranges in each motion family.
+# itself have their own ranges in each motion family. A frame width is the shorter side of the picture, see
+# `trajvq.data.synthetic.camera.frame`; the words stay as they are, since the hashes of manifests cover them.
 APPEARANCE: dict[str, Range] = {
     "size": Range(0.017, 0.125, "mean apparent radius, in frame widths"),
     "speed": Range(0.16, 0.84, "apparent length of the path, in frame widths"),
