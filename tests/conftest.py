@@ -68,7 +68,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset with all splits. Do not change it."""
 
     def make(folder: Path) -> None:
-        generate(folder / "small", SIZES, seed=1, frames=8, size=32, progress=False)
+        generate(folder / "small", SIZES, seed=1, frames=8, size=32)
 
     return shared(tmp_path_factory, "data", make) / "small"
 

@@ -52,7 +52,7 @@ class Gradients(L.Callback):
 def uneven(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The option for a dataset whose validation clips do not divide among two processes."""
     folder = tmp_path_factory.mktemp("uneven") / "data"
-    generate(folder, {"train": 32, "val": 9}, seed=3, frames=8, size=32, progress=False)
+    generate(folder, {"train": 32, "val": 9}, seed=3, frames=8, size=32)
     return f"--data.path={folder}"
 
 

@@ -81,7 +81,7 @@ def test_the_example_of_the_page_recognizes_every_class(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    generate(tmp_path / "datasets" / "five", dict.fromkeys(PRESET.clips, 0) | {"val": 50, "test": 20}, progress=False)
+    generate(tmp_path / "datasets" / "five", dict.fromkeys(PRESET.clips, 0) | {"val": 50, "test": 20})
     exec(compile(CODE[1], str(PAGE), "exec"), {})
     assert capsys.readouterr().out.splitlines() == [f"{name}: 100%" for name in CLASSES]
 

@@ -248,7 +248,7 @@ def test_the_weights_of_the_package_are_small_and_those_of_the_configs(task: str
     assert {value.dtype for value in content["state_dict"].values()} == {torch.float16}
     assert path.stat().st_size < 7e6
     assert f"## {task}" in (path.parent / "README.md").read_text()
-    generate(here / "clips", {"train": 4, "val": 4, "test": 4} | dict.fromkeys(OOD, 0), progress=False)
+    generate(here / "clips", {"train": 4, "val": 4, "test": 4} | dict.fromkeys(OOD, 0))
     if task == "sample":
         assert main(["sample", "--out=s", "--num=1", "--animation=none", DEFAULT]) == 0
         assert main(["validate", "--config=sample", "--data.path=clips", DEFAULT]) == 0

@@ -64,7 +64,7 @@ def matmul_peak(seconds: float) -> float:
 def bench_data(folder: Path, seconds: float) -> dict[str, float]:
     """Return clips per second to generate in one process, and to load in random order."""
     start = time.perf_counter()
-    generate(folder, {"train": 2000}, workers=1, progress=False)
+    generate(folder, {"train": 2000}, workers=1)
     generated = 2000 / (time.perf_counter() - start)
     clips = Clips(folder, "train")
     order = torch.randperm(len(clips)).tolist()

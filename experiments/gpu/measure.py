@@ -63,7 +63,7 @@ class Measurement:
         self.scale = Scale(0.01, 2, 2, 128, 16) if toy else Scale()
         self.data = folder / "data"
         counts = TOY_COUNTS if toy else COUNTS
-        generate(self.data, counts, workers=1, progress=False)
+        generate(self.data, counts, workers=1)
         self.trainings = Trainings(folder, self.data, "cpu" if toy else "gpu", SMALL if toy else [])
 
     def speed(self) -> Any:

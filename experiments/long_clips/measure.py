@@ -57,7 +57,7 @@ def measure(out: Path) -> None:
     splits = dict.fromkeys(PRESETS["default"].clips, 0)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        generate(root / "train", splits | {"train": 8, "val": 2}, frames=16, progress=False)
+        generate(root / "train", splits | {"train": 8, "val": 2}, frames=16)
         steps = ["--trainer.max_steps=1", "--trainer.val_check_interval=1", "--trainer.logger=false"]
         start = ["fit", "--config=recon", f"--data.path={root / 'train'}", "--model.init_from=default", *steps]
         subprocess.run(
@@ -67,7 +67,7 @@ def measure(out: Path) -> None:
         )
         for frames, side in SHAPES:
             folder = root / f"{frames}x{side}"
-            generate(folder, splits | {"test": CLIPS}, frames=frames, size=side, progress=False)
+            generate(folder, splits | {"test": CLIPS}, frames=frames, size=side)
             row: dict[str, object] = {"frames": frames, "side": side}
             for way in WAYS:
                 if way == "at once" and CLIPS * frames * side**2 > AT_ONCE:

@@ -119,7 +119,7 @@ def serve(rate: float) -> tuple[list[subprocess.Popen[str]], str, str]:
 
 def train(scratch: Path, phases: int, steps: int) -> tuple[Phases, Path]:
     """Train a tokenizer of about the default size with the mirror on in every other phase."""
-    generate(scratch / "clips", {"train": 1000, "val": 50, "test": 50}, progress=False)
+    generate(scratch / "clips", {"train": 1000, "val": 50, "test": 50})
     total = phases * steps
     tokenizer, windows = CausalTokenizer(width=64, patch_channels=256, blocks=2), ObjectWindows(8, 32, 3, until=1.0)
     model = Reconstruct(tokenizer, BalancedLoss(), augment=windows, learning_rate=3e-3, total_steps=total + 1)

@@ -109,7 +109,7 @@ def test_a_split_of_one_clip_has_a_scoreboard(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sizes = dict.fromkeys(PRESETS["default"].clips, 0) | {"train": 4, "val": 1, "test": 1}
-    generate(tmp_path / "one", sizes, frames=8, size=32, progress=False)
+    generate(tmp_path / "one", sizes, frames=8, size=32)
     common = ["--config=recon", f"--data.path={tmp_path / 'one'}", "--model.tokenizer.width=16"]
     assert main(["test", *common, f"--ckpt_path={finished}/checkpoints/best.ckpt"]) == 0
     assert "test · 1 clips" in capsys.readouterr().out
@@ -190,7 +190,7 @@ def test_predict_writes_what_the_scoreboard_scored(finished: Path, dataset: Path
 def test_predictions_of_clips_that_end_within_a_token_have_their_length(
     finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    generate(Path("odd"), dict.fromkeys(SIZES, 0) | {"test": 3}, frames=10, size=32, progress=False)
+    generate(Path("odd"), dict.fromkeys(SIZES, 0) | {"test": 3}, frames=10, size=32)
     assert main(["predict", *options("recon", Path("odd"))]) == 0
     assert "the last frame is repeated up to 12" in capsys.readouterr().out
     network: Any = load_tokenizer(finished / "checkpoints/best.ckpt")

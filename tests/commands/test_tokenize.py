@@ -49,7 +49,7 @@ def test_both_formats_have_the_same_content_and_decode(
 def test_clips_that_end_within_a_token_are_padded_and_that_is_said(
     tokenizer: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    generate(here / "odd", dict.fromkeys(SIZES, 0) | {"test": 3}, frames=10, size=32, progress=False)
+    generate(here / "odd", dict.fromkeys(SIZES, 0) | {"test": 3}, frames=10, size=32)
     for out in ("t.h5", "t.jsonl"):
         assert main(["tokenize", "odd", "--out", out, f"--ckpt_path={tokenizer}"]) == 0
         assert "clips of 10 frames: a token covers 4, so the last frame is repeated up to 12" in capsys.readouterr().out

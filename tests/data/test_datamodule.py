@@ -62,7 +62,7 @@ def test_training_says_which_splits_a_dataset_lacks_and_what_to_do(
     tmp_path: Path, sizes: dict[str, int], words: str
 ) -> None:
     none = dict.fromkeys(PRESETS["default"].clips, 0)
-    generate(tmp_path / "data", none | sizes, frames=4, size=32, progress=False)
+    generate(tmp_path / "data", none | sizes, frames=4, size=32)
     data = TrajectoryDataModule(tmp_path / "data")
     with pytest.raises(DataError, match=rf"has no {words}, which training needs.*import more clips"):
         data.setup("fit")

@@ -216,7 +216,7 @@ def test_a_change_that_a_run_cannot_resume_with_is_one_line(
 ) -> None:
     arguments, words = REFUSED[case]
     if "--data.path=other" in arguments:
-        generate(Path("other"), {"train": 8, "val": 4}, seed=2, frames=8, size=32, progress=False)
+        generate(Path("other"), {"train": 8, "val": 4}, seed=2, frames=8, size=32)
         capsys.readouterr()
     assert fit("--run=a", *arguments) == 2
     error = capsys.readouterr().err

@@ -100,7 +100,7 @@ def test_the_table_of_predictions_is_what_the_scoreboard_scored(
 
 def test_a_split_of_one_clip_is_tested(finished: Path, common: list[str]) -> None:
     sizes = {"train": 8, "val": 1, "test": 1, **dict.fromkeys(OOD, 0)}
-    generate(Path("few"), sizes, frames=8, size=32, progress=False)
+    generate(Path("few"), sizes, frames=8, size=32)
     assert main(["test", *common, "--data.path=few", "--model.total_steps=1", "--data.test_splits=[val,test]"]) == 0
     for split in ("val", "test"):
         rows = json.loads((finished / f"scoreboards/few/{split}.json").read_text())["rows"]
@@ -110,7 +110,7 @@ def test_a_split_of_one_clip_is_tested(finished: Path, common: list[str]) -> Non
 
 def test_a_split_without_an_identifiable_clip_says_so(finished: Path, common: list[str]) -> None:
     sizes = {"train": 8, "val": 8, "test": 8, **dict.fromkeys(OOD, 0)}
-    generate(Path("alike"), sizes, frames=8, size=32, progress=False)
+    generate(Path("alike"), sizes, frames=8, size=32)
     clips = make_clips(0, "test", 0, 8, 8, 32)
     clips["identifiable"][:] = False
     manifest = read_manifest(Path("alike"))

@@ -147,7 +147,7 @@ def test_tests_exports_and_frozen_tokenizers_keep_a_picture(
             state["current_score"] = torch.tensor(0.5)
     torch.save(content, here / "good.ckpt")
     assert torch.equal(FrozenTokenizer("good.ckpt").encode(video), tokens)
-    generate(here / "small", {"train": 4, "val": 2, "test": 2}, frames=8, size=16, progress=False)
+    generate(here / "small", {"train": 4, "val": 2, "test": 2}, frames=8, size=16)
     capsys.readouterr()
     assert main(["test", *common, "--data.path=small", f"--ckpt_path={path}"]) == 2
     said = capsys.readouterr().err

@@ -30,7 +30,7 @@ EACH = 80
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sampled") / "data"
-    generate(path, {"train": EACH, "val": EACH, "test": EACH, **dict.fromkeys(OOD, 0)}, progress=False)
+    generate(path, {"train": EACH, "val": EACH, "test": EACH, **dict.fromkeys(OOD, 0)})
     return path
 
 
@@ -167,7 +167,7 @@ def test_val_is_not_judged_by_a_judge_that_it_calibrated(folder: Path, board: Sa
 
 
 def test_a_split_of_one_clip_has_no_coverage_and_says_so(folder: Path, board: SampleScoreboard, tmp_path: Path) -> None:
-    generate(tmp_path / "one", {"train": 0, "val": 0, "test": 1, **dict.fromkeys(OOD, 0)}, progress=False)
+    generate(tmp_path / "one", {"train": 0, "val": 0, "test": 1, **dict.fromkeys(OOD, 0)})
     real = clips_of(tmp_path / "one", "test")
     rows = board.compute(real, {"model": clips_of(folder, "test").tracked})
     assert not {"coverage", "density", "coverage_of_real"} & (rows["model"].keys() | rows["reconstructed"].keys())
@@ -242,7 +242,7 @@ def test_every_object_of_a_clip_is_searched_for_copies_taught_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = {"train": 12, "val": 12, "test": 0, **dict.fromkeys(OOD, 0)}
-    generate(tmp_path / "scenes", sizes, preset="scenes", progress=False)
+    generate(tmp_path / "scenes", sizes, preset="scenes")
     decoded: dict[str, Any] = {}
     for split in ("train", "val"):
         clips = Clips(tmp_path / "scenes", split)

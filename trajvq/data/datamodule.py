@@ -96,7 +96,6 @@ class TrajectoryDataModule(L.LightningDataModule):
         Raises:
             DataError: If the dataset lacks a split that training needs.
         """
-        self.path = self.path if self.url is None else fetch_dataset(self.url)
         splits = self.manifest.splits
         missing = [split for split in ("train", "val") if split not in splits]
         if stage == "fit" and missing:

@@ -8,12 +8,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def progress(job: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(job: str, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
     """Show a bar that disappears at the end. Yield a function that advances it by a number of steps.
 
     Args:
         job: Name of the job, such as ``encoding``.
         total: Number of steps.
+        done: Number of those done before, which do not count for the speed.
     """
     columns = (
         TextColumn("{task.description}"),
@@ -23,7 +24,7 @@ def progress(job: str, total: int) -> Iterator[Callable[[int], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, transient=True, disable=not sys.stdout.isatty()) as bar:
-        task = bar.add_task(job, total=total, rate="")
+        task = bar.add_task(job, total=total, completed=done, rate="")
 
         def advance(steps: int) -> None:
             bar.advance(task, steps)

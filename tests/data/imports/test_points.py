@@ -19,7 +19,7 @@ EXPECTED = {name: [(f, x, y) for other, f, x, y in rows() if other == name] for 
 
 
 def read(path: Path, **options: Any) -> Recording:
-    return read_tracks(path, Ledger(path), **options)
+    return read_tracks(Ledger(path), **options)
 
 
 def check(recording: Recording, scale: float = 1.0) -> None:

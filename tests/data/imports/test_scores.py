@@ -15,7 +15,7 @@ from trajvq.errors import DataError
 
 
 def read(path: Path, **options: Any) -> Recording:
-    return read_tracks(path, Ledger(path), **options)
+    return read_tracks(Ledger(path), **options)
 
 
 def scored(path: Path, column: str = "likelihood", low: str = "0.1", high: str = "0.99") -> Path:

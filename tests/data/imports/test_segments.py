@@ -7,18 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trajvq.data.imports.collection import Video
-from trajvq.data.imports.levels import Levels
 from trajvq.data.imports.segments import SHARES, Segments, choose_segments, time_blocks
 from trajvq.errors import DataError
 
 
-def videos(count: int, split: str | None = None) -> list[Video]:
-    return [Video(f"v{k}", None, lambda: iter(()), Levels(), split=split) for k in range(count)]
+def videos(count: int, split: str | None = None) -> list[str | None]:
+    return [split] * count
 
 
-def choose(source: list[Video], clips: list[int], **options: object) -> tuple[Segments, list[str]]:
-    return choose_segments(source, clips, np.zeros(len(source), np.int64), "v", **options)  # type: ignore[arg-type]
+def choose(splits: list[str | None], clips: list[int], **options: object) -> tuple[Segments, list[str]]:
+    return choose_segments(splits, clips, np.zeros(len(splits), np.int64), "v", **options)  # type: ignore[arg-type]
 
 
 def clips_of(segments: Segments) -> dict[str, list[tuple[int, int]]]:

@@ -30,34 +30,34 @@ def analysis(path: Path) -> Path:
 
 def test_every_point_of_every_animal_is_a_track(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = analysis(tmp_path / "a.h5")
-    recording = read_tracks(source, Ledger(source))
+    recording = read_tracks(Ledger(source))
     names = [track.name for track in recording.tracks]
     assert names == ["fly 1/head", "fly 1/tail", "fly 1/thorax", "fly 2/head", "fly 2/thorax"]
     assert recording.tracks[2].position[4].tolist() == [121, 50]
     assert recording.y_down
     assert "240 points found, 200 taken; left out: 40 not seen" in capsys.readouterr().out
-    assert len(read_tracks(source, Ledger(source), min_score=0.5).tracks[0].time) == 30
+    assert len(read_tracks(Ledger(source), min_score=0.5).tracks[0].time) == 30
 
 
 @pytest.mark.parametrize("order", [(3, 0, 2, 1), (2, 1, 3, 0)])
 def test_axes_of_any_order_are_told_by_their_names(tmp_path: Path, order: tuple[int, ...]) -> None:
     """As sleap-io writes them, with the preset standard or its own order."""
     source = analysis(tmp_path / "a.h5")
-    expected = read_tracks(source, Ledger(source), min_score=0.5).tracks
+    expected = read_tracks(Ledger(source), min_score=0.5).tracks
     with h5py.File(source, "a") as file:
         tracks, scores = file["tracks"][:].transpose(order), file["point_scores"][:].transpose(2, 0, 1)
         del file["tracks"], file["point_scores"]
         file["tracks"], file["point_scores"] = tracks, scores
         file["tracks"].attrs["dims"] = json.dumps([("track", "xy", "node", "frame")[axis] for axis in order])
         file["point_scores"].attrs["dims"] = json.dumps(["frame", "track", "node"])
-    for track, other in zip(read_tracks(source, Ledger(source), min_score=0.5).tracks, expected, strict=True):
+    for track, other in zip(read_tracks(Ledger(source), min_score=0.5).tracks, expected, strict=True):
         assert (track.name, track.animal) == (other.name, other.animal)
         np.testing.assert_array_equal(track.position, other.position)
 
 
 def test_columns_do_not_apply(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--columns does not apply; leave it out"):
-        read_tracks(analysis(tmp_path / "a.h5"), Ledger(tmp_path), {"clip": "track"})
+        read_tracks(Ledger(analysis(tmp_path / "a.h5")), {"clip": "track"})
 
 
 def test_an_analysis_file_becomes_a_dataset(tmp_path: Path) -> None:
@@ -73,4 +73,4 @@ def test_other_shapes_are_an_error(tmp_path: Path, shape: tuple[int, ...]) -> No
         file["tracks"], file["node_names"] = np.zeros(shape), [b"a", b"b", b"c"]
         file["track_names"] = [b"d", b"e"][: shape[0]]
     with pytest.raises(DataError, match="shape"):
-        read_tracks(tmp_path / "a.h5", Ledger(tmp_path))
+        read_tracks(Ledger(tmp_path / "a.h5"))

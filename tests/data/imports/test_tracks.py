@@ -36,7 +36,7 @@ def test_the_picture_shows_the_track(tmp_path: Path) -> None:
     manifest = import_tracks(source, tmp_path / "out", val=2, test=2)
     assert manifest.classes == ["down", "up"]
     assert main(["data", "verify", str(tmp_path / "out")]) == 0
-    tracks = read_tracks(source, Ledger(source)).tracks
+    tracks = read_tracks(Ledger(source)).tracks
     count = 0
     for split in ("train", "val", "test"):
         pixel = read_column(tmp_path / "out", manifest, split, "pixel")

@@ -26,7 +26,7 @@ SIZES = dict.fromkeys(OOD, 0) | {"train": 6, "val": 4, "test": 4}
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     folder = tmp_path / "small"
-    generate(folder, SIZES, frames=4, size=32, progress=False)
+    generate(folder, SIZES, frames=4, size=32)
     return folder
 
 
@@ -121,7 +121,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, columns: Columns, monkeyp
         write_shard(tmp_path / "x.h5", columns)
     assert not list(tmp_path.iterdir())
     with pytest.raises(DataError, match="No space left"):
-        generate(tmp_path / "out", progress=False)
+        generate(tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 

@@ -25,7 +25,7 @@ def test_it_is_the_stored_path_within_the_clip_and_never_returns_into_the_pictur
 def scenes(folder: Path, count: int) -> Clips:
     """Return clips of eight frames with several objects."""
     sizes = dict.fromkeys(OOD, 0) | {"train": 0, "val": 0, "test": count}
-    generate(folder, sizes, preset="scenes", frames=8, size=64, progress=False)
+    generate(folder, sizes, preset="scenes", frames=8, size=64)
     return Clips(folder, "test")
 
 

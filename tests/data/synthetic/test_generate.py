@@ -41,11 +41,11 @@ def test_splits_and_seeds_differ() -> None:
 
 def test_shards_do_not_change_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = dict.fromkeys(OOD, 0) | {"train": 8, "val": 0, "test": 0}
-    one = generate(tmp_path / "one", sizes, frames=4, size=32, progress=False)
-    again = generate(tmp_path / "again", sizes, frames=4, size=32, progress=False)
+    one = generate(tmp_path / "one", sizes, frames=4, size=32)
+    again = generate(tmp_path / "again", sizes, frames=4, size=32)
     assert one.sha256 == again.sha256
     monkeypatch.setattr(plan, "SHARD", 3)
-    many = generate(tmp_path / "many", sizes, frames=4, size=32, progress=False)
+    many = generate(tmp_path / "many", sizes, frames=4, size=32)
     assert [shard["clips"] for shard in many.splits["train"]] == [3, 3, 2]
 
 
@@ -87,12 +87,12 @@ def test_classes_share_start_positions_and_colors() -> None:
 )
 def test_bad_settings_are_refused(tmp_path: Path, arguments: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        generate(tmp_path / "x", progress=False, **arguments)  # type: ignore[arg-type]
+        generate(tmp_path / "x", **arguments)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_with_other_files_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("mine")
     with pytest.raises(DataError, match="not empty"):
-        generate(tmp_path, progress=False)
+        generate(tmp_path)
     assert (tmp_path / "precious").read_text() == "mine"

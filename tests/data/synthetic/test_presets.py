@@ -44,7 +44,7 @@ def test_noise_is_for_clips_of_any_number_of_pixels(frames: int, size: int) -> N
 
 
 def test_the_benchmark_is_generated_pixel_for_pixel(tmp_path: Path) -> None:
-    manifest = generate(tmp_path / "bench", preset="bench-v1", progress=False)
+    manifest = generate(tmp_path / "bench", preset="bench-v1")
     for split, expected in PRESETS["bench-v1"].pixels.items():
         crc32 = read_column(tmp_path / "bench", manifest, split, "crc32")
         assert crc32 is not None
@@ -54,7 +54,7 @@ def test_the_benchmark_is_generated_pixel_for_pixel(tmp_path: Path) -> None:
 
 def test_verify_compares_the_pixels_of_the_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = dict.fromkeys(OOD, 0) | {"train": 8, "val": 4, "test": 4}
-    generate(tmp_path / "bench", sizes, frames=4, size=32, progress=False)
+    generate(tmp_path / "bench", sizes, frames=4, size=32)
     assert "benchmark" not in [check.name for check in verify(tmp_path / "bench")]
     monkeypatch.setitem(PRESETS, "default", PRESETS["bench-v1"])
     (check,) = [check for check in verify(tmp_path / "bench") if check.name == "benchmark"]

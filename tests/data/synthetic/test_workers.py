@@ -24,7 +24,7 @@ from trajvq.io.locks import LockedError
 
 NONE = dict.fromkeys(OOD, 0)
 SIZES = NONE | {"train": 20, "val": 6, "test": 6}
-SMALL: dict[str, Any] = {"frames": 4, "size": 32, "progress": False}
+SMALL: dict[str, Any] = {"frames": 4, "size": 32}
 
 
 @pytest.fixture(autouse=True)

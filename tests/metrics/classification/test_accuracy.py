@@ -90,7 +90,7 @@ def test_every_baseline_has_a_row_and_the_judge_on_true_points_is_mostly_right(d
 
 def test_the_judge_judges_every_object(tmp_path: Path) -> None:
     sizes = {"train": 8, "val": 30, "test": 30, **dict.fromkeys(OOD, 0)}
-    generate(tmp_path / "scenes", sizes, preset="scenes", progress=False)
+    generate(tmp_path / "scenes", sizes, preset="scenes")
     clips = {split: Clips(tmp_path / "scenes", split) for split in ("train", "val", "test")}
     label = clips["test"].columns["label"]
     targets = {"test": {"index": torch.arange(30), "label": label, "identifiable": torch.ones(30, dtype=torch.bool)}}
@@ -112,9 +112,7 @@ def test_the_judge_judges_every_object(tmp_path: Path) -> None:
 
 
 def test_the_true_paths_of_a_clip_are_those_of_all_its_objects(tmp_path: Path) -> None:
-    generate(
-        tmp_path / "s", {"train": 12, "val": 0, "test": 0, **dict.fromkeys(OOD, 0)}, preset="scenes", progress=False
-    )
+    generate(tmp_path / "s", {"train": 12, "val": 0, "test": 0, **dict.fromkeys(OOD, 0)}, preset="scenes")
     clips = Clips(tmp_path / "s", "train")
     pixel = clips.columns["pixel"]
     pixel[4] = np.nan  # nothing is to be seen

@@ -28,7 +28,7 @@ SIZES = {"train": 40, "val": 8, "test": 8, **dict.fromkeys(OOD, 4)}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    generate(tmp_path / "data", SIZES, frames=16, size=64, progress=False)
+    generate(tmp_path / "data", SIZES, frames=16, size=64)
     return tmp_path / "data"
 
 
@@ -221,7 +221,7 @@ def test_leaks_are_named(folder: Path, tmp_path: Path) -> None:
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset of several objects. Do not change it."""
     folder = tmp_path_factory.mktemp("verify") / "scenes"
-    generate(folder, SIZES, preset="scenes", progress=False)
+    generate(folder, SIZES, preset="scenes")
     return folder
 
 
@@ -277,7 +277,7 @@ def test_a_film_in_which_nothing_moves_is_said_in_words_and_is_no_fault(tmp_path
 
 def test_small_objects_on_wide_textures_are_where_they_are_stored(tmp_path: Path) -> None:
     sizes = dict.fromkeys(SIZES, 4) | {"train": 40}
-    generate(tmp_path / "wide", sizes, preset="hard", size=(256, 64), progress=False)
+    generate(tmp_path / "wide", sizes, preset="hard", size=(256, 64))
     assert faults(tmp_path / "wide") == warnings(tmp_path / "wide") == ""
 
 

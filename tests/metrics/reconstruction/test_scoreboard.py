@@ -229,7 +229,7 @@ def test_clips_without_any_object_are_named() -> None:
 
 
 def clips_on_disk(folder: Path) -> Clips:
-    generate(folder, {"train": 4, "val": 4, "test": 6, **dict.fromkeys(OOD, 0)}, frames=8, size=32, progress=False)
+    generate(folder, {"train": 4, "val": 4, "test": 6, **dict.fromkeys(OOD, 0)}, frames=8, size=32)
     return Clips(folder, "test")
 
 

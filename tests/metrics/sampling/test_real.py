@@ -16,7 +16,7 @@ from trajvq.metrics.tracking import Tracks, track_clips
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
     folder = tmp_path_factory.mktemp("real") / "data"
-    generate(folder, {"train": 0, "val": 0, "test": 16, **dict.fromkeys(OOD, 0)}, preset="scenes", progress=False)
+    generate(folder, {"train": 0, "val": 0, "test": 16, **dict.fromkeys(OOD, 0)}, preset="scenes")
     return Clips(folder, "test")
 
 

@@ -17,7 +17,7 @@ from trajvq.metrics.scoreboard import value_of
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("motion") / "data"
-    generate(path, {"train": 4, "val": 120, "test": 20, **dict.fromkeys(OOD, 0)}, progress=False)
+    generate(path, {"train": 4, "val": 120, "test": 20, **dict.fromkeys(OOD, 0)})
     return path
 
 

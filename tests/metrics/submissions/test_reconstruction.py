@@ -30,7 +30,7 @@ CLIPS = 8
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("score") / "data"
-    generate(path, {"train": 4, "val": 4, "test": CLIPS, **dict.fromkeys(OOD, 0)}, progress=False)
+    generate(path, {"train": 4, "val": 4, "test": CLIPS, **dict.fromkeys(OOD, 0)})
     return path
 
 
@@ -90,7 +90,7 @@ def test_tokens_add_bits_and_usage(tmp_path: Path, folder: Path) -> None:
 def test_a_split_of_hardly_any_clips_has_no_probe_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], count: int
 ) -> None:
-    generate(tmp_path / "few", {"train": 0, "val": 0, "test": count, **dict.fromkeys(OOD, 0)}, progress=False)
+    generate(tmp_path / "few", {"train": 0, "val": 0, "test": count, **dict.fromkeys(OOD, 0)})
     indices = np.arange(count * 256).reshape(count, 4, 8, 8)
     row = score(tmp_path, tmp_path / "few", truth(tmp_path / "few"), indices=indices, codebook_size=1000)
     assert row["codes_used"] == 256 * count

@@ -19,7 +19,7 @@ CLASSES = ("linear", "circular", "helical", "parabolic")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("samples") / "data"
-    generate(path, {"train": 4, "val": 60, "test": 40, **dict.fromkeys(OOD, 0)}, progress=False)
+    generate(path, {"train": 4, "val": 60, "test": 40, **dict.fromkeys(OOD, 0)})
     return path
 
 
@@ -112,7 +112,7 @@ def test_no_sample_may_lack_a_class(
 
 def test_single_objects_in_place_of_several_are_counted(tmp_path: Path) -> None:
     sizes = {"train": 0, "val": 20, "test": 8, **dict.fromkeys(OOD, 0)}
-    generate(tmp_path / "scenes", sizes, preset="scenes", progress=False)
+    generate(tmp_path / "scenes", sizes, preset="scenes")
     clips = Clips(tmp_path / "scenes", "test").batch(list(range(8)))
     video, label = clips["video"].numpy(), clips["label"].numpy()
     true = score(tmp_path, tmp_path / "scenes", video, label=label)["rows"]

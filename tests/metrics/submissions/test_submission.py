@@ -17,7 +17,7 @@ CLIPS = 4
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("submission") / "data"
-    generate(path, {"train": 4, "val": 4, "test": CLIPS}, frames=9, size=32, progress=False)
+    generate(path, {"train": 4, "val": 4, "test": CLIPS}, frames=9, size=32)
     return path
 
 

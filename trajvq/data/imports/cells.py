@@ -50,6 +50,11 @@ def text(column: Column) -> Any:
     return trimmed.combine_chunks() if isinstance(trimmed, pa.ChunkedArray) else trimmed
 
 
+def cell(column: Column, index: int) -> str:
+    """Return one cell as `text`."""
+    return str(text(column[index : index + 1])[0].as_py())
+
+
 def matches(strings: Any, pattern: str) -> Mask:
     """Return which strings match a regular expression."""
     return np.asarray(pc.match_substring_regex(strings, pattern).to_numpy(zero_copy_only=False), dtype=bool)
@@ -125,12 +130,10 @@ def times(column: Column, commas: bool = False) -> tuple[Floats, Mask]:
     Raises:
         pyarrow.ArrowException: If cells are lists or other things that are no times.
     """
-    if pa.types.is_duration(column.type):
-        return _since_first(pc.cast(pc.cast(column, pa.duration("ns")), pa.int64()), 1e-9)
-    if pa.types.is_time(column.type):
-        return _since_first(pc.cast(pc.cast(column, pa.time64("ns")), pa.int64()), 1e-9)
     if pa.types.is_temporal(column.type):
-        return _since_first(pc.cast(pc.cast(column, pa.timestamp("ns")), pa.int64()), 1e-9)
+        moment = pa.time64("ns") if pa.types.is_time(column.type) else pa.timestamp("ns")
+        kind = pa.duration("ns") if pa.types.is_duration(column.type) else moment
+        return _since_first(pc.cast(pc.cast(column, kind), pa.int64()), 1e-9)
     if pa.types.is_integer(column.type) and not pa.types.is_uint64(column.type):
         return _since_first(column, 1.0)
     if pa.types.is_string(column.type):

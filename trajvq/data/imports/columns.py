@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from trajvq.data.imports.plurals import listed
 from trajvq.data.imports.tables import Table
 from trajvq.errors import DataError, did_you_mean
 
@@ -109,17 +110,17 @@ def missing_columns(
             f"{path} has no header line{above}; name its {len(names)} columns by their numbers, such as "
             "--columns clip=1,frame=2,x=3,y=4"
         )
-    listed = ", ".join(filter(None, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
+    present = listed(names, SHOWN)
     guesses = {role: _guess(role, free) for role in missing}
     if missing == ["clip"] and not guesses["clip"]:
         return DataError(
-            f"{path} has no column 'clip', but {listed}; name it with --columns clip=NAME, or give --columns clip= if "
+            f"{path} has no column 'clip', but {present}; name it with --columns clip=NAME, or give --columns clip= if "
             "all rows are one track"
         )
     advice = ",".join(f"{role}={guesses[role] or 'NAME'}" for role in missing)
     mean = "; did you mean" if all(guesses.values()) else "; name what they are called, such as"
     words = f"column {missing[0]!r}" if len(missing) == 1 else f"columns {', '.join(map(repr, missing))}"
-    return DataError(f"{path} has no {words}, but {listed}{mean} --columns {advice}")
+    return DataError(f"{path} has no {words}, but {present}{mean} --columns {advice}")
 
 
 def _guess(role: str, names: Sequence[str]) -> str | None:
@@ -154,13 +155,12 @@ def _one(names: Sequence[str], name: str, path: Path, role: str) -> int:
             return matching[0]
     if name.isdecimal() and 1 <= int(name) <= len(names):
         return int(name) - 1
-    listed = ", ".join(filter(None, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
-    raise DataError(f"{path} has no column {name!r}{did_you_mean(name, names)} (columns: {listed})")
+    raise DataError(f"{path} has no column {name!r}{did_you_mean(name, names)} (columns: {listed(names, SHOWN)})")
 
 
 def _several(name: str, numbers: Sequence[int], path: Path, role: str) -> DataError:
-    listed = " and ".join(str(number + 1) for number in numbers)
+    choices = " and ".join(str(number + 1) for number in numbers)
     return DataError(
-        f"{path} has several columns {name!r}, number {listed}; choose one by its number, such as "
+        f"{path} has several columns {name!r}, number {choices}; choose one by its number, such as "
         f"--columns {role}={numbers[0] + 1}"
     )

@@ -18,7 +18,7 @@ from trajvq.data.imports.pictures import (
     picture_video,
     series_of,
 )
-from trajvq.data.imports.plurals import counted
+from trajvq.data.imports.plurals import counted, listed
 from trajvq.data.imports.video_files import VIDEO_FILES, video_file
 from trajvq.errors import DataError
 
@@ -78,8 +78,7 @@ def read_folder(path: Path, rate: float | None = None) -> Collection:
         named = ", ".join(f"{split} {count}" for split, count in splits.items())
         notes.insert(0, f"folders taken as splits: {named} videos")
     if contents.without:
-        more = ", ..." if len(contents.without) > NAMED else ""
-        notes.append(f"folders without a video: {', '.join(contents.without[:NAMED])}{more}")
+        notes.append(f"folders without a video: {listed(contents.without, NAMED)}")
     return Collection(videos, "video files", levels, notes=(*notes, *contents.notes), files=contents.files)
 
 

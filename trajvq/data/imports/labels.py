@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trajvq.data.imports.plurals import listed
 from trajvq.errors import DataError
 
 Label = str | int | None
@@ -87,8 +88,8 @@ def class_ids(labels: Sequence[Label], where: str, classes: Sequence[str] = ()) 
         if len(set(classes)) == len(classes) and not words and 0 <= present[0] <= present[-1] < len(classes):
             id_of = {label: label for label in present}
         else:
-            listed = ", ".join(map(str, present[:10])) + (", ..." if len(present) > 10 else "")
-            raise DataError(f"{where} has {len(present)} labels, {listed}, but --classes gives {len(classes)} names")
+            names = listed([str(label) for label in present], 10)
+            raise DataError(f"{where} has {len(present)} labels, {names}, but --classes gives {len(classes)} names")
     if len(set(classes)) < len(classes):
         raise DataError(f"--classes {','.join(classes)} names a class twice; give each once")
     ids = np.array([id_of[str(label) if words else label] for label in labels], dtype=np.int64)

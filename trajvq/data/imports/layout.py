@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from trajvq.data.imports.plurals import listed
+
 SPLIT_NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
     ("val", "valid", "validate", "validation", "dev"), "val"
 )
@@ -114,5 +116,4 @@ def _notes(
         if folder not in splits
     }
     if deeper:
-        named = ", ".join(sorted(deeper)[:3]) + (", ..." if len(deeper) > 3 else "")
-        yield f"folders below those of classes not taken as classes: {named}"
+        yield f"folders below those of classes not taken as classes: {listed(sorted(deeper), 3)}"

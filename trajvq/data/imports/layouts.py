@@ -10,7 +10,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +18,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trajvq.data.imports.boxes import box_columns, mot_table, with_centers
-from trajvq.data.imports.cells import DATE, DAY, EMPTY, TIME_OF_DAY, Column, all_match, is_empty, matches, text
+from trajvq.data.imports.cells import DATE, DAY, EMPTY, TIME_OF_DAY, Column, all_match, cell, is_empty, matches, text
 from trajvq.data.imports.columns import NEEDED, SCORES, animal_columns, columns_named, missing_columns, plain
 from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.point_columns import PointColumns, are_corners, paired_columns
-from trajvq.data.imports.scores import are_low, no_scores, score_column, sure_rows
+from trajvq.data.imports.scores import are_low, no_scores, sure_rows
 from trajvq.data.imports.tables import Table
 from trajvq.errors import DataError
 
@@ -44,7 +43,6 @@ class Points:
         axes: N numbers by ``x``, ``y`` and perhaps ``z``.
         rows: ``(N,)`` numbers of their rows, from 1 under the header.
         label: N cells, or None.
-        score: N cells that say how sure the points are, or None.
         y_down: Whether y points down in this layout; None if it does not say.
         unlinked: Whether points without a track are usual.
         animals: The animal of each track, where tracks are parts of one.
@@ -55,7 +53,6 @@ class Points:
     axes: Mapping[str, Column]
     rows: NDArray[np.int64]
     label: Column | None = None
-    score: Column | None = None
     y_down: bool | None = None
     unlinked: bool = False
     animals: Mapping[str, str] = field(default_factory=dict)
@@ -71,20 +68,16 @@ class Points:
             axes={name: pick(column, chosen) for name, column in self.axes.items()},
             rows=self.rows[rows],
             label=None if self.label is None else pick(self.label, chosen),
-            score=None if self.score is None else pick(self.score, chosen),
         )
 
 
-def points_of(
-    table: Table, path: Path, requested: Mapping[str, str], ledger: Ledger, min_score: float | None = None
-) -> Points:
+def points_of(table: Table, requested: Mapping[str, str], ledger: Ledger, min_score: float | None = None) -> Points:
     """Detect the layout of a table and return its points.
 
     Args:
         table: The table.
-        path: Its file, for messages.
         requested: Names of columns by role, see `trajvq.data.imports.columns.columns_named`.
-        ledger: Takes what was detected and left out.
+        ledger: Of its file; takes what was detected and left out.
         min_score: Least score of a point; by default 0.6 for DeepLabCut, else none.
 
     Raises:
@@ -92,7 +85,7 @@ def points_of(
     """
     detected = dict(requested) in ({}, {"label": ""})
     if detected and table.header and table.names[0].lower() in DLC_HEADER:
-        return _deeplabcut(table, path, ledger, min_score)
+        return _deeplabcut(table, ledger, min_score)
     mot = mot_table(table, not requested, ledger) if detected else None
     table = mot or table
     box = box_columns(table.names, requested)
@@ -100,16 +93,16 @@ def points_of(
         names = ", ".join(table.names[number] for number in box)
         ledger.note(f"boxes: {names}; x and y are their centers, y points down")
     table = with_centers(table, box) if box else table
-    chosen = columns_named(table.names, requested, path, table.header)
+    chosen = columns_named(table.names, requested, ledger.path, table.header)
     for number in (number for numbers_of in chosen.values() for number in numbers_of):
         if pa.types.is_nested(table.columns[number].type):
             kind = table.columns[number].type
-            raise DataError(f"{path}: column {table.names[number]!r} holds {kind}, not numbers or words")
+            raise DataError(f"{ledger.path}: column {table.names[number]!r} holds {kind}, not numbers or words")
     series = [] if "x" in chosen and "y" in chosen else paired_columns(table.names)
     if [one.name for one in series] in (["0", "1"], ["1", "2"]) and are_corners(table, series):
+        corners = ", ".join(table.names[number] for one in series for number in one.axes.values())
         raise DataError(
-            f"{path}: columns {', '.join(table.names[number] for one in series for number in one.axes.values())} look "
-            "like corners of boxes; give a table with the centers as x and y"
+            f"{ledger.path}: columns {corners} look like corners of boxes; give a table with the centers as x and y"
         )
     if series and "frame" in chosen:
         table = _without_units(table, [chosen["frame"][0], *series[0].axes.values()], ledger)
@@ -118,10 +111,10 @@ def points_of(
         frame = _frame(table, chosen, requested, ledger)
         return _melted(table, series, animal, frame, ledger, min_score)
     if any(role not in chosen and role not in requested for role in NEEDED):
-        raise missing_columns(table, chosen, requested, path)
+        raise missing_columns(table, chosen, requested, ledger.path)
     table = _without_units(table, [chosen[role][0] for role in ("frame", "x", "y")], ledger)
     points = _long(table, chosen, requested, ledger, bool(box))
-    return points if min_score is None else points.select(sure_rows(points.score, min_score, table, ledger))
+    return points if min_score is None else points.select(sure_rows(table, min_score, ledger))
 
 
 def _long(
@@ -150,14 +143,12 @@ def _long(
         ledger.note("x and y may be corners of boxes, as there are widths and heights; if so, give the centers")
     tracks = _joined(table, chosen["clip"]) if "clip" in chosen else pa.array(["all"] * len(table.rows))
     columns = {role: table.columns[numbers_of[0]] for role, numbers_of in chosen.items()}
-    score = score_column(table.names)
     return Points(
         tracks,
         _frame(table, chosen, requested, ledger),
         {axis: columns[axis] for axis in "xyz" if axis in columns},
         table.rows,
         columns["label"] if "label" in names else None,
-        None if score is None else table.columns[score],
         True if pixels else None,
         trackmate,
         _animals_of(tracks, _joined(table, animal)) if animal else {},
@@ -211,17 +202,19 @@ def _without_units(table: Table, columns: Sequence[int], ledger: Ledger) -> Tabl
     return replace(table, columns=tuple(column[count:] for column in table.columns), rows=table.rows[count:])
 
 
-def _deeplabcut(table: Table, path: Path, ledger: Ledger, min_score: float | None) -> Points:
+def _deeplabcut(table: Table, ledger: Ledger, min_score: float | None) -> Points:
     """Return the points of a table of DeepLabCut: header rows scorer, individuals (perhaps), bodyparts and coords."""
     header = {table.names[0].lower(): list(table.names)}
     count = 0
     for count in range(min(len(DLC_HEADER), len(table.rows))):
-        cells = [text(column[count : count + 1])[0].as_py() for column in table.columns]
+        cells = [cell(column, count) for column in table.columns]
         if cells[0].lower() not in DLC_HEADER:
             break
         header[cells[0].lower()] = cells
     if not {"bodyparts", "coords"} <= header.keys():
-        raise DataError(f"{path} has no rows 'bodyparts' and 'coords', as DeepLabCut writes them; export it again")
+        raise DataError(
+            f"{ledger.path} has no rows 'bodyparts' and 'coords', as DeepLabCut writes them; export it again"
+        )
     series: dict[str, PointColumns] = {}
     for number, (part, axis) in enumerate(zip(header["bodyparts"], header["coords"], strict=True)):
         animal = header["individuals"][number] if "individuals" in header else ""
@@ -231,7 +224,9 @@ def _deeplabcut(table: Table, path: Path, ledger: Ledger, min_score: float | Non
         elif number and axis.lower() in SCORES:
             series[name] = replace(series.get(name, PointColumns(name, animal=animal)), score=number)
     if not series or any(not {"x", "y"} <= one.axes.keys() for one in series.values()):
-        raise DataError(f"{path} lacks coordinates x and y of body parts, as DeepLabCut writes them; export it again")
+        raise DataError(
+            f"{ledger.path} lacks coordinates x and y of body parts, as DeepLabCut writes them; export it again"
+        )
     table = replace(table, columns=tuple(column[count:] for column in table.columns), rows=table.rows[count:])
     ledger.note(f"as DeepLabCut writes it: tracks are {', '.join(series)}; y points down")
     if min_score is None and any(one.score is not None for one in series.values()):

@@ -60,7 +60,6 @@ def cut_tracks(tracks: Sequence[Track], points: int | None, ledger: Ledger) -> t
             f"{counted(len(cut), 'track')} cut where more than {LARGEST_GAP:.0%} is missing in one place, "
             f"first {cut[0]}"
         )
-    if cut:
         ledger.leave_out("piece", f"shorter than {LEAST_POINTS} points", short)
         ledger.count("piece", between)
     if spare:

@@ -3,14 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from trajvq.data.imports.cells import UNLABELED, decimal_commas, is_empty, matches, numbers, text, times
+from trajvq.data.imports.cells import UNLABELED, cell, decimal_commas, is_empty, matches, numbers, text, times
 from trajvq.data.imports.labels import Label, parse_labels
 from trajvq.data.imports.layouts import Points, points_of
 from trajvq.data.imports.notes import NAMED, Ledger
@@ -35,7 +34,6 @@ class Track:
         label: Class id or name, or None.
         time: ``(P,)`` ascending frame numbers or times, from the earliest of the table.
         position: ``(P, 2)`` or ``(P, 3)`` coordinates.
-        split: None: splits are chosen at random.
         animal: What it is a part of, at the same time as other tracks; None for a track on its own.
     """
 
@@ -43,7 +41,6 @@ class Track:
     label: Label
     time: Floats
     position: Floats
-    split: None = None
     animal: str | None = None
 
 
@@ -95,7 +92,6 @@ class Recording:
 
 
 def read_tracks(
-    path: Path,
     ledger: Ledger,
     columns: Mapping[str, str] | None = None,
     skip_bad: bool = False,
@@ -104,8 +100,8 @@ def read_tracks(
     """Read the tracks of a table; see `trajvq.data.imports.layouts` for what it may look like.
 
     Args:
-        path: CSV or other separated text, Parquet, or an analysis file of SLEAP.
-        ledger: Takes what was detected, found and left out.
+        ledger: Of CSV or other separated text, Parquet, or an analysis file of SLEAP; takes what was detected, found
+            and left out.
         columns: Names of columns by role; see `trajvq.data.imports.columns.columns_named`.
         skip_bad: Leave out rows and tracks that cannot be used.
         min_score: Least score of a point; by default 0.6 for DeepLabCut, else none.
@@ -114,6 +110,7 @@ def read_tracks(
         DataError: If the table cannot be read, a column is missing, or, without ``skip_bad``, a row or track cannot
             be used.
     """
+    path = ledger.path
     if not path.is_file():
         raise DataError(f"{path} {'is a folder; give one table' if path.is_dir() else 'does not exist'}")
     faults = _Faults()
@@ -121,7 +118,7 @@ def read_tracks(
         if path.suffix.lower() in HDF5:
             if columns:
                 raise DataError(f"{path} has no columns with names, so --columns does not apply; leave it out")
-            points = read_sleap(path, ledger, min_score)
+            points = read_sleap(ledger, min_score)
             rows, separator = len(points.rows), ""
         else:
             table = read_table(path)
@@ -131,8 +128,8 @@ def read_tracks(
             faults.rows.update(table.bad)
             if not rows:
                 raise DataError(f"{path} holds no row")
-            points = points_of(table, path, columns or {}, ledger, min_score)
-        tracks = _tracks(points, path, separator, faults, ledger)
+            points = points_of(table, columns or {}, ledger, min_score)
+        tracks = _tracks(points, separator, faults, ledger)
     except pa.ArrowException as error:
         raise DataError(f"{path}: a column holds what is no text and no number ({first_line(error)})") from None
     if not tracks and len(faults.tracks) > 1 and set(faults.tracks.values()) == {ONE_POINT}:
@@ -149,7 +146,7 @@ def read_tracks(
     return Recording(tracks, rows, len(tracks) + len(bad_tracks), points.y_down)
 
 
-def _tracks(points: Points, path: Path, separator: str, faults: _Faults, ledger: Ledger) -> list[Track]:
+def _tracks(points: Points, separator: str, faults: _Faults, ledger: Ledger) -> list[Track]:
     """Return the tracks that can be used, in the order of their names."""
     outside = is_empty(points.clip) | matches(points.clip, NO_TRACK)
     if points.unlinked:
@@ -166,7 +163,7 @@ def _tracks(points: Points, path: Path, separator: str, faults: _Faults, ledger:
         values = {axis: numbers(column, commas) for axis, column in points.axes.items()}
     except pa.ArrowException as error:
         types = ", ".join(f"{name} {column.type}" for name, column in {"frame": points.frame, **points.axes}.items())
-        raise DataError(f"{path}: columns hold no numbers ({types}; {first_line(error)})") from None
+        raise DataError(f"{ledger.path}: columns hold no numbers ({types}; {first_line(error)})") from None
     if "z" in values and np.isnan(values["z"][0]).all() and not values["z"][1].any():
         del values["z"]
         ledger.note("column z is empty and not used")
@@ -174,10 +171,9 @@ def _tracks(points: Points, path: Path, separator: str, faults: _Faults, ledger:
     cells = {"frame": points.frame, **points.axes}
     for name, (numbers_of, bad) in {"frame": (time, no_time), **values}.items():
         if name == "frame" and no_time.all():
-            cell = text(points.frame[:1])[0].as_py()[:40]
             raise DataError(
-                f"{path}: no row has a frame that is a number, a date as 2026-03-20T10:00:00.040 or a time as "
-                f"00:00:00.040; the first has {cell!r}"
+                f"{ledger.path}: no row has a frame that is a number, a date as 2026-03-20T10:00:00.040 or a time as "
+                f"00:00:00.040; the first has {cell(points.frame, 0)[:40]!r}"
             )
         wrong = bad | ~(np.abs(numbers_of) < (np.inf if name == "frame" else MAX_COORDINATE))
         faults.add_rows(points.rows, wrong, _reason(name, cells[name]))
@@ -193,17 +189,17 @@ def _reason(name: str, column: Any) -> Callable[[int], str]:
     """Return what says why the cell of a row is no coordinate."""
 
     def reason(index: int) -> str:
-        cell = text(column[index : index + 1])[0].as_py()
-        if not cell:
+        value = cell(column, index)
+        if not value:
             return f"has an empty {name}"
         large = name != "frame" and abs(numbers(column[index : index + 1])[0][0]) >= MAX_COORDINATE
-        return f"has {name} {cell[:40]}" + (f", which is beyond {MAX_COORDINATE:g}" if large else "")
+        return f"has {name} {value[:40]}" + (f", which is beyond {MAX_COORDINATE:g}" if large else "")
 
     return reason
 
 
-def _quoting(reason: str, cell: str) -> str:
-    return reason + (f" ({cell[:40]})" if cell else "")
+def _quoting(reason: str, value: str) -> str:
+    return reason + (f" ({value[:40]})" if value else "")
 
 
 def _grouped(points: Points, time: Floats, position: Floats, faults: _Faults, ledger: Ledger) -> list[Track]:
@@ -238,8 +234,7 @@ def _grouped(points: Points, time: Floats, position: Floats, faults: _Faults, le
         if len(rows) < 2:
             faults.tracks[names[code]] = ONE_POINT
         elif len(again):
-            cell = text(points.frame[int(rows[again[0]]) : int(rows[again[0]]) + 1])[0].as_py()
-            faults.tracks[names[code]] = f"has frame {cell} twice"
+            faults.tracks[names[code]] = f"has frame {cell(points.frame, int(rows[again[0]]))} twice"
         elif own and all(label.lower() in UNLABELED for label in own):
             faults.tracks[names[code]] = _quoting("has no label", min(own))
         elif len(own) > 1:

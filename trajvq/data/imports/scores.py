@@ -1,21 +1,14 @@
 """The scores of points: where a table has them, and which are too low for a point to be used."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from trajvq.data.imports.cells import Column, Mask, decimal_commas, numbers, text
+from trajvq.data.imports.cells import Column, Mask, cell, decimal_commas, numbers
 from trajvq.data.imports.columns import SCORES, plain
 from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.tables import Table
 from trajvq.errors import DataError
-
-
-def score_column(names: Sequence[str]) -> int | None:
-    """Return the number of the column of scores in a table with one point a row, from 0; None if there is none."""
-    called = [plain(name) for name in names]
-    return next((called.index(score) for score in SCORES if score in called), None)
 
 
 def no_scores(path: Path) -> DataError:
@@ -32,25 +25,26 @@ def are_low(score: Column, min_score: float, table: Table, ledger: Ledger) -> Ma
     """
     scores, bad = numbers(score, decimal_commas([score], table.separator))
     if bad.any():
-        cell = text(score)[int(bad.argmax())].as_py()[:40]
-        raise DataError(f"{ledger.path} has the score {cell}, which is no number; fix it, or leave out --min-score")
+        value = cell(score, int(bad.argmax()))[:40]
+        raise DataError(f"{ledger.path} has the score {value}, which is no number; fix it, or leave out --min-score")
     return np.asarray(scores < min_score)
 
 
-def sure_rows(score: Column | None, min_score: float, table: Table, ledger: Ledger) -> Mask:
+def sure_rows(table: Table, min_score: float, ledger: Ledger) -> Mask:
     """Return which rows of a table with one point a row have a score that is not too low, and count the others.
 
     Args:
-        score: N scores, or None.
-        min_score: The least one.
-        table: Has the rows.
+        table: The table.
+        min_score: The least score.
         ledger: Takes the number of those left out.
 
     Raises:
         DataError: If there are no scores, or one is no number.
     """
+    called = [plain(name) for name in table.names]
+    score = next((called.index(name) for name in SCORES if name in called), None)
     if score is None:
         raise no_scores(ledger.path)
-    low = are_low(score, min_score, table, ledger)
+    low = are_low(table.columns[score], min_score, table, ledger)
     ledger.leave_out("row", f"with a score below {min_score}", int(low.sum()))
     return ~low

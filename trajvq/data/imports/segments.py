@@ -1,8 +1,7 @@
 """Choose the clips of each split: whole videos or, where there are too few, blocks of time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +17,6 @@ SEVERAL = 20  # clips from which on there are two turns at least
 MAX_CYCLES = 8
 ROUNDING = 6  # decimals of times in clips
 WHOLE = {"video": "recording", "track": "animal"}  # what a group is of
-
-
-class Source(Protocol):
-    """A video or a track."""
-
-    @property
-    def split(self) -> str | None:
-        """The split that it belongs to, or None."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +35,12 @@ class Segment:
 
 
 Segments = dict[str, list[Segment]]
+
+
+def first_of(keys: Sequence[Hashable]) -> list[int]:
+    """Return for each key the number of the first one that is equal; for None its own number."""
+    first: dict[Hashable, int] = {}
+    return [number if key is None else first.setdefault(key, number) for number, key in enumerate(keys)]
 
 
 def time_blocks(clips: int, shares: Mapping[str, float]) -> dict[str, list[tuple[int, int]]]:
@@ -80,7 +77,7 @@ def time_blocks(clips: int, shares: Mapping[str, float]) -> dict[str, list[tuple
 def segments_by_time(
     clips: Mapping[int, int],
     shares: Mapping[str, float],
-    twins: Mapping[int, int] | None = None,
+    twins: Mapping[int, int],
     spans: Mapping[int, Floats] | None = None,
 ) -> tuple[Segments, list[int]]:
     """Cut every video by time into all splits. Videos of a group have their blocks in common.
@@ -88,7 +85,7 @@ def segments_by_time(
     Args:
         clips: Number of clips by the number of the video.
         shares: Share of each split.
-        twins: For each video the first of its group; by default every video is on its own.
+        twins: For each video the first of its group.
         spans: ``(clips, 2)`` begin and end of the clips of each video, on a clock that a group has in common; by
             default clips follow one another from the same moment on. Clips off the grid of the others may reach half
             into the gap between two blocks, so that clips of different splits never overlap.
@@ -97,17 +94,18 @@ def segments_by_time(
         The segments, without empty splits, and the numbers of videos too short for every split, which have no
         segment.
     """
-    groups: dict[int, dict[int, Floats]] = {}
-    for video, count in clips.items():
-        group = groups.setdefault(video if twins is None else twins[video], {})
-        group[video] = np.arange(count)[:, None] + [0.0, 1.0] if spans is None else spans[video]
+    groups: dict[int, list[int]] = {}
+    for video in clips:
+        groups.setdefault(twins[video], []).append(video)
     segments: Segments = {split: [] for split in shares}
     short = []
     for group in groups.values():
-        if len(group) == 1:
-            group = {video: np.arange(clips[video])[:, None] + [0.0, 1.0] for video in group}
-        parts = _common_blocks(group, shares)
-        short += [] if parts else list(group)
+        times = {
+            video: spans[video] if spans and len(group) > 1 else np.arange(clips[video])[:, None] + [0.0, 1.0]
+            for video in group
+        }
+        parts = _common_blocks(times, shares)
+        short += [] if parts else group
         for split, own in parts.items():
             segments[split] += own
     return {split: parts for split, parts in segments.items() if parts}, short
@@ -135,7 +133,7 @@ def _common_blocks(spans: Mapping[int, Floats], shares: Mapping[str, float]) -> 
 
 
 def choose_segments(
-    videos: Sequence[Source],
+    splits: Sequence[str | None],
     clips: Sequence[int],
     labels: NDArray[np.int64],
     where: str,
@@ -154,7 +152,7 @@ def choose_segments(
     short for that is in ``test``.
 
     Args:
-        videos: The videos.
+        splits: For each video the split that it belongs to, or None.
         clips: Number of clips of each video, at least 1.
         labels: ``(N,)`` class ids.
         where: Source of the videos, for messages.
@@ -173,25 +171,25 @@ def choose_segments(
     Raises:
         DataError: If none is left for training, or an argument does not apply.
     """
-    twins = list(twins) or list(range(len(videos)))
-    named = any(video.split for video in videos)
+    twins = list(twins) or list(range(len(clips)))
+    named = any(splits)
     by_time = not named and val is None and test is None and len(set(twins)) < len(SHARES)
     if fold and (named or by_time):
         raise DataError(f"{where}: there is no fold {fold}, since {noun}s are not split at random; leave out --fold")
     if named:
-        return _by_folder(videos, clips, labels, where, {"val": val, "test": test}, seed, twins)
+        return _by_folder(splits, clips, labels, where, {"val": val, "test": test}, seed, twins)
     if by_time:
         return _by_time(clips, noun, twins, spans)
-    sizes = split_sizes(len(videos), val, test, where)
-    splits = split_by_class(labels, sizes, seed, fold, twins)
+    sizes = split_sizes(len(clips), val, test, where)
+    chosen = split_by_class(labels, sizes, seed, fold, twins)
     notes = _group_notes(twins, noun)
-    empty = [split for split, size in sizes.items() if size and split not in splits]
+    empty = [split for split, size in sizes.items() if size and split not in chosen]
     if empty:
         notes.append(
             f"{counted(len(set(twins)), WHOLE[noun])} for three splits leave none for {' and '.join(empty)}; "
             "leave out --val and --test to cut by time"
         )
-    return {split: _whole(rows.tolist(), clips) for split, rows in splits.items()}, notes
+    return {split: _whole(rows.tolist(), clips) for split, rows in chosen.items()}, notes
 
 
 def _group_notes(twins: Sequence[int], noun: str) -> list[str]:
@@ -209,9 +207,7 @@ def _by_time(
     clips: Sequence[int], noun: str, twins: Sequence[int], spans: Sequence[Floats]
 ) -> tuple[Segments, list[str]]:
     notes = []
-    segments, short = segments_by_time(
-        dict(enumerate(clips)), SHARES, dict(enumerate(twins)), dict(enumerate(spans)) if len(spans) else None
-    )
+    segments, short = segments_by_time(dict(enumerate(clips)), SHARES, dict(enumerate(twins)), dict(enumerate(spans)))
     if segments:
         used = sum(part.stop - part.start for parts in segments.values() for part in parts)
         cut = [video for video in range(len(clips)) if video not in short]
@@ -236,7 +232,7 @@ def _by_time(
 
 
 def _by_folder(
-    videos: Sequence[Source],
+    splits: Sequence[str | None],
     clips: Sequence[int],
     labels: NDArray[np.int64],
     where: str,
@@ -245,7 +241,7 @@ def _by_folder(
     twins: Sequence[int],
 ) -> tuple[Segments, list[str]]:
     """Return the splits of the folders. ``train`` gives some videos to a split that has no folder."""
-    members = {split: [k for k, video in enumerate(videos) if video.split == split] for split in SHARES}
+    members = {split: [k for k, own in enumerate(splits) if own == split] for split in SHARES}
     for split, number in requested.items():
         if members[split] and number is not None:
             raise DataError(f"{where} has a folder {split}, so --{split} {number} does not apply; leave it out")
@@ -257,8 +253,8 @@ def _by_folder(
         if not members[split] and number != 0
     }
     folders: dict[int, set[str | None]] = {}
-    for video, group in zip(videos, twins, strict=True):
-        folders.setdefault(group, set()).add(video.split)
+    for own, group in zip(splits, twins, strict=True):
+        folders.setdefault(group, set()).add(own)
     apart = sum(len(folders[group]) > 1 for group in twins)
     leak = [f"{counted(apart, 'video')} with the pixels or the recording of one in another split's folder"] * (
         apart > 0

@@ -1,7 +1,6 @@
 """Read an analysis file of SLEAP (HDF5): the tracks of all body parts."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -16,18 +15,18 @@ from trajvq.errors import DataError, first_line
 AXES = ("track", "xy", "node", "frame")  # of tracks, where they have no attribute `dims`
 
 
-def read_sleap(path: Path, ledger: Ledger, min_score: float | None = None) -> Points:
+def read_sleap(ledger: Ledger, min_score: float | None = None) -> Points:
     """Return the points of an analysis file: each body part of each animal is a track.
 
     Args:
-        path: HDF5 with ``tracks`` of shape ``(animals, axes, parts, frames)``, or as the attribute ``dims``
-            of sleap-io says, ``node_names`` and ``track_names``.
-        ledger: Takes what was found and left out.
+        ledger: Of HDF5 with ``tracks`` of shape ``(animals, axes, parts, frames)``, or as the attribute ``dims`` of
+            sleap-io says, ``node_names`` and ``track_names``; takes what was found and left out.
         min_score: Least score of a point.
 
     Raises:
         DataError: If the file is damaged or of another kind, or there is a least score and no score.
     """
+    path = ledger.path
     try:
         with h5py.File(path, "r") as file:
             if "tracks" not in file or "node_names" not in file:

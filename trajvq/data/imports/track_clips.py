@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from trajvq.data.storage.shards import Columns
 from trajvq.data.synthetic.camera import View, look_along
 from trajvq.data.synthetic.motion import unit_vector
-from trajvq.data.synthetic.paths import UNIFORMS, hls_to_rgb
+from trajvq.data.synthetic.paths import UNIFORMS, colors_of
 from trajvq.data.synthetic.presets import Preset
 from trajvq.data.synthetic.random import uniforms
-from trajvq.data.synthetic.ranges import APPEARANCE, sample_appearance
+from trajvq.data.synthetic.ranges import sample_appearance
 from trajvq.data.synthetic.scene import render_blocks
 from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import Size, height_and_width
@@ -81,11 +81,8 @@ def _view(position: Floats, radius: Floats, size: Size, span: float, flat: bool,
 def _sample_radius_and_color(preset: Preset, seed: int, name: str, count: int, side: int) -> tuple[Floats, Bytes]:
     """Return ``(N,)`` radii in pixels, for a shorter ``side``, and ``(N, 3)`` RGB in a preset's training ranges."""
     numbers = uniforms(seed, f"tracks/{name}", 0, count, UNIFORMS)
-    appearance = sample_appearance(
-        preset.regions["train"], numbers[:, 0], {name: numbers[:, 1 + k] for k, name in enumerate(APPEARANCE)}
-    )
-    color = hls_to_rgb(appearance["hue"], appearance["lightness"], appearance["saturation"])
-    return appearance["size"] * side, color
+    appearance = sample_appearance(preset.regions["train"], numbers)
+    return appearance["size"] * side, colors_of(appearance)
 
 
 def render_tracks(columns: Columns, preset: Preset, seed: int, split: str, size: Size) -> Iterator[dict[str, Any]]:

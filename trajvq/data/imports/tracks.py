@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from trajvq.data.imports.labels import class_ids
 from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.placement import JUMP, are_flat, at_rest, count_jumps, origins_of
-from trajvq.data.imports.plurals import counted
-from trajvq.data.imports.segments import Segments, choose_segments
+from trajvq.data.imports.plurals import counted, listed
+from trajvq.data.imports.segments import Segments, choose_segments, first_of
 from trajvq.data.imports.track_clips import SPAN, render_tracks, resample, track_columns
 from trajvq.data.storage.manifest import Manifest
 from trajvq.data.storage.splits import new_dataset, write_split
@@ -80,13 +80,14 @@ def import_tracks(
     _check(span, frames, size, points)
     chosen = preset_named(preset)
     ledger = Ledger(path)
-    recording = _read(path, ledger, columns, skip_bad, min_score)
+    recording = _read(ledger, columns, skip_bad, min_score)
     tracks, pieces = _pieces(recording, points, frames, ledger, val is None and test is None)
     ids, names = class_ids([track.label for track in tracks], str(path), classes)
     counts = [len(parts) for parts in pieces]
     spans = [np.array([_span(piece) for piece in parts]) for parts in pieces]
+    twins = first_of([track.animal for track in tracks])
     segments, notes = choose_segments(
-        tracks, counts, ids, str(path), val, test, seed, fold, _twins(tracks), "track", spans
+        [None] * len(tracks), counts, ids, str(path), val, test, seed, fold, twins, "track", spans
     )
     position = np.stack([resample(piece.time, piece.position, frames) for piece in chain.from_iterable(pieces)])
     resting = at_rest(position)
@@ -130,23 +131,20 @@ def _description(pieces: Sequence[Sequence["Track"]], names: Sequence[str], flat
     lengths = [len(piece.time) for piece in chain.from_iterable(pieces)]
     lengths_in_words = f"{min(lengths)} to {max(lengths)}" if min(lengths) < max(lengths) else f"{lengths[0]}"
     height, width = height_and_width(size)
-    more = ", ..." if len(names) > NAMED_CLASSES else ""
-    classes = f"{len(names)} ({', '.join(names[:NAMED_CLASSES])}{more})" if names else "none"
+    classes = f"{len(names)} ({listed(names, NAMED_CLASSES)})" if names else "none"
     return (
         f"{counted(len(lengths), 'clip')} of {lengths_in_words} points in {'2-D' if flat else '3-D'}; "
         f"classes: {classes}; clips of {frames} frames, {width}x{height}"
     )
 
 
-def _read(
-    path: Path, ledger: Ledger, columns: Mapping[str, str] | None, skip_bad: bool, min_score: float | None
-) -> "Recording":
+def _read(ledger: Ledger, columns: Mapping[str, str] | None, skip_bad: bool, min_score: float | None) -> "Recording":
     """Read the tracks of a table."""
     if find_spec("pyarrow") is None:
         raise DataError("tracks need pyarrow; install it with `pip install 'trajvq[import]'`")
     from trajvq.data.imports.points import read_tracks
 
-    return read_tracks(path, ledger, columns, skip_bad, min_score)
+    return read_tracks(ledger, columns, skip_bad, min_score)
 
 
 def _pieces(
@@ -160,7 +158,7 @@ def _pieces(
     from trajvq.data.imports.pieces import LEAST_POINTS, cut_tracks
 
     longest = max(len(track.time) for track in recording.tracks)
-    groups = len(set(_twins(recording.tracks)))
+    groups = len(set(first_of([track.animal for track in recording.tracks])))
     if points is None and free and groups < FEW_TRACKS and longest >= LONG_TRACK * LEAST_POINTS:
         points = min(longest // LONG_TRACK, frames)
         of_groups = f" of {counted(groups, 'animal')}" if groups < len(recording.tracks) else ""
@@ -172,15 +170,6 @@ def _pieces(
     if not tracks:
         raise DataError(f"{ledger.path}: no track has enough points in a row; give fewer --points, or fill the gaps")
     return tracks, pieces
-
-
-def _twins(tracks: Sequence["Track"]) -> list[int]:
-    """Return for each track the number of the first one of the same animal; of a track on its own, its number."""
-    first: dict[str, int] = {}
-    return [
-        number if track.animal is None else first.setdefault(track.animal, number)
-        for number, track in enumerate(tracks)
-    ]
 
 
 def _span(piece: "Track") -> tuple[float, float]:

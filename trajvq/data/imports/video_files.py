@@ -26,7 +26,7 @@ SQUARE, FLATTEST = 0.01, 4  # relative difference of a pixel's sides that counts
 
 
 def video_file(
-    source: Path | io.BytesIO,
+    path: Path,
     name: str,
     levels: Levels,
     label: Label = None,
@@ -34,10 +34,10 @@ def video_file(
     group: str | None = None,
     rate: float | None = None,
 ) -> Video:
-    """Return the video of a file, or of the bytes of one.
+    """Return the video of a file.
 
     Args:
-        source: Path or content of the file.
+        path: The file.
         name: Name for messages.
         levels: Of the collection.
         label: Class name, or None.
@@ -46,7 +46,7 @@ def video_file(
         rate: Frames per second to take; None for all frames.
     """
     playback = Playback()
-    stored = partial(decode, source, name, playback, rate)
+    stored = partial(decode, path, name, playback, rate)
     return Video(name, label, stored, levels, split=split, playback=playback, group=group)
 
 
@@ -103,8 +103,6 @@ def _decode(source: Path | io.BytesIO, where: str, playback: Playback) -> Iterat
         import av
     except ImportError:
         raise DataError("video files need PyAV; install it with `pip install 'trajvq[import]'`") from None
-    if isinstance(source, io.BytesIO):
-        source.seek(0)
     try:
         with av.open(str(source) if isinstance(source, Path) else source, mode="r") as container:
             if not container.streams.video:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from trajvq.data.imports.collection import Video
 from trajvq.data.imports.framing import Framing
 from trajvq.data.imports.notes import Ledger
-from trajvq.data.imports.plurals import counted
+from trajvq.data.imports.plurals import counted, listed
 from trajvq.data.imports.survey import NAMED, Film, Survey
 
 SAME_RATE = 0.01  # relative difference of frame rates that counts as none
@@ -24,7 +24,7 @@ def size_notes(sizes: Sequence[tuple[int, int]], common_size: tuple[int, int], f
         yield f"frames are {done}"
     others = sorted({size for size in sizes if size != common_size})
     if others:
-        named = ", ".join(f"{columns}x{rows}" for rows, columns in others[:3]) + (", ..." if len(others) > 3 else "")
+        named = listed([f"{columns}x{rows}" for rows, columns in others], 3)
         height, width = common_size
         count = sum(size != common_size for size in sizes)
         yield f"{counted(count, 'video')} of another size than {width}x{height}, treated alike: {named}"
@@ -82,7 +82,7 @@ def note_omissions(ledger: Ledger, survey: Survey, films: Sequence[Film], length
     short = [video.name for video, film in zip(survey.videos, films, strict=True) if film.frames < length]
     ledger.count("video", survey.total, {"unreadable": len(survey.bad), f"with fewer than {length} frames": len(short)})
     if survey.bad:
-        names = ", ".join(name for name, _ in survey.bad[:NAMED]) + (", ..." if len(survey.bad) > NAMED else "")
+        names = listed([name for name, _ in survey.bad], NAMED)
         count, reason = counted(len(survey.bad), "unreadable video"), f"the first, because {survey.bad[0][1]}"
         ledger.note(f"{count} left out: {names}; {reason}")
     if short:

@@ -15,7 +15,7 @@ from trajvq.data.imports.labels import class_ids
 from trajvq.data.imports.notes import Ledger
 from trajvq.data.imports.plurals import counted
 from trajvq.data.imports.readers import read_collection
-from trajvq.data.imports.segments import Segment, choose_segments
+from trajvq.data.imports.segments import Segment, choose_segments, first_of
 from trajvq.data.imports.survey import Film, FilmReader, Survey, first_size, observe_levels
 from trajvq.data.imports.video_notes import note_omissions, playback_notes, size_notes
 from trajvq.data.storage.manifest import Manifest
@@ -99,8 +99,9 @@ def import_videos(
     videos, used_films = [survey.videos[k] for k in used], [films[k] for k in used]
     ids, names = class_ids([video.label for video in videos], str(path), classes)
     clips = [film.frames // length for film in used_films]
-    twins = _twins(videos, used_films)
-    segments, split_notes = choose_segments(videos, clips, ids, str(path), val, test, seed, fold, twins)
+    recordings = [video.group or (film.frames, film.crc) for video, film in zip(videos, used_films, strict=True)]
+    twins, splits = first_of(recordings), [video.split for video in videos]
+    segments, split_notes = choose_segments(splits, clips, ids, str(path), val, test, seed, fold, twins)
     backgrounds = ClipBackgrounds([video.name for video in videos], used_films, reader.common_background())
 
     print(
@@ -182,15 +183,6 @@ def _all_too_short(source: Collection, videos: Sequence[Video], films: Sequence[
     remedy = f"give --frames {most} or fewer" if most >= LEAST_FRAMES else f"a clip needs at least {LEAST_FRAMES}"
     words = f"{where}: no video has {length} frames; the longest, {videos[longest].name}, has {most}; {remedy}"
     return "; ".join((words, *source.notes))
-
-
-def _twins(videos: Sequence[Video], films: Sequence[Film]) -> list[int]:
-    """Return for each video the number of the first one of the same group or with the same pixels."""
-    first: dict[object, int] = {}
-    return [
-        first.setdefault(video.group or (film.frames, film.crc), number)
-        for number, (video, film) in enumerate(zip(videos, films, strict=True))
-    ]
 
 
 def _framing(common_size: tuple[int, int], size: Size | None, crop: Box | None, tile: bool) -> Framing:

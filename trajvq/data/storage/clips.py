@@ -176,9 +176,6 @@ class _Batches(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.source)
 
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        return self.source.batch([index])
-
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
         return self.source.batch(indices)
 

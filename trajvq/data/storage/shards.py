@@ -4,7 +4,6 @@ N clips, T frames, K objects, 3 colors, H rows, W columns. `SCHEMA` lists the co
 required. A clip with fewer than K objects has NaN, False, 0 or an empty text for those it lacks.
 """
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from trajvq.data.storage.chunks import LEVEL, write_chunk
 from trajvq.data.storage.manifest import Manifest
 from trajvq.errors import DataError, first_line
+from trajvq.io.files import file_sha256, whole_file
 
 SHARD = 1000  # clips per shard
 TEXT = 320  # bytes of an equation or description
@@ -126,25 +126,18 @@ def write_shard(path: Path, columns: Columns, blocks: Iterable[Columns] | None =
     if blocks is None:
         blocks = [{name: array for name, array in columns.items() if _is_large(name, array)}]
         columns = {name: array for name, array in columns.items() if name not in blocks[0]}
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with h5py.File(partial, "w", libver="latest") as file:
+    try:  # not with `trajvq.io.hdf5.HDF5Output`, which would change the bytes, and with them the hash of every dataset
+        with whole_file(path) as partial, h5py.File(partial, "w", libver="latest") as file:
             columns = {**columns, **_write_blocks(file, count, blocks)}
             check_columns(columns, count, {"T": file["video"].shape[1]})
             for name, array in columns.items():
                 file.create_dataset(name, data=array, chunks=(count, *array.shape[1:]), **FILTER)
-        with partial.open("rb+") as raw:
-            digest = hashlib.file_digest(raw, "sha256").hexdigest()
-            os.fsync(raw.fileno())
-        partial.replace(path)
     except (OSError, RuntimeError) as error:  # HDF5's messages are long, and it raises again when it closes the file
         code = getattr(error, "errno", None) or getattr(error.__context__, "errno", None)
         if code is None:
             raise
         raise OSError(code, os.strerror(code)) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return {"file": path.name, "clips": count, "bytes": path.stat().st_size, "sha256": digest}
+    return {"file": path.name, "clips": count, "bytes": path.stat().st_size, "sha256": file_sha256(path)}
 
 
 def _is_large(name: str, array: NDArray[Any]) -> bool:

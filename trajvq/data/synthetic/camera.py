@@ -12,6 +12,7 @@ from trajvq.data.synthetic.motion import TURN, perpendicular
 from trajvq.io.arrays import Floats
 
 UNIT = 1024  # positions and radii are multiples of 1/UNIT px, so that rendering is exact
+DISTANCE = 5.0  # of a camera from the center of a path, in radii of the path, where it is not sampled
 EDGE = 0.5  # an anti-aliased edge extends half a pixel beyond the radius
 
 COLUMNS = [
@@ -145,13 +146,7 @@ def frame(position: Floats, best_view: Floats, appearance: Mapping[str, Floats],
 
 
 def look_along(
-    position: Floats,
-    toward: Floats,
-    up: Floats,
-    radius: Floats,
-    extent: Floats,
-    size: tuple[int, int],
-    distance: float = 5.0,
+    position: Floats, toward: Floats, up: Floats, radius: Floats, extent: Floats, size: tuple[int, int]
 ) -> View:
     """Place a camera on one side of each path so that the path is centered and has the requested extent.
 
@@ -162,7 +157,6 @@ def look_along(
         radius: ``(N,)`` mean apparent radii in pixels.
         extent: ``(N,)`` largest distance of a path from the center of the picture along x or y, in pixels.
         size: Width and height of the picture in pixels.
-        distance: Distance of the camera, in radii of the path.
     """
     center = (position.max(axis=1) + position.min(axis=1)) / 2
     path_radius = np.linalg.norm(position - center[:, None], axis=-1).max(axis=1, keepdims=True)
@@ -170,7 +164,7 @@ def look_along(
     right = np.cross(up, toward)
     right /= np.linalg.norm(right, axis=-1, keepdims=True)
     axes = np.concatenate([right, np.cross(right, toward), -toward], axis=-1)
-    eye = center + distance * path_radius * toward
+    eye = center + DISTANCE * path_radius * toward
     zeros = np.zeros((len(eye), 2))
     camera = np.concatenate([eye, np.broadcast_to(axes, (len(eye), 9)), np.ones((len(eye), 1)), zeros], axis=-1)
     flat, depth = project(position, camera)

@@ -5,15 +5,11 @@ A single process generates and writes each shard, so shards do not depend on the
 """
 
 import json
-import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from rich.progress import BarColumn, Progress, TextColumn
 
 from trajvq.data.storage.manifest import MANIFEST, PROGRESS, Manifest, read_manifest, write_json
 from trajvq.data.synthetic.plan import Plan, Shard, import_plugins, make_plan
@@ -21,6 +17,7 @@ from trajvq.data.synthetic.workers import interruptible, make_all
 from trajvq.errors import DataError
 from trajvq.io.files import file_sha256
 from trajvq.io.locks import locked
+from trajvq.io.progress import progress
 from trajvq.io.video import Size
 
 LOCK = ".lock"
@@ -42,7 +39,6 @@ def generate(
     workers: int = 1,
     force: bool = False,
     plugins: Sequence[str] = (),
-    progress: bool = True,
 ) -> Manifest:
     """Generate a dataset folder, or continue an interrupted one.
 
@@ -56,7 +52,6 @@ def generate(
         workers: Number of processes; 1 generates in this process. The dataset does not depend on it.
         force: Start over, and remove the dataset or the finished shards of another plan in the folder.
         plugins: Modules to import first, which register families, styles or presets.
-        progress: Show a progress bar if there is a terminal.
 
     Returns:
         The manifest.
@@ -73,28 +68,22 @@ def generate(
     with _claimed(out, plan, force) as finished:
         if (out / MANIFEST).exists():
             return read_manifest(out)
-        report = _Report(out, plan, finished)
-        with Progress(
-            BarColumn(),
-            TextColumn("{task.description}"),
-            transient=True,
-            disable=not (progress and sys.stdout.isatty()),
-        ) as bar:
-            task = bar.add_task(report.line(), total=report.total, completed=report.clips)
-            remaining = [shard for shard in plan.shards() if shard.file not in finished]
-            with interruptible() as check:
+        _write_progress(out, plan, finished)
+        remaining = [shard for shard in plan.shards() if shard.file not in finished]
+        total, done = sum(plan.clips.values()), _clips(finished)
+        with progress("generating", total, done) as advance, interruptible() as check:
 
-                def add(shard: Shard, entry: dict[str, Any]) -> None:
-                    report.add(shard, entry)
-                    bar.update(task, completed=report.clips, description=report.line())
-                    check()
+            def add(shard: Shard, entry: dict[str, Any]) -> None:
+                finished[shard.file] = entry
+                _write_progress(out, plan, finished)
+                advance(entry["clips"])
+                check()
 
-                make_all(out, plan, remaining, min(workers, len(remaining)), add)
+            make_all(out, plan, remaining, min(workers, len(remaining)), add)
         manifest = plan.manifest()
         for shard in plan.shards():
             manifest.splits.setdefault(shard.split, []).append(finished[shard.file])
         manifest.write(out)
-        report.write()
     return manifest
 
 
@@ -189,36 +178,13 @@ def _finished(out: Path, plan: Plan) -> dict[str, dict[str, Any]]:
     return finished
 
 
-class _Report:
-    """The progress of a generation: a line for the progress bar, and ``progress.json`` with the finished shards."""
+def _clips(finished: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return the number of clips in finished shards."""
+    return sum(entry["clips"] for entry in finished.values())
 
-    def __init__(self, out: Path, plan: Plan, finished: dict[str, dict[str, Any]]) -> None:
-        self.out, self.plan, self.finished = out, plan, finished
-        self.total = sum(plan.clips.values())
-        self.clips_before, self.start = self.clips, time.monotonic()
-        if not (out / MANIFEST).exists():
-            self.write()
 
-    @property
-    def clips(self) -> int:
-        """Number of clips in finished shards."""
-        return sum(entry["clips"] for entry in self.finished.values())
-
-    def add(self, shard: Shard, entry: dict[str, Any]) -> None:
-        """Record a finished shard."""
-        self.finished[shard.file] = entry
-        self.write()
-
-    def line(self) -> str:
-        """Return the progress, the speed and the remaining time in one line."""
-        seconds, clips = time.monotonic() - self.start, self.clips
-        rate = (clips - self.clips_before) / seconds if clips > self.clips_before else 0.0
-        text = f"{clips:,} of {self.total:,} clips"
-        if clips == self.total:
-            return f"{text}, finished"
-        return f"{text}, {rate:,.0f} clips/s, {(self.total - clips) / rate:,.0f} s left" if rate else text
-
-    def write(self) -> None:
-        """Write ``progress.json`` atomically."""
-        content = {"line": self.line(), "finished": self.clips, "clips": self.total}
-        write_json(self.out / PROGRESS, {**content, "plan": self.plan.as_json(), "shards": self.finished})
+def _write_progress(out: Path, plan: Plan, finished: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write ``progress.json`` atomically."""
+    clips, total = _clips(finished), sum(plan.clips.values())
+    content = {"line": f"{clips:,} of {total:,} clips", "finished": clips, "clips": total}
+    write_json(out / PROGRESS, {**content, "plan": plan.as_json(), "shards": finished})

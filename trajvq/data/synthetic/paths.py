@@ -3,7 +3,7 @@
 M paths, T frames, P parameters.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,8 +19,9 @@ from trajvq.io.arrays import Bytes, Floats
 UNIFORMS = 32  # uniform numbers per path: 1 for the region, then those of APPEARANCE, then those of the family
 
 
-def hls_to_rgb(hue: Floats, lightness: Floats, saturation: Floats) -> Bytes:
-    """Convert ``(N,)`` colors in [0, 1] to ``(N, 3)`` RGB bytes."""
+def colors_of(appearance: Mapping[str, Floats]) -> Bytes:
+    """Convert ``(N,)`` hues, lightness and saturations in [0, 1] to ``(N, 3)`` RGB bytes."""
+    hue, lightness, saturation = (appearance[name] for name in ("hue", "lightness", "saturation"))
     offset = (np.array([0.0, 8.0, 4.0]) + 12 * hue[:, None]) % 12
     chroma = saturation * np.minimum(lightness, 1 - lightness)
     wave = np.clip(np.minimum(offset - 3, 9 - offset), -1, 1)
@@ -53,7 +54,7 @@ class Paths:
     @property
     def color(self) -> Bytes:
         """``(M, 3)`` RGB."""
-        return hls_to_rgb(*(self.appearance[name] for name in ("hue", "lightness", "saturation")))
+        return colors_of(self.appearance)
 
     def each(self) -> Iterator[tuple[NDArray[np.int64], Motion, Floats]]:
         """Yield for every family the rows of its paths, the family, and their parameters without padding."""
@@ -107,9 +108,7 @@ def sample_paths(preset: Preset, split: str, label: NDArray[np.int64], numbers: 
         label: ``(M,)`` numbers of the families.
         numbers: ``(M, UNIFORMS)`` uniform numbers in [0, 1).
     """
-    appearance = sample_appearance(
-        preset.regions[split], numbers[:, 0], {name: numbers[:, 1 + k] for k, name in enumerate(APPEARANCE)}
-    )
+    appearance = sample_appearance(preset.regions[split], numbers)
     params = np.full((len(label), max(len(motion.parameters()) for motion in FAMILIES)), np.nan)
     for number, motion in enumerate(FAMILIES):
         rows = np.flatnonzero(label == number)

@@ -33,7 +33,8 @@ class Range:
 
 
 # How the object and its path appear in the picture: the widest ranges of all presets. The parameters of the motion
-# itself have their own ranges in each motion family.
+# itself have their own ranges in each motion family. A frame width is the shorter side of the picture, see
+# `trajvq.data.synthetic.camera.frame`; the words stay as they are, since the hashes of manifests cover them.
 APPEARANCE: dict[str, Range] = {
     "size": Range(0.017, 0.125, "mean apparent radius, in frame widths"),
     "speed": Range(0.16, 0.84, "apparent length of the path, in frame widths"),
@@ -123,26 +124,26 @@ def _length(parts: Sequence[Interval]) -> float:
     return sum(high - low for low, high in parts)
 
 
-def sample_appearance(regions: Sequence[Region], choose: Floats, uniform: Mapping[str, Floats]) -> dict[str, Floats]:
+def sample_appearance(regions: Sequence[Region], numbers: Floats) -> dict[str, Floats]:
     """Sample the appearance of N clips uniformly from a union of disjoint regions.
 
     Args:
         regions: Regions of one split.
-        choose: ``(N,)`` uniform numbers in [0, 1) that choose a region for each clip, in proportion to volume.
-        uniform: ``(N,)`` uniform numbers in [0, 1) for every name in `APPEARANCE`.
+        numbers: ``(N, 1 + len(APPEARANCE))`` or more uniform numbers in [0, 1). The first chooses the region of a clip,
+            in proportion to volume; one for each name in `APPEARANCE` follows.
 
     Returns:
         ``(N,)`` values for every name in `APPEARANCE`.
     """
     volumes = np.array([prod(_length(intervals(region, name)) for name in APPEARANCE) for region in regions])
-    chosen = np.searchsorted(np.cumsum(volumes / volumes.sum()), choose, side="right").clip(max=len(regions) - 1)
-    appearance = {name: np.empty(len(choose)) for name in APPEARANCE}
+    chosen = np.searchsorted(np.cumsum(volumes / volumes.sum()), numbers[:, 0], side="right").clip(max=len(regions) - 1)
+    appearance = {name: np.empty(len(numbers)) for name in APPEARANCE}
     for number, region in enumerate(regions):
         rows = np.flatnonzero(chosen == number)
-        for name in APPEARANCE:
+        for column, name in enumerate(APPEARANCE, 1):
             parts = np.array(intervals(region, name))
             ends = np.cumsum(parts[:, 1] - parts[:, 0])
-            offset = uniform[name][rows] * ends[-1]
+            offset = numbers[rows, column] * ends[-1]
             part = np.searchsorted(ends, offset, side="right").clip(max=len(parts) - 1)
             appearance[name][rows] = parts[part, 1] - (ends[part] - offset)
     return appearance
