@@ -17,7 +17,7 @@ def steps(network: CausalTokenizer, cuda_graphs: bool) -> list[float]:
     """Return the losses of some steps on batches of two shapes."""
     module = Reconstruct(network, BalancedLoss(), 100, matrix_learning_rate=0.04, cuda_graphs=cuda_graphs).cuda()
     optimizer, losses = module.configure_optimizers()["optimizer"], []
-    measure = module.recorded if module.records else module.training_loss[0]
+    measure = module.recorded if module.records else module.recorded.module
     generator = torch.Generator().manual_seed(0)
     for frames in (8, 16, 8, 8, 16, 8):
         video = torch.rand(4, 3, frames, 32, 32, generator=generator).cuda()

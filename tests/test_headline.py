@@ -45,12 +45,13 @@ def test_every_row_and_remark_is_shown(tables: ModuleType) -> None:
     assert "Measured at abc on a machine (2026-01-02)." in text
 
 
-def test_a_readme_without_markers_is_left_alone(tables: ModuleType, tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text("before\n<!-- headline -->\nold\n<!-- end of headline -->\nafter\n")
-    tables.replace_table(readme, ["new"])
-    assert readme.read_text() == "before\n<!-- headline -->\n\nnew\n\n<!-- end of headline -->\nafter\n"
+def test_a_readme_without_markers_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    replace_between, readme = load("experiment.py", monkeypatch).replace_between, tmp_path / "README.md"
+    readme.write_text("before\n<!-- a -->\nold\n<!-- b -->\nafter\n")
+    for lines, content in ((["new"], "new\n\n"), ([], ""), (["1", "", "2", ""], "1\n\n2\n\n")):
+        replace_between(readme, "<!-- a -->", "<!-- b -->", lines)
+        assert readme.read_text() == f"before\n<!-- a -->\n\n{content}<!-- b -->\nafter\n"
     readme.write_text("nothing\n")
-    with pytest.raises(ValueError, match="has no <!-- headline"):
-        tables.replace_table(readme, ["new"])
+    with pytest.raises(ValueError, match="has no <!-- a"):
+        replace_between(readme, "<!-- a -->", "<!-- b -->", ["new"])
     assert readme.read_text() == "nothing\n"

@@ -12,8 +12,6 @@ into the README beside this file.
 import argparse
 import json
 import os
-import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,9 @@ from trajvq.data.synthetic.ranges import Band
 from trajvq.metrics.figures import heading_of, lookup
 from trajvq.metrics.scoreboard import value_of
 from trajvq.runs.provenance import PROVENANCE
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from experiment import replace_between, trajvq
 
 HERE = Path(__file__).parent
 CELLS, README = HERE / "cells", HERE / "README.md"
@@ -54,16 +55,10 @@ def train(radius: float, loss: str, seed: int, steps: int, root: Path) -> Cell:
     common = ["--config", "recon", f"--run_root={root}", f"--run={name}", f"--data.path={data}", *WHOLE_CLIPS]
     common += [f"--model.loss={loss}", f"--seed_everything={seed}", f"--data.seed={seed}"]
     common += [f"--trainer.max_steps={steps}", f"--trainer.val_check_interval={max(steps // 4, 1)}"]
-    with (root / f"{name}.log").open("a") as log:
-        for command in (["fit", *common, "--collapse.on_collapse=warn"], ["test", *common]):
-            if command[0] == "fit" and (run / "complete.json").exists():
-                continue
-            print("$ trajvq", *command, flush=True)
-            done = subprocess.run([sys.executable, "-m", "trajvq", *command], check=False, stdout=log, stderr=log)
-            if done.returncode:
-                raise SystemExit(
-                    f"trajvq {command[0]} ended with exit code {done.returncode}; see the end of {log.name}"
-                )
+    log = root / f"{name}.log"
+    if not (run / "complete.json").exists():
+        trajvq("fit", *common, "--collapse.on_collapse=warn", log=log)
+    trajvq("test", *common, log=log)
     rows = json.loads((run / "scoreboards/test.json").read_text())["rows"]
     command = json.loads((run / PROVENANCE).read_text())["commands"][-1]
     kept = {
@@ -111,9 +106,7 @@ def main() -> None:
                     path.write_text(json.dumps(train(radius, loss, seed, args.steps, args.out), indent=1) + "\n")
     cells = [json.loads(path.read_text()) for path in CELLS.glob("*.json")]
     cells.sort(key=lambda cell: (cell["radius"], LOSSES.index(cell["loss"]), cell["steps"], cell["seed"]))
-    content = "\n".join([BEGIN, "", *table(cells), "", END]) if cells else f"{BEGIN}\n\n{END}"
-    text = README.read_text()
-    README.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: content, text, flags=re.DOTALL))
+    replace_between(README, BEGIN, END, table(cells) if cells else [])
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from trajvq.losses import BalancedLoss
 from trajvq.metrics.forecast.errors import forecast_figures
 from trajvq.metrics.forecast.predictions import compare_frames
 from trajvq.metrics.reconstruction.truth import background_of, truth_of
-from trajvq.optim.schedule import adamw
+from trajvq.optim.adamw import AdamW
 
 BATCH, EVAL_BATCH = 16, 50
 
@@ -113,7 +113,7 @@ def main() -> None:
     network = PixelForecaster(args.context, train.shape[0] - args.context)
     print(f"{sum(p.numel() for p in network.parameters()):,} weights", flush=True)
     loss_of, augment = BalancedLoss(), ClipSymmetries(["columns", "rows", "transpose", "reverse", "colors"], shift=2)
-    optimizer = adamw(network.parameters(), 2e-3, 1, args.steps, (0.9, 0.99), 0.01)["optimizer"]
+    optimizer = AdamW(network.parameters(), 2e-3, (0.9, 0.99), 0.01)
     start, step, next_report = time.process_time(), 0, 60.0
     for rows in TrainingOrder(len(train), Batching(1, BATCH), args.steps, seed=args.seed):
         progress = (time.process_time() - start) / args.seconds

@@ -127,7 +127,7 @@ class Step:
         self.module.to(device)
         self.optimizer = self.module.configure_optimizers()["optimizer"]
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=mode.bf16)
-        self.measure: Any = self.module.recorded if mode.recorded else self.module.training_loss[0]
+        self.measure: Any = self.module.recorded if mode.recorded else self.module.recorded.module
         if mode.compiled:
             self.measure = torch.compile(self.measure)
         self.clips = Clips(folder, "train").batch(list(range(scale.batch)))["video"].to(device)

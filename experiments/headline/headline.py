@@ -13,14 +13,16 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from tables import figures_table, headline_table, read_cells, replace_table
+from tables import BEGIN, END, figures_table, headline_table, read_cells
 
 from trajvq.runs.provenance import PROVENANCE
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from experiment import replace_between, trajvq
 
 HERE = Path(__file__).parent
 CELLS = HERE / "cells"
@@ -28,21 +30,6 @@ READMES = {"figures": HERE / "README.md", "headline": HERE.parents[1] / "README.
 PRESET = "bench-v1"  # no choice was made on it
 TASKS = ("recon", "classify", "sample", "forecast")
 Cell = dict[str, Any]
-
-
-def trajvq(*words: str, log: Path) -> None:
-    """Run a command and append its output to the log.
-
-    Raises:
-        SystemExit: If the command fails; the message names the log.
-    """
-    print("$ trajvq", *words, flush=True)
-    with log.open("a") as out:
-        out.write(f"$ trajvq {' '.join(words)}\n")
-        out.flush()
-        done = subprocess.run([sys.executable, "-m", "trajvq", *words], check=False, stdout=out, stderr=out)
-    if done.returncode:
-        raise SystemExit(f"trajvq {words[0]} ended with exit code {done.returncode}; see the end of {log}")
 
 
 def run_task(task: str, seed: int, root: Path, options: list[str]) -> Cell:
@@ -109,8 +96,8 @@ def main() -> None:
                     cell = run_task(task, seed, args.out, [f"--{option}" for option in args.set])
                     path.write_text(json.dumps(cell, indent=1) + "\n")
     cells = read_cells(CELLS)
-    replace_table(READMES["figures"], figures_table(cells))
-    replace_table(READMES["headline"], headline_table(cells))
+    replace_between(READMES["figures"], BEGIN, END, figures_table(cells))
+    replace_between(READMES["headline"], BEGIN, END, headline_table(cells))
 
 
 if __name__ == "__main__":

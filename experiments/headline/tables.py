@@ -1,7 +1,6 @@
 """Tables of the headline figures: mean and standard deviation over seeds, with the intervals over clips."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,19 +54,6 @@ def read_cells(folder: Path) -> list[Cell]:
     """Return all stored cells, by task and seed."""
     cells = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     return sorted(cells, key=lambda cell: (list(HEADLINES).index(cell["task"]), cell["seed"]))
-
-
-def replace_table(readme: Path, lines: Sequence[str]) -> None:
-    """Rewrite what stands between the markers of a README.
-
-    Raises:
-        ValueError: If there are no markers.
-    """
-    text, content = readme.read_text(), "\n".join([BEGIN, "", *lines, "", END])
-    pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
-    if not pattern.search(text):
-        raise ValueError(f"{readme} has no {BEGIN} ... {END}")
-    readme.write_text(pattern.sub(lambda _: content, text))
 
 
 def headline_table(cells: Sequence[Cell]) -> list[str]:

@@ -17,8 +17,9 @@ from trajvq.callbacks import StepSeeds
 from trajvq.metrics.intervals import wilson
 from trajvq.models import TokenClassifier
 from trajvq.tasks import Classify
-from trajvq.tasks.tracks import TrackTraining, classify_tracks, normalized
+from trajvq.tasks.tracks import TrackTraining, classify_tracks
 from trajvq.tokens.datamodule import TokenDataModule
+from trajvq.tokens.tracks import as_path
 
 CASES = ("joint", "labels", "random")
 
@@ -73,8 +74,8 @@ def run(folder: Path, tokenizer: str, case: str, count: int, seed: int, steps: i
             TokenClassifier(),
             task.layout,
             len(task.classes),
-            (normalized(train.columns["pixel"][rows][:, :, 0], height, width), train.columns["label"][rows]),
-            {"test": normalized(clips.columns["pixel"][:, :, 0], height, width)},
+            (as_path(train.columns["pixel"][rows][:, :, 0], height, width), train.columns["label"][rows]),
+            {"test": as_path(clips.columns["pixel"][:, :, 0], height, width)},
             TrackTraining.of(
                 trainer,
                 steps=steps,

@@ -33,10 +33,11 @@ from trajvq.runs.provenance import versions
 from trajvq.tokens import load_tokenizer
 
 HERE = Path(__file__).parent
-# The shelf's scripts; and the networks, which checkpoints know by their path from the root of the project.
-sys.path[:0] = [str(HERE.parent / "shelf"), str(HERE.parents[1])]
+# Shared scripts; and the networks, which checkpoints know by their path from the root of the project.
+sys.path[:0] = [str(HERE.parent / "shelf"), str(HERE.parent), str(HERE.parents[1])]
+from experiment import replace_between  # noqa: E402
 from shelf import MANIFEST, ClipSet, CommandError, Study, folder_sets, preset_sets, trajvq  # noqa: E402
-from table import Cell, board_content, read_cells, table, write_lines  # noqa: E402
+from table import BEGIN, END, Cell, board_content, read_cells, table  # noqa: E402
 
 CELLS, PICTURE, README = HERE / "cells", HERE / "peers.png", HERE / "README.md"
 ROWS = sorted(path.stem for path in (HERE / "rows").glob("*.yaml"))
@@ -166,11 +167,11 @@ def write_readme() -> None:
     """Write the table and the picture of all cells."""
     cells = read_cells(CELLS)
     if not cells:
-        write_lines(["", "Not run yet.", ""], README)
+        replace_between(README, BEGIN, END, ["Not run yet."])
         return
     plot(cells, PICTURE)
-    lines = table(cells, COLUMNS)
-    write_lines(["", *lines, "", f"![figures of each row on each set]({PICTURE.name})", ""], README)
+    lines = [*table(cells, COLUMNS), "", f"![figures of each row on each set]({PICTURE.name})"]
+    replace_between(README, BEGIN, END, lines)
 
 
 def arguments() -> argparse.Namespace:

@@ -17,6 +17,9 @@ import numpy as np
 from trajvq.data.storage.clips import Clips
 from trajvq.metrics.sampling.description import gaussian_bits
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from experiment import trajvq
+
 HERE = Path(__file__).parent
 CELLS = HERE / "cells"
 KEPT = ("bits", "skill", "visible", "centroid_error", "centroid_p95", "object_psnr", "color_error", "radius_error")
@@ -45,10 +48,9 @@ def fit(quantizer: str, rate: str, seed: int, data: Path) -> dict[str, Any]:
     training = [f"--seed_everything={seed}", f"--data.seed={seed}", f"--trainer.max_steps={steps}"]
     training += [f"--trainer.val_check_interval={steps // 2}"]
     start = time.monotonic()
-    program = [sys.executable, "-m", "trajvq"]
-    subprocess.run([*program, "fit", *options, *training], check=True)
+    trajvq("fit", *options, *training)
     seconds = time.monotonic() - start
-    subprocess.run([*program, "test", *options], check=True)
+    trajvq("test", *options)
     row = json.loads(Path(f"runs/recon/{name}/scoreboards/test.json").read_text())["rows"]["model"]
     figures = {key: row[key]["value"] if isinstance(row[key], dict) else row[key] for key in KEPT if key in row}
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE).stdout

@@ -1,7 +1,7 @@
 """Cells of the shelf: what is kept of a test, and the table in the README."""
 
 import json
-import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
@@ -9,6 +9,9 @@ from typing import Any
 
 from trajvq.metrics.scoreboard import is_number, value_of
 from trajvq.runs.provenance import PROVENANCE
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from experiment import replace_between
 
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 OTHER_ROWS = ("target", "h264", "model")  # every other row of a scoreboard of `recon` is trivial
@@ -84,15 +87,8 @@ def write_table(cells: Sequence[Cell], readme: Path, pictures: Path) -> None:
         readme: The file.
         pictures: Folder of the pictures, beside it.
     """
-    write_lines(["", *table(cells), "", *_pictures(cells, pictures, readme.parent)] if cells else [], readme)
-
-
-def write_lines(lines: Sequence[str], readme: Path) -> None:
-    """Rewrite what stands between the markers of a README."""
-    text, content = readme.read_text(), "\n".join([BEGIN, *lines, END])
-    pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
-    assert pattern.search(text), f"{readme} has no {BEGIN} ... {END}"
-    readme.write_text(pattern.sub(lambda _: content, text))
+    lines = [*table(cells), "", *_pictures(cells, pictures, readme.parent)] if cells else []
+    replace_between(readme, BEGIN, END, lines)
 
 
 def table(cells: Sequence[Cell], columns: Sequence[Column] = COLUMNS) -> list[str]:

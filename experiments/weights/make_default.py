@@ -9,24 +9,14 @@ The training is the shipped ``recon`` config on the default data, which the firs
 """
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from experiment import trajvq
+
 PACKAGE = Path(__file__).resolve().parents[2] / "trajvq" / "weights" / "default"
 VALIDATIONS = 4
-
-
-def trajvq(*words: str) -> None:
-    """Run a command.
-
-    Raises:
-        SystemExit: If it fails. Its own message says why.
-    """
-    print("$ trajvq", *words, flush=True)
-    code = subprocess.run([sys.executable, "-m", "trajvq", *words], check=False).returncode
-    if code:
-        raise SystemExit(f"trajvq {words[0]} ended with exit code {code}; the same command continues")
 
 
 def make(out: Path, root: Path, steps: int, options: list[str]) -> None:

@@ -154,16 +154,17 @@ def test_paths_put_anywhere_keep_their_shape_and_stay_in_the_picture() -> None:
     torch.manual_seed(0)
     path = (torch.rand(300, 6, 2) - 0.5) * 0.9
     path[0, 2] = torch.nan
-    moved = PathSymmetries(rotate=True, reverse=False, margin=0.1).paths(path, 64, 64)
-    assert torch.equal(moved.isnan(), path.isnan())
-    before, after = (torch.cdist(p.nan_to_num(), p.nan_to_num()) for p in (path[1:], moved[1:]))
-    torch.testing.assert_close(before, after, atol=1e-4, rtol=1e-4)
-    assert moved[1:].abs().max() <= 0.9 + 1e-5
+    moved = PathSymmetries().paths(path, 64, 64)
+    assert moved.isnan().sum() == path.isnan().sum() == 2
+    before, after = (torch.cdist(p, p) for p in (path[1:], moved[1:]))
+    forwards, backwards = (
+        torch.isclose(after, each, atol=1e-4, rtol=1e-4).all(dim=(1, 2)) for each in (before, before.flip(1, 2))
+    )
+    assert (forwards | backwards).all()
+    assert 0.3 < backwards.float().mean() < 0.7  # half are played backwards
+    assert moved[1:].abs().max() <= 0.92 + 1e-5
     headings = torch.atan2(*(moved[1:, 1] - moved[1:, 0]).unbind(dim=-1))
     assert len({round(float(heading), 1) for heading in headings}) > 50
-    backwards = PathSymmetries(rotate=False).paths(path[1:], 64, 64)
-    first, second = ((p[:, 1] - p[:, 0]).abs().sum(dim=-1) for p in (path[1:], backwards))
-    assert 0.3 < torch.isclose(first, second, atol=1e-5).float().mean() < 0.7  # half are played backwards
 
 
 def test_a_path_keeps_its_shape_in_pixels_of_a_picture_that_is_no_square() -> None:
@@ -178,10 +179,10 @@ def test_a_path_keeps_its_shape_in_pixels_of_a_picture_that_is_no_square() -> No
 
 
 def test_a_path_that_does_not_fit_is_put_in_the_middle() -> None:
-    path = torch.tensor([[[-3.0, 0.0], [3.0, 0.0]]])
-    moved = PathSymmetries(rotate=False).paths(path, 64, 64)
-    torch.testing.assert_close(moved.mean(dim=1)[0].abs().amin(), torch.tensor(0.0), atol=1e-5, rtol=0)
-    assert moved.abs().max() == 3
+    path = 1 + torch.tensor([[[-3.0, 0.0], [3.0, 0.0], [0.0, -3.0], [0.0, 3.0]]])
+    moved = PathSymmetries().paths(path, 64, 64)[0]
+    torch.testing.assert_close(moved.mean(dim=0), torch.zeros(2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(moved.norm(dim=-1), torch.full((4,), 3.0))
 
 
 def adaptation(plain: float, **ratios: float) -> Adaptation:

@@ -1,12 +1,7 @@
 """Augmentations of clips and paths in training, on the device. They need no labels."""
 
 from trajvq.augment.paths import NoPathSymmetries, PathSymmetries, path_symmetries
-from trajvq.augment.protocols import (
-    AdaptiveAugmentation,
-    Augmentation,
-    PathAugmentation,
-    ShiftingAugmentation,
-)
+from trajvq.augment.protocols import AdaptiveAugmentation, Augmentation, PathAugmentation
 from trajvq.augment.symmetries import ClipSymmetries, ClipSymmetry
 from trajvq.augment.windows import ObjectWindows, Symmetry
 
@@ -19,7 +14,6 @@ __all__ = [
     "ObjectWindows",
     "PathAugmentation",
     "PathSymmetries",
-    "ShiftingAugmentation",
     "Symmetry",
     "path_symmetries",
 ]

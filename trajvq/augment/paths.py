@@ -9,6 +9,8 @@ from torch import Tensor
 from trajvq.augment.protocols import PathAugmentation
 from trajvq.augment.symmetries import ClipSymmetries
 
+MARGIN = 0.08  # least distance from the edge of the picture, in half pictures, where a path fits
+
 
 class NoPathSymmetries:
     """A `PathAugmentation` that leaves paths as they are."""
@@ -19,16 +21,7 @@ class NoPathSymmetries:
 
 
 class PathSymmetries:
-    """Map paths to others of the same kind: mirror, rotate, reverse and put them anywhere in the picture.
-
-    Args:
-        rotate: Rotate by any angle; otherwise by quarter turns only.
-        reverse: Play half of the paths backwards.
-        margin: Least distance from the edge of the picture, in half pictures, where a path fits.
-    """
-
-    def __init__(self, rotate: bool = True, reverse: bool = True, margin: float = 0.08) -> None:
-        self.rotate, self.reverse, self.margin = rotate, reverse, margin
+    """Map paths to others of the same kind: mirror, rotate, reverse and put them anywhere in the picture."""
 
     def paths(self, path: Tensor, height: int, width: int) -> Tensor:
         """Return augmented paths; see `PathAugmentation`. Angles and lengths are those of pixels."""
@@ -39,16 +32,14 @@ class PathSymmetries:
         path = torch.where(uniform[1] < 0.5, -path, path)
         mirrored = path * path.new_tensor([-1.0, 1.0])
         path = torch.where(uniform[2] < 0.5, mirrored, path)
-        if self.rotate:
-            angle = 2 * torch.pi * uniform[3]
-            x, y = path[..., :1], path[..., 1:]
-            path = torch.cat([angle.cos() * x - angle.sin() * y, angle.sin() * x + angle.cos() * y], dim=-1)
-        if self.reverse:
-            path = torch.where(uniform[4] < 0.5, path.flip(1), path)
+        angle = 2 * torch.pi * uniform[3]
+        x, y = path[..., :1], path[..., 1:]
+        path = torch.cat([angle.cos() * x - angle.sin() * y, angle.sin() * x + angle.cos() * y], dim=-1)
+        path = torch.where(uniform[4] < 0.5, path.flip(1), path)
         path = path / picture
         missing = path.isnan()
-        low = self.margin - 1 - path.masked_fill(missing, torch.inf).amin(dim=1, keepdim=True)
-        high = 1 - self.margin - path.masked_fill(missing, -torch.inf).amax(dim=1, keepdim=True)
+        low = MARGIN - 1 - path.masked_fill(missing, torch.inf).amin(dim=1, keepdim=True)
+        high = 1 - MARGIN - path.masked_fill(missing, -torch.inf).amax(dim=1, keepdim=True)
         fraction = torch.rand(low.shape, device=path.device)
         shift = torch.where(high > low, low + (high - low) * fraction, (low + high) / 2)
         return path + shift.nan_to_num(0.0, 0.0, 0.0)

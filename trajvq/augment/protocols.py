@@ -56,14 +56,3 @@ class PathAugmentation(Protocol):
             width: Width of the picture in pixels.
         """
         ...
-
-
-@runtime_checkable
-class ShiftingAugmentation(Protocol):
-    """An augmentation that shifts objects, by which copies of training clips may be shifted.
-
-    Attributes:
-        shift: Largest shift in pixels.
-    """
-
-    shift: int

@@ -18,9 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trajvq.models.appearance import NUMBERS
 from trajvq.models.background import ParallelHead
-from trajvq.models.cells import CellFeatures, gather_tokens, pad_tracks, token_positions
+from trajvq.models.cells import CellFeatures, gather_tokens, token_positions
 from trajvq.models.codes import CodeHead, TokenEmbedding
 from trajvq.models.dropout import Dropout, share
 from trajvq.models.neighborhood import Neighborhood, ranks
@@ -82,7 +81,7 @@ class AutoregressiveTokens(nn.Module):
         self.embedding = TokenEmbedding(layout, width)
         self.start = nn.Parameter(torch.randn(width) * 0.3)
         self.label = nn.Embedding(classes + 1, width)
-        self.cells = CellFeatures(layout, width, self.radius, tracks, NUMBERS if appearance else 0)
+        self.cells = CellFeatures(layout, width, self.radius, tracks, appearance)
         neighbors = not tracks if self.neighbors == "auto" else self.neighbors
         self.neighborhood = Neighborhood(layout, width) if neighbors else None
         self.transformer = TokenTransformer(width, self.depth, self.heads, causal=True, dropout=share(self.dropout))
@@ -96,7 +95,7 @@ class AutoregressiveTokens(nn.Module):
         Without tracks all tokens are in ``object``.
         """
         label = class_ids(conditions.label, len(tokens), self.classes, tokens.device)
-        cells, object_mask = self.cells(len(tokens), conditions.tracks, conditions.appearance)
+        cells, object_mask = self.cells(len(tokens), conditions)
         flat, positions = tokens.flatten(1), self._ordered(token_positions(object_mask), conditions)
         code = gather_tokens(flat, positions)
         inputs, rank = self._inputs(positions, code, cells, label), ranks(positions, self.layout.tokens)
@@ -130,7 +129,7 @@ class AutoregressiveTokens(nn.Module):
         (t, h, w), total, count = self.layout.grid, self.layout.tokens, len(prefix)
         label = class_ids(conditions.label, count, self.classes, prefix.device)
         uniform = uniforms(generators, total, prefix.device)
-        cells, object_mask = self.cells(count, pad_tracks(conditions.tracks, self.layout), conditions.appearance)
+        cells, object_mask = self.cells(count, conditions)
         later = torch.arange(frames, t, device=prefix.device)
         object_mask = object_mask.view(count, t, -1).index_fill(1, later, False).flatten(1)
         start = prefix[0].numel()  # position of the first token to sample

@@ -20,42 +20,40 @@ class ChannelNorm(nn.Module):
 
 
 class CausalDepthwise(nn.Module):
-    """A depthwise convolution over each frame and the frame before it; before the first frame there are zeros.
+    """A 3 x 3 depthwise convolution over each frame and the frame before it; before the first frame there are zeros.
 
     It is the sum of two 2-D convolutions, since 3-D convolutions are ten times slower on a CPU. The border is
     replicated, so that a uniform background has the same features everywhere.
 
     Args:
         channels: Input and output channels.
-        kernel: Rows and columns of the kernel; odd.
         back: Include the frame before; otherwise frames are independent.
     """
 
-    def __init__(self, channels: int, kernel: int = 3, back: bool = True) -> None:
+    def __init__(self, channels: int, back: bool = True) -> None:
         super().__init__()
-        self.border = kernel // 2
-        self.now = nn.Conv2d(channels, channels, kernel, groups=channels)
-        self.before = nn.Conv2d(channels, channels, kernel, groups=channels, bias=False) if back else None
+        self.now = nn.Conv2d(channels, channels, 3, groups=channels)
+        self.before = nn.Conv2d(channels, channels, 3, groups=channels, bias=False) if back else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve ``(B, t, h, w, C)``; returns the same shape."""
         clips, frames = x.shape[:2]
         x = x.permute(0, 1, 4, 2, 3)
-        convolved = self.now(_with_border(x.flatten(0, 1), self.border)).unflatten(0, (clips, frames))
+        convolved = self.now(_with_border(x.flatten(0, 1))).unflatten(0, (clips, frames))
         if self.before is not None and frames > 1:
-            back = self.before(_with_border(x[:, :-1].flatten(0, 1), self.border)).unflatten(0, (clips, frames - 1))
+            back = self.before(_with_border(x[:, :-1].flatten(0, 1))).unflatten(0, (clips, frames - 1))
             convolved = convolved + F.pad(back, (0, 0, 0, 0, 0, 0, 1, 0))
         channels_last: Tensor = convolved.permute(0, 1, 3, 4, 2)
         return channels_last
 
 
-def _with_border(pictures: Tensor, border: int) -> Tensor:
-    """Repeat the border of pictures ``(N, C, h, w)``."""
+def _with_border(pictures: Tensor) -> Tensor:
+    """Repeat the border of pictures ``(N, C, h, w)`` once."""
     if not pictures.is_cuda:
-        return F.pad(pictures, (border,) * 4, mode="replicate")
+        return F.pad(pictures, (1, 1, 1, 1), mode="replicate")
     for dim in (2, 3):  # on a GPU the gradient of `F.pad` differs from call to call
         first, last = pictures.narrow(dim, 0, 1), pictures.narrow(dim, pictures.shape[dim] - 1, 1)
-        pictures = torch.cat([*[first] * border, pictures, *[last] * border], dim=dim)
+        pictures = torch.cat([first, pictures, last], dim=dim)
     return pictures
 
 
@@ -66,17 +64,16 @@ class ResidualBlock(nn.Module):
 
     Args:
         channels: Input and output channels.
-        expansion: Hidden channels of the perceptron, as a multiple of ``channels``.
         mix: Convolve over neighboring positions; otherwise positions are independent.
         back: Include the frame before in the convolution.
     """
 
-    def __init__(self, channels: int, expansion: int = 4, mix: bool = True, back: bool = True) -> None:
+    def __init__(self, channels: int, mix: bool = True, back: bool = True) -> None:
         super().__init__()
         self.mix = CausalDepthwise(channels, back=back) if mix else nn.Identity()
         self.norm = ChannelNorm(channels)
-        self.widen = nn.Linear(channels, expansion * channels)
-        self.narrow = nn.Linear(expansion * channels, channels)
+        self.widen = nn.Linear(channels, 4 * channels)
+        self.narrow = nn.Linear(4 * channels, channels)
         nn.init.zeros_(self.narrow.weight)
         nn.init.zeros_(self.narrow.bias)
 

@@ -6,6 +6,8 @@ B clips, K objects, T frames; t, h, w tokens over latent frames, rows and column
 import torch
 from torch import Tensor, nn
 
+from trajvq.models.appearance import NUMBERS
+from trajvq.models.token_model import Conditions
 from trajvq.models.transformer import TokenLayout
 
 FREQUENCIES = (0.5, 1.0, 2.0)  # periods per cell of the sines that encode a position within a cell
@@ -96,36 +98,36 @@ class CellFeatures(nn.Module):
         width: D.
         radius: Cells from the edge of a cell within which the object touches it.
         tracks: Tracks are known.
-        appearance: Size of the appearance vector, 0 without one.
+        appearance: So are appearances.
     """
 
     index: Tensor
 
-    def __init__(self, layout: TokenLayout, width: int, radius: float, tracks: bool, appearance: int) -> None:
+    def __init__(self, layout: TokenLayout, width: int, radius: float, tracks: bool, appearance: bool) -> None:
         super().__init__()
         self.layout, self.radius = layout, radius
         grid = torch.meshgrid(*(torch.arange(size) for size in layout.grid), indexing="ij")
         self.register_buffer("index", torch.stack([axis.flatten() for axis in grid]), persistent=False)
         self.axes = nn.ParameterList(torch.randn(size, width) * 0.3 for size in layout.grid)
-        self.offsets = CellOffsets(layout, width, appearance) if tracks else None
+        self.offsets = CellOffsets(layout, width, NUMBERS if appearance else 0) if tracks else None
 
-    def forward(self, count: int, tracks: Tensor | None, appearance: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(self, count: int, conditions: Conditions) -> tuple[Tensor, Tensor]:
         """Return features ``(B, N, D)``, and the object mask, bool ``(B, N)``: everywhere true without tracks.
 
         Args:
             count: B.
-            tracks: float ``(B, K, T, 2)`` without gaps; NaN for an object that is not there.
-            appearance: float ``(B, K, numbers)``.
+            conditions: Tracks have no gaps; they are NaN for an object that is not there.
         """
         axes = [axis[index] for axis, index in zip(self.axes, self.index, strict=True)]
         position = torch.stack(axes).sum(dim=0).expand(count, -1, -1)
         if self.offsets is None:
             return position, torch.ones(count, self.layout.tokens, dtype=torch.bool, device=position.device)
-        if tracks is None:
+        if conditions.tracks is None:
             raise ValueError(
                 "this token model is conditioned on tracks: set data.tracks, or network.trajectory to null"
             )
-        features = position + self.offsets(tracks, appearance).flatten(1, 2)
+        tracks = _padded(conditions.tracks, self.layout)
+        features = position + self.offsets(tracks, conditions.appearance).flatten(1, 2)
         return features, self.offsets.object_mask(tracks, self.radius)
 
 
@@ -175,9 +177,7 @@ def fill_objects(tracks: Tensor) -> Tensor:
     return fill_gaps(tracks).where((exists | first)[..., None, None], torch.nan)
 
 
-def pad_tracks(tracks: Tensor | None, layout: TokenLayout) -> Tensor | None:
+def _padded(tracks: Tensor, layout: TokenLayout) -> Tensor:
     """Return tracks ``(B, K, S, 2)`` with the last position repeated up to the frames of training clips."""
-    if tracks is None:
-        return None
     missing = layout.grid[0] * layout.frames - tracks.shape[2]
     return torch.cat([tracks, tracks[:, :, -1:].expand(-1, -1, missing, -1)], dim=2)

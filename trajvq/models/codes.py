@@ -97,19 +97,6 @@ class CodeHead(nn.Module):
         )
         self.links = nn.ModuleList(_GroupLink(levels, width) for levels in groups[:-1])
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Return logits ``(..., K)`` of ``(..., D)``.
-
-        Raises:
-            ValueError: If the codebook is factorized: it has no logit per code.
-        """
-        if len(self.groups) > 1:
-            raise ValueError(
-                f"{prod(self.sizes):,} codes are predicted in groups of digits: there are no logits of all"
-            )
-        logits: Tensor = self.groups[0](hidden)
-        return logits
-
     def log_probability(self, hidden: Tensor, code: Tensor) -> Tensor:
         """Return the natural logarithm ``(B, S)`` of the probability of codes.
 

@@ -244,7 +244,7 @@ class Generator(nn.Module):
             return (order == 0).expand(len(label), -1)
         probability = self.number[label].softmax(dim=-1).double()
         uniform = uniforms(generators, 1, prefix.device)
-        sampled = inverse_cdf(probability, uniform, right=False)[:, 0]
+        sampled = inverse_cdf(probability, uniform)[:, 0]
         number = probability.argmax(dim=-1) if sampling.noise_scale == 0 else sampled
         return order <= number[:, None]
 

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trajvq.models.appearance import NUMBERS
-from trajvq.models.cells import CellFeatures, gather_tokens, pad_tracks, token_positions
+from trajvq.models.cells import CellFeatures, gather_tokens, token_positions
 from trajvq.models.codes import CodeHead, TokenEmbedding
 from trajvq.models.dropout import Dropout, share
 from trajvq.models.sampling import Sampling, uniforms
@@ -83,7 +82,7 @@ class MaskedTokens(nn.Module):
         self.embedding = TokenEmbedding(layout, width)
         self.hidden = nn.Parameter(torch.randn(width) * 0.3)
         self.label = nn.Embedding(classes + 1, width)
-        self.cells = CellFeatures(layout, width, 0.0, tracks, NUMBERS if appearance else 0)
+        self.cells = CellFeatures(layout, width, 0.0, tracks, appearance)
         self.transformer = TokenTransformer(width, self.depth, self.heads, dropout=share(self.dropout))
         self.head = CodeHead(layout, width)
 
@@ -94,7 +93,7 @@ class MaskedTokens(nn.Module):
         latent frame of all; in evaluation from ``likelihood_passes`` fixed masks.
         """
         flat, (count, total) = tokens.flatten(1), (len(tokens), self.layout.tokens)
-        label, cells = class_ids(conditions.label, count, self.classes, tokens.device), self._cells(count, conditions)
+        label, cells = class_ids(conditions.label, count, self.classes, tokens.device), self.cells(count, conditions)[0]
         stages = self._stages(conditions.context, self.layout.grid[0])
         if self.training:
             stage = stages[int(torch.randint(len(stages), ()))]
@@ -125,7 +124,7 @@ class MaskedTokens(nn.Module):
     ) -> Tensor:
         """Return sampled clips, int64 ``(B, frames, h, w)``; see `TokenModel.generate`."""
         label = class_ids(conditions.label, len(prefix), self.classes, prefix.device)
-        cells = self._cells(len(prefix), conditions)
+        cells = self.cells(len(prefix), conditions)[0]
         if sampling.guidance != 1:
             label, cells = torch.cat([label, torch.full_like(label, self.classes)]), cells.repeat(2, 1, 1)
         tokens = F.pad(prefix.flatten(1), (0, self.layout.tokens - prefix[0].numel()), value=HIDDEN)
@@ -198,11 +197,6 @@ class MaskedTokens(nn.Module):
         embedded = (embedded + self.embedding.grid()[: stage.length]).repeat(len(label) // len(tokens), 1, 1)
         features: Tensor = self.transformer(embedded + cells + self.label(label)[:, None])
         return features
-
-    def _cells(self, count: int, conditions: Conditions) -> Tensor:
-        """Return features of all cells ``(B, N, D)``."""
-        cells: Tensor = self.cells(count, pad_tracks(conditions.tracks, self.layout), conditions.appearance)[0]
-        return cells
 
 
 def _random_masks(uniform: Tensor, hidden: Tensor) -> Tensor:

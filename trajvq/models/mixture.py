@@ -54,7 +54,7 @@ class Mixture(NamedTuple):
         if noise_scale == 0:
             component = probability.argmax(dim=-1)[:, None].expand(-1, uniform.shape[1])
         else:
-            component = inverse_cdf(probability, uniform[..., 0], right=False)
+            component = inverse_cdf(probability, uniform[..., 0])
         mean = mean.gather(1, component[..., None].expand(-1, -1, 2))
         xx, yx, yy = factor.gather(1, component[..., None].expand(-1, -1, 3)).unbind(dim=-1)
         normal = torch.special.ndtri(uniform[..., 1:].clamp(1e-9, 1 - 1e-9)).to(mean.dtype) * noise_scale
@@ -68,7 +68,7 @@ class Mixture(NamedTuple):
             for half in (slice(count), slice(count, None))
         )
         probability = ((guidance - 1) * (with_class - without)).softmax(dim=-1).double()
-        candidate = inverse_cdf(probability, uniform[:, :1, 0], right=False)
+        candidate = inverse_cdf(probability, uniform[:, :1, 0])
         return points[torch.arange(count, device=points.device), candidate[:, 0]]
 
 

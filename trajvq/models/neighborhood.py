@@ -14,6 +14,7 @@ from trajvq.models.transformer import TokenLayout
 
 FRAMES = 2  # latent frames back
 REACH = 2  # cells to each side
+CHANNELS = 32  # E
 UNKNOWN = torch.iinfo(torch.int64).max  # the rank of a token that is predicted after all others
 
 
@@ -26,16 +27,15 @@ class Neighborhood(nn.Module):
     Args:
         layout: Of the tokens.
         width: D.
-        channels: E.
     """
 
     index: Tensor
 
-    def __init__(self, layout: TokenLayout, width: int, channels: int = 32) -> None:
+    def __init__(self, layout: TokenLayout, width: int) -> None:
         super().__init__()
         self.register_buffer("index", _neighbors(layout.grid), persistent=False)
-        self.narrow = nn.Linear(width, channels)
-        self.mix = nn.Linear(self.index.shape[1] * channels, width)
+        self.narrow = nn.Linear(width, CHANNELS)
+        self.mix = nn.Linear(self.index.shape[1] * CHANNELS, width)
 
     def forward(self, vectors: Tensor, rank: Tensor, positions: Tensor) -> Tensor:
         """Return ``(B, S, D)`` for the tokens at ``positions``.

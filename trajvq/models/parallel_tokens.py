@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trajvq.models.appearance import NUMBERS
 from trajvq.models.background import ParallelHead
-from trajvq.models.cells import CellFeatures, pad_tracks
+from trajvq.models.cells import CellFeatures
 from trajvq.models.codes import TokenEmbedding
 from trajvq.models.dropout import Dropout, share
 from trajvq.models.sampling import Sampling, uniforms
@@ -50,7 +49,7 @@ class ParallelTokens(nn.Module):
         self.layout, self.classes, width = layout, classes, self.width
         self.embedding = TokenEmbedding(layout, width)
         self.label = nn.Embedding(classes + 1, width) if classes else None
-        self.cells = CellFeatures(layout, width, self.radius, tracks, NUMBERS if appearance else 0)
+        self.cells = CellFeatures(layout, width, self.radius, tracks, appearance)
         self.background = ParallelHead(layout, width, self.background_width, self.background_depth, share(self.dropout))
 
     def log_likelihood(self, tokens: Tensor, conditions: Conditions) -> dict[str, Tensor]:
@@ -91,7 +90,7 @@ class ParallelTokens(nn.Module):
 
     def _cells(self, count: int, conditions: Conditions) -> Tensor:
         """Return features of all cells ``(B, N, D)``."""
-        cells: Tensor = self.cells(count, pad_tracks(conditions.tracks, self.layout), conditions.appearance)[0]
+        cells: Tensor = self.cells(count, conditions)[0]
         if self.label is None:
             return cells
         embedded: Tensor = self.label(class_ids(conditions.label, count, self.classes, cells.device))

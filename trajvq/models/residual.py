@@ -13,14 +13,13 @@ class ResidualLayer(nn.Module):
     Args:
         width: D.
         dropout: Share of the update dropped in training.
-        expansion: Channels between the two layers, as a multiple of the width.
     """
 
-    def __init__(self, width: int, dropout: float = 0.0, expansion: int = 2) -> None:
+    def __init__(self, width: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.drop = nn.Dropout(dropout)
         self.norm = nn.LayerNorm(width)
-        self.expand, self.contract = nn.Linear(width, expansion * width), nn.Linear(expansion * width, width)
+        self.expand, self.contract = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         updated: Tensor = x + self.drop(self.contract(F.gelu(self.expand(self.norm(x)))))

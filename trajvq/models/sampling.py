@@ -74,19 +74,18 @@ def code_probability(logits: Tensor, sampling: Sampling) -> Tensor:
     return probability
 
 
-def inverse_cdf(probability: Tensor, uniform: Tensor, right: bool = True) -> Tensor:
+def inverse_cdf(probability: Tensor, uniform: Tensor) -> Tensor:
     """Sample indices by the inverse of the cumulative distribution function.
 
     Args:
         probability: ``(B, C)``; rows need not sum to one.
         uniform: float64 ``(B, S)`` in [0, 1), one number per sample.
-        right: Where a number equals a cumulative probability, take the index after it.
 
     Returns:
         int64 ``(B, S)`` below C.
     """
     cumulative = probability.cumsum(dim=-1)
-    index = torch.searchsorted(cumulative, (uniform * cumulative[:, -1:]).contiguous(), right=right)
+    index = torch.searchsorted(cumulative, (uniform * cumulative[:, -1:]).contiguous(), right=True)
     return index.clamp(max=probability.shape[1] - 1)
 
 

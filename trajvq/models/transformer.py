@@ -104,14 +104,13 @@ class Block(nn.Module):
         heads: Number of heads.
         causal: See `Attention`.
         dropout: Share dropped in training.
-        expansion: Hidden channels of the perceptron, as a multiple of ``width``.
     """
 
-    def __init__(self, width: int, heads: int, causal: bool = False, dropout: float = 0.0, expansion: int = 4) -> None:
+    def __init__(self, width: int, heads: int, causal: bool = False, dropout: float = 0.0) -> None:
         super().__init__()
         self.attention = Attention(width, heads, causal, dropout)
         self.norm_attention, self.norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.hidden, self.outward = nn.Linear(width, expansion * width), nn.Linear(expansion * width, width)
+        self.hidden, self.outward = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x_BND: Tensor, cache: KeyValues | None = None) -> Tensor:
@@ -129,20 +128,11 @@ class TokenTransformer(nn.Module):
         heads: Number of heads.
         causal: Attend to no later token.
         dropout: Share dropped in training.
-        expansion: See `Block`.
     """
 
-    def __init__(
-        self,
-        width: int,
-        depth: int,
-        heads: int,
-        causal: bool = False,
-        dropout: float = 0.0,
-        expansion: int = 4,
-    ) -> None:
+    def __init__(self, width: int, depth: int, heads: int, causal: bool = False, dropout: float = 0.0) -> None:
         super().__init__()
-        self.blocks = nn.Sequential(*(Block(width, heads, causal, dropout, expansion) for _ in range(depth)))
+        self.blocks = nn.Sequential(*(Block(width, heads, causal, dropout) for _ in range(depth)))
         self.norm = nn.LayerNorm(width) if depth else nn.Identity()
 
     def cache(self, length: int) -> list[KeyValues]:

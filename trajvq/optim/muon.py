@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
+from trajvq.optim.adamw import KeepsSettings
 from trajvq.optim.graphs import Recorded
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of a quintic that drives singular values to about 1
@@ -49,7 +50,7 @@ def is_matrix(weight: Tensor) -> bool:
     return weight.ndim > 1 and weight.shape[1] > 1 and weight.shape[0] > 1
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(KeepsSettings):
     """Update matrices with orthogonalized momentum and all other weights with AdamW.
 
     Convolution kernels count as matrices, flattened to output channels by the rest.
@@ -97,11 +98,7 @@ class Muon(torch.optim.Optimizer):
         return loss
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load the running averages only. Learning rates, betas and weight decay keep the values of the constructor."""
-        settings = [{k: v for k, v in group.items() if k != "params"} for group in self.param_groups]
         super().load_state_dict(state_dict)
-        for group, own in zip(self.param_groups, settings, strict=True):
-            group.update(own)
         for weight, state in self.state.items():
             if "step" in state:  # nothing else moves it, and fused AdamW needs it on the device of the weight
                 state["step"] = state["step"].to(weight.device)

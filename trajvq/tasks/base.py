@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from trajvq.errors import UserError
 from trajvq.models.normalization import match_backgrounds
-from trajvq.optim.schedule import adamw, muon
+from trajvq.optim.adamw import AdamW
+from trajvq.optim.muon import Muon
+from trajvq.optim.schedule import scheduled
 from trajvq.tokens.protocol import spec_of
 from trajvq.tokens.weights import Weights, misfits
 
@@ -111,10 +113,13 @@ class Task(L.LightningModule):
         raise UserError(f"{type(self).__name__} cannot start from existing weights; leave out model.init_from")
 
     def configure_optimizers(self) -> Any:
-        settings = (self.warmup_steps, self.total_steps, self.betas, self.weight_decay)
+        parameters, rate, settings = self.parameters(), self.learning_rate, (self.betas, self.weight_decay)
+        optimizer: torch.optim.Optimizer
         if self.matrix_learning_rate is None:
-            return adamw(self.parameters(), self.learning_rate, *settings)
-        return muon(self.parameters(), self.learning_rate, self.matrix_learning_rate, *settings, self.records)
+            optimizer = AdamW(parameters, rate, *settings)
+        else:
+            optimizer = Muon(parameters, rate, self.matrix_learning_rate, *settings, self.records)
+        return scheduled(optimizer, self.warmup_steps, self.total_steps)
 
     def checked(self, loss: Tensor) -> Tensor:
         """Return a loss that is finite.

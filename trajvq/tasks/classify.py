@@ -19,7 +19,8 @@ from trajvq.models.classifier import Classifier
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.base import Batch
 from trajvq.tasks.token_task import TokenTask
-from trajvq.tasks.tracks import TrackTraining, class_loss, classify_tracks, normalized, track_loss
+from trajvq.tasks.tracks import TrackTraining, class_loss, classify_tracks, track_loss
+from trajvq.tokens.tracks import as_path
 
 Predictions = dict[str, Tensor]
 UNIDENTIFIABLE = "accuracy_identifiable is left out: no clip has a motion that determines its class"
@@ -217,8 +218,8 @@ class Classify(TokenTask):
             self.classifier,
             self.layout,
             len(self.classes),
-            (normalized(paths, height, width), train.columns["label"][clip]),
-            {split: normalized(target, height, width) for split, (target, _) in targets.items()},
+            (as_path(paths, height, width), train.columns["label"][clip]),
+            {split: as_path(target, height, width) for split, (target, _) in targets.items()},
             training,
             data.augment if data.training_clips()["versions"] != 1 else None,
             (height, width),

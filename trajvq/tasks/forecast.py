@@ -25,7 +25,7 @@ from trajvq.models.token_model import Conditions
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.base import Batch
 from trajvq.tasks.details import forecast_details
-from trajvq.tasks.forecast_targets import ForecastTargets
+from trajvq.tasks.forecast_targets import ForecastTargets, baselines_of
 from trajvq.tasks.generator_task import GeneratorTask
 from trajvq.tokens.tracks import as_appearance, as_path, tracks_in
 
@@ -101,7 +101,12 @@ class Forecast(GeneratorTask):
         self.generator.build(layout, 0)
 
     def forward(
-        self, tokens: Tensor, index: Tensor, sampling: Sampling = GREEDY, number: int = 0
+        self,
+        tokens: Tensor,
+        index: Tensor,
+        sampling: Sampling = GREEDY,
+        number: int = 0,
+        conditions: Conditions | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Predict how clips continue.
 
@@ -110,6 +115,7 @@ class Forecast(GeneratorTask):
             index: int64 ``(B,)`` numbers of the clips; random numbers depend on them and on ``number`` alone.
             sampling: Temperature and the like.
             number: Of the sample.
+            conditions: Tracks and appearances in the context, which several samples share; None to find them.
 
         Returns:
             Clips float ``(B, 3, F, H, W)`` from their first frame on, and their tokens.
@@ -117,14 +123,16 @@ class Forecast(GeneratorTask):
         assert self.layout is not None
         frames = tokens.shape[1] + self.horizon // self.layout.frames
         generators = [torch.Generator().manual_seed(seed_of(int(clip), number)) for clip in index]
-        conditions = self._conditions(self.tokenizer.decode(tokens))
+        if conditions is None:
+            conditions = self._conditions(tokens)
         predicted = self.generator.generate(tokens, frames, conditions, sampling, generators).tokens
         return self.tokenizer.decode(predicted), predicted
 
-    def _conditions(self, video: Tensor) -> Conditions:
-        """Return tracks and appearances of the objects in decoded clips float ``(B, 3, S, H, W)``."""
+    def _conditions(self, tokens: Tensor) -> Conditions:
+        """Return tracks and appearances of the objects in clips, given as tokens ``(B, s, h, w)``."""
         if self.generator.trajectory is None:
             return Conditions()
+        video = self.tokenizer.decode(tokens)
         height, width = video.shape[-2:]
         objects = tracks_in(video, self.tracker, self.generator.count)
         appearance = as_appearance(objects, width) if self.generator.appearance is not None else None
@@ -175,7 +183,7 @@ class Forecast(GeneratorTask):
         if len(batch["index"]):
             predicted, _ = self(batch["tokens"], batch["index"])
             rows = {"model": to_uint8(predicted[:, :, self.context :])}
-            self.val_predictions.update(self._targets("val").compare(batch["index"], rows))
+            self.val_predictions.update(self._targets("val", batch["index"]).compare(rows))
 
     def on_validation_epoch_end(self) -> None:
         predictions = self.val_predictions.compute()
@@ -195,18 +203,21 @@ class Forecast(GeneratorTask):
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         split = self.data.test_splits[dataloader_idx]
-        tokens, index, targets = batch["tokens"], batch["index"], self._targets(split)
+        tokens, index, targets = batch["tokens"], batch["index"], self._targets(split, batch["index"])
         start = time.monotonic()
-        predicted, _ = self(tokens, index)
+        conditions = self._conditions(tokens)
+        predicted, _ = self(tokens, index, conditions=conditions)
         self.timing += np.array([len(index), time.monotonic() - start])
-        rows = targets.frames_of_baselines(index) | {"model": to_uint8(predicted[:, :, self.context :])}
-        compared = targets.compare(index, rows) | targets.sources(index, self.tokenizer.decode(tokens))
-        sampled = (self(tokens, index, self.sampling, number)[0] for number in range(1, self.samples + 1))
-        samples = targets.samples(index, (to_uint8(video[:, :, self.context :]) for video in sampled))
+        rows = targets.frames_of_baselines() | {"model": to_uint8(predicted[:, :, self.context :])}
+        compared = targets.compare(rows) | targets.sources(self.tokenizer.decode(tokens))
+        sampled = (self(tokens, index, self.sampling, number, conditions)[0] for number in range(1, self.samples + 1))
+        samples = targets.samples(to_uint8(video[:, :, self.context :]) for video in sampled)
         self.test_predictions[split].update(compared | samples)
 
     def on_test_epoch_end(self) -> None:
-        baselines, boards, numbers, remarks = self._targets("val").baselines(self.classes), {}, {}, {}
+        batches = torch.split(torch.arange(len(self.data.clips("val"))), self.data.eval_batch_size)
+        baselines = baselines_of(self.data, (self._targets("val", index) for index in batches), self.classes)
+        boards, numbers, remarks = {}, {}, {}
         for split, collector in self.test_predictions.items():
             predictions = collector.compute()
             numbers[split] = predictions["index"]
@@ -244,8 +255,8 @@ class Forecast(GeneratorTask):
         predicted: Tensor = self(tokens, index)[0]
         return predicted
 
-    def _targets(self, split: str) -> ForecastTargets:
-        return ForecastTargets(self.data, split, self.tokenizer, self.context, self.horizon, self.device)
+    def _targets(self, split: str, index: Tensor) -> ForecastTargets:
+        return ForecastTargets(self.data, split, index, self.tokenizer, self.context, self.horizon, self.device)
 
     def setup(self, stage: str) -> None:
         """Have the data encode the context alone, and check them; see `TokenTask.setup`."""

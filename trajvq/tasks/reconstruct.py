@@ -107,8 +107,7 @@ class Reconstruct(Task):
         super().__init__(total_steps, learning_rate, warmup_steps, betas, weight_decay, matrix_learning_rate, init_from)
         self.tokenizer, self.loss, self.augment = tokenizer, loss, augment
         self.figures, self.cuda_graphs = list(figures), cuda_graphs
-        self.training_loss = (ReconstructionLoss(tokenizer, loss),)  # in a tuple, so that weights have one name each
-        self.recorded = RecordedModule(self.training_loss[0])
+        self.recorded = RecordedModule(ReconstructionLoss(tokenizer, loss))  # no module: weights have one name each
         self.adaptation: Adaptation | None = None  # checkpoints keep it
         self.adapted: list[str] = []
         self.code_usage: dict[str, Any] = {}  # of the last validation
@@ -214,7 +213,7 @@ class Reconstruct(Task):
             background = estimate_background(video)
             if self.augment is not None:
                 video, background = self.augment(video, background, self.global_step / self.total_steps)
-        loss, error = (self.recorded if self.records else self.training_loss[0])(video, background)
+        loss, error = (self.recorded if self.records else self.recorded.module)(video, background)
         self.log("train/loss", self.checked(loss), prog_bar=True)
         scale = network.normalization.contrast.square() if is_normalized(network) else 1.0
         self.log("train/mse", scale * error.detach())

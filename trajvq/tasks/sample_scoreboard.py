@@ -21,7 +21,8 @@ from trajvq.metrics.scoreboard import value_of
 from trajvq.models.classifier import TokenClassifier
 from trajvq.models.transformer import TokenLayout
 from trajvq.tasks.tracked_clips import RealClips, TrackedClips, TrainingClips, features_of
-from trajvq.tasks.tracks import TrackTraining, classify_tracks, normalized
+from trajvq.tasks.tracks import TrackTraining, classify_tracks
+from trajvq.tokens.tracks import as_path
 
 GAN = TrackTraining(steps=600)  # of the classifiers that learn from samples and from real clips
 CLOSEST = 8  # pairs to look at
@@ -239,7 +240,7 @@ class SampleScoreboard:
         }
 
     def _normalized(self, path: Floats) -> Tensor:
-        return normalized(torch.from_numpy(without_gaps(path, self.size)).float(), *self.size)
+        return as_path(torch.from_numpy(without_gaps(path, self.size)).float(), *self.size)
 
     def _description_bits(self, real: RealClips) -> float | None:
         """Return the bits of a clip's true parameters; None without stored truth, or where nothing is tracked."""

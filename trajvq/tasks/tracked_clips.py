@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trajvq.augment import ShiftingAugmentation
 from trajvq.data.storage.clips import Clips
 from trajvq.io.arrays import Floats
 from trajvq.metrics.sampling.appearance import mean_appearance
@@ -114,8 +113,8 @@ class RealClips:
 
 
 def shift_of(augment: object) -> float:
-    """Return the largest shift in px of an augmentation, 0 if it names none."""
-    return float(augment.shift) if isinstance(augment, ShiftingAugmentation) else 0.0
+    """Return ``shift`` of an augmentation, its largest shift in px; 0 if it has none."""
+    return float(getattr(augment, "shift", 0))
 
 
 def features_of(objects: Objects) -> Features:

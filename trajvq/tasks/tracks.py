@@ -39,11 +39,6 @@ def track_loss(points: Tensor, tracks: Tensor) -> Tensor:
     return ((points - tracks.nan_to_num()).abs() * present).sum() / present.sum().clamp(min=1)
 
 
-def normalized(pixel: Tensor, height: int, width: int) -> Tensor:
-    """Return positions ``(..., 2)`` in pixels as x and y from -1 to 1 between the edges of the picture."""
-    return 2 * pixel / pixel.new_tensor([width, height]) - 1
-
-
 @dataclass(frozen=True)
 class TrackTraining:
     """How a classifier of tracks is trained.
