@@ -38,7 +38,8 @@ class HasConfusion(HasClasses, HasScoreboards, Protocol):
     """A task that counts which classes it takes for which.
 
     Attributes:
-        confusion: By split, of the last validation or test, int64 ``(classes, classes)``: true classes by answers.
+        confusion: By split, of the last validation or test, int64 ``(classes, classes + 1)``: true classes by answers;
+            the last column counts answers of no class.
     """
 
     confusion: dict[str, Tensor]

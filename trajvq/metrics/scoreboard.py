@@ -32,9 +32,9 @@ def scoreboard_content(
         split: Such as ``test``.
         seconds: Time that the test took.
         checkpoint: The checkpoint or file that was scored.
-        board: ``clips``, ``truth``, ``rows`` and perhaps ``intervals``, ``judge``, ``still_clips`` and ``remarks``:
-            lines about what is left out and how the rest was computed; of a forecast also ``context`` and ``horizon``,
-            in frames.
+        board: ``clips``, ``truth``, ``rows`` and perhaps ``intervals``, ``judge``, ``still_clips``, ``classes``, their
+            names, and ``remarks``, lines about what is left out and how the rest was computed; of a forecast also
+            ``context`` and ``horizon``, in frames.
         dataset: ``path``, or its URL, and ``sha256`` of its manifest; None for data of another kind.
 
     Raises:
@@ -46,7 +46,8 @@ def scoreboard_content(
     own = {name: asdict(entry) for name, entry in entries.items() if key_of(name) not in BUILT_IN}
     head = {"task": task, "split": split, "clips": board["clips"], "seconds": seconds, "checkpoint": checkpoint}
     head |= {"dataset": dict(dataset)} if dataset else {}
-    extra = {name: board[name] for name in ("context", "horizon", "judge", "still_clips", "remarks") if name in board}
+    names = ("classes", "context", "horizon", "judge", "still_clips", "remarks")
+    extra = {name: board[name] for name in names if name in board}
     extra |= {"figures": own} if own else {}
     return {**head, "truth": board["truth"], **extra, "rows": rows}
 

@@ -135,6 +135,7 @@ class Classify(TokenTask):
             self.scoreboards[split] = {
                 "clips": len(part["label"]),
                 "truth": "stored",
+                "classes": list(self.classes),
                 "rows": rows[split],
                 "remarks": [*self.remarks, *([] if part["identifiable"].any() else [UNIDENTIFIABLE])],
                 "details": self._details(split, part),
