@@ -19,8 +19,8 @@ def test_a_figure_without_entry_is_an_error_when_the_scoreboard_is_written() -> 
 def test_a_scoreboard_describes_the_figures_that_a_user_registered() -> None:
     entry = register(Figure("test_gloss", "light on the object", "higher", digits=1))
     interval = {"value": 0.5, "low": 0.4, "high": 0.6}
-    rows = {"model": {"bits": 10.0, "test_gloss": 0.5, "mse": 0.5, "min_ade_5": 1.0, "skill": 0.9}}
-    board = {"clips": 1, "truth": "stored", "rows": rows, "intervals": {"model": {"test_gloss": interval}}}
+    rows = {"model": {"bits": 10.0, "test_gloss": interval, "mse": 0.5, "min_ade_5": 1.0, "skill": 0.9}}
+    board = {"clips": 1, "truth": "stored", "rows": rows}
     content = scoreboard_content("recon", "test", 1.0, "best.ckpt", board)
     assert list(content["figures"]) == ["test_gloss"]
     assert content["rows"]["model"]["test_gloss"] == interval

@@ -32,16 +32,15 @@ def scoreboard_content(
         split: Such as ``test``.
         seconds: Time that the test took.
         checkpoint: The checkpoint or file that was scored.
-        board: ``clips``, ``truth``, ``rows`` and perhaps ``intervals``, ``judge``, ``still_clips``, ``classes``, their
-            names, and ``remarks``, lines about what is left out and how the rest was computed; of a forecast also
-            ``context`` and ``horizon``, in frames.
+        board: ``clips``, ``truth``, ``rows`` and perhaps ``judge``, ``still_clips``, ``classes``, their names, and
+            ``remarks``, lines about what is left out and how the rest was computed; of a forecast also ``context`` and
+            ``horizon``, in frames.
         dataset: ``path``, or its URL, and ``sha256`` of its manifest; None for data of another kind.
 
     Raises:
         UserError: If a figure is not registered.
     """
-    intervals = board.get("intervals", {})
-    rows = {name: {**row, **intervals.get(name, {})} for name, row in board["rows"].items()}
+    rows = {name: dict(row) for name, row in board["rows"].items()}
     entries = {figure: lookup(figure) for row in rows.values() for figure in row}
     own = {name: asdict(entry) for name, entry in entries.items() if key_of(name) not in BUILT_IN}
     head = {"task": task, "split": split, "clips": board["clips"], "seconds": seconds, "checkpoint": checkpoint}
