@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajvq.io.arrays import Floats
-from trajvq.metrics.intervals import bootstrap_objects, wilson_objects
+from trajvq.metrics.intervals import bootstrap_objects, rate_of_objects
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 
 MISS_DISTANCE = 2.0  # px, the final error above which a forecast is a miss
@@ -48,7 +48,7 @@ def forecast_figures(
     figures: dict[str, Any] = {
         "ade": bootstrap_objects(mean, clip),
         "fde": bootstrap_objects(final, clip),
-        "miss_2px": wilson_objects(final > MISS_DISTANCE, clip),
+        "miss_2px": rate_of_objects(final > MISS_DISTANCE, clip),
         "horizon": [
             float(errors[present].mean()) if present.any() else None
             for errors, present in zip(error.T, valid.T, strict=True)

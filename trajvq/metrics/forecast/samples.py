@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from trajvq.io.arrays import Floats
-from trajvq.metrics.intervals import bootstrap_objects, wilson_objects
+from trajvq.metrics.intervals import bootstrap_objects, rate_of_objects
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 from trajvq.optim.geometric_median import geometric_median
 
@@ -58,7 +58,7 @@ def sample_forecast_figures(
     allowed = round(REGION * (count + 1))
     return accuracy | {
         "energy_score": bootstrap_objects(error.mean(axis=1) - mean_between / 2, clip),
-        "calibration": wilson_objects(rank <= allowed, clip),
+        "calibration": rate_of_objects(rank <= allowed, clip),
         "calibration_ideal": allowed / (count + 1),
     }
 
