@@ -77,8 +77,7 @@ def _side_by_side(paths: Sequence[Floats]) -> Floats:
 
 def path_error(truth: Floats, predicted: Floats, valid: NDArray[np.bool_]) -> Floats:
     """Return distances of predicted from true positions ``(N, M)`` px, at most 32; NaN in frames without truth."""
-    error = np.linalg.norm(predicted - truth, axis=-1)
-    return np.where(valid, np.where(np.isfinite(error), np.minimum(error, MISSING_ERROR), MISSING_ERROR), np.nan)
+    return np.where(valid, np.fmin(np.linalg.norm(predicted - truth, axis=-1), MISSING_ERROR), np.nan)
 
 
 def last_finite(error: Floats) -> Floats:

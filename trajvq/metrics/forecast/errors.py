@@ -35,15 +35,13 @@ def forecast_figures(
     """
     if not valid.any():
         return {}
-    error = np.linalg.norm(predicted - truth, axis=-1)
-    error = np.where(np.isfinite(error), np.minimum(error, MISSING_ERROR), MISSING_ERROR)
+    error = np.fmin(np.linalg.norm(predicted - truth, axis=-1), MISSING_ERROR)  # also where it is NaN
     rows = valid.any(axis=1)
     error, valid, truth, predicted, clip = error[rows], valid[rows], truth[rows], predicted[rows], clip[rows]
     mean = (error * valid).sum(axis=1) / valid.sum(axis=1)
     last = valid.shape[1] - 1 - valid[:, ::-1].argmax(axis=1)
     final = error[np.arange(len(error)), last]
-    steps = np.linalg.norm(np.diff(predicted, axis=1) - np.diff(truth, axis=1), axis=-1)
-    steps = np.where(np.isfinite(steps), np.minimum(steps, MISSING_ERROR), MISSING_ERROR)
+    steps = np.fmin(np.linalg.norm(np.diff(predicted, axis=1) - np.diff(truth, axis=1), axis=-1), MISSING_ERROR)
     both = valid[:, 1:] & valid[:, :-1]
     figures: dict[str, Any] = {
         "ade": bootstrap_objects(mean, clip),

@@ -71,8 +71,7 @@ def path_distance(first: Floats, second: Floats, valid: NDArray[np.bool_]) -> Fl
         second: ``(..., M, 2)`` px. Two missing objects have the distance 0, one has `MISSING_ERROR`.
         valid: ``(..., M)``.
     """
-    distance = np.linalg.norm(first - second, axis=-1)
-    distance = np.where(np.isfinite(distance), np.minimum(distance, MISSING_ERROR), MISSING_ERROR)
+    distance = np.fmin(np.linalg.norm(first - second, axis=-1), MISSING_ERROR)  # also where it is NaN
     neither = ~np.asarray(np.isfinite(first).all(axis=-1)) & ~np.asarray(np.isfinite(second).all(axis=-1))
     distance = np.where(neither, 0.0, distance)
     counted = np.broadcast_to(valid, distance.shape)
