@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import lightning as L
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -42,7 +43,7 @@ class HasConfusion(HasClasses, HasScoreboards, Protocol):
             the last column counts answers of no class.
     """
 
-    confusion: dict[str, Tensor]
+    confusion: dict[str, NDArray[np.int64]]
 
 
 @runtime_checkable
