@@ -6,7 +6,7 @@ import pytest
 
 from trajvq.errors import UserError
 from trajvq.metrics.figures import Figure, register
-from trajvq.metrics.scoreboard import add_ood_ratios, figures_of, scoreboard_content
+from trajvq.metrics.scoreboard import add_ood_ratios, best_of, figures_of, scoreboard_content
 
 
 def test_a_figure_without_entry_is_an_error_when_the_scoreboard_is_written() -> None:
@@ -35,3 +35,11 @@ def test_ood_ratios_compare_with_the_test_split() -> None:
     add_ood_ratios(models, "ade")
     assert models["ood_size"]["ood_over_id"] == 1.5
     assert all("ood_over_id" not in models[split] for split in ("test", "val"))
+
+
+def test_the_best_row_is_no_target_and_has_a_finite_figure() -> None:
+    figures = {"target": 0.0, "a": float("nan"), "b": {"value": 0.5}, "model": 0.75}
+    rows = {name: {"mse": figure} for name, figure in figures.items()}
+    mse = figures_of({"rows": rows})["mse"]
+    assert best_of(mse, rows) == 0.5
+    assert best_of(mse, {name: rows[name] for name in ("target", "a")}) is None

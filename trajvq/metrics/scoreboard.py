@@ -3,6 +3,7 @@
 A row is ``{figure: number or {"value", "low", "high"}}``. `trajvq.metrics.figures` describes every figure.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -76,6 +77,13 @@ def figures_of(board: Mapping[str, Any]) -> dict[str, Figure]:
     entries = {name: find(name) or own.get(name) or Figure(name, "", display="note", digits=4) for name in names}
     order = {entry.name: position for position, entry in enumerate(registered())}
     return {name: entries[name] for name in sorted(names, key=lambda name: order.get(key_of(name) or "", len(order)))}
+
+
+def best_of(figure: Figure, rows: Rows) -> float | None:
+    """Return the best finite value of a figure among the rows that compete; None without any, or a direction."""
+    cells = [row[figure.name] for label, row in rows.items() if label != TARGET and is_number(row.get(figure.name))]
+    values = [value for value in map(value_of, cells) if math.isfinite(value)]
+    return figure.best(values) if values else None
 
 
 def add_ood_ratios(models: Mapping[str, dict[str, Any]], figure: str) -> None:

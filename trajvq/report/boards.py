@@ -11,7 +11,7 @@ import numpy as np
 from trajvq.metrics.details import ClipDetails
 from trajvq.metrics.figures import Figure, find, heading_of
 from trajvq.metrics.intervals import Interval, paired_difference
-from trajvq.metrics.scoreboard import NOTED_ROWS, TARGET, figures_of, frames_of, is_number, value_of
+from trajvq.metrics.scoreboard import NOTED_ROWS, TARGET, best_of, figures_of, frames_of, is_number, value_of
 from trajvq.report.runs import RunRecord, runs_by_settings
 
 Rows = dict[str, dict[str, Any]]
@@ -197,16 +197,10 @@ def _cell(figure: Figure, rows: Mapping[str, Mapping[str, Any]], name: str) -> C
     if not is_number(cell):
         return Cell(figure.name, None, "–", "", False)
     value = value_of(cell)
-    values = [value_of(row[figure.name]) for row in _rivals(rows, name) if is_number(row.get(figure.name))]
-    best = figure.best([v for v in values if np.isfinite(v)] or [np.nan])
+    best = name != TARGET and value == best_of(figure, rows)
     ends = cell if isinstance(cell, dict) and {"low", "high"} <= cell.keys() else None
     interval = f"{figure.text(ends['low'])} to {figure.text(ends['high'])}" if ends else ""
-    return Cell(figure.name, value, figure.text(value), interval, value == best)
-
-
-def _rivals(rows: Mapping[str, Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
-    """Return the rows that one is compared with: all but the target, which every figure favors."""
-    return [] if name == TARGET else [row for label, row in rows.items() if label != TARGET]
+    return Cell(figure.name, value, figure.text(value), interval, best)
 
 
 def _class_tables(figure: str, rows: Rows) -> list[ClassTable]:
