@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trajvq.data.storage.clips import Clips
-from trajvq.io.arrays import Bytes, Floats
+from trajvq.io.arrays import Bytes, Floats, shown_in
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_keep
 from trajvq.metrics.family_fits import fit_families, own_residuals
 from trajvq.metrics.judge import Judge
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
-from trajvq.metrics.sampling.objects import Objects, shown_in
+from trajvq.metrics.sampling.objects import Objects
 
 JUDGED = 100  # samples of each class with figures of their own
 

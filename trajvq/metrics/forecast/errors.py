@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Floats, shown_in
 from trajvq.metrics.intervals import bootstrap_objects, rate_of_objects
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 
@@ -103,7 +103,7 @@ def _polynomial(degree: int, points: int | None = None) -> Callable[[Floats, int
         time = np.arange(context.shape[1])
         later = np.vander(np.arange(context.shape[1], context.shape[1] + frames), degree + 1)
         for row, path in enumerate(context):
-            times = np.flatnonzero(np.isfinite(path).all(axis=-1))[-(points or len(path)) :]
+            times = np.flatnonzero(shown_in(path))[-(points or len(path)) :]
             if len(times):
                 order = min(degree, len(times) - 1)
                 coefficients = np.linalg.lstsq(np.vander(time[times], order + 1), path[times], rcond=None)[0]
