@@ -21,7 +21,7 @@ from trajvq.metrics.reconstruction.h264 import H264, choose_setting, is_availabl
 from trajvq.metrics.reconstruction.ideal import TokenCounts
 from trajvq.metrics.reconstruction.metric import ReconstructionFigures, skill
 from trajvq.metrics.reconstruction.ssim import LEFT_OUT, WINDOW
-from trajvq.metrics.reconstruction.truth import background_of, truth_of
+from trajvq.metrics.reconstruction.truth import truth_of
 from trajvq.metrics.scoreboard import TARGET
 
 COUNTS = ("clips", "still_clips", "empty_clips")
@@ -81,7 +81,8 @@ class ReconstructionScoreboard(nn.Module):
         """
         truth = truth_of(batch)
         self.tracked = "pixel" not in batch
-        video, background = batch["video"], background_of(batch)
+        video = batch["video"]
+        background = to_float(torch.from_numpy(truth.background).to(video.device))
         rows = [(self.model, to_uint8(reconstruction))]
         if self.target is not None:
             rows.append((self.target, truth.video))
