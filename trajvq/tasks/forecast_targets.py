@@ -12,7 +12,7 @@ from trajvq.augment import ClipSymmetries, PathAugmentation, PathSymmetries, pat
 from trajvq.data.synthetic.extrapolate import extrapolate_paths
 from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import to_float, to_uint8
-from trajvq.metrics.forecast.baselines import Baselines, Paths
+from trajvq.metrics.forecast.baselines import Baselines, calibration_paths
 from trajvq.metrics.forecast.frames import continue_frames
 from trajvq.metrics.forecast.nearest import Moves
 from trajvq.metrics.forecast.objects import Objects, follow, identities, labels_of, paths_of
@@ -106,15 +106,11 @@ class ForecastTargets:
         data, train_paths = self.data, np.zeros((0, 0, 2))
         if "train" in data.manifest.splits:
             train_paths = paths_of(data.clips("train"), data.train_clips)
-        parts = []
-        for index in torch.split(torch.arange(len(self.clips)), data.eval_batch_size):
-            truth, video = self._truth(index)
-            clips = (to_uint8(video), to_uint8(self._reconstruct(index, video)))
-            positions, valid = identities(truth)
-            objects = Objects.in_context(valid, valid.shape[1])
-            arrays = (positions, valid, *(tracked_objects(truth, positions, each) for each in clips))
-            parts.append([objects.take(array) for array in arrays])
-        calibration = Paths(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        parts = torch.split(torch.arange(len(self.clips)), data.eval_batch_size)
+        clips = ((index, *self._truth(index)) for index in parts)
+        calibration = calibration_paths(
+            (truth, [to_uint8(video), to_uint8(self._reconstruct(index, video))]) for index, truth, video in clips
+        )
         size = (data.manifest.height, data.manifest.width)
         moves = moves_of(path_symmetries(data.augment)) if len(train_paths) else Moves()
         return Baselines(train_paths, calibration, classes, data.manifest.ranges, size, data.manifest.frames, moves)
