@@ -38,7 +38,7 @@ def tracker() -> None:
             truth = truth_of(batch | {"video": to_float(batch["video"])})
             tracks = track(truth.video, truth.background, truth.contrast, np.pi * truth.radius**2)
             error = np.linalg.norm(tracks.pixel[:, :, 0] - truth.pixel[:, :, 0], axis=-1)
-            used = truth.valid[:, :, 0] & tracks.present
+            used = truth.valid[:, :, 0] & (tracks.count > 0)
             phase = (truth.pixel[:, :, 0, 0][used] % 1 * 10).astype(int)
             bins = " ".join(f"{error[used][phase == k].mean():.3f}" for k in range(10))
             radius = f"{truth.radius.min():.1f} to {truth.radius.max():.1f}"

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajvq.data.storage.clips import Clips
-from trajvq.metrics.sampling.description import gaussian_bits
+from trajvq.io.arrays import Floats
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from experiment import trajvq
@@ -32,6 +33,7 @@ QUANTIZERS = {
     "LFQ": ["--model.tokenizer.quantizer", "trajvq.models.LFQ"],
 }
 SEEDS = {("FSQ", "2551"): (0, 1, 2)}
+LEAST_VARIANCE = 1e-9  # px²; directions of path space with less need no bits
 
 
 def cells(rates: list[str], quantizers: list[str]) -> list[tuple[str, str, int]]:
@@ -94,6 +96,54 @@ def bound(data: Path, errors: list[float]) -> list[float]:
         appearance = np.concatenate([columns["color"][:, 0].double().numpy(), radius * 10 / error], axis=1)
         bits.append(gaussian_bits(path, label, error, appearance, 1.0))
     return bits
+
+
+def gaussian_bits(
+    path: Floats,
+    label: NDArray[np.int64],
+    path_error: float,
+    appearance: Floats | None = None,
+    appearance_error: float = 1.0,
+) -> float:
+    """Return an upper bound of the bits per clip that class, path and appearance need at a given precision.
+
+    The paths of a class are taken as Gaussian in all their coordinates. Of all sources with its covariance, a Gaussian
+    needs the most bits (reverse water-filling; Cover and Thomas, Elements of Information Theory, 10.3). No tokenizer
+    has to spend more.
+
+    Args:
+        path: ``(N, T, 2)`` true positions, px; N well above 2 T.
+        label: ``(N,)`` classes.
+        path_error: Mean distance of a decoded from the true position, px.
+        appearance: ``(N, K)`` further numbers of a clip, such as color and radius; None for none.
+        appearance_error: Mean absolute error of one of these numbers.
+
+    Raises:
+        ValueError: If an error is not positive.
+    """
+    if min(path_error, appearance_error) <= 0:
+        raise ValueError(f"errors of {path_error} and {appearance_error} need infinitely many bits; use positive ones")
+    classes, sizes = np.unique(label, return_counts=True)
+    shares = sizes / len(label)
+    bits = float(-(shares * np.log2(shares)).sum())
+    for number, share in zip(classes, shares, strict=True):
+        # The mean distance of a two-dimensional Gaussian error is sqrt(pi / 2) of its standard deviation.
+        bits += share * _gaussian(path[label == number].reshape((label == number).sum(), -1), 2 / np.pi * path_error**2)
+    if appearance is not None:
+        bits += _gaussian(appearance, np.pi / 2 * appearance_error**2)
+    return bits
+
+
+def _gaussian(samples: Floats, distortion: float) -> float:
+    """Return the bits of a Gaussian with the samples' covariance, at a mean squared error of each coordinate."""
+    variance = np.linalg.eigvalsh(np.atleast_2d(np.cov(samples, rowvar=False)))
+    variance = np.where(variance > LEAST_VARIANCE, variance, 0.0)
+    low, high = 0.0, float(variance.max()) + distortion
+    for _ in range(60):  # bisect for the water level whose mean error is the distortion
+        level = (low + high) / 2
+        low, high = (level, high) if np.minimum(variance, level).mean() < distortion else (low, level)
+    coded = variance > level
+    return float(0.5 * np.log2(variance[coded] / level).sum())
 
 
 def plot(results: list[dict[str, Any]], data: Path, path: Path) -> None:

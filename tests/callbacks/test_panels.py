@@ -1,5 +1,6 @@
 """An offline W&B run holds the data of every panel, read back from its file."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,8 @@ def test_an_offline_run_holds_every_panel(recon_run: Path, dataset: Path) -> Non
     for split in ("test", "ood_size"):
         assert history[f"{split}/scoreboard/_type"] == ["table-file"]
         assert history[f"{split}/scoreboard/nrows"] == [7]
+        (table,) = (recon_run / "wandb").glob(f"offline-run-*/files/media/table/{split}/scoreboard_*.table.json")
+        assert {"visible", "visible low", "visible high"} <= set(json.loads(table.read_text())["columns"])
         assert f"{split}/skill" in content["summary"]
     assert content["summary"]["val/skill"]["max"] == max(history["val/skill"])
     assert content["summary"]["val/mse"]["min"] == min(history["val/mse"])

@@ -37,7 +37,7 @@ def reconstruction_row() -> dict[str, Any]:
     board.update(columns | {"video": video, "index": torch.arange(2)}, video, indices)
     content = board.compute()
     rows = content["rows"]
-    return {**rows["model"], **rows.get("h264", {}), **content["per_clip"], **content["intervals"]["model"]}
+    return {**rows["model"], **rows.get("h264", {}), **content["per_clip"]}
 
 
 def class_row() -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trajvq.metrics.intervals import bootstrap, bootstrap_objects, paired_difference, wilson, wilson_objects
+from trajvq.metrics.intervals import bootstrap, bootstrap_objects, paired_difference, rate_of_objects, wilson
 
 
 def test_wilson_at_both_ends() -> None:
@@ -37,4 +37,4 @@ def test_objects_of_a_clip_count_together() -> None:
     twins = bootstrap_objects(values.repeat(2), np.arange(40).repeat(2))
     assert twins == pytest.approx(alone)  # no narrower: twins are no more clips
     assert bootstrap_objects(np.array([1.0, 1.0, 4.0]), np.array([0, 0, 1]))["value"] == 2
-    assert wilson_objects(np.array([True, True, False, False]), np.array([0, 0, 1, 1])) == wilson(1, 2)
+    assert rate_of_objects(np.array([True, True, False, False]), np.array([0, 0, 1, 1])) == wilson(1, 2)

@@ -48,7 +48,7 @@ def test_an_empty_frame_has_no_object() -> None:
     background = np.full((2, 1, 3, 32, 32), 200, dtype=np.uint8)
     video = np.repeat(background, 5, axis=1)
     tracks = track(video, background)
-    assert not tracks.present.any()
+    assert not tracks.count.any()
     assert np.isnan(tracks.pixel).all()
     assert (tracks.radius == 0).all()
 

@@ -52,6 +52,7 @@ def write_run(folder: Path, skill: float = 0.9, shift: float = 0.0) -> Path:
         "split": "test",
         "clips": 8,
         "truth": "stored",
+        "classes": CLASSES,
         "checkpoint": "a<b>.ckpt",
         "figures": {"sharpness": {"name": "sharpness", "meaning": "gradients over those of the target", "digits": 2}},
         "remarks": ["row h264: CRF 40, chosen on 8 clips"],

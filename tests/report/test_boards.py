@@ -97,3 +97,20 @@ def test_every_figure_of_a_row_is_a_column_or_a_note(tmp_path: Path) -> None:
     assert board.remarks == ["row h264: CRF 40, chosen on 8 clips"]
     assert board.columns[-1].description == "gradients over those of the target"
     assert [cell.text for cell in board.rows[-1][2]] == ["0.900", "1.0000", "0.002100", "0.50"]
+
+
+def test_a_confusion_matrix_names_its_classes_although_one_has_no_clips(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "classify/a"))
+    board, model = run.boards["test"], run.boards["test"]["rows"]["model"]
+    model["confusion"] = [[0, 0, 0, 0], [0, 3, 0, 1], [0, 0, 4, 0]]
+    model["per_class"] = {"linear": 0.75, "circular": 1.0}
+    board["classes"] = ["at rest", "linear", "circular"]
+    (confusion,) = merge([run])[0].confusions
+    assert confusion.classes == ["at rest", "linear", "circular"]
+    assert confusion.answers == ["at rest", "linear", "circular", "none"]
+    assert confusion.lines[1] == [(0, 0.0), (3, 0.75), (0, 0.0), (1, 0.25)]
+    del board["classes"]  # as an older version wrote it
+    run.details["test"].classes = ["at rest", "linear", "circular"]
+    assert merge([run])[0].confusions == [confusion]
+    run.details.clear()
+    assert merge([run])[0].confusions[0].answers == ["0", "1", "2", "none"]

@@ -70,6 +70,7 @@ def test_scoreboards_hold_every_row_and_figure(classify_run: Path, dataset: Path
     board, outside = (json.loads((classify_run / f"scoreboards/{name}.json").read_text()) for name in SPLITS)
     assert "true_path" in (classify_run.parents[2] / "output.txt").read_text()
     assert (board["task"], board["clips"]) == ("classify", 12)
+    assert board["classes"] == read_manifest(dataset).classes
     names = ["majority", "pixel_probe", "nearest_pixels", "judge_true", "judge_tracked", "true_path", "model"]
     assert list(board["rows"]) == names
     for row in board["rows"].values():

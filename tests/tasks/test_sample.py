@@ -47,6 +47,7 @@ def test_scoreboards_hold_every_row_and_figure(sample_run: Path, dataset: Path) 
     assert "NLL bits" in (sample_run.parents[2] / "output.txt").read_text()
     board = json.loads((sample_run / "scoreboards/test.json").read_text())
     assert (board["task"], board["clips"]) == ("sample", 24)
+    assert board["classes"] == read_manifest(dataset).classes
     assert list(board["rows"]) == ["classes_rotated", "reconstructed", "copies", "model", "model_at_1"]
     sigma = board["judge"]["sigma"]
     assert sigma > 0

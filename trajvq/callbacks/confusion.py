@@ -32,6 +32,6 @@ class ConfusionPicture(L.Callback):
         if not trainer.is_global_zero:
             return
         for split in splits:
-            picture = plot_confusion(task.confusion[split].numpy(), list(task.classes), split)
+            picture = plot_confusion(task.confusion[split], list(task.classes), split)
             save_png(picture, Path(trainer.default_root_dir) / "media" / folder / f"confusion-{split}{suffix}.png")
             show(trainer, f"confusion_{split}", picture)

@@ -20,7 +20,7 @@ class ProgressLines(L.Callback):
         print(f"step {trainer.global_step}/{trainer.max_steps}  {figures}", flush=True)
 
 
-class SkillBar(RichProgressBar):
+class StepBar(RichProgressBar):
     """Lightning's Rich progress bar without the version number, and without ``/-2`` where no epochs are set."""
 
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
@@ -34,4 +34,4 @@ class SkillBar(RichProgressBar):
 
 def progress_bar() -> L.Callback:
     """Return a progress bar if the output is a terminal, else `ProgressLines`."""
-    return SkillBar() if sys.stdout.isatty() else ProgressLines()
+    return StepBar() if sys.stdout.isatty() else ProgressLines()

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import lightning as L
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -38,10 +39,11 @@ class HasConfusion(HasClasses, HasScoreboards, Protocol):
     """A task that counts which classes it takes for which.
 
     Attributes:
-        confusion: By split, of the last validation or test, int64 ``(classes, classes)``: true classes by answers.
+        confusion: By split, of the last validation or test, int64 ``(classes, classes + 1)``: true classes by answers;
+            the last column counts answers of no class.
     """
 
-    confusion: dict[str, Tensor]
+    confusion: dict[str, NDArray[np.int64]]
 
 
 @runtime_checkable

@@ -24,7 +24,8 @@ class StepSeeds(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        mixed = np.random.SeedSequence((self.seed, batch_idx, trainer.global_rank)).generate_state(2)
+        step = trainer.fit_loop.total_batch_idx  # batch_idx starts anew in each epoch
+        mixed = np.random.SeedSequence((self.seed, step, trainer.global_rank)).generate_state(2)
         torch.manual_seed(int(mixed[0]) << 32 | int(mixed[1]))
         np.random.seed(mixed[0])  # noqa: NPY002
         random.seed(int(mixed[1]))

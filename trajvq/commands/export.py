@@ -153,13 +153,5 @@ def read_chart(network: nn.Module, picture: Path, name: str) -> EyeChart:
         params = read_column(folder, clips.manifest, "test", "params")
         assert params is not None
         chart = figures.compute(params[:, 0])
-        batch = clips.batch(list(range(len(clips))))
-        plot_eye_chart(
-            chart,
-            batch["video"].numpy(),
-            np.concatenate(reconstructions),
-            batch["pixel"][:, :, 0].numpy(),
-            picture,
-            name,
-        )
+        plot_eye_chart(chart, clips, np.concatenate(reconstructions), picture, name)
     return chart

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from trajvq.commands.parser import Parser
 from trajvq.data.storage.clips import Clips
 from trajvq.data.storage.manifest import read_manifest
@@ -86,9 +84,6 @@ def _show_chart(path: Path, clips: Clips, chart: EyeChart, picture: Path) -> Non
     """Print the thresholds of an eye chart and plot it beside its reconstructions."""
     for name, threshold in chart.thresholds.items():
         print(f"{name} threshold: {threshold['value']:.3g} ({threshold['low']:.3g} to {threshold['high']:.3g})")
-    count = chart.visible.size * REPEATS
-    submission = Submission(path, clips)
-    reconstruction = np.stack([submission.read(row) for row in range(count)]).transpose(0, 1, 4, 2, 3)
-    batch = clips.batch(list(range(count)))
-    plot_eye_chart(chart, batch["video"].numpy(), reconstruction, batch["pixel"][:, :, 0].numpy(), picture, path.stem)
+    reconstructions = Submission(path, clips).clips_for(list(range(chart.visible.size * REPEATS)))
+    plot_eye_chart(chart, clips, reconstructions, picture, path.stem)
     print(f"eye chart: {picture}")

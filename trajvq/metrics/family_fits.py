@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from trajvq.data.synthetic.motion import Motion, families_named
 from trajvq.data.synthetic.projective import LOWEST, evaluate_ratio, fit_ratio, grid_distances, product
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Floats, shown_in
 from trajvq.metrics.least_squares import Damping, levenberg_marquardt
 
 STARTS = 4  # minima of the grid of nonlinear parameters that are refined
@@ -76,7 +76,7 @@ def fit_families(points: Floats, classes: Sequence[str], valid: NDArray[np.bool_
         classes: Names of classes.
         valid: ``(N, T)`` frames in which the object can be seen; the others are not used. None for all.
     """
-    finite: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=-1))
+    finite = shown_in(points)
     valid = np.ones_like(finite) if valid is None else valid
     finite = finite & valid
     count = finite.sum(axis=1)

@@ -9,7 +9,7 @@ from trajvq.io.arrays import Floats
 
 Z = 1.959964  # standard normal quantile of a two-sided 95 % interval
 TAILS = (0.025, 0.975)
-RESAMPLES = 1000  # of a bootstrap
+RESAMPLES, SEED = 1000, 0  # of a bootstrap
 
 
 class Interval(TypedDict):
@@ -50,16 +50,16 @@ def rate_of_objects(hits: NDArray[np.bool_], clip: NDArray[np.int64]) -> Interva
     return wilson(float(hits.mean()) * clips, clips)
 
 
-def bootstrap(clips: Floats, seed: int = 0) -> Interval:
+def bootstrap(clips: Floats) -> Interval:
     """Return the mean of a figure ``(N,)`` of N clips with its percentile bootstrap interval over clips."""
-    rows = np.random.default_rng(seed).integers(0, len(clips), (RESAMPLES, len(clips)))
+    rows = np.random.default_rng(SEED).integers(0, len(clips), (RESAMPLES, len(clips)))
     low, high = np.quantile(clips[rows].mean(axis=1), TAILS)
     return {"value": float(clips.mean()), "low": float(low), "high": float(high)}
 
 
-def bootstrap_ratio(numerator: Floats, denominator: Floats, seed: int = 0) -> Interval:
+def bootstrap_ratio(numerator: Floats, denominator: Floats) -> Interval:
     """Return sum(numerator) / sum(denominator), ``(N,)`` each, with its percentile bootstrap interval over clips."""
-    rows = np.random.default_rng(seed).integers(0, len(numerator), (RESAMPLES, len(numerator)))
+    rows = np.random.default_rng(SEED).integers(0, len(numerator), (RESAMPLES, len(numerator)))
     low, high = np.quantile(numerator[rows].sum(axis=1) / np.maximum(denominator[rows].sum(axis=1), 1e-12), TAILS)
     return {"value": float(numerator.sum() / max(denominator.sum(), 1e-12)), "low": float(low), "high": float(high)}
 
@@ -71,13 +71,7 @@ def bootstrap_objects(values: Floats, clip: NDArray[np.int64]) -> Interval:
     return bootstrap_ratio(sums, np.bincount(row).astype(np.float64))
 
 
-def wilson_objects(hits: NDArray[np.bool_], clip: NDArray[np.int64]) -> Interval:
-    """Return the rate of objects ``(R,)`` that hit, with the interval of as many trials as there are clips."""
-    clips = len(np.unique(clip))
-    return wilson(float(hits.mean()) * clips, clips)
-
-
-def paired_difference(first: Floats, second: Floats, seed: int = 0) -> Interval:
+def paired_difference(first: Floats, second: Floats) -> Interval:
     """Return the mean difference of a figure ``(N,)`` of two models on the same clips, with its bootstrap interval.
 
     Raises:
@@ -85,4 +79,4 @@ def paired_difference(first: Floats, second: Floats, seed: int = 0) -> Interval:
     """
     if first.shape != second.shape:
         raise ValueError(f"{len(first)} and {len(second)} clips cannot be paired")
-    return bootstrap(first - second, seed)
+    return bootstrap(first - second)

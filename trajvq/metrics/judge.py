@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, norm
 
 from trajvq.data.synthetic.motion import families_named
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Floats, shown_in
 from trajvq.metrics.family_fits import Fits, fit_families, own_residuals
 
 NONE = -1
@@ -152,7 +152,7 @@ def noise_of(points: Floats, truth: Floats, valid: NDArray[np.bool_] | None = No
 def _sigma(points: Floats, truth: Floats, valid: NDArray[np.bool_] | None, residual: Floats) -> float | None:
     """Return the noise of a coordinate in px, with ``(N,)`` residuals of the truth; None where nothing is tracked."""
     error = points - truth
-    finite: NDArray[np.bool_] = np.asarray(np.isfinite(error).all(axis=-1))
+    finite = shown_in(error)
     tracked = finite & (np.linalg.norm(np.nan_to_num(error), axis=-1) < LOST)
     tracked &= True if valid is None else valid
     square = np.where(tracked[..., None], np.nan_to_num(error) ** 2, 0.0).sum(axis=(1, 2))

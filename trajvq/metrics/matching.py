@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Floats, shown_in
 from trajvq.metrics.tracking import Tracks
 
 MATCH_DISTANCE = 8.0  # px, the largest distance at which an object counts as the true one
@@ -144,7 +144,7 @@ def _numbers(pixel: Floats, appearance: Floats, limit: float) -> NDArray[np.int6
     last, speed, mean = np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((0, 4))
     latest, sightings = np.zeros(0), np.zeros(0)  # the last frame that shows an object, and how many do
     for frame, points in enumerate(pixel):
-        real = np.flatnonzero(np.isfinite(points).all(axis=-1))
+        real = np.flatnonzero(shown_in(points))
         points, features = points[real], appearance[frame, real]
         penalty = np.abs(mean[:, None] - features).sum(axis=-1)
         since = (frame - latest)[:, None]

@@ -3,6 +3,7 @@
 A row is ``{figure: number or {"value", "low", "high"}}``. `trajvq.metrics.figures` describes every figure.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -32,21 +33,21 @@ def scoreboard_content(
         split: Such as ``test``.
         seconds: Time that the test took.
         checkpoint: The checkpoint or file that was scored.
-        board: ``clips``, ``truth``, ``rows`` and perhaps ``intervals``, ``judge``, ``still_clips`` and ``remarks``:
-            lines about what is left out and how the rest was computed; of a forecast also ``context`` and ``horizon``,
-            in frames.
+        board: ``clips``, ``truth``, ``rows`` and perhaps ``judge``, ``still_clips``, ``classes``, their names, and
+            ``remarks``, lines about what is left out and how the rest was computed; of a forecast also ``context`` and
+            ``horizon``, in frames.
         dataset: ``path``, or its URL, and ``sha256`` of its manifest; None for data of another kind.
 
     Raises:
         UserError: If a figure is not registered.
     """
-    intervals = board.get("intervals", {})
-    rows = {name: {**row, **intervals.get(name, {})} for name, row in board["rows"].items()}
+    rows = {name: dict(row) for name, row in board["rows"].items()}
     entries = {figure: lookup(figure) for row in rows.values() for figure in row}
     own = {name: asdict(entry) for name, entry in entries.items() if key_of(name) not in BUILT_IN}
     head = {"task": task, "split": split, "clips": board["clips"], "seconds": seconds, "checkpoint": checkpoint}
     head |= {"dataset": dict(dataset)} if dataset else {}
-    extra = {name: board[name] for name in ("context", "horizon", "judge", "still_clips", "remarks") if name in board}
+    names = ("classes", "context", "horizon", "judge", "still_clips", "remarks")
+    extra = {name: board[name] for name in names if name in board}
     extra |= {"figures": own} if own else {}
     return {**head, "truth": board["truth"], **extra, "rows": rows}
 
@@ -76,6 +77,13 @@ def figures_of(board: Mapping[str, Any]) -> dict[str, Figure]:
     entries = {name: find(name) or own.get(name) or Figure(name, "", display="note", digits=4) for name in names}
     order = {entry.name: position for position, entry in enumerate(registered())}
     return {name: entries[name] for name in sorted(names, key=lambda name: order.get(key_of(name) or "", len(order)))}
+
+
+def best_of(figure: Figure, rows: Rows) -> float | None:
+    """Return the best finite value of a figure among the rows that compete; None without any, or a direction."""
+    cells = [row[figure.name] for label, row in rows.items() if label != TARGET and is_number(row.get(figure.name))]
+    values = [value for value in map(value_of, cells) if math.isfinite(value)]
+    return figure.best(values) if values else None
 
 
 def add_ood_ratios(models: Mapping[str, dict[str, Any]], figure: str) -> None:

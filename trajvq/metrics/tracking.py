@@ -39,11 +39,6 @@ class Tracks:
     color: Floats
     count: NDArray[np.int64]
 
-    @property
-    def present(self) -> NDArray[np.bool_]:
-        """``(N, T)``: whether there is any object at all."""
-        return self.count > 0
-
     def widened(self, objects: int) -> "Tracks":
         """Return the same tracks with ``objects`` entries a frame, at least K."""
         more = ((0, 0), (0, 0), (0, objects - self.pixel.shape[2]))

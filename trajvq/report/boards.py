@@ -11,7 +11,7 @@ import numpy as np
 from trajvq.metrics.details import ClipDetails
 from trajvq.metrics.figures import Figure, find, heading_of
 from trajvq.metrics.intervals import Interval, paired_difference
-from trajvq.metrics.scoreboard import NOTED_ROWS, TARGET, figures_of, frames_of, is_number, value_of
+from trajvq.metrics.scoreboard import NOTED_ROWS, TARGET, best_of, figures_of, frames_of, is_number, value_of
 from trajvq.report.runs import RunRecord, runs_by_settings
 
 Rows = dict[str, dict[str, Any]]
@@ -167,7 +167,7 @@ def _merge_split(task: str, split: str, scored: Sequence[Scored]) -> Board:
         f for row in rows.values() for f, v in row.items() if isinstance(v, dict) and not is_number(v)
     )
     board.classes = [table for figure in nested for table in _class_tables(figure, rows)]
-    board.confusions = _confusions({name: rows[name] for name in models}, nested)
+    board.confusions = _confusions({name: rows[name] for name in models}, _classes_of(scored[0]))
     board.horizons = {name: row["horizon"] for name, row in rows.items() if isinstance(row.get("horizon"), list)}
     board.differences = _differences(scored) if task != "sample" else []  # runs sample different clips
     return board
@@ -197,16 +197,10 @@ def _cell(figure: Figure, rows: Mapping[str, Mapping[str, Any]], name: str) -> C
     if not is_number(cell):
         return Cell(figure.name, None, "–", "", False)
     value = value_of(cell)
-    values = [value_of(row[figure.name]) for row in _rivals(rows, name) if is_number(row.get(figure.name))]
-    best = figure.best([v for v in values if np.isfinite(v)] or [np.nan])
+    best = name != TARGET and value == best_of(figure, rows)
     ends = cell if isinstance(cell, dict) and {"low", "high"} <= cell.keys() else None
     interval = f"{figure.text(ends['low'])} to {figure.text(ends['high'])}" if ends else ""
-    return Cell(figure.name, value, figure.text(value), interval, value == best)
-
-
-def _rivals(rows: Mapping[str, Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
-    """Return the rows that one is compared with: all but the target, which every figure favors."""
-    return [] if name == TARGET else [row for label, row in rows.items() if label != TARGET]
+    return Cell(figure.name, value, figure.text(value), interval, best)
 
 
 def _class_tables(figure: str, rows: Rows) -> list[ClassTable]:
@@ -234,16 +228,20 @@ def _numbers(value: Any) -> dict[str, float]:
     return {name: value_of(inner[name]) for name, entry in entries.items() if entry and entry.display == "column"}
 
 
-def _confusions(models: Rows, nested: Sequence[str] | Mapping[str, None]) -> list[Confusion]:
-    """Return the confusion matrices of models; figures by class name the classes."""
-    named = next((list(row[figure]) for row in models.values() for figure in nested if figure in row), [])
+def _classes_of(scored: Scored) -> Sequence[str]:
+    """Return the names of all classes; an older version wrote them beside the details alone."""
+    return scored.board.get("classes") or (scored.details.classes if scored.details else [])
+
+
+def _confusions(models: Rows, classes: Sequence[str]) -> list[Confusion]:
+    """Return the confusion matrices of models; without names, the classes go by their numbers."""
     confusions = []
     for name, row in models.items():
         counts = row.get("confusion")
         if counts:
-            answers = [*(named or [str(k) for k in range(len(counts))]), "none"][: len(counts[0])]
+            names = [*(classes or map(str, range(len(counts)))), "none"]
             lines = [[(int(count), count / max(sum(line), 1)) for count in line] for line in counts]
-            confusions.append(Confusion(name, answers[: len(counts)], answers, lines))
+            confusions.append(Confusion(name, names[: len(counts)], names[: len(counts[0])], lines))
     return confusions
 
 

@@ -2,48 +2,40 @@
 
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from trajvq.data.storage.clips import Clips
 from trajvq.data.synthetic.chart import CONTRASTS, RADII, REPEATS, SHIFTS, SPEEDS
+from trajvq.io.arrays import Bytes
 from trajvq.metrics.submissions.chart import EyeChart
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
 
 CROP = 20  # pixels around a disc
 SPEED = 1  # index of the plotted speed
 VISIBLE, UNRELIABLE, LOST = "#1a7f37", "#9a6700", "#cf222e"
 
 
-def plot_eye_chart(
-    chart: EyeChart,
-    targets: NDArray[np.uint8],
-    reconstructions: NDArray[np.uint8],
-    pixel: NDArray[np.float32],
-    path: Path,
-    title: str,
-) -> None:
+def plot_eye_chart(chart: EyeChart, clips: Clips, reconstructions: Bytes, path: Path, title: str) -> None:
     """Write the chart as PNG.
 
     Args:
         chart: The results.
-        targets: uint8 ``(N, T, 3, H, W)``, clips of the chart in their order, at least those of the grid.
-        reconstructions: The same shape.
-        pixel: ``(N, T, 2)`` true positions (x, y).
+        clips: Those of the chart.
+        reconstructions: uint8 ``(N, T, 3, H, W)``, of the first N clips, at least of those of the grid.
         path: PNG to write. Missing folders are created.
         title: Name of the tokenizer.
     """
-    figure, axes = plt.subplots(
-        len(RADII), len(CONTRASTS) + 1, figsize=(12.5, 7.4), width_ratios=[*([1] * len(CONTRASTS)), 1.3]
-    )
+    figure = Figure(figsize=(12.5, 7.4))
+    axes = figure.subplots(len(RADII), len(CONTRASTS) + 1, width_ratios=[*([1] * len(CONTRASTS)), 1.3])
+    batch = clips.batch(list(range(len(reconstructions))))
+    targets, pixel = batch["video"].numpy(), batch["pixel"][:, :, 0].numpy()
     frame = targets.shape[1] // 2
     for row, radius in enumerate(RADII):
         for column, contrast in enumerate(CONTRASTS):
             axis = axes[row, column]
             number = ((row * len(CONTRASTS) + column) * len(SPEEDS) + SPEED) * REPEATS
-            pair = [_crop(clips[number, frame], pixel[number, frame]) for clips in (targets, reconstructions)]
+            pair = [_crop(video[number, frame], pixel[number, frame]) for video in (targets, reconstructions)]
             bar = np.full((CROP, 1, 3), 150, dtype=np.uint8)
             axis.imshow(np.concatenate([pair[0], bar, pair[1]], axis=1), interpolation="nearest")
             rate = float(chart.visible[row, column].mean())
@@ -76,10 +68,9 @@ def plot_eye_chart(
     figure.tight_layout(rect=(0, 0, 1, 0.98))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
-def _crop(frame: NDArray[np.uint8], pixel: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _crop(frame: Bytes, pixel: NDArray[np.float32]) -> Bytes:
     """Return the square ``(CROP, CROP, 3)`` around a position in a frame ``(3, H, W)``."""
     height, width = frame.shape[-2:]
     left, top = (

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
@@ -29,6 +28,8 @@ LINES: dict[str, tuple[str, str]] = {
 }
 CONTEXT_BORDER, PREDICTED_BORDER = (140, 149, 159), (9, 105, 218)  # colors in a GIF
 GAP, BORDER, SCALE = 6, 2, 2
+FANS = 4  # objects of each class
+PAIRS = 3  # of clips side by side in a GIF
 
 
 def plot_horizons(rows: Mapping[str, Mapping[str, Any]], path: Path, title: str) -> None:
@@ -59,7 +60,6 @@ def plot_horizons(rows: Mapping[str, Mapping[str, Any]], path: Path, title: str)
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
     figure.suptitle(title)
     path.parent.mkdir(parents=True, exist_ok=True)
-    FigureCanvasAgg(figure)
     figure.savefig(path)
 
 
@@ -68,7 +68,6 @@ def plot_fans(
     context: int,
     classes: Sequence[str],
     path: Path,
-    count: int = 4,
     size: tuple[int, int] = (64, 64),
 ) -> None:
     """Plot paths of the first objects of every class, the context, the truth, the prediction and samples, as PNG.
@@ -80,16 +79,15 @@ def plot_fans(
         context: Number of context frames.
         classes: Names of the classes.
         path: PNG to write. Missing folders are created.
-        count: Number of objects of each class.
         size: Height and width of a frame in px.
     """
     label = tracks.get("label", np.zeros(len(tracks["truth"]), dtype=np.int64))
     height, width = size
     names = list(classes) or ["all"]
-    figure = Figure(figsize=(2.6 * count, 2.75 * len(names)), dpi=100, layout="constrained")
-    grid = figure.subplots(len(names), count, squeeze=False)
+    figure = Figure(figsize=(2.6 * FANS, 2.75 * len(names)), dpi=100, layout="constrained")
+    grid = figure.subplots(len(names), FANS, squeeze=False)
     for number, name in enumerate(names):
-        rows = np.flatnonzero(label == number)[:count]
+        rows = np.flatnonzero(label == number)[:FANS]
         for axes in grid[number]:
             axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], aspect="equal")
         for axes, row in zip(grid[number], rows, strict=False):
@@ -101,7 +99,6 @@ def plot_fans(
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    FigureCanvasAgg(figure)
     figure.savefig(path)
 
 
@@ -115,7 +112,7 @@ def _plot_fan(axes: Any, tracks: Mapping[str, NDArray[Any]], row: int, context: 
     axes.plot(*tracks["model"][row].T, "x", color=ANSWER, markersize=4, label="model")
 
 
-def save_gif(truth: Sequence[Bytes], predicted: Sequence[Bytes], context: int, path: Path, columns: int = 3) -> None:
+def save_gif(truth: Sequence[Bytes], predicted: Sequence[Bytes], context: int, path: Path) -> None:
     """Write predicted clips, each to the right of its true clip, as an animated GIF.
 
     Context frames have a grey border, predicted ones a blue border. Beyond its last frame the true clip is white.
@@ -125,7 +122,6 @@ def save_gif(truth: Sequence[Bytes], predicted: Sequence[Bytes], context: int, p
         predicted: uint8 ``(F, 3, H, W)`` each, with the same F.
         context: Number of context frames.
         path: GIF to write. Missing folders are created.
-        columns: Number of pairs side by side.
     """
     frames = []
     for frame in range(len(predicted[0])):
@@ -135,9 +131,9 @@ def save_gif(truth: Sequence[Bytes], predicted: Sequence[Bytes], context: int, p
             blank = np.full_like(clip[0], 255)
             pair = [true[frame] if frame < len(true) else blank, clip[frame]]
             cells.append(np.concatenate([_with_border(picture, color) for picture in pair], axis=1))
-        cells += [np.full_like(cells[0], 255)] * (-len(cells) % columns)
+        cells += [np.full_like(cells[0], 255)] * (-len(cells) % PAIRS)
         cells = [np.pad(cell, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for cell in cells]
-        lines = [np.concatenate(cells[k : k + columns], axis=1) for k in range(0, len(cells), columns)]
+        lines = [np.concatenate(cells[k : k + PAIRS], axis=1) for k in range(0, len(cells), PAIRS)]
         picture = np.concatenate(lines, axis=0).repeat(SCALE, axis=0).repeat(SCALE, axis=1)
         frames.append(Image.fromarray(picture))
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from trajvq.report.pictures import add_title
 FAINT = 0.25  # share of the object's contrast in the first frame of a trail; in the last frame it is 1
 GAP, GAP_COLOR = 2, (205, 205, 205)
 MILLISECONDS = 90  # per frame of an animation
+COLUMNS = 8  # pictures side by side
 
 
 def render_trails(video: Bytes) -> Bytes:
@@ -33,34 +34,33 @@ def render_trails(video: Bytes) -> Bytes:
     return np.asarray(trails.round().clip(0, 255), dtype=np.uint8)
 
 
-def render_grid(pictures: Bytes, columns: int) -> Bytes:
+def render_grid(pictures: Bytes) -> Bytes:
     """Arrange pictures uint8 ``(N, 3, H, W)`` row by row; returns uint8 ``(height, width, 3)``."""
     count, _, height, width = pictures.shape
-    rows = -(-count // columns)
-    sheet = np.empty((rows * (height + GAP), columns * (width + GAP), 3), dtype=np.uint8)
+    rows = -(-count // COLUMNS)
+    sheet = np.empty((rows * (height + GAP), COLUMNS * (width + GAP), 3), dtype=np.uint8)
     sheet[:] = GAP_COLOR
     for number, picture in enumerate(pictures):
-        top, left = number // columns * (height + GAP), number % columns * (width + GAP)
+        top, left = number // COLUMNS * (height + GAP), number % COLUMNS * (width + GAP)
         sheet[top : top + height, left : left + width] = picture.transpose(1, 2, 0)
     return sheet
 
 
-def render_samples(clips: dict[str, Bytes], columns: int = 8) -> Bytes:
+def render_samples(clips: dict[str, Bytes]) -> Bytes:
     """Render the clips of every class as trails below the name of the class.
 
     Args:
         clips: uint8 ``(N, T, 3, H, W)`` by name of the class.
-        columns: Pictures side by side.
 
     Returns:
         uint8 ``(height, width, 3)``.
     """
-    grids = {name: render_grid(render_trails(video), columns) for name, video in clips.items()}
+    grids = {name: render_grid(render_trails(video)) for name, video in clips.items()}
     return np.concatenate([add_title(grid, name) for name, grid in grids.items()], axis=0)
 
 
-def save_animation(video: Bytes, path: Path, columns: int = 8) -> None:
+def save_animation(video: Bytes, path: Path) -> None:
     """Write clips uint8 ``(N, T, 3, H, W)`` side by side as an endless GIF or WebP, by the path's suffix."""
-    first, *others = [Image.fromarray(render_grid(video[:, frame], columns)) for frame in range(video.shape[1])]
+    first, *others = [Image.fromarray(render_grid(video[:, frame])) for frame in range(video.shape[1])]
     path.parent.mkdir(parents=True, exist_ok=True)
     first.save(path, save_all=True, append_images=others, duration=MILLISECONDS, loop=0, lossless=True)

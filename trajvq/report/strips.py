@@ -12,6 +12,7 @@ from trajvq.report.sprites import error_video
 GAP = 2  # pixels between frames, before enlargement
 GREY, DARK = 200, 90
 FAINT = 96  # levels between the darkest and the brightest pixel below which a clip is hard to see
+MILLISECONDS = 120  # per frame of an animation
 LEAST_RANGE = 16  # levels that are stretched at most to all 256
 
 
@@ -76,7 +77,7 @@ def render_sheet(targets: Bytes, reconstructions: Bytes, scale: int = 2) -> Byte
     return np.concatenate(parts, axis=0)
 
 
-def save_gif(targets: Bytes, reconstructions: Bytes, path: Path, scale: int = 3, duration: int = 120) -> None:
+def save_gif(targets: Bytes, reconstructions: Bytes, path: Path, scale: int = 3) -> None:
     """Write N clips as an animation, each above its reconstruction and the error. Faint clips are stretched.
 
     Args:
@@ -84,7 +85,6 @@ def save_gif(targets: Bytes, reconstructions: Bytes, path: Path, scale: int = 3,
         reconstructions: The same shape.
         path: GIF to write. Missing folders are created.
         scale: Integer enlargement.
-        duration: Milliseconds per frame.
     """
     levels = [shown_range(target) for target in targets]
     stretched = [
@@ -97,4 +97,4 @@ def save_gif(targets: Bytes, reconstructions: Bytes, path: Path, scale: int = 3,
     path.parent.mkdir(parents=True, exist_ok=True)
     # The default colors are the most common ones, which turns small objects grey.
     pictures = [Image.fromarray(frame).quantize(256, method=Image.Quantize.MAXCOVERAGE) for frame in frames]
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=duration, loop=0)
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=MILLISECONDS, loop=0)

@@ -9,7 +9,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from trajvq.metrics.figures import Figure
-from trajvq.metrics.scoreboard import NOTED_ROWS, TARGET, figures_of, frames_of, value_of
+from trajvq.metrics.scoreboard import NOTED_ROWS, TARGET, best_of, figures_of, frames_of, value_of
 
 WIDTH = 120  # columns of a table that is not printed to a terminal
 
@@ -44,7 +44,7 @@ def scoreboard_table(board: Mapping[str, Any], upright: bool = False, intervals:
     rows = {
         label: {name: value_of(row[name]) for name in figures if name in row} for label, row in board["rows"].items()
     }
-    cells = {label: [_cell(figure, row, rows) for figure in columns] for label, row in rows.items()}
+    cells = {label: [_cell(figure, label, rows) for figure in columns] for label in rows}
     ends = {n: f for n, f in board["rows"]["model"].items() if isinstance(f, Mapping) and "low" in f}
     for end in ("low", "high") if ends and intervals else ():
         cells[f"  95 % {end}"] = [f.text(ends[f.name][end]) if f.name in ends else "" for f in columns]
@@ -77,10 +77,10 @@ def scoreboard_table(board: Mapping[str, Any], upright: bool = False, intervals:
     return table
 
 
-def _cell(figure: Figure, row: Mapping[str, float], rows: Mapping[str, Mapping[str, float]]) -> str:
-    if figure.name not in row:
+def _cell(figure: Figure, label: str, rows: Mapping[str, Mapping[str, float]]) -> str:
+    if figure.name not in rows[label]:
         return "–"
-    text = figure.text(row[figure.name])
-    rivals = [other for label, other in rows.items() if label != TARGET]
-    best = figure.best([other[figure.name] for other in rivals if figure.name in other])
-    return f"[bold green not dim]{text}★[/]" if row[figure.name] == best and row is not rows.get(TARGET) else text
+    value = rows[label][figure.name]
+    text = figure.text(value)
+    best = label != TARGET and value == best_of(figure, rows)
+    return f"[bold green not dim]{text}★[/]" if best else text

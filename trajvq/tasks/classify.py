@@ -3,17 +3,19 @@
 from typing import Any, ClassVar, Literal
 
 import lightning as L
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from trajvq.callbacks import ConfusionPicture, PredictionTable
 from trajvq.errors import UserError
 from trajvq.io.video import to_float, to_uint8
-from trajvq.metrics.classification.accuracy import ClassPredictions, class_figures, confusion_matrix
+from trajvq.metrics.classification.accuracy import ClassPredictions, class_figures
 from trajvq.metrics.classification.baselines import ClassificationBaselines, of_clips, true_paths
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_keep
-from trajvq.metrics.judge import NONE
+from trajvq.metrics.judge import NONE, confusion
 from trajvq.metrics.scoreboard import add_ood_ratios
 from trajvq.models.classifier import Classifier
 from trajvq.models.transformer import TokenLayout
@@ -66,7 +68,7 @@ class Classify(TokenTask):
         self.label_smoothing, self.tracks_weight = label_smoothing, tracks_weight
         self.val_predictions = ClassPredictions()
         self.test_predictions: dict[str, ClassPredictions] = {}  # by split
-        self.confusion: dict[str, Tensor] = {}  # of the last validation or test, by split
+        self.confusion: dict[str, NDArray[np.int64]] = {}  # of the last validation or test, by split
 
     def configure_callbacks(self) -> list[L.Callback]:
         return [PredictionTable(), ConfusionPicture()]
@@ -114,7 +116,7 @@ class Classify(TokenTask):
     def on_validation_epoch_end(self) -> None:
         predictions = self.val_predictions.sorted_by_clip()
         predicted, label = predictions["probability"].argmax(dim=1), predictions["label"]
-        self.confusion = {"val": confusion_matrix(label, predicted, len(self.classes))}
+        self.confusion = {"val": confusion(label.numpy(), predicted.numpy(), len(self.classes))}
         self.log("val/accuracy", (predicted == label).float().mean(), prog_bar=True)
         self.val_predictions.reset()
 
@@ -132,10 +134,11 @@ class Classify(TokenTask):
         add_ood_ratios(models, "accuracy")
         for split, part in predictions.items():
             rows[split]["model"] = model = models[split]
-            self.confusion[split] = torch.tensor(model["confusion"])
+            self.confusion[split] = np.array(model["confusion"])
             self.scoreboards[split] = {
                 "clips": len(part["label"]),
                 "truth": "stored",
+                "classes": list(self.classes),
                 "rows": rows[split],
                 "remarks": [*self.remarks, *([] if part["identifiable"].any() else [UNIDENTIFIABLE])],
                 "details": self._details(split, part),

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trajvq.data.storage.clips import Clips
-from trajvq.io.arrays import Bytes, Floats
+from trajvq.io.arrays import Bytes, Floats, shown_in
 from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_keep
 from trajvq.metrics.family_fits import fit_families, own_residuals
 from trajvq.metrics.judge import Judge
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
-from trajvq.metrics.sampling.objects import Objects, shown_in
+from trajvq.metrics.sampling.objects import Objects
 
 JUDGED = 100  # samples of each class with figures of their own
 
@@ -77,8 +77,7 @@ def _side_by_side(paths: Sequence[Floats]) -> Floats:
 
 def path_error(truth: Floats, predicted: Floats, valid: NDArray[np.bool_]) -> Floats:
     """Return distances of predicted from true positions ``(N, M)`` px, at most 32; NaN in frames without truth."""
-    error = np.linalg.norm(predicted - truth, axis=-1)
-    return np.where(valid, np.where(np.isfinite(error), np.minimum(error, MISSING_ERROR), MISSING_ERROR), np.nan)
+    return np.where(valid, np.fmin(np.linalg.norm(predicted - truth, axis=-1), MISSING_ERROR), np.nan)
 
 
 def last_finite(error: Floats) -> Floats:

@@ -13,7 +13,7 @@ from trajvq.augment import ClipSymmetries, PathAugmentation, PathSymmetries, pat
 from trajvq.data.synthetic.extrapolate import extrapolate_paths
 from trajvq.io.arrays import Bytes, Floats
 from trajvq.io.video import to_float, to_uint8
-from trajvq.metrics.forecast.baselines import Baselines, Paths
+from trajvq.metrics.forecast.baselines import Baselines, calibration_paths
 from trajvq.metrics.forecast.frames import continue_frames
 from trajvq.metrics.forecast.nearest import Moves
 from trajvq.metrics.forecast.objects import Objects, follow, identities, labels_of, paths_of
@@ -98,13 +98,9 @@ class ForecastTargets:
         sources = {"tracked": pad_or_cut(tracked, self.frames), "reconstructed": pad_or_cut(reconstructed, self.frames)}
         return sources | labels_of(objects, {name: column[self.index] for name, column in self.clips.columns.items()})
 
-    def calibration(self) -> list[NDArray[Any]]:
-        """Return true and tracked positions of the objects in all frames, as `Paths` takes them."""
-        positions, valid = identities(self._truth)
-        objects = Objects.in_context(valid, valid.shape[1])
-        clips = (to_uint8(self.batch["video"]), to_uint8(self._reconstruction))
-        tracked = (tracked_objects(self._truth, positions, each) for each in clips)
-        return [objects.take(array) for array in (positions, valid, *tracked)]
+    def calibration(self) -> tuple[Truth, list[Bytes]]:
+        """Return the truth, the clips and their reconstructions, as `calibration_paths` takes them."""
+        return self._truth, [to_uint8(self.batch["video"]), to_uint8(self._reconstruction)]
 
     @cached_property
     def _truth(self) -> Truth:
@@ -137,8 +133,7 @@ def baselines_of(data: TokenDataModule, batches: Iterable[ForecastTargets], clas
     train_paths = np.zeros((0, 0, 2))
     if "train" in data.manifest.splits:
         train_paths = paths_of(data.clips("train"), data.train_clips)
-    parts = [targets.calibration() for targets in batches]
-    calibration = Paths(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    calibration = calibration_paths(targets.calibration() for targets in batches)
     size = (data.manifest.height, data.manifest.width)
     moves = moves_of(path_symmetries(data.augment)) if len(train_paths) else Moves()
     return Baselines(train_paths, calibration, classes, data.manifest.ranges, size, data.manifest.frames, moves)

@@ -20,7 +20,7 @@ from trajvq.metrics.background import estimate_background
 from trajvq.metrics.details import ClipDetails, clip_facts, clips_to_keep
 from trajvq.metrics.reconstruction.codes import probe_figures
 from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard, scoreboard_for
-from trajvq.metrics.scoreboard import add_ood_ratios
+from trajvq.metrics.scoreboard import add_ood_ratios, value_of
 from trajvq.optim.graphs import RecordedModule
 from trajvq.optim.sharding import shard
 from trajvq.tasks.base import Batch, Task
@@ -262,7 +262,7 @@ class Reconstruct(Task):
             scoreboard["rows"]["model"] |= self.probe
             scoreboard["remarks"] = [*scoreboard["remarks"], *self.probe_remarks]
             for name, value in scoreboard["rows"]["model"].items():
-                self.log(f"{split}/{name}", value)
+                self.log(f"{split}/{name}", value_of(value))
 
     def _details(self, split: str, scoreboard: dict[str, Any]) -> ClipDetails:
         """Return figures of every clip, and the worst and the first clips with their reconstructions."""

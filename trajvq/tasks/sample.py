@@ -220,7 +220,7 @@ class Sample(GeneratorTask):
             *keep_comparable(rows, self.trained_on, self.data.training_clips()),
             *self.remarks,
         ]
-        return {"truth": "judged", "rows": rows, **judge, "remarks": remarks}
+        return {"truth": "judged", "classes": list(self.classes), "rows": rows, **judge, "remarks": remarks}
 
     def _ideal_bits(self, tokens: Tensor) -> float:
         """Return the ideal code length of clips by the counts of the training clips, a clip."""

@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Floats, shown_in
 from trajvq.metrics.intervals import Interval, rate_of_objects, wilson
 from trajvq.metrics.sampling.appearance import matching_appearance
 from trajvq.metrics.sampling.description import parameter_bits
 from trajvq.metrics.sampling.memorization import Nearest, is_apart, memorization, nearest_paths, nearest_tokens
-from trajvq.metrics.sampling.objects import Objects, shown_in, without_gaps
+from trajvq.metrics.sampling.objects import Objects, without_gaps
 from trajvq.metrics.sampling.physics import Physics, object_count, visible_frames
 from trajvq.metrics.sampling.prdc import Features, density_and_coverage
 from trajvq.metrics.sampling.real import UNJUDGED, RealObjects

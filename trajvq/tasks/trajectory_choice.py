@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Floats, shown_in
 from trajvq.io.video import to_float
 from trajvq.metrics.matching import link
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
@@ -81,14 +81,14 @@ def choose_trajectory(tracks: Tracks, height: int, width: int) -> TrajectoryChoi
     single, objects, lasting = float((tracks.count == 1).mean()), 1, 1.0
     if single < SINGLE:
         linked = often_seen(link(tracks))
-        present = np.asarray(np.isfinite(linked.pixel).all(axis=-1))  # (N, T, K)
+        present = shown_in(linked.pixel)  # (N, T, K)
         several = int(present.any(axis=1).sum(axis=1).max())
         if several > 1:
             tracks, objects = linked, several
             lasting = float(present[:, :, :several].sum() / max(int(tracks.count.sum()), 1))
     positions = tracks.pixel[:, :, :objects].swapaxes(1, 2).reshape(-1, tracks.pixel.shape[1], 2)
     if objects > 1:
-        positions = positions[np.asarray(np.isfinite(positions).all(axis=-1)).any(axis=1)]
+        positions = positions[shown_in(positions).any(axis=1)]
     jump = _distance_from_middle(positions)
     allowed = np.maximum(TURN * _size(positions), JUMP * min(height, width))
     finite = np.isfinite(jump)
@@ -121,7 +121,7 @@ def _distance_from_middle(positions: Floats) -> Floats:
 
 def _size(positions: Floats) -> Floats:
     """Return ``(N,)`` px: the RMS distance of positions ``(N, T, 2)`` from their mean; 0 without any."""
-    visible = np.asarray(np.isfinite(positions).all(axis=-1))
+    visible = shown_in(positions)
     count = np.maximum(visible.sum(axis=1), 1)
     path = np.where(visible[..., None], positions, 0.0)
     offset = np.where(visible[..., None], path - path.sum(axis=1, keepdims=True) / count[:, None, None], 0.0)

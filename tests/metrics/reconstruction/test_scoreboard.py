@@ -21,6 +21,7 @@ from trajvq.metrics.reconstruction import scoreboard
 from trajvq.metrics.reconstruction.h264 import is_available
 from trajvq.metrics.reconstruction.scoreboard import ReconstructionScoreboard, scoreboard_for
 from trajvq.metrics.reconstruction.truth import background_of
+from trajvq.metrics.scoreboard import value_of
 
 Batch = dict[str, Tensor]
 CLIPS = 12
@@ -37,8 +38,7 @@ def score(batch: Batch, reconstruction: Tensor) -> dict[str, float]:
     board = ReconstructionScoreboard()
     for part in (slice(0, 5), slice(5, None)):  # uneven batches
         board.update({name: value[part] for name, value in batch.items()}, reconstruction[part])
-    row: dict[str, float] = board.compute()["rows"]["model"]
-    return row
+    return {name: value_of(figure) for name, figure in board.compute()["rows"]["model"].items()}
 
 
 def test_the_truth_is_perfect(batch: Batch) -> None:
@@ -121,9 +121,9 @@ def test_without_ground_truth_the_tracked_target_is_the_truth(batch: Batch) -> N
     content = board.compute()
     assert content["truth"] == "tracked"
     assert content["clips"] == CLIPS
-    assert content["rows"]["model"]["visible"] == 1
-    assert content["rows"]["model"]["centroid_error"] == 0
-    assert content["rows"]["blank"]["visible"] == 0
+    assert content["rows"]["model"]["visible"]["value"] == 1
+    assert content["rows"]["model"]["centroid_error"]["value"] == 0
+    assert content["rows"]["blank"]["visible"]["value"] == 0
 
 
 @pytest.mark.parametrize("speed", [0.0, 0.3])
@@ -152,9 +152,7 @@ def test_frames_without_truth_leave_no_nan(batch: Batch) -> None:
     content = board.compute()
     assert content["truth"] == "tracked"
     for figure in ("visible", "centroid_error"):
-        interval = content["intervals"]["model"][figure]
-        assert interval["value"] == pytest.approx(content["rows"]["model"][figure], abs=1e-9)
-        assert np.isfinite(list(interval.values())).all()
+        assert np.isfinite(list(content["rows"]["model"][figure].values())).all()
 
 
 def test_still_clips_are_counted_apart(batch: Batch) -> None:
@@ -169,7 +167,7 @@ def test_still_clips_are_counted_apart(batch: Batch) -> None:
     assert content["remarks"] == ["nothing moves in 4 of 12 clips: they do not count in skill and moving_psnr"]
     for row, figures in moving.compute()["rows"].items():
         for name in ("moving_psnr", "skill"):
-            assert content["rows"][row][name] == pytest.approx(figures[name])
+            assert value_of(content["rows"][row][name]) == pytest.approx(value_of(figures[name]))
     quick = ReconstructionScoreboard(full=False)
     quick.update(batch | {"video": video}, answer)
     assert quick.compute()["rows"]["model"]["skill"] == pytest.approx(content["rows"]["model"]["skill"], abs=1e-6)
@@ -204,7 +202,7 @@ def test_surplus_objects_are_counted_and_spoil_their_frames(batch: Batch) -> Non
 def test_the_target_is_a_row_whose_errors_are_the_trackers(batch: Batch) -> None:
     board = ReconstructionScoreboard()
     board.update(batch, torch.ones_like(batch["video"]))
-    row = board.compute()["rows"]["target"]
+    row = {name: value_of(figure) for name, figure in board.compute()["rows"]["target"].items()}
     assert (row["skill"], row["visible"], row["surplus"], row["object_psnr"]) == (1, 1, 0, 100)
     assert 0 < row["centroid_error"] <= 0.03
 
@@ -224,7 +222,7 @@ def test_clips_without_any_object_are_named() -> None:
     board.update({"video": video}, video)
     content = board.compute()
     assert "no object stands out from the background in 2 of 2 clips" in content["remarks"]
-    assert content["rows"]["model"]["surplus"] == 0
+    assert content["rows"]["model"]["surplus"]["value"] == 0
     assert "visible" not in content["rows"]["model"]
 
 
@@ -248,7 +246,7 @@ def test_h264_stands_beside_the_model_with_its_own_bits(tmp_path: Path) -> None:
     row = content["rows"]["h264"]
     assert row["bits"] > row["bits_beyond_still"] > 0
     assert row["mse"] > 0
-    assert row["moving_psnr"] > content["rows"]["blank"]["moving_psnr"]
+    assert row["moving_psnr"]["value"] > content["rows"]["blank"]["moving_psnr"]["value"]
     assert content["remarks"][0].startswith("row h264: CRF ")
     assert content["rows"]["model"]["skill"] == 1  # H.264 is no trivial row
 
@@ -291,10 +289,10 @@ def test_a_figure_of_the_users_own_has_a_mean_an_interval_and_a_value_per_clip(b
         board.update({name: value[part] for name, value in numbered.items()}, batch["video"][part])
     content = board.compute()
     expected = (batch["video"] - background_of(batch)).mean(dim=(1, 2, 3, 4))
-    row, interval = content["rows"]["model"], content["intervals"]["model"]["test_brightness"]
-    assert row["test_brightness"] == pytest.approx(float(expected.mean()), abs=1e-6)
-    assert interval["low"] < row["test_brightness"] < interval["high"]
-    assert content["rows"]["blank"]["test_brightness"] == pytest.approx(0, abs=1e-6)
+    interval = content["rows"]["model"]["test_brightness"]
+    assert interval["value"] == pytest.approx(float(expected.mean()), abs=1e-6)
+    assert interval["low"] < interval["value"] < interval["high"]
+    assert content["rows"]["blank"]["test_brightness"]["value"] == pytest.approx(0, abs=1e-6)
     torch.testing.assert_close(content["per_clip"]["test_brightness"], expected.flip(0), atol=1e-6, rtol=0)
 
 

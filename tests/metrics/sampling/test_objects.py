@@ -3,7 +3,8 @@
 import numpy as np
 
 from tests.metrics.sampling.paths import straight_paths
-from trajvq.metrics.sampling.objects import Objects, flat, shown_in, without_gaps
+from trajvq.io.arrays import shown_in
+from trajvq.metrics.sampling.objects import Objects, flat, without_gaps
 from trajvq.metrics.tracking import Tracks
 
 SIZE = (64, 64)

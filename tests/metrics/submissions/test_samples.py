@@ -40,6 +40,7 @@ def score(path: Path, folder: Path, video: np.ndarray, *options: str, **more: An
 def test_true_clips_match_their_classes(tmp_path: Path, folder: Path, truth: dict[str, np.ndarray]) -> None:
     board = score(tmp_path, folder, truth["video"], label=truth["label"])
     rows = board["rows"]
+    assert board["classes"] == list(CLASSES)
     assert value_of(rows["model"]["class_match"]) >= 0.95
     assert value_of(rows["model"]["class_match_at"]) >= 0.95
     assert value_of(rows["model"]["visible"]) == 1

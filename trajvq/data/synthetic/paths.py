@@ -77,8 +77,8 @@ class Paths:
         """
         axis = np.empty((len(self.label), 3))
         for rows, motion, params in self.each():
-            look = motion.clockwise_axis if clockwise and isinstance(motion, Parabolic) else motion.view_axis
-            axis[rows] = look(params)
+            legacy = clockwise and isinstance(motion, Parabolic)
+            axis[rows] = motion.clockwise_axis(params) if legacy else motion.view_axis(params)
         return axis
 
     def moved(self, placement: Placement) -> "Paths":

@@ -11,6 +11,7 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 from torchmetrics.utilities import dim_zero_cat
 
 from trajvq.metrics.intervals import wilson
+from trajvq.metrics.judge import confusion
 
 BINS = 15  # of confidence, for the calibration error (Guo et al., 2017)
 
@@ -52,18 +53,6 @@ class ClassPredictions(Metric):
         return {name: torch.from_numpy(value) for name, value in self.compute().items()}
 
 
-def confusion_matrix(label: Tensor, predicted: Tensor, classes: int) -> Tensor:
-    """Return int64 ``(classes, classes + 1)`` counts of true (rows) and predicted classes; the last column is none.
-
-    Args:
-        label: int64 ``(N,)``.
-        predicted: int64 ``(N,)``; -1 for none of the classes.
-        classes: Number of classes.
-    """
-    column = torch.where(predicted < 0, classes, predicted)
-    return torch.bincount(label * (classes + 1) + column, minlength=classes * (classes + 1)).view(classes, -1)
-
-
 def class_figures(
     label: Tensor, predicted: Tensor, classes: Sequence[str], identifiable: Tensor, probability: Tensor | None = None
 ) -> dict[str, Any]:
@@ -78,15 +67,15 @@ def class_figures(
 
     Returns:
         ``accuracy`` over all clips and, if there are any, ``accuracy_identifiable`` over those, each with its Wilson
-        interval; ``per_class`` accuracies; ``confusion`` as of `confusion_matrix`; and with probabilities ``ece``, the
-        expected calibration error in 15 bins.
+        interval; ``per_class`` accuracies; ``confusion`` as of `trajvq.metrics.judge.confusion`; and with probabilities
+        ``ece``, the expected calibration error in 15 bins.
     """
     correct = predicted == label
     figures: dict[str, Any] = {
         "accuracy": _rate(correct),
         **({"accuracy_identifiable": _rate(correct[identifiable])} if identifiable.any() else {}),
         "per_class": {name: _rate(correct[label == k]) for k, name in enumerate(classes) if (label == k).any()},
-        "confusion": confusion_matrix(label, predicted, len(classes)).tolist(),
+        "confusion": confusion(label.numpy(), predicted.numpy(), len(classes)).tolist(),
     }
     if probability is not None:
         twice = 1 + (len(label) == 1)  # torchmetrics squeezes the dimension of a single clip

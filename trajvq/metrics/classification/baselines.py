@@ -11,14 +11,14 @@ from torch.nn import functional as F
 
 from trajvq.data.storage.clips import Clips
 from trajvq.data.synthetic.motion import families_named
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Floats, shown_in, visible_in
 from trajvq.io.video import to_float
 from trajvq.metrics.classification.accuracy import class_figures
 from trajvq.metrics.judge import NONE, calibrate
 from trajvq.metrics.matching import link, match
 from trajvq.metrics.reconstruction.codes import fit_linear_probe
 from trajvq.metrics.reconstruction.truth import truth_of
-from trajvq.metrics.sampling.objects import excused, objects_to_see, shown_in, without_gaps
+from trajvq.metrics.sampling.objects import excused, objects_to_see, without_gaps
 from trajvq.metrics.tracking import track
 
 SIDE = 16  # rows and columns that frames are averaged to, so that a shift by one pixel changes little
@@ -137,10 +137,8 @@ def true_paths(clips: Clips, rows: Tensor) -> tuple[Tensor, Tensor]:
         float32 ``(M, T, 2)`` px, gaps bridged by lines; and int64 ``(M,)``, ascending, 0 to N - 1.
     """
     pixel = clips.columns["pixel"][rows].numpy()
-    valid = shown_in(pixel)
-    if "occluded" in clips.columns:
-        valid &= ~clips.columns["occluded"][rows].numpy()
-    clip, k = np.nonzero(_to_judge(valid))
+    occluded = clips.columns["occluded"][rows].numpy() if "occluded" in clips.columns else None
+    clip, k = np.nonzero(_to_judge(visible_in(pixel, occluded)))
     return torch.from_numpy(without_gaps(pixel[clip, :, k], clips.shape[2:])), torch.from_numpy(clip)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Floats, shown_in
 from trajvq.metrics.dataset.checks import NAMED, Check, SplitContents
 
 SAME_PATH = 0.25  # px RMS within which two paths are near duplicates
@@ -122,7 +122,7 @@ def check_leaks(splits: dict[str, SplitContents]) -> Check:
     check = Check("leaks", summary="no cue besides the motion")
     contents = splits.get("train") or next(iter(splits.values()))
     paths, clip = _by_object(contents.paths)
-    present: NDArray[np.bool_] = np.asarray(np.isfinite(paths).all(axis=-1))
+    present = shown_in(paths)
     if not present.any():
         check.summary = "no object detected"
         return check

@@ -14,12 +14,11 @@ import h5py
 import numpy as np
 import torch
 from isal.isal_zlib import crc32
-from numpy.typing import NDArray
 
 from trajvq.data.storage.manifest import Manifest, read_manifest
 from trajvq.data.storage.shards import DAMAGED, SCHEMA, Columns, check_columns, open_shard, with_objects
 from trajvq.errors import DataError, first_line
-from trajvq.io.arrays import Bytes, Floats
+from trajvq.io.arrays import Bytes, Floats, visible_in
 from trajvq.io.files import file_sha256
 from trajvq.io.progress import progress
 from trajvq.io.video import to_float, to_uint8
@@ -174,7 +173,5 @@ def _disc_share(columns: Columns, video: Bytes) -> Floats:
     if "pixel" not in columns or "radius" not in columns:
         return np.ones(len(video))
     pixel, radius = columns["pixel"].astype(float), columns["radius"].astype(float)
-    valid: NDArray[np.bool_] = np.isfinite(pixel).all(axis=-1)
-    if "occluded" in columns:
-        valid = valid & ~columns["occluded"]
-    return disc_share(disc_labels(pixel, radius, *video.shape[-2:]), valid)
+    labels = disc_labels(pixel, radius, *video.shape[-2:])
+    return disc_share(labels, visible_in(pixel, columns.get("occluded")))

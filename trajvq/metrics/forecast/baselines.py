@@ -3,7 +3,7 @@
 N objects of clips of T frames, n frames of context, M predicted frames.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from trajvq.data.synthetic.motion import families_named
 from trajvq.data.synthetic.placement import SCENE
 from trajvq.data.synthetic.ranges import Region
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Bytes, Floats
 from trajvq.metrics.forecast.errors import PATH_PREDICTORS
 from trajvq.metrics.forecast.family import forecast_best_family
 from trajvq.metrics.forecast.nearest import Moves, nearest_clip
+from trajvq.metrics.forecast.objects import Objects, identities
 from trajvq.metrics.forecast.oracle import forecast_true_family
+from trajvq.metrics.forecast.predictions import tracked_objects
 from trajvq.metrics.judge import noise_of
+from trajvq.metrics.reconstruction.truth import Truth
 
 ANYWHERE = Moves(anywhere=True)
 SOURCES = ("tracked", "reconstructed")
@@ -40,9 +43,25 @@ class Paths:
     truth: Floats
     valid: NDArray[np.bool_]
     tracked: Floats
-    reconstructed: Floats | None
+    reconstructed: Floats | None = None
     label: NDArray[np.int64] | None = None
     identifiable: NDArray[np.bool_] | None = None
+
+
+def calibration_paths(clips: Iterable[tuple[Truth, Sequence[Bytes]]]) -> Paths:
+    """Return the paths of all objects of some clips, on which the noise of each source is measured.
+
+    Args:
+        clips: Of each batch the truth, and clips uint8 ``(B, T, 3, H, W)`` to track them in: the clips themselves and
+            perhaps what their tokens decode to.
+    """
+    parts = []
+    for truth, videos in clips:
+        positions, valid = identities(truth)
+        objects = Objects.in_context(valid, valid.shape[1])
+        arrays = (positions, valid, *(tracked_objects(truth, positions, video) for video in videos))
+        parts.append([objects.take(array) for array in arrays])
+    return Paths(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
 @dataclass(frozen=True)

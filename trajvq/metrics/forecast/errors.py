@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.io.arrays import Floats
-from trajvq.metrics.intervals import bootstrap_objects, wilson_objects
+from trajvq.io.arrays import Floats, shown_in
+from trajvq.metrics.intervals import bootstrap_objects, rate_of_objects
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 
 MISS_DISTANCE = 2.0  # px, the final error above which a forecast is a miss
@@ -35,20 +35,18 @@ def forecast_figures(
     """
     if not valid.any():
         return {}
-    error = np.linalg.norm(predicted - truth, axis=-1)
-    error = np.where(np.isfinite(error), np.minimum(error, MISSING_ERROR), MISSING_ERROR)
+    error = np.fmin(np.linalg.norm(predicted - truth, axis=-1), MISSING_ERROR)  # also where it is NaN
     rows = valid.any(axis=1)
     error, valid, truth, predicted, clip = error[rows], valid[rows], truth[rows], predicted[rows], clip[rows]
     mean = (error * valid).sum(axis=1) / valid.sum(axis=1)
     last = valid.shape[1] - 1 - valid[:, ::-1].argmax(axis=1)
     final = error[np.arange(len(error)), last]
-    steps = np.linalg.norm(np.diff(predicted, axis=1) - np.diff(truth, axis=1), axis=-1)
-    steps = np.where(np.isfinite(steps), np.minimum(steps, MISSING_ERROR), MISSING_ERROR)
+    steps = np.fmin(np.linalg.norm(np.diff(predicted, axis=1) - np.diff(truth, axis=1), axis=-1), MISSING_ERROR)
     both = valid[:, 1:] & valid[:, :-1]
     figures: dict[str, Any] = {
         "ade": bootstrap_objects(mean, clip),
         "fde": bootstrap_objects(final, clip),
-        "miss_2px": wilson_objects(final > MISS_DISTANCE, clip),
+        "miss_2px": rate_of_objects(final > MISS_DISTANCE, clip),
         "horizon": [
             float(errors[present].mean()) if present.any() else None
             for errors, present in zip(error.T, valid.T, strict=True)
@@ -105,7 +103,7 @@ def _polynomial(degree: int, points: int | None = None) -> Callable[[Floats, int
         time = np.arange(context.shape[1])
         later = np.vander(np.arange(context.shape[1], context.shape[1] + frames), degree + 1)
         for row, path in enumerate(context):
-            times = np.flatnonzero(np.isfinite(path).all(axis=-1))[-(points or len(path)) :]
+            times = np.flatnonzero(shown_in(path))[-(points or len(path)) :]
             if len(times):
                 order = min(degree, len(times) - 1)
                 coefficients = np.linalg.lstsq(np.vander(time[times], order + 1), path[times], rcond=None)[0]

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trajvq.data.synthetic.motion import FAMILIES, families_named
 from trajvq.data.synthetic.projective import LOWEST, evaluate_ratio
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Floats, shown_in
 from trajvq.metrics.family_fits import fit_family
 
 
@@ -29,7 +28,7 @@ def forecast_best_family(
     Returns:
         ``(N, M, 2)`` px; NaN for a clip without any position.
     """
-    finite: NDArray[np.bool_] = np.asarray(np.isfinite(context).all(axis=-1))
+    finite = shown_in(context)
     length, forecast = context.shape[1], np.full((len(context), frames, 2), np.nan)
     rows = np.flatnonzero(finite.any(axis=1))
     if not len(rows):

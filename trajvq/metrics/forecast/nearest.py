@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Floats, shown_in
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def nearest_clip(context: Floats, frames: int, paths: Floats, moves: Moves, size
         paths = _variants(paths, moves.symmetries, size)
     later = np.full((len(context), frames, 2), np.nan)
     for row, path in enumerate(context):
-        times = np.flatnonzero(np.isfinite(path).all(axis=-1))
+        times = np.flatnonzero(shown_in(path))
         if len(times):
             future = slice(len(path), len(path) + frames)
             if moves.anywhere:

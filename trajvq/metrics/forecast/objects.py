@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trajvq.data.storage.clips import Clips
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Floats, shown_in
 from trajvq.io.video import to_float
 from trajvq.metrics.matching import assign, link
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
@@ -55,10 +55,10 @@ def identities(truth: Truth) -> tuple[Floats, NDArray[np.bool_]]:
     """
     if not truth.tracked:
         return truth.pixel, truth.valid
-    present: NDArray[np.bool_] = np.asarray(np.isfinite(truth.pixel).all(axis=-1))
+    present = shown_in(truth.pixel)
     color = np.full((*truth.radius.shape, 3), np.nan)
     tracks = link(Tracks(truth.pixel, truth.radius, color, present.sum(axis=-1)), MISSING_ERROR)
-    return tracks.pixel, np.asarray(np.isfinite(tracks.pixel).all(axis=-1))
+    return tracks.pixel, shown_in(tracks.pixel)
 
 
 def labels_of(objects: Objects, columns: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
@@ -80,7 +80,7 @@ def paths_of(clips: Clips, count: int | None = None) -> Floats:
         batches = (clips.batch(part.tolist()) for part in np.array_split(rows, max(len(rows) // BATCH, 1)))
         truths = (truth_of(batch | {"video": to_float(batch["video"])}) for batch in batches)
         pixels = [identities(truth)[0] for truth in truths]
-    present = [np.asarray(np.isfinite(pixel).all(axis=-1)) for pixel in pixels]
+    present = [shown_in(pixel) for pixel in pixels]
     objects = [Objects.in_context(frames, frames.shape[1]) for frames in present]
     return np.concatenate([rows.take(pixel) for rows, pixel in zip(objects, pixels, strict=True)])
 
@@ -95,7 +95,7 @@ def follow(tracks: Tracks, positions: Floats) -> Floats:
         tracks: Of N clips of T frames.
         positions: ``(N, T, K, 2)`` true positions; NaN where there is no object.
     """
-    count = np.isfinite(positions).all(axis=-1).sum(axis=-1)
+    count = shown_in(positions).sum(axis=-1)
     largest = np.arange(tracks.pixel.shape[2]) < count[..., None]
     candidates = np.where(largest[..., None], tracks.pixel, np.nan)
     index = assign(positions, candidates, limit=np.inf)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from trajvq.data.synthetic.camera import project
 from trajvq.data.synthetic.motion import FAMILIES, TURN, Motion, perpendicular
 from trajvq.data.synthetic.ranges import APPEARANCE, Range, Region, intervals
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Floats, shown_in
 from trajvq.metrics.least_squares import Damping, levenberg_marquardt
 
 FREE = ("speed", "direction", "pan_x", "pan_y", "view_tilt", "view_azimuth", "distance")  # fitted for every family
@@ -121,7 +121,7 @@ def forecast_true_family(
     names = np.array(family)
     for motion in FAMILIES:
         rows = np.flatnonzero(names == motion.name)
-        finite: NDArray[np.bool_] = np.asarray(np.isfinite(context[rows]).all(axis=-1))
+        finite = shown_in(context[rows])
         rows = rows[finite.any(axis=1)]
         if len(rows):
             prior = Prior(motion, regions, frames, size)
@@ -132,7 +132,7 @@ def forecast_true_family(
 
 def _fit(prior: Prior, context: Floats) -> tuple[Floats, Floats]:
     """Return the ``(N, P)`` numbers and ``(N,)`` senses that fit best."""
-    finite: NDArray[np.bool_] = np.asarray(np.isfinite(context).all(axis=-1))
+    finite = shown_in(context)
     points, weight = np.where(finite[..., None], context, 0.0), finite.astype(float)
     numbers, sense = _starts(prior, points, weight)
     numbers, square = _refine(prior, points[:, None], weight[:, None], numbers, sense)

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trajvq.io.arrays import Floats
-from trajvq.metrics.intervals import bootstrap_objects, wilson_objects
+from trajvq.io.arrays import Floats, shown_in
+from trajvq.metrics.intervals import bootstrap_objects, rate_of_objects
 from trajvq.metrics.reconstruction.objects import MISSING_ERROR
 from trajvq.optim.geometric_median import geometric_median
 
@@ -58,7 +58,7 @@ def sample_forecast_figures(
     allowed = round(REGION * (count + 1))
     return accuracy | {
         "energy_score": bootstrap_objects(error.mean(axis=1) - mean_between / 2, clip),
-        "calibration": wilson_objects(rank <= allowed, clip),
+        "calibration": rate_of_objects(rank <= allowed, clip),
         "calibration_ideal": allowed / (count + 1),
     }
 
@@ -71,9 +71,8 @@ def path_distance(first: Floats, second: Floats, valid: NDArray[np.bool_]) -> Fl
         second: ``(..., M, 2)`` px. Two missing objects have the distance 0, one has `MISSING_ERROR`.
         valid: ``(..., M)``.
     """
-    distance = np.linalg.norm(first - second, axis=-1)
-    distance = np.where(np.isfinite(distance), np.minimum(distance, MISSING_ERROR), MISSING_ERROR)
-    neither = ~np.asarray(np.isfinite(first).all(axis=-1)) & ~np.asarray(np.isfinite(second).all(axis=-1))
+    distance = np.fmin(np.linalg.norm(first - second, axis=-1), MISSING_ERROR)  # also where it is NaN
+    neither = ~shown_in(first) & ~shown_in(second)
     distance = np.where(neither, 0.0, distance)
     counted = np.broadcast_to(valid, distance.shape)
     return np.asarray((distance * counted).sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1))
@@ -88,7 +87,7 @@ def median_path(samples: Floats) -> Floats:
     Returns:
         ``(N, M, 2)`` px; NaN in frames in which at least half of the samples have no object.
     """
-    present: NDArray[np.bool_] = np.asarray(np.isfinite(samples).all(axis=-1))
+    present = shown_in(samples)
     positions = torch.from_numpy(np.where(present[..., None], samples, 0.0))
     weight = torch.from_numpy(present.astype(float))
     median = geometric_median(positions, MEDIAN_ROUNDS, weight, LEAST_DISTANCE).numpy()

@@ -12,8 +12,8 @@ from trajvq.metrics.forecast.budget import error_budget
 from trajvq.metrics.forecast.errors import forecast_figures_by_class
 from trajvq.metrics.forecast.predictions import FRAME_ROWS, OBJECT_SUMS, PICTURE
 from trajvq.metrics.forecast.samples import median_path, sample_forecast_figures
-from trajvq.metrics.intervals import Interval, bootstrap_ratio, wilson
-from trajvq.metrics.reconstruction.metric import psnr
+from trajvq.metrics.intervals import bootstrap_ratio, wilson
+from trajvq.metrics.reconstruction.metric import psnr_interval
 from trajvq.metrics.reconstruction.ssim import LEFT_OUT, WINDOW
 
 LAST_ROWS = ("tokenizer", "samples_middle", "model")
@@ -117,7 +117,7 @@ def _frame_figures(predictions: Mapping[str, NDArray[Any]], row: str, valid: NDA
             bootstrap_ratio(np.where(stored, columns[name], 0.0).sum(axis=1), frames)
             for name in ("square_error", "similarity")
         )
-        figures |= {"mse": mse, "psnr": _psnr_of(mse)}
+        figures |= {"mse": mse, "psnr": psnr_interval(mse)}
         if np.isfinite(similarity["value"]):  # not in frames that are too small for it
             figures["ssim"] = similarity
     if valid.any():
@@ -125,9 +125,5 @@ def _frame_figures(predictions: Mapping[str, NDArray[Any]], row: str, valid: NDA
         figures["visible"] = wilson(float((columns["visible"] * valid).sum() / valid.sum()) * clips, clips)
     error, pixels = ((columns[name] * predictions["occupied"]).sum(axis=1) for name in OBJECT_SUMS)
     if pixels.sum() > 0:
-        figures["object_psnr"] = _psnr_of(bootstrap_ratio(error, pixels))
+        figures["object_psnr"] = psnr_interval(bootstrap_ratio(error, pixels))
     return figures
-
-
-def _psnr_of(mse: Interval) -> Interval:
-    return {"value": psnr(mse["value"]), "low": psnr(mse["high"]), "high": psnr(mse["low"])}

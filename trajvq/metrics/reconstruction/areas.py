@@ -7,7 +7,7 @@ ascending indices into an array ``(N, T, K, H, W)``. The array itself would take
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.io.arrays import Bytes, Floats
+from trajvq.io.arrays import Bytes, Floats, shown_in
 from trajvq.metrics.tracking import contrast_of
 
 OBJECT_MARGIN = 2.0  # px around the object that `object_psnr` and the search for an outline include
@@ -28,7 +28,7 @@ def disc_pixels(pixel: Floats, radius: Floats, height: int, width: int) -> NDArr
     Returns:
         ``(P,)`` ascending indices into an array ``(..., H, W)``.
     """
-    number = np.flatnonzero(np.isfinite(pixel).all(axis=-1) & (radius > 0))
+    number = np.flatnonzero(shown_in(pixel) & (radius > 0))
     centers, radii = pixel.reshape(-1, 2), radius.reshape(-1)
     number = number[np.argsort(radii[number], kind="stable")]
     parts = [np.zeros(0, dtype=np.int64)]

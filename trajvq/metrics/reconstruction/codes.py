@@ -13,6 +13,7 @@ from torchmetrics.utilities import dim_zero_cat
 from trajvq.metrics.intervals import wilson
 
 LARGEST_HISTOGRAM = 2**20  # codes; counts of a larger codebook are not listed code by code
+PROBE_STEPS = 100  # iterations of L-BFGS
 
 
 def codebook_sizes(codebook_size: int | Sequence[int]) -> tuple[int, ...]:
@@ -122,21 +123,17 @@ def bits(cells: int, codebook_size: int | Sequence[int]) -> float:
     return cells * sum(math.log2(size) for size in codebook_sizes(codebook_size))
 
 
-def linear_probe(
-    train: Tensor, train_label: Tensor, test: Tensor, test_label: Tensor, penalty: float = 1e-3, steps: int = 100
-) -> float:
+def linear_probe(train: Tensor, train_label: Tensor, test: Tensor, test_label: Tensor) -> float:
     """Return the accuracy of `fit_linear_probe` on other clips.
 
     Args:
-        train: float ``(N, D)``.
+        train: float ``(N, ...)``.
         train_label: int64 ``(N,)``.
-        test: float ``(M, D)``.
+        test: float ``(M, ...)``.
         test_label: int64 ``(M,)``.
-        penalty: See `fit_linear_probe`.
-        steps: See `fit_linear_probe`.
     """
     classes = int(max(train_label.max(), test_label.max())) + 1
-    (logits,) = fit_linear_probe(train, train_label, [test], classes, penalty, steps)
+    (logits,) = fit_linear_probe(train.flatten(1), train_label, [test.flatten(1)], classes)
     return float((logits.argmax(dim=-1) == test_label).double().mean())
 
 
@@ -157,28 +154,19 @@ def probe_figures(
     Returns:
         ``probe_accuracy`` and, with positions, ``probe_accuracy_true``; and lines of a scoreboard.
     """
-    features = {"probe_accuracy": codes}
+    figures = {}
     if positions is not None:
-        positions = positions[0].nan_to_num(), positions[1].nan_to_num()
-        true = linear_probe(positions[0].flatten(1), label[0], positions[1].flatten(1), label[1])
+        true = linear_probe(positions[0].nan_to_num(), label[0], positions[1].nan_to_num(), label[1])
         floor = float(label[1].bincount().max()) / len(label[1])
         if wilson(true * len(label[1]), len(label[1]))["low"] <= floor:
             remark = f"probe_accuracy is left out: the same probe reads {true:.3f} of the classes from true positions"
             return {}, [f"{remark}, near chance ({floor:.3f})"]
-        features["probe_accuracy_true"] = positions
-    return {
-        name: linear_probe(first.flatten(1), label[0], other.flatten(1), label[1])
-        for name, (first, other) in features.items()
-    }, []
+        figures["probe_accuracy_true"] = true
+    return {"probe_accuracy": linear_probe(codes[0], label[0], codes[1], label[1]), **figures}, []
 
 
 def fit_linear_probe(
-    train: Tensor,
-    label: Tensor,
-    tests: Sequence[Tensor],
-    classes: int,
-    penalty: float = 1e-3,
-    steps: int = 100,
+    train: Tensor, label: Tensor, tests: Sequence[Tensor], classes: int, penalty: float = 1e-3
 ) -> list[Tensor]:
     """Fit multinomial logistic regression and return its logits for other clips.
 
@@ -190,7 +178,6 @@ def fit_linear_probe(
         tests: float ``(M, D)`` each, the other clips.
         classes: Number of classes.
         penalty: Weight of the squared coefficients.
-        steps: Iterations of L-BFGS.
 
     Returns:
         Logits ``(M, classes)`` for each of ``tests``.
@@ -204,7 +191,7 @@ def fit_linear_probe(
         linear = nn.Linear(train.shape[1], classes)
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
-        optimizer = torch.optim.LBFGS(linear.parameters(), max_iter=steps, line_search_fn="strong_wolfe")
+        optimizer = torch.optim.LBFGS(linear.parameters(), max_iter=PROBE_STEPS, line_search_fn="strong_wolfe")
 
         def closure() -> Tensor:
             optimizer.zero_grad()

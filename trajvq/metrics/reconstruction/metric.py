@@ -159,7 +159,7 @@ def _intervals(frames: Mapping[str, Tensor]) -> dict[str, Interval]:
     return moving | {
         "visible": wilson(visible * len(counts), len(counts)),
         "centroid_error": bootstrap_ratio(total("centroid_error"), counts),
-        "object_psnr": _psnr_interval(error),
+        "object_psnr": psnr_interval(error),
     }
 
 
@@ -167,16 +167,17 @@ def _moving_interval(figures: Mapping[str, Floats]) -> dict[str, Interval]:
     """Return the 95 % interval of ``moving_psnr`` over the clips that move; empty without any."""
     error, pixels = (figures[name].sum(axis=1) for name in MOVING_FIGURES)
     moves = pixels > 0
-    return {"moving_psnr": _psnr_interval(bootstrap_ratio(error[moves], pixels[moves]))} if moves.any() else {}
-
-
-def _psnr_interval(error: Interval) -> Interval:
-    return {"value": psnr(error["value"]), "low": psnr(error["high"]), "high": psnr(error["low"])}
+    return {"moving_psnr": psnr_interval(bootstrap_ratio(error[moves], pixels[moves]))} if moves.any() else {}
 
 
 def psnr(square_error: float) -> float:
     """Return the peak signal-to-noise ratio of a mean square error of values in [0, 1], in dB, at most 100."""
     return float(-10 * np.log10(max(square_error, LEAST_SQUARE_ERROR)))
+
+
+def psnr_interval(error: Interval) -> Interval:
+    """Return `psnr` of a mean square error with its interval."""
+    return {"value": psnr(error["value"]), "low": psnr(error["high"]), "high": psnr(error["low"])}
 
 
 def skill(mse: float, trivial: Mapping[str, float]) -> float:

@@ -41,7 +41,7 @@ def clip_figures(truth: Truth, video: Bytes) -> dict[str, Floats]:
         "valid": truth.valid.astype(np.float64),
         "surplus": own.surplus.astype(np.float64),
         "visible": (matched & alone).astype(np.float64),
-        "centroid_error": np.where(matched, np.minimum(own.distance, MISSING_ERROR), MISSING_ERROR),
+        "centroid_error": np.fmin(own.distance, MISSING_ERROR),  # also where it is NaN
         "radius_error": own.radius_error,
         "color_error": 255 * color_error,
     }

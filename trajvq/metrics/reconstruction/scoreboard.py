@@ -21,7 +21,7 @@ from trajvq.metrics.reconstruction.h264 import H264, choose_setting, is_availabl
 from trajvq.metrics.reconstruction.ideal import TokenCounts
 from trajvq.metrics.reconstruction.metric import ReconstructionFigures, skill
 from trajvq.metrics.reconstruction.ssim import LEFT_OUT, WINDOW
-from trajvq.metrics.reconstruction.truth import background_of, truth_of
+from trajvq.metrics.reconstruction.truth import truth_of
 from trajvq.metrics.scoreboard import TARGET
 
 COUNTS = ("clips", "still_clips", "empty_clips")
@@ -81,7 +81,8 @@ class ReconstructionScoreboard(nn.Module):
         """
         truth = truth_of(batch)
         self.tracked = "pixel" not in batch
-        video, background = batch["video"], background_of(batch)
+        video = batch["video"]
+        background = to_float(torch.from_numpy(truth.background).to(video.device))
         rows = [(self.model, to_uint8(reconstruction))]
         if self.target is not None:
             rows.append((self.target, truth.video))
@@ -122,9 +123,9 @@ class ReconstructionScoreboard(nn.Module):
     def compute(self) -> dict[str, Any]:
         """Return ``{"clips", "truth": "stored" or "tracked", "rows": {name: {figure: number}}}``, the model last.
 
-        A full scoreboard also holds ``"still_clips"``, ``"remarks"``: lines of text, ``"intervals"``: ``{row: {figure:
-        {"value", "low", "high"}}}``, and, for clips with an ``index``, ``"per_clip"``: ``{"index": (N,), figure: (N, T)
-        or (N,)}``. With tokens it holds ``"counts"``, the usage of every code.
+        A full scoreboard has some figures with their interval, ``{"value", "low", "high"}``, and also holds
+        ``"still_clips"``, ``"remarks"``: lines of text, and, for clips with an ``index``, ``"per_clip"``: ``{"index":
+        (N,), figure: (N, T) or (N,)}``. With tokens it holds ``"counts"``, the usage of every code.
         """
         rows: dict[str, dict[str, Any]] = {} if self.target is None else {TARGET: self.target.compute()}
         for name, figures in self.rows.items():
@@ -132,7 +133,8 @@ class ReconstructionScoreboard(nn.Module):
             rows[name] = row if self.full else {"moving_mse": float(row)}
         rows["model"] = self.model.compute()
         clips, still, empty = (int(rows["model"][name]) for name in COUNTS)
-        intervals = {name: row.pop("intervals", {}) for name, row in rows.items()}
+        for row in rows.values():
+            row |= row.pop("intervals", {})
         if still < clips:
             trivial = {name: rows[name]["moving_mse"] for name in TRIVIAL}
             rows = {name: {"skill": skill(row["moving_mse"], trivial), **row} for name, row in rows.items()}
@@ -154,11 +156,7 @@ class ReconstructionScoreboard(nn.Module):
         board["rows"] = rows
         if not self.full:
             return board
-        return board | {
-            "intervals": intervals,
-            "still_clips": still,
-            "remarks": self._remarks(clips, still, empty, lengths),
-        }
+        return board | {"still_clips": still, "remarks": self._remarks(clips, still, empty, lengths)}
 
     def _remarks(self, clips: int, still: int, empty: int, lengths: Mapping[str, float]) -> list[str]:
         remarks = [*self.remarks, *([self.h264.remark(lengths["bits"])] if self.h264 else [])]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from trajvq.io.arrays import Bytes, Floats
+from trajvq.io.arrays import Bytes, Floats, shown_in, visible_in
 from trajvq.io.video import to_uint8
 from trajvq.metrics.background import estimate_background, stored_background
 from trajvq.metrics.matching import MATCH_DISTANCE
@@ -130,9 +130,7 @@ def truth_of(batch: Mapping[str, Tensor]) -> Truth:
     if "pixel" not in batch:
         return _tracked(video, background)
     pixel, radius, color = (batch[name].double().cpu().numpy() for name in ("pixel", "radius", "color"))
-    valid = np.isfinite(pixel).all(axis=-1)
-    if "occluded" in batch:
-        valid = valid & ~batch["occluded"].cpu().numpy()
+    valid = visible_in(pixel, batch["occluded"].cpu().numpy() if "occluded" in batch else None)
     labels = disc_labels(pixel, radius, *video.shape[-2:])
     contrast = _object_contrast(video, background, color / 255, disc_share(labels, valid))
     contrast = np.where(np.isfinite(pixel).any(axis=(1, 3)), contrast, np.nan)
@@ -144,7 +142,7 @@ def _tracked(video: Bytes, background: Bytes) -> Truth:
     """Return what the tracker finds in targets."""
     objects = find_objects(video, background)
     tracks = objects.tracks
-    valid = np.asarray(np.isfinite(tracks.pixel).all(axis=-1))
+    valid = shown_in(tracks.pixel)
     strongest = contrast_of(video, background).max(axis=(2, 3))
     contrast = np.full((len(video), valid.shape[2]), np.nan)
     for clip in np.flatnonzero(valid.any(axis=(1, 2))):

@@ -6,7 +6,7 @@ N clips, T frames.
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Floats, shown_in
 
 TOLERANCE = np.array([0.3, 10 / 255, 10 / 255, 10 / 255])  # of the radius in px and of the color's channels
 TAILS = (0.01, 0.99)  # between which the appearances of real clips are taken, so that a bad one changes nothing
@@ -19,7 +19,7 @@ def mean_appearance(radius: Floats, color: Floats) -> Floats:
         radius: ``(N, T)`` px.
         color: ``(N, T, 3)`` in [0, 1]; NaN in frames without object.
     """
-    present: NDArray[np.bool_] = np.asarray(np.isfinite(color).all(axis=-1))
+    present = shown_in(color)
     numbers = np.concatenate([radius[..., None], color], axis=-1)
     total = np.where(present[..., None], np.nan_to_num(numbers), 0.0).sum(axis=1)
     return np.asarray(total / np.maximum(present.sum(axis=1), 1)[:, None])

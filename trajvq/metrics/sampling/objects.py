@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Floats, shown_in
 from trajvq.metrics.family_fits import NEEDED
 from trajvq.metrics.matching import link, match
 from trajvq.metrics.tracking import Tracks
@@ -97,11 +97,6 @@ class Objects:
         number = np.zeros((clips, self.valid.shape[1]), dtype=np.int64)
         np.add.at(number, self.clip, ~shown_in(self.pixel) & ~self.valid)
         return number
-
-
-def shown_in(pixel: Floats) -> NDArray[np.bool_]:
-    """Return in which frames objects are shown, ``(...)``, from positions ``(..., 2)`` px, NaN where they are not."""
-    return np.asarray(np.isfinite(pixel).all(axis=-1))
 
 
 def without_gaps(paths: Floats, size: tuple[int, int]) -> Floats:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajvq.data.storage.clips import Clips
-from trajvq.io.arrays import Floats
+from trajvq.io.arrays import Floats, shown_in, visible_in
 from trajvq.io.video import to_float
 from trajvq.metrics.matching import link
-from trajvq.metrics.sampling.objects import Objects, excused, flat, objects_to_see, shown_in
+from trajvq.metrics.sampling.objects import Objects, excused, flat, objects_to_see
 from trajvq.metrics.tracking import Tracks, join_tracks, track_clips
 
 BATCH = 50
@@ -69,9 +69,7 @@ def _stored(clips: Clips) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
     """Return positions ``(N, T, K, 2)``, radii, colors, and where objects can be seen ``(N, T, K)``."""
     columns = {name: column.numpy() for name, column in clips.columns.items()}
     pixel = columns["pixel"].astype(float)
-    valid = shown_in(pixel)
-    if "occluded" in columns:
-        valid &= ~columns["occluded"]
+    valid = visible_in(pixel, columns.get("occluded"))
     radius, color = np.full(valid.shape, np.nan), np.full((*valid.shape, 3), np.nan)
     if "radius" in columns:
         radius[...] = columns["radius"]

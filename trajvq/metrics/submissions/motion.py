@@ -8,7 +8,7 @@ import numpy as np
 from trajvq.data.storage.clips import Clips
 from trajvq.errors import DataError
 from trajvq.io.video import to_float, to_uint8
-from trajvq.metrics.forecast.baselines import Baselines, Paths
+from trajvq.metrics.forecast.baselines import Baselines, calibration_paths
 from trajvq.metrics.forecast.frames import continue_frames
 from trajvq.metrics.forecast.objects import Objects, identities, labels_of, paths_of
 from trajvq.metrics.forecast.predictions import compare_frames, tracked_objects
@@ -57,14 +57,8 @@ def _baselines(clips: Clips) -> Baselines:
     if "train" in manifest.splits:
         train_paths = paths_of(Clips(clips.folder, "train"))
     if "val" in manifest.splits:
-        parts = []
-        for batch in Clips(clips.folder, "val").loader(BATCH):
-            truth = truth_of(batch | {"video": to_float(batch["video"])})
-            positions, valid = identities(truth)
-            objects = Objects.in_context(valid, valid.shape[1])
-            arrays = (positions, valid, tracked_objects(truth, positions, truth.video))
-            parts.append([objects.take(array) for array in arrays])
-        pixel, valid, tracked = (np.concatenate(part) for part in zip(*parts, strict=True))
-        val = Paths(pixel, valid, tracked, reconstructed=None)
+        batches = Clips(clips.folder, "val").loader(BATCH)
+        truths = (truth_of(batch | {"video": to_float(batch["video"])}) for batch in batches)
+        val = calibration_paths((truth, [truth.video]) for truth in truths)
     size = (manifest.height, manifest.width)
     return Baselines(train_paths, val, tuple(manifest.classes), manifest.ranges, size, manifest.frames)

@@ -67,6 +67,7 @@ def score_samples(
     return {
         "clips": len(videos),
         "truth": "judged",
+        "classes": list(classes),
         "judge": physics.judge.as_json(),
         "remarks": remarks,
         "rows": {name: row for name, row in rows.items() if row},
