@@ -77,8 +77,10 @@ class Paths:
         """
         axis = np.empty((len(self.label), 3))
         for rows, motion, params in self.each():
-            legacy = clockwise and isinstance(motion, Parabolic)
-            axis[rows] = motion.clockwise_axis(params) if legacy else motion.view_axis(params)
+            if clockwise and isinstance(motion, Parabolic):
+                axis[rows] = motion.clockwise_axis(params)
+            else:
+                axis[rows] = motion.view_axis(params)
         return axis
 
     def moved(self, placement: Placement) -> "Paths":
