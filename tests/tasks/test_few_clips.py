@@ -1,18 +1,15 @@
-"""Training adapts to the number of clips: shorter where few would be learned by heart, with dropout, and says so."""
+"""Training adapts to the number of clips: shorter where few would be learned by heart, and says so."""
 
 from pathlib import Path
-from typing import ClassVar
 
 import lightning as L
 import pytest
 import torch
-from torch import nn
 
 from tests.interruptions import interrupt_at
 from tests.toy_runs import options
 from trajvq.cli import main
-from trajvq.tasks import few_clips
-from trajvq.tasks.few_clips import clips_per_step, dropout_for, limit_passes
+from trajvq.tasks.few_clips import clips_per_step, limit_passes
 
 
 @pytest.mark.parametrize(
@@ -35,38 +32,6 @@ def test_with_accumulated_gradients_a_step_has_several_batches_and_validations_s
     assert (trainer.max_steps, trainer.val_check_interval) == (612, 408)
 
 
-def test_dropout_is_for_few_clips() -> None:
-    assert dropout_for(999) > dropout_for(1_000) == 0
-
-
-class DropoutSeen(L.Callback):
-    """Keeps the dropout of all layers of the last training."""
-
-    shares: ClassVar[set[float]] = set()
-
-    def on_train_start(self, trainer: L.Trainer, task: L.LightningModule) -> None:
-        type(self).shares = {layer.p for layer in task.modules() if isinstance(layer, nn.Dropout)}
-
-
-@pytest.mark.parametrize(("few", "share"), [(1_000, 0.1), (32, 0.0)])
-@pytest.mark.parametrize("task", ["sample", "forecast"])
-def test_few_clips_train_with_dropout(
-    task: str,
-    few: int,
-    share: float,
-    dataset: Path,
-    tokenizer: Path,
-    here: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(few_clips, "FEW", few)
-    words = ["fit", *options(task, dataset, tokenizer), "--trainer.max_steps=1", "--trainer.logger=false"]
-    assert main([*words, "--trainer.callbacks+=tests.tasks.test_few_clips.DropoutSeen"]) == 0
-    assert max(DropoutSeen.shares) == share
-    assert ("dropout: 0.1, since there are 32 training clips" in capsys.readouterr().out) == (share > 0)
-
-
 @pytest.mark.parametrize("task", ["sample", "forecast"])
 def test_few_clips_train_fewer_steps_to_a_learning_rate_of_0_and_continue_exactly(
     task: str, dataset: Path, tokenizer: Path, here: Path, capsys: pytest.CaptureFixture[str]
@@ -83,8 +48,6 @@ def test_few_clips_train_fewer_steps_to_a_learning_rate_of_0_and_continue_exactl
     assert whole["global_step"] == halves["global_step"] == 8
     assert all(group["lr"] == 0 for group in whole["optimizer_states"][0]["param_groups"])
     assert all(torch.equal(halves["state_dict"][name], value) for name, value in whole["state_dict"].items())
-    network = whole["hyper_parameters"]["network"]["init_args"]
-    assert [network[part]["init_args"]["dropout"] for part in ("tokens", "trajectory")] == [0.1, 0.1]
 
 
 def test_a_shortened_run_continues_with_larger_batches_for_as_many_steps(

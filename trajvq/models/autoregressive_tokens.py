@@ -21,7 +21,6 @@ from torch.nn import functional as F
 from trajvq.models.background import ParallelHead
 from trajvq.models.cells import CellFeatures, gather_tokens, token_positions
 from trajvq.models.codes import CodeHead, TokenEmbedding
-from trajvq.models.dropout import Dropout, share
 from trajvq.models.neighborhood import Neighborhood, ranks
 from trajvq.models.sampling import Sampling, uniforms
 from trajvq.models.token_model import Conditions, class_ids
@@ -35,7 +34,7 @@ class AutoregressiveTokens(nn.Module):
         width: D.
         depth: Transformer blocks.
         heads: Attention heads.
-        dropout: Share dropped in training; see `trajvq.models.dropout`.
+        dropout: Share dropped in training.
         radius: Cells from the edge of a cell within which the object touches it.
         background_width: Channels of the network of background tokens.
         background_depth: Its residual blocks.
@@ -58,7 +57,7 @@ class AutoregressiveTokens(nn.Module):
         width: int = 128,
         depth: int = 3,
         heads: int = 4,
-        dropout: Dropout = "auto",
+        dropout: float = 0.0,
         radius: float = 0.5,
         background_width: int = 64,
         background_depth: int = 3,
@@ -84,9 +83,9 @@ class AutoregressiveTokens(nn.Module):
         self.cells = CellFeatures(layout, width, self.radius, tracks, appearance)
         neighbors = not tracks if self.neighbors == "auto" else self.neighbors
         self.neighborhood = Neighborhood(layout, width) if neighbors else None
-        self.transformer = TokenTransformer(width, self.depth, self.heads, causal=True, dropout=share(self.dropout))
+        self.transformer = TokenTransformer(width, self.depth, self.heads, causal=True, dropout=self.dropout)
         self.head = CodeHead(layout, width)
-        background = (layout, width, self.background_width, self.background_depth, share(self.dropout))
+        background = (layout, width, self.background_width, self.background_depth, self.dropout)
         self.background = ParallelHead(*background) if tracks else None
 
     def log_likelihood(self, tokens: Tensor, conditions: Conditions) -> dict[str, Tensor]:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trajvq.models.cells import fill_gaps
-from trajvq.models.dropout import Dropout, share
 from trajvq.models.mixture import Mixture, candidates
 from trajvq.models.sampling import Sampling, uniforms
 from trajvq.models.transformer import KeyValues, TokenLayout, TokenTransformer
@@ -31,14 +30,14 @@ class AutoregressiveTrajectory(nn.Module):
         depth: Transformer blocks.
         heads: Attention heads.
         mixtures: K.
-        dropout: Share dropped in training; see `trajvq.models.dropout`.
+        dropout: Share dropped in training.
     """
 
     grid: Tensor
     has_density = True
 
     def __init__(
-        self, width: int = 128, depth: int = 4, heads: int = 4, mixtures: int = 12, dropout: Dropout = "auto"
+        self, width: int = 128, depth: int = 4, heads: int = 4, mixtures: int = 12, dropout: float = 0.0
     ) -> None:
         super().__init__()
         self.width, self.depth, self.heads = width, depth, heads
@@ -50,7 +49,7 @@ class AutoregressiveTrajectory(nn.Module):
         self.position = nn.Sequential(nn.Linear(8, width), nn.GELU(), nn.Linear(width, width))
         self.time = nn.Parameter(torch.randn(self.frames, width) * 0.3)
         self.label = nn.Embedding(classes + 1, width)
-        self.transformer = TokenTransformer(width, self.depth, self.heads, causal=True, dropout=share(self.dropout))
+        self.transformer = TokenTransformer(width, self.depth, self.heads, causal=True, dropout=self.dropout)
         self.head = nn.Linear(width, 6 * self.mixtures)
         widths = [TYPICAL_WIDTHS[min(step, 2)] for step in range(self.frames)]
         self.log_width = nn.Parameter(torch.tensor(widths).log())

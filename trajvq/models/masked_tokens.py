@@ -17,7 +17,6 @@ from torch.nn import functional as F
 
 from trajvq.models.cells import CellFeatures, gather_tokens, token_positions
 from trajvq.models.codes import CodeHead, TokenEmbedding
-from trajvq.models.dropout import Dropout, share
 from trajvq.models.sampling import Sampling, uniforms
 from trajvq.models.token_model import Conditions, class_ids
 from trajvq.models.transformer import TokenLayout, TokenTransformer
@@ -49,7 +48,7 @@ class MaskedTokens(nn.Module):
         width: D.
         depth: Transformer blocks.
         heads: Attention heads.
-        dropout: Share dropped in training; see `trajvq.models.dropout`.
+        dropout: Share dropped in training.
         passes: Passes to sample a clip, or a latent frame; never more than it has tokens.
         by_frame: Predict a latent frame at a time, given those before it, as forecasts need; otherwise all together.
         choice_temperature: How random the choice of the tokens that a pass keeps is: 0 keeps the surest, large numbers
@@ -63,7 +62,7 @@ class MaskedTokens(nn.Module):
         width: int = 128,
         depth: int = 4,
         heads: int = 4,
-        dropout: Dropout = "auto",
+        dropout: float = 0.0,
         passes: int = 12,
         by_frame: bool = False,
         choice_temperature: float = 4.5,
@@ -83,7 +82,7 @@ class MaskedTokens(nn.Module):
         self.hidden = nn.Parameter(torch.randn(width) * 0.3)
         self.label = nn.Embedding(classes + 1, width)
         self.cells = CellFeatures(layout, width, 0.0, tracks, appearance)
-        self.transformer = TokenTransformer(width, self.depth, self.heads, dropout=share(self.dropout))
+        self.transformer = TokenTransformer(width, self.depth, self.heads, dropout=self.dropout)
         self.head = CodeHead(layout, width)
 
     def log_likelihood(self, tokens: Tensor, conditions: Conditions) -> dict[str, Tensor]:

@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from trajvq.models.background import ParallelHead
 from trajvq.models.cells import CellFeatures
 from trajvq.models.codes import TokenEmbedding
-from trajvq.models.dropout import Dropout, share
 from trajvq.models.sampling import Sampling, uniforms
 from trajvq.models.token_model import Conditions, class_ids
 from trajvq.models.transformer import TokenLayout
@@ -29,7 +28,7 @@ class ParallelTokens(nn.Module):
         radius: See `trajvq.models.autoregressive_tokens.AutoregressiveTokens`.
         background_width: Channels of the residual blocks.
         background_depth: Residual blocks.
-        dropout: Share dropped in training; see `trajvq.models.dropout`.
+        dropout: Share dropped in training.
     """
 
     def __init__(
@@ -38,7 +37,7 @@ class ParallelTokens(nn.Module):
         radius: float = 0.5,
         background_width: int = 64,
         background_depth: int = 3,
-        dropout: Dropout = "auto",
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.width, self.radius, self.dropout = width, radius, dropout
@@ -50,7 +49,7 @@ class ParallelTokens(nn.Module):
         self.embedding = TokenEmbedding(layout, width)
         self.label = nn.Embedding(classes + 1, width) if classes else None
         self.cells = CellFeatures(layout, width, self.radius, tracks, appearance)
-        self.background = ParallelHead(layout, width, self.background_width, self.background_depth, share(self.dropout))
+        self.background = ParallelHead(layout, width, self.background_width, self.background_depth, self.dropout)
 
     def log_likelihood(self, tokens: Tensor, conditions: Conditions) -> dict[str, Tensor]:
         """Return the log-likelihood of all ``tokens``; see `TokenModel.log_likelihood`.

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from trajvq.models.cells import fill_gaps
-from trajvq.models.dropout import Dropout, share
 from trajvq.models.mixture import Mixture, candidates
 from trajvq.models.reference_frame import ReferenceFrame, side_of, unit
 from trajvq.models.residual import ResidualLayer
@@ -46,7 +45,7 @@ class PolynomialTrajectory(nn.Module):
         width: D.
         layers: Residual layers.
         mixtures: K.
-        dropout: Share dropped in training; see `trajvq.models.dropout`.
+        dropout: Share dropped in training.
         sizes: ``(F,)`` typical sizes of the coefficients, in half pictures, which `adapt` measures.
         track_noise: Standard deviation of the tracker's noise in x and y, in half pictures, which `adapt` measures;
             sampled tracks are free of it, since tokens have noise of their own. None for no noise.
@@ -63,7 +62,7 @@ class PolynomialTrajectory(nn.Module):
         width: int = 192,
         layers: int = 4,
         mixtures: int = 8,
-        dropout: Dropout = "auto",
+        dropout: float = 0.0,
         sizes: Sequence[float] | None = None,
         track_noise: float | None = None,
     ) -> None:
@@ -113,7 +112,7 @@ class PolynomialTrajectory(nn.Module):
         self.embed = nn.Linear(4 * self.count + 2, width)
         self.embed_prefix = nn.Linear(3 * self.frames, width, bias=False)
         self.order, self.label = nn.Embedding(self.count, width), nn.Embedding(classes + 1, width)
-        self.body = nn.Sequential(*(ResidualLayer(width, share(self.dropout)) for _ in range(self.layers)))
+        self.body = nn.Sequential(*(ResidualLayer(width, self.dropout) for _ in range(self.layers)))
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 6 * self.mixtures))
 
     def snap(self, tracks: Tensor) -> Tensor:

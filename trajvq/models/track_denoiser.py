@@ -13,7 +13,6 @@ import math
 import torch
 from torch import Tensor, nn
 
-from trajvq.models.dropout import Dropout, share
 from trajvq.models.polynomial_trajectory import gram_polynomials
 from trajvq.models.residual import ResidualLayer
 from trajvq.models.transformer import TokenLayout
@@ -31,12 +30,12 @@ class TrackDenoiser(nn.Module):
     Args:
         width: D.
         layers: Residual layers.
-        dropout: Share dropped in training; see `trajvq.models.dropout`.
+        dropout: Share dropped in training.
     """
 
     basis: Tensor
 
-    def __init__(self, width: int = 256, layers: int = 4, dropout: Dropout = "auto") -> None:
+    def __init__(self, width: int = 256, layers: int = 4, dropout: float = 0.0) -> None:
         super().__init__()
         self.width, self.layers, self.dropout = width, layers, dropout
 
@@ -45,7 +44,7 @@ class TrackDenoiser(nn.Module):
         width, self.frames = self.width, layout.grid[0] * layout.frames
         self.register_buffer("basis", gram_polynomials(self.frames, self.frames), persistent=False)
         self.embed, self.label = nn.Linear(4 * self.frames + 1, width), nn.Embedding(classes + 1, width)
-        self.body = nn.Sequential(*(ResidualLayer(width, share(self.dropout)) for _ in range(self.layers)))
+        self.body = nn.Sequential(*(ResidualLayer(width, self.dropout) for _ in range(self.layers)))
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * self.frames))
         last = self.head[1]
         assert isinstance(last, nn.Linear)

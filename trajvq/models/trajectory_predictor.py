@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trajvq.models.cells import fill_gaps
-from trajvq.models.dropout import Dropout, share
 from trajvq.models.reference_frame import ReferenceFrame, side_of, unit
 from trajvq.models.residual import ResidualLayer
 from trajvq.models.sampling import Sampling, uniforms
@@ -38,9 +37,8 @@ class TrajectoryPredictor(nn.Module):
         layers: Residual layers before noise is added.
         noisy_layers: Residual layers after.
         noise: Random numbers of a sample, at most 3 T.
-        dropout: Share dropped in training before noise is added, alike in all samples of a context; see
-            `trajvq.models.dropout`. After that it would be learned as a spread of the samples, which evaluation does
-            not have.
+        dropout: Share dropped in training before noise is added, alike in all samples of a context. After that it would
+            be learned as a spread of the samples, which evaluation does not have.
         reference_frame: ``motion`` turns the axes as above, ``picture`` keeps those of the picture, ``auto`` chooses by
             the symmetries of training clips, see `adapt`. The direction of a slow motion is noisy, so turning costs
             more than it gains where motions are not alike in all directions.
@@ -55,7 +53,7 @@ class TrajectoryPredictor(nn.Module):
         layers: int = 3,
         noisy_layers: int = 2,
         noise: int = 16,
-        dropout: Dropout = "auto",
+        dropout: float = 0.0,
         reference_frame: Literal["auto", "motion", "picture"] = "auto",
     ) -> None:
         super().__init__()
@@ -75,7 +73,7 @@ class TrajectoryPredictor(nn.Module):
         self.numbers = min(self.noise, 3 * self.frames)
         self.embed = nn.Linear(2 * self.frames + 4, width)
         self.embed_context = nn.Embedding(self.frames + 1, width)
-        self.body = nn.Sequential(*(ResidualLayer(width, share(self.dropout)) for _ in range(self.layers)))
+        self.body = nn.Sequential(*(ResidualLayer(width, self.dropout) for _ in range(self.layers)))
         self.embed_noise = nn.Linear(self.numbers, width, bias=False)
         self.noisy_body = nn.Sequential(*(ResidualLayer(width) for _ in range(self.noisy_layers)))
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * self.frames))

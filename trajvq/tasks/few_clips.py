@@ -2,14 +2,6 @@
 
 import lightning as L
 
-FEW = 1_000  # training clips; with fewer of them dropout pays
-DROPOUT = 0.1
-
-
-def dropout_for(clips: int) -> float:
-    """Return the share dropped in training where the config leaves it open."""
-    return DROPOUT if clips < FEW else 0.0
-
 
 def clips_per_step(trainer: L.Trainer, clips: int, batch_size: int) -> int:
     """Return the clips of a step: of all processes, and of all batches whose gradients it adds.

@@ -9,7 +9,7 @@ from torch import nn
 from trajvq.augment import PathSymmetries, path_symmetries
 from trajvq.models.generator import Generator
 from trajvq.models.trajectory_model import AdaptiveTrajectory
-from trajvq.tasks.few_clips import clips_per_step, dropout_for, limit_passes
+from trajvq.tasks.few_clips import clips_per_step, limit_passes
 from trajvq.tasks.token_task import TokenTask
 from trajvq.tasks.trajectory_choice import look_at
 from trajvq.tokens.protocol import module_of, spec_of
@@ -63,16 +63,6 @@ class GeneratorTask(TokenTask):
         clips = len(self.data.clips("train"))
         return min(self.data.train_clips or clips, clips)
 
-    def _choose_dropout(self) -> None:
-        """Choose the dropout of parts that leave it open by the number of training clips."""
-        parts = (self.generator.tokens, self.generator.trajectory, self.generator.denoiser)
-        open_parts = [part for part in parts if part is not None and getattr(part, "dropout", None) == "auto"]
-        chosen = dropout_for(self._clips)
-        for part in open_parts:
-            part.dropout = chosen  # type: ignore[assignment]
-        if open_parts and chosen:
-            self._say(f"dropout: {chosen:g}, since there are {self._clips:,} training clips")
-
     def configure_optimizers(self) -> Any:
         """Shorten the training where clips are few. A checkpoint, if any, is loaded by now."""
         if self.clips_per_step is None:
@@ -91,16 +81,15 @@ class GeneratorTask(TokenTask):
         checkpoint["clips_per_step"] = self.clips_per_step
 
     def configure_model(self) -> None:
-        """Choose whether to model a trajectory, and the dropout; see `TokenTask.configure_model`.
+        """Choose whether to model a trajectory, before the layers are created; see `TokenTask.configure_model`.
 
-        This must precede the layers, which the first callback with weights of its own asks for, before `setup`. A run
-        that continues chooses again, by the same clips.
+        A run that continues chooses again, by the same clips.
         """
-        if self.layout is None and self._trainer is not None and self.trainer.state.fn == "fit":
-            model = self.generator.trajectory
-            if model is not None and (self.trajectory == "auto" or isinstance(model, AdaptiveTrajectory)):
-                self._choose_trajectory()
-            self._choose_dropout()
+        training = self._trainer is not None and self.trainer.state.fn == "fit"
+        model = self.generator.trajectory
+        open_choice = self.trajectory == "auto" or isinstance(model, AdaptiveTrajectory)
+        if training and self.layout is None and model is not None and open_choice:
+            self._choose_trajectory()
         super().configure_model()
         if self._trainer is not None:
             self.data.objects = self.generator.count
