@@ -4,8 +4,8 @@
     python experiments/measurement/measure.py judge [--ckpt_path PATH] [--data DIR]
     python experiments/measurement/measure.py budget --ckpt_path PATH [--data DIR]
 
-`judge` prints confusion matrices on true points, tracked truth and, with a checkpoint, tracked reconstructions.
-It is calibrated on `val` and evaluated on `test`.
+`judge` prints confusion matrices of objects on true points, tracked truth and, with a checkpoint, tracked
+reconstructions. It is calibrated on `val` and evaluated on `test`.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from trajvq.io.video import to_float, to_uint8
 from trajvq.metrics.forecast.budget import error_budget
 from trajvq.metrics.judge import calibrate, confusion
 from trajvq.metrics.reconstruction.truth import truth_of
+from trajvq.metrics.sampling.objects import Objects, flat, objects_to_see
 from trajvq.metrics.tracking import track
 from trajvq.tokens import load_tokenizer
 
@@ -48,40 +49,43 @@ def tracker() -> None:
 
 
 def judge(data: Path, checkpoint: Path | None) -> None:
-    """Judge the classes of the test split from three sources of points."""
+    """Judge the objects of the test split from three sources of points."""
     tokenizer = load_tokenizer(checkpoint) if checkpoint else None
     splits: dict[str, dict[str, np.ndarray]] = {}
     for split in ("val", "test"):
         clips = Clips(data, split)
-        points: dict[str, list[np.ndarray]] = {"true points": [], "tracked truth": []}
+        parts: dict[str, list[np.ndarray]] = {}
         for batch in clips.loader(50):
             batch["video"] = to_float(batch["video"])
             truth = truth_of(batch)
-            area = np.pi * truth.radius**2
-            points["true points"].append(truth.pixel[:, :, 0])
-            tracked = track(truth.video, truth.background, truth.contrast, area).pixel[:, :, 0]
-            points["tracked truth"].append(tracked)
+            videos = {"tracked truth": truth.video}
             if tokenizer is not None:
                 with torch.no_grad():
-                    reconstruction = to_uint8(tokenizer.decode(tokenizer.encode(batch["video"])))
-                pixel = track(reconstruction, truth.background, truth.contrast, area).pixel[:, :, 0]
-                points.setdefault("tracked reconstructions", []).append(pixel)
-        splits[split] = {name: np.concatenate(of) for name, of in points.items()}
-        splits[split]["label"] = clips.columns["label"].numpy()
-        splits[split]["identifiable"] = clips.columns["identifiable"][:, 0].numpy()
+                    videos["tracked reconstructions"] = to_uint8(tokenizer.decode(tokenizer.encode(batch["video"])))
+            area = np.pi * truth.radius**2
+            tracks = {name: track(video, truth.background, truth.contrast, area) for name, video in videos.items()}
+            of = {name: Objects.of_real(found, truth.pixel, truth.valid) for name, found in tracks.items()}
+            own = of["tracked truth"]
+            columns = {name: objects.pixel for name, objects in of.items()}
+            columns |= {"true points": flat(truth.pixel, truth.valid), "valid": own.valid}
+            columns["label"] = batch["label"].numpy()[own.clip]
+            columns["identifiable"] = batch["identifiable"].numpy()[objects_to_see(truth.valid)]
+            for name, column in columns.items():
+                parts.setdefault(name, []).append(column)
+        splits[split] = {name: np.concatenate(part) for name, part in parts.items()}
     classes = tuple(clips.manifest.classes)
     val, test = splits["val"], splits["test"]
     for source in ("true points", "tracked truth", "tracked reconstructions"):
         if source not in test:
             continue
         start = time.monotonic()
-        calibrated = calibrate(val[source], val["true points"], val["label"], classes)
-        judged = calibrated.classify(test[source])
+        calibrated = calibrate(val[source], val["true points"], val["label"], classes, val["valid"])
+        judged = calibrated.classify(test[source], test["valid"])
         seconds = time.monotonic() - start
         correct, clear = judged == test["label"], test["identifiable"]
         accuracy = f"{correct.mean():.4f} correct, {correct[clear].mean():.4f} of the {clear.sum()} identifiable"
         sigma = f"sigma {calibrated.sigma:.4f} px"
-        print(f"\n{source}: {accuracy}; {sigma}; {len(val['label'])} + {len(judged)} clips in {seconds:.1f} s\n")
+        print(f"\n{source}: {accuracy}; {sigma}; {len(val['label'])} + {len(judged)} objects in {seconds:.1f} s\n")
         print("| true class | " + " | ".join((*classes, "none")) + " |\n|" + "---|" * (len(classes) + 2))
         for name, row in zip(classes, confusion(test["label"], judged, len(classes)), strict=True):
             print(f"| {name} | " + " | ".join(map(str, row)) + " |")
