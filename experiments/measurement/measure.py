@@ -63,8 +63,8 @@ def judge(data: Path, checkpoint: Path | None) -> None:
                 with torch.no_grad():
                     videos["tracked reconstructions"] = to_uint8(tokenizer.decode(tokenizer.encode(batch["video"])))
             area = np.pi * truth.radius**2
-            tracks = {name: track(video, truth.background, truth.contrast, area) for name, video in videos.items()}
-            of = {name: Objects.of_real(found, truth.pixel, truth.valid) for name, found in tracks.items()}
+            tracked = {name: track(video, truth.background, truth.contrast, area) for name, video in videos.items()}
+            of = {name: Objects.of_real(tracks, truth.pixel, truth.valid) for name, tracks in tracked.items()}
             own = of["tracked truth"]
             columns = {name: objects.pixel for name, objects in of.items()}
             columns |= {"true points": flat(truth.pixel, truth.valid), "valid": own.valid}
