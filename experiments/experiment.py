@@ -22,7 +22,7 @@ def trajvq(*words: str, log: Path | None = None) -> None:
     if log is None:
         code, where = subprocess.run(command, check=False).returncode, "the same command continues"
     else:
-        with log.open("a") as out:
+        with log.open("a", encoding="utf-8") as out:
             print("$ trajvq", *words, file=out, flush=True)
             code = subprocess.run(command, check=False, stdout=out, stderr=out).returncode
         where = f"see the end of {log}"
@@ -36,8 +36,9 @@ def replace_between(readme: Path, begin: str, end: str, lines: Sequence[str]) ->
     Raises:
         ValueError: If there are no markers.
     """
-    text, content = readme.read_text(), "\n\n".join(filter(None, (begin, "\n".join(lines).strip("\n"), end)))
+    text = readme.read_text(encoding="utf-8")
+    content = "\n\n".join(filter(None, (begin, "\n".join(lines).strip("\n"), end)))
     pattern = re.compile(re.escape(begin) + ".*" + re.escape(end), re.DOTALL)
     if not pattern.search(text):
         raise ValueError(f"{readme} has no {begin} ... {end}")
-    readme.write_text(pattern.sub(lambda _: content, text))
+    readme.write_text(pattern.sub(lambda _: content, text), encoding="utf-8")
